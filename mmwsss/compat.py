@@ -1,0 +1,108 @@
+"""What the package needs from its surroundings, checked once at import.
+
+OpenMMLab comes in two distributions with the same import names: the maintained ``onedl-*`` packages
+and the original ones. Nothing here asks for a distribution by name; only import names and the
+versions the modules state about themselves count.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import warnings
+from typing import Any, NamedTuple
+
+__all__ = ['Requirement', 'allow_safe_resume', 'check_dependencies', 'parse_version']
+
+
+class Requirement(NamedTuple):
+    """An importable module, the oldest version that works and how to get it."""
+
+    module: str
+    minimum: str
+    install: str
+
+
+REQUIREMENTS = (
+    Requirement('torch', '2.0.0', 'pip install torch'),
+    Requirement('mmengine', '0.10.0', 'pip install onedl-mmengine  (or: mmengine)'),
+    Requirement('mmcv', '2.0.0', 'pip install onedl-mmcv  (or: mmcv)'),
+    Requirement('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
+    Requirement('skimage', '0.19.0', 'pip install scikit-image'),
+    Requirement('sklearn', '1.1.0', 'pip install scikit-learn'),
+    Requirement('rich', '12.0.0', 'pip install rich'),
+)
+
+
+def parse_version(version: str) -> tuple[int, ...]:
+    """Turn ``'2.13.0+cpu'`` into ``(2, 13, 0)``; anything after the leading numbers is dropped."""
+    match = re.match(r'\d+(?:\.\d+)*', version)
+    return tuple(int(part) for part in match.group().split('.')) if match else ()
+
+
+def find_problem(requirement: Requirement) -> str | None:
+    """Import one requirement and say in a line what is wrong with it, or return None."""
+    try:
+        with warnings.catch_warnings():
+            # mmcv without compiled ops warns about a module that nothing of ours uses.
+            warnings.filterwarnings('ignore', message='Fail to import')
+            module = importlib.import_module(requirement.module)
+    except ImportError as error:
+        return f'{requirement.module}: cannot be imported ({error}); {requirement.install}'
+    found = str(getattr(module, '__version__', ''))
+    if parse_version(found) < parse_version(requirement.minimum):
+        return (
+            f'{requirement.module}: needs >= {requirement.minimum}, found {found or "no version"}; '
+            f'{requirement.install}'
+        )
+    return None
+
+
+def check_dependencies(requirements: tuple[Requirement, ...] = REQUIREMENTS) -> None:
+    """Check every requirement and report all that is wrong in one message.
+
+    Raises:
+        ImportError: A module is missing or too old; the message lists each with the install line.
+    """
+    problems = [problem for r in requirements if (problem := find_problem(r)) is not None]
+    if problems:
+        listing = '\n  - '.join(problems)
+        raise ImportError(f'mmwsss cannot start:\n  - {listing}') from None
+
+
+def allow_safe_resume() -> None:
+    """Let ``torch.load(weights_only=True)`` read the checkpoints that MMEngine writes.
+
+    A training checkpoint holds the message hub's ``HistoryBuffer`` objects: NumPy arrays, NumPy
+    scalars and two reduction functions. From torch 2.6 on, safe loading is the default and refuses them unless they are
+    allow-listed, which the original mmengine does not do. Only data containers are listed; loading
+    stays in weights-only mode.
+    """
+    import torch
+
+    add_safe_globals = getattr(torch.serialization, 'add_safe_globals', None)
+    if add_safe_globals is not None:
+        add_safe_globals(_checkpoint_classes())
+
+
+def _checkpoint_classes() -> list[Any]:
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    core = getattr(np, '_core', None) or np.core  # NumPy 2 / NumPy 1
+    reconstruct = core.multiarray._reconstruct
+    scalar = core.multiarray.scalar
+    dtypes = {type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', '?')}
+    return [
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        # Checkpoints from the other NumPy generation name the module differently.
+        (reconstruct, 'numpy.core.multiarray._reconstruct'),
+        (reconstruct, 'numpy._core.multiarray._reconstruct'),
+        (scalar, 'numpy.core.multiarray.scalar'),
+        (scalar, 'numpy._core.multiarray.scalar'),
+        *sorted(dtypes, key=lambda dtype: dtype.__name__),
+        *HistoryBuffer._statistics_methods.values(),
+        getattr,
+    ]

@@ -1,0 +1,19 @@
+"""Argument checks shared by the pure functions: name, what was expected, what arrived."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+__all__ = ['check_ndim', 'check_positive']
+
+
+def check_ndim(name: str, value: Tensor, ndim: int) -> None:
+    """Raise ValueError unless ``value`` has ``ndim`` dimensions."""
+    if value.ndim != ndim:
+        raise ValueError(f'{name} must have {ndim} dimensions, but got shape {tuple(value.shape)}')
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError unless ``value`` is greater than zero."""
+    if not value > 0:
+        raise ValueError(f'{name} must be positive, but got {value}')

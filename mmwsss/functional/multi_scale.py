@@ -1,0 +1,104 @@
+"""Test-time views of an image and their fusion: scales and mirrors, outside of any network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmwsss.functional.checks import check_ndim
+
+__all__ = ['fuse_scales', 'mirror_sum', 'multi_scale_maps', 'scale_view']
+
+# Takes a batch of views (V, C, h', w') and returns maps (n, h, w) of that scale.
+MapFunction = Callable[[Tensor], Tensor]
+
+
+def scale_view(image: Tensor, scale: float, flip: bool) -> Tensor:
+    """Resize a normalised image and, if asked, add its mirror as a second batch entry.
+
+    The resize is bicubic with antialiasing, what the released WSSS code gets from its image library;
+    a side never falls below one pixel.
+
+    Args:
+        image: Normalised image (C, H, W).
+        scale: Factor on both sides, > 0.
+        flip: Whether the horizontal mirror is added.
+
+    Returns:
+        Views (1, C, h, w), or (2, C, h, w) with the mirror second.
+    """
+    check_ndim('image', image, 3)
+    if not scale > 0:
+        raise ValueError(f'scale must be positive, but got {scale}')
+    view = image[None]
+    if scale != 1:
+        size = [max(1, round(side * scale)) for side in image.shape[1:]]
+        view = F.interpolate(view, size=size, mode='bicubic', align_corners=False, antialias=True)
+    return torch.cat([view, view.flip(-1)]) if flip else view
+
+
+def mirror_sum(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Sum each output of an image and the un-mirrored output of its mirror.
+
+    Args:
+        outputs: Spatial tensors (1, C, h, w), or (2, C, h, w) with the mirror second.
+
+    Returns:
+        The same keys with tensors (1, C, h, w).
+    """
+    return {
+        name: value if len(value) == 1 else value[:1] + value[1:].flip(-1)
+        for name, value in outputs.items()
+    }
+
+
+def fuse_scales(maps: Sequence[Tensor], size: tuple[int, int], eps: float = 1e-5) -> Tensor:
+    """Upsample the maps of every scale, sum them and divide each class map by its peak.
+
+    Args:
+        maps: One non-negative tensor (n, h_s, w_s) per scale.
+        size: Output size (H, W) in pixels.
+        eps: Added to each peak.
+
+    Returns:
+        Float32 maps (n, H, W) in [0, 1); a class without any response stays zero.
+
+    Raises:
+        ValueError: ``maps`` is empty.
+    """
+    if not maps:
+        raise ValueError('maps must hold at least one scale, but got none')
+    total = sum(
+        F.interpolate(m[None].float(), size=size, mode='bilinear', align_corners=False)[0]
+        for m in maps
+    )
+    return total / (total.amax(dim=(1, 2), keepdim=True) + eps)
+
+
+def multi_scale_maps(
+    image: Tensor,
+    map_function: MapFunction,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = True,
+    size: tuple[int, int] | None = None,
+) -> Tensor:
+    """Class maps of one image from several scales, each with its mirror.
+
+    Args:
+        image: Normalised image (C, H, W).
+        map_function: Turns the views of one scale, (1 or 2, C, h', w'), into maps (n, h, w).
+        scales: Factors on the image size.
+        flip: Whether each scale is seen together with its mirror (one batch of two).
+        size: Output size; the image's own by default.
+
+    Returns:
+        Float32 maps (n, H, W) in [0, 1).
+
+    Raises:
+        ValueError: ``scales`` is empty or holds a number that is not positive.
+    """
+    size = tuple(image.shape[1:]) if size is None else size
+    return fuse_scales([map_function(scale_view(image, s, flip)) for s in scales], size)
