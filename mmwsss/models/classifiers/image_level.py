@@ -1,0 +1,200 @@
+"""The localizer: a classifier that is trained on image labels and asked for class maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from mmwsss.functional import mirror_sum, multi_scale_maps
+from mmwsss.models.heads.base import stack_labels
+
+__all__ = ['ImageLevelClassifier']
+
+DEFAULT_TEST_CFG = dict(scales=(1.0,), flip=True, labels='gt', score_threshold=0.5, stride=1)
+
+
+@MODELS.register_module()
+class ImageLevelClassifier(BaseModel):
+    """Any mmseg backbone and a map head, trained on image-level labels.
+
+    Args:
+        backbone: Config of a backbone that returns a tuple of feature maps.
+        head: Config of a :class:`~mmwsss.models.heads.BaseMapHead`.
+        data_preprocessor: Config of the preprocessor, usually ``WSSSDataPreProcessor``.
+        freeze_norm: Keep all batch-norm layers of the backbone in evaluation mode, without gradient.
+        frozen_modules: Names of backbone submodules, such as ``('conv1', 'layer1')``, that get no
+            gradient and stay in evaluation mode. Freezing everything up to a stage is the same as
+            stopping the gradient at that stage's output.
+        test_cfg: How class maps are computed; missing keys take these defaults:
+            ``scales=(1.0,)``, ``flip=True`` (each scale with its mirror),
+            ``labels='gt'`` (classes of the image's label; ``'predicted'``: classes whose probability
+            exceeds ``score_threshold=0.5``, at least the best one),
+            ``stride=1`` (maps are written at 1/stride of the image size).
+        train_cfg: Unused, accepted for symmetry with mmseg models.
+        init_cfg: MMEngine initialisation.
+
+    Raises:
+        ValueError: Unknown ``test_cfg`` keys or values, or a name in ``frozen_modules`` that the
+            backbone does not have.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        data_preprocessor: dict | nn.Module | None = None,
+        freeze_norm: bool = False,
+        frozen_modules: Sequence[str] = (),
+        test_cfg: dict | None = None,
+        train_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.head = MODELS.build(head)
+        self.freeze_norm = freeze_norm
+        self.frozen_modules = tuple(frozen_modules)
+        self.test_cfg = check_test_cfg({**DEFAULT_TEST_CFG, **(test_cfg or {})})
+        self.train_cfg = train_cfg
+        for module in self._frozen():
+            module.requires_grad_(False)
+        self.train(self.training)
+
+    def _frozen(self) -> list[nn.Module]:
+        """Modules of the backbone that are never trained."""
+        known = dict(self.backbone.named_modules())
+        unknown = [name for name in self.frozen_modules if name not in known or not name]
+        if unknown:
+            children = [name for name, _ in self.backbone.named_children()]
+            raise ValueError(
+                f'frozen_modules names {unknown}, but {type(self.backbone).__name__} has no such '
+                f'submodule; its children are {children}'
+            )
+        norms = (_BatchNorm, _InstanceNorm)
+        frozen = [known[name] for name in self.frozen_modules]
+        return frozen + [m for m in known.values() if self.freeze_norm and isinstance(m, norms)]
+
+    def train(self, mode: bool = True) -> ImageLevelClassifier:
+        """Set the training mode; frozen modules stay in evaluation mode."""
+        super().train(mode)
+        for module in self._frozen():
+            module.eval()
+        return self
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of the backbone for images (N, C, H, W)."""
+        feats = self.backbone(inputs)
+        return tuple(feats) if isinstance(feats, (tuple, list)) else (feats,)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[SegDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[SegDataSample] | Tensor:
+        """Run the model.
+
+        Args:
+            inputs: Normalised images (N, C, H, W).
+            data_samples: Samples of the batch; needed by ``'loss'`` and ``'predict'``.
+            mode: ``'loss'`` returns a dict of losses, ``'predict'`` the samples with predictions,
+                ``'tensor'`` the image logits (N, K).
+
+        Raises:
+            ValueError: Unknown mode.
+        """
+        if mode == 'loss':
+            return self.head.loss(self.extract_feat(inputs), data_samples, tuple(inputs.shape[2:]))
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.head.class_logits(self.head(self.extract_feat(inputs)))
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', but got {mode!r}")
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> list[SegDataSample]:
+        """Classify each image and compute its class maps.
+
+        Args:
+            inputs: Normalised images (N, C, H, W).
+            data_samples: Their samples; ``gt_label`` is needed unless ``test_cfg['labels']`` is
+                ``'predicted'``.
+
+        Returns:
+            The samples with ``pred_score`` (K,) probabilities, ``pred_map_keys`` (n,) class ids
+            (0 = background) and ``pred_map_scores`` (n, H / stride, W / stride) float32.
+        """
+        for image, sample in zip(inputs, data_samples):
+            label = None
+            if self.test_cfg['labels'] == 'gt':
+                label = stack_labels([sample], self.head.num_classes)[0].to(image.device)
+            score, keys, maps = self.class_maps(image, label)
+            sample.set_data(dict(pred_score=score, pred_map_keys=keys, pred_map_scores=maps))
+        return list(data_samples)
+
+    @torch.no_grad()
+    def class_maps(
+        self, image: Tensor, label: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the fused class maps of one image.
+
+        Args:
+            image: Normalised image (C, H, W).
+            label: Multi-hot label (K,); predicted from the image itself if None.
+
+        Returns:
+            Class probabilities (K,), class ids (n,) int64 in ascending order (0 = background, only
+            if the head has one), and maps (n, h, w) float32 in [0, 1).
+        """
+        if label is None:
+            label = self.predict_label(image)
+        keys = self.map_keys(label)
+        channels = keys if self.head.has_background else keys - 1
+        logits: list[Tensor] = []
+
+        def map_function(views: Tensor) -> Tensor:
+            outputs = mirror_sum(self.head(self.extract_feat(views)))
+            logits.append(self.head.class_logits(outputs)[0].float() / len(views))
+            return self.head.maps(outputs, label[None])[0, channels]
+
+        size = [-(-side // self.test_cfg['stride']) for side in image.shape[1:]]
+        maps = multi_scale_maps(
+            image, map_function, self.test_cfg['scales'], self.test_cfg['flip'], tuple(size)
+        )
+        return torch.stack(logits).mean(dim=0).sigmoid(), keys, maps
+
+    def map_keys(self, label: Tensor) -> Tensor:
+        """Class ids (n,) of the maps that an image with this multi-hot label (K,) gets."""
+        keys = label.nonzero()[:, 0] + 1
+        return torch.cat([keys.new_zeros(1), keys]) if self.head.has_background else keys
+
+    @torch.no_grad()
+    def predict_label(self, image: Tensor) -> Tensor:
+        """Multi-hot label (K,) of the classes above ``score_threshold``, at least the best one."""
+        score = self(image[None]).sigmoid()[0]
+        label = (score > self.test_cfg['score_threshold']).float()
+        label[score.argmax()] = 1
+        return label
+
+
+def check_test_cfg(test_cfg: dict) -> dict:
+    """Check the keys and values of ``test_cfg`` when the model is built."""
+    unknown = sorted(set(test_cfg) - set(DEFAULT_TEST_CFG))
+    if unknown:
+        raise ValueError(f'test_cfg has unknown keys {unknown}; known are {[*DEFAULT_TEST_CFG]}')
+    if not test_cfg['scales'] or min(test_cfg['scales']) <= 0:
+        raise ValueError(f'test_cfg.scales must be positive numbers, but got {test_cfg["scales"]}')
+    if test_cfg['labels'] not in ('gt', 'predicted'):
+        raise ValueError(
+            f"test_cfg.labels must be 'gt' or 'predicted', but got {test_cfg['labels']!r}"
+        )
+    if not isinstance(test_cfg['stride'], int) or test_cfg['stride'] < 1:
+        raise ValueError(f'test_cfg.stride must be an int >= 1, but got {test_cfg["stride"]!r}')
+    return test_cfg

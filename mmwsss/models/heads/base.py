@@ -1,0 +1,116 @@
+"""What every localizer head has in common: spatial outputs, image logits, class maps and a loss."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+__all__ = ['BaseMapHead', 'stack_labels']
+
+
+def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Tensor:
+    """Collect the multi-hot labels of a batch.
+
+    Args:
+        data_samples: One sample per image with ``gt_label``, a tensor (K,).
+        num_classes: Expected K.
+
+    Returns:
+        Float32 labels (N, K).
+
+    Raises:
+        ValueError: A sample has no label or one of another length; the image is named.
+    """
+    for sample in data_samples:
+        label = getattr(sample, 'gt_label', None)
+        if label is None or label.numel() != num_classes:
+            found = 'none' if label is None else f'{label.numel()} entries'
+            raise ValueError(
+                f'image {sample.get("img_id", sample.get("img_path"))!r}: expected a multi-hot '
+                f'gt_label over {num_classes} classes (head.num_classes), but got {found}'
+            )
+    return torch.stack([sample.gt_label.float() for sample in data_samples])
+
+
+class BaseMapHead(BaseModule, metaclass=ABCMeta):
+    """Base of the heads that turn backbone features into class maps.
+
+    A head states spatial tensors in :meth:`forward`; everything else is computed from them, so that
+    training and inference share one path. At test time the classifier sums each of these tensors over
+    an image and its un-mirrored mirror before it asks for maps.
+
+    Args:
+        num_classes: Foreground classes K (VOC 20, COCO 80); background is not counted.
+        in_channels: Channels C of the feature that is classified.
+        in_index: Its position in the backbone's outputs.
+        init_cfg: MMEngine initialisation.
+
+    Attributes:
+        has_background: Whether :meth:`maps` returns K + 1 channels, background first.
+    """
+
+    has_background: bool = False
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        in_index: int = -1,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if num_classes < 1:
+            raise ValueError(f'num_classes must be at least 1, but got {num_classes}')
+        if in_channels < 1:
+            raise ValueError(f'in_channels must be at least 1, but got {in_channels}')
+        self.num_classes = num_classes
+        self.in_channels = in_channels
+        self.in_index = in_index
+
+    @abstractmethod
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Turn backbone features into named spatial tensors (N, C, h, w), ``cam_logits`` among them."""
+
+    @abstractmethod
+    def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """Turn :meth:`forward`'s tensors into class maps of one scale.
+
+        Args:
+            outputs: What :meth:`forward` returned, possibly summed over mirrors.
+            labels: Multi-hot labels (N, K); maps of absent classes are zero.
+
+        Returns:
+            Non-negative maps (N, K, h, w), or (N, K + 1, h, w) if ``has_background``.
+        """
+
+    @abstractmethod
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        image_size: tuple[int, int],
+    ) -> dict[str, Tensor]:
+        """Compute the training losses.
+
+        Args:
+            feats: Backbone features.
+            data_samples: Samples with ``gt_label`` (K,) and the ``valid_box`` metainfo.
+            image_size: Height and width of the padded batch in pixels.
+
+        Returns:
+            Scalars; the terms to be summed have keys that start with ``loss_``.
+        """
+
+    def class_logits(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Image logits (N, K): the spatial mean of the class activation maps."""
+        return outputs['cam_logits'].mean(dim=(2, 3))
+
+    def classification_loss(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """Multi-label soft margin loss over the K classes, in float32."""
+        return F.multilabel_soft_margin_loss(self.class_logits(outputs).float(), labels)

@@ -1,0 +1,67 @@
+"""The plain class activation map head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmwsss.functional import keep_labelled
+from mmwsss.models.heads.base import BaseMapHead, stack_labels
+
+__all__ = ['CAMHead']
+
+
+@MODELS.register_module()
+class CAMHead(BaseMapHead):
+    """Class activation maps: a 1x1 convolution without bias and its spatial mean.
+
+    ``A_k = w_k . f``; image score = mean of ``A_k``; loss = multi-label soft margin; map = ``relu(A_k)``.
+    The fusion over scales divides each map by its peak, so maps on disk are scores in [0, 1) without a
+    background channel: a mask needs a background threshold.
+
+    Source: Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016. Departure: a
+    1x1 convolution before the mean replaces the linear layer after it, the two being equal without
+    bias; this is how the weakly supervised literature computes CAM.
+
+    Args:
+        num_classes: Foreground classes K.
+        in_channels: Channels of the classified feature.
+        in_index: Its position in the backbone's outputs.
+        dropout: Probability of dropping feature channels in training.
+        init_cfg: MMEngine initialisation; PyTorch's default for the convolution if None.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        in_index: int = -1,
+        dropout: float = 0.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(num_classes, in_channels, in_index, init_cfg)
+        if not 0 <= dropout < 1:
+            raise ValueError(f'dropout must lie in [0, 1), but got {dropout}')
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Compute ``cam_logits`` (N, K, h, w)."""
+        return {'cam_logits': self.classifier(self.dropout(feats[self.in_index]))}
+
+    def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """Rectified logits (N, K, h, w) of the labelled classes, not normalised."""
+        return keep_labelled(outputs['cam_logits'].clamp(min=0), labels)
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        image_size: tuple[int, int],
+    ) -> dict[str, Tensor]:
+        """Compute ``loss_cls``; the size of the batch is not needed."""
+        labels = stack_labels(data_samples, self.num_classes)
+        return {'loss_cls': self.classification_loss(self(feats), labels)}
