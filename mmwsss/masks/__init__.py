@@ -1,0 +1,50 @@
+"""Class maps, masks and manifests on disk: atomic, checked, resumable."""
+
+from .atomic import atomic_path, remove_stale_temporaries
+from .batch import BatchReport, process_items
+from .class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
+from .manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    ManifestError,
+    check_manifest,
+    code_version,
+    hash_file,
+    hash_ids,
+    hash_text,
+    make_manifest,
+    read_manifest,
+    write_manifest,
+)
+from .mask_io import IGNORE_INDEX, is_mask_file, load_mask, save_mask, voc_palette
+from .names import read_id_list, safe_join, shard
+
+__all__ = [
+    'IGNORE_INDEX',
+    'MANIFEST_NAME',
+    'BatchReport',
+    'ClassMaps',
+    'Manifest',
+    'ManifestError',
+    'atomic_path',
+    'check_manifest',
+    'code_version',
+    'hash_file',
+    'hash_ids',
+    'hash_text',
+    'is_class_map_file',
+    'is_mask_file',
+    'load_class_maps',
+    'load_mask',
+    'make_manifest',
+    'process_items',
+    'read_id_list',
+    'read_manifest',
+    'remove_stale_temporaries',
+    'safe_join',
+    'save_class_maps',
+    'save_mask',
+    'shard',
+    'voc_palette',
+    'write_manifest',
+]

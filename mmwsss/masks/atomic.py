@@ -1,0 +1,78 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ['atomic_path', 'remove_stale_temporaries']
+
+_PREFIX = '.tmp-'
+_TEMPORARY = re.compile(r'^\.tmp-(?P<host>[^~]*)~(?P<pid>\d+)~[0-9a-f]+')
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path next to ``path``; rename it to ``path`` when the block succeeds.
+
+    Readers see the old file, or the new one, never a part of it. The temporary name carries host,
+    process id and a random part, so that processes and machines writing into one folder never
+    meet; it keeps the suffix of ``path``, from which many writers derive the format.
+
+    Args:
+        path: The file to make. Missing parent folders are made.
+
+    Yields:
+        The temporary path to write to.
+
+    Raises:
+        FileNotFoundError: The block ended without writing the temporary file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    host = re.sub(r'[^\w.-]', '_', socket.gethostname())[:64]
+    name = f'{_PREFIX}{host}~{os.getpid()}~{uuid.uuid4().hex[:12]}{path.suffix}'
+    temporary = path.with_name(name)
+    try:
+        yield temporary
+        if not temporary.exists():
+            raise FileNotFoundError(f'nothing was written for {path}')
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_stale_temporaries(folder: str | os.PathLike[str]) -> int:
+    """Remove temporary files which processes that were killed left under ``folder``.
+
+    Only files of this machine whose process no longer runs are removed.
+
+    Args:
+        folder: The folder to clean, with its subfolders. It need not exist.
+
+    Returns:
+        The number of files removed.
+    """
+    removed = 0
+    host = re.sub(r'[^\w.-]', '_', socket.gethostname())[:64]
+    for path in Path(folder).rglob(f'{_PREFIX}*'):
+        match = _TEMPORARY.match(path.name)
+        if match and match['host'] == host and not _is_running(int(match['pid'])):
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,354 @@
+"""Work over a list of images: progress, named failures, a bounded pool of processes."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+__all__ = ['BatchReport', 'process_items']
+
+logger = logging.getLogger(__name__)
+
+Outcome = tuple[str, Any, 'str | None']  # id, result, error text
+
+
+@dataclass
+class BatchReport:
+    """What became of every image.
+
+    Attributes:
+        done: Ids that were worked on with success, in order.
+        skipped: Ids whose output was there already, in order.
+        failed: Error text by id, in order.
+        seconds: Wall time.
+    """
+
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 when an image failed."""
+        return 1 if self.failed else 0
+
+    def summary(self) -> str:
+        """Return the counts, followed by one line per failed image with its error."""
+        speed = f', {len(self.done) / self.seconds:.2f} images/s' if self.seconds > 0 else ''
+        lines = [
+            f'{len(self.done)} done, {len(self.skipped)} skipped (finished before), '
+            f'{len(self.failed)} failed in {self.seconds:.1f} s{speed}'
+        ]
+        lines += [f'  failed: {name}: {error}' for name, error in self.failed.items()]
+        return '\n'.join(lines)
+
+    @classmethod
+    def merge(cls, reports: Iterable[BatchReport], ids: Sequence[str]) -> BatchReport:
+        """Join the reports of several ranks, in the order of ``ids``; the time is the longest."""
+        reports = list(reports)
+        done = {name for report in reports for name in report.done}
+        skipped = {name for report in reports for name in report.skipped}
+        failed = {name: text for report in reports for name, text in report.failed.items()}
+        return cls(
+            done=[name for name in ids if name in done],
+            skipped=[name for name in ids if name in skipped],
+            failed={name: failed[name] for name in ids if name in failed},
+            seconds=max((report.seconds for report in reports), default=0.0),
+        )
+
+
+def process_items(
+    ids: Sequence[str],
+    work: Callable[[str], Any],
+    is_done: Callable[[str], bool] | None = None,
+    description: str = 'images',
+    workers: int = 0,
+    *,
+    on_result: Callable[[str, Any], None] | None = None,
+    progress: bool = True,
+    log_interval: float = 10.0,
+    start_method: str | None = None,
+) -> BatchReport:
+    """Call ``work(id)`` for every id that is not done; one image's failure stops no other.
+
+    Results come back in the order of ``ids``. At most ``2 * workers`` images are under way, so
+    that memory stays bounded. A worker that dies (out of memory, a crash in a library) costs only
+    the image that killed it: those under way with it are tried again one by one.
+
+    Args:
+        ids: Image ids, all different.
+        work: Called with one id. With ``workers`` > 0 it is sent to the processes and must not
+            use an accelerator.
+        is_done: Whether the output of an id is there already. None: nothing is.
+        description: Label of the progress bar.
+        workers: Number of processes; 0 works in this one. Each uses one thread.
+        on_result: Called in this process with the id and the value of ``work``, in order; its
+            error counts as the image's.
+        progress: Show progress: a bar on a terminal, otherwise one line every ``log_interval``
+            seconds. Errors are always shown.
+        log_interval: Seconds between lines.
+        start_method: Of ``multiprocessing``. None: ``'fork'`` where there is one (``work`` need
+            not be picklable), else the platform's default.
+
+    Returns:
+        The report. Ctrl-C cancels what has not begun, waits for what has and re-raises
+        KeyboardInterrupt.
+
+    Raises:
+        ValueError: ``workers`` is negative or ``ids`` holds an id twice.
+    """
+    if workers < 0:
+        raise ValueError(f'workers must be >= 0, but got {workers}')
+    if len(set(ids)) != len(ids):
+        raise ValueError(f'ids must differ, but {len(ids) - len(set(ids))} of them are repeated')
+    report, start = BatchReport(), time.monotonic()
+    todo = _skip_done(ids, is_done, report)
+    if workers and todo:
+        outcomes = _run_pool(todo, work, min(workers, len(todo)), start_method)
+    else:
+        outcomes = (_attempt(work, name) for name in todo)
+    try:
+        with _progress_display(description, len(todo), progress, log_interval) as display:
+            for name, value, error in outcomes:
+                if error is None and on_result is not None:
+                    error = _attempt(lambda _: on_result(name, value), name)[2]  # noqa: B023
+                if error is None:
+                    report.done.append(name)
+                else:
+                    report.failed[name] = error
+                    display.error(f'{name}: {error}')
+                display.advance()
+    finally:
+        if hasattr(outcomes, 'close'):
+            outcomes.close()
+        report.failed = {name: report.failed[name] for name in ids if name in report.failed}
+        report.seconds = time.monotonic() - start
+    return report
+
+
+def _skip_done(
+    ids: Sequence[str], is_done: Callable[[str], bool] | None, report: BatchReport
+) -> list[str]:
+    """Sort ids into ``report.skipped``, ``report.failed`` (bad names) and the returned rest."""
+    todo = []
+    for name in ids:
+        _, done, error = (name, False, None) if is_done is None else _attempt(is_done, name)
+        if error is not None:
+            report.failed[name] = error
+        elif done:
+            report.skipped.append(name)
+        else:
+            todo.append(name)
+    return todo
+
+
+def _attempt(work: Callable[[str], Any], name: str) -> Outcome:
+    try:
+        return name, work(name), None
+    except Exception as error:
+        logger.debug('%s failed', name, exc_info=True)
+        text = ' '.join(str(error).split())
+        return name, None, f'{type(error).__name__}: {text}' if text else type(error).__name__
+
+
+# --- pool -----------------------------------------------------------------------------------------
+
+_WORK: Callable[[str], Any] | None = None
+
+
+def _start_worker(work: Callable[[str], Any], parent: int) -> None:
+    """Prepare a worker: one thread, Ctrl-C left to the parent, no life after the parent."""
+    global _WORK
+    _WORK = work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    if 'torch' in sys.modules:
+        sys.modules['torch'].set_num_threads(1)
+    if 'cv2' in sys.modules:
+        sys.modules['cv2'].setNumThreads(0)
+
+
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _call_work(name: str) -> Outcome:
+    return _attempt(_WORK, name)
+
+
+def _make_pool(
+    work: Callable[[str], Any], workers: int, start_method: str | None
+) -> ProcessPoolExecutor:
+    if start_method is None and 'fork' in multiprocessing.get_all_start_methods():
+        start_method = 'fork'
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context(start_method),
+        initializer=_start_worker,
+        initargs=(work, os.getpid()),
+    )
+
+
+def _run_pool(
+    ids: Sequence[str], work: Callable[[str], Any], workers: int, start_method: str | None
+) -> Iterator[Outcome]:
+    """Yield the outcomes in order, keeping at most ``2 * workers`` ids under way."""
+    waiting, under_way = deque(ids), deque()
+    pool = _make_pool(work, workers, start_method)
+    try:
+        while waiting or under_way:
+            try:
+                while waiting and len(under_way) < 2 * workers:
+                    under_way.append((waiting[0], pool.submit(_call_work, waiting[0])))
+                    waiting.popleft()
+                outcome = _outcome(*under_way[0])
+            except BrokenProcessPool:
+                pool.shutdown()
+                for name, future in under_way:
+                    yield _recover(name, future, work, start_method)
+                under_way.clear()
+                pool = _make_pool(work, workers, start_method)
+                continue
+            under_way.popleft()
+            yield outcome
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _outcome(name: str, future: Future[Outcome]) -> Outcome:
+    """Wait for a future; what cannot travel between processes is the image's error."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:
+        return name, None, f'{type(error).__name__}: {error}'
+
+
+def _recover(
+    name: str, future: Future[Outcome], work: Callable[[str], Any], start_method: str | None
+) -> Outcome:
+    """Take the outcome if the pool broke after it, else try once more in a process of its own."""
+    if future.done() and not future.cancelled() and future.exception() is None:
+        return future.result()
+    with _make_pool(work, 1, start_method) as pool:
+        try:
+            return pool.submit(_call_work, name).result()
+        except BrokenProcessPool:
+            return name, None, 'the worker process died (out of memory, or a crash in a library)'
+        except Exception as error:
+            return name, None, f'{type(error).__name__}: {error}'
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+class _SpeedColumn(ProgressColumn):
+    """Images per second since the start."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text for one task."""
+        speed = task.finished_speed or task.speed
+        return Text('' if speed is None else f'{speed:.2f} images/s', style='progress.data.speed')
+
+
+class _Display:
+    """Errors and nothing else."""
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+
+    def advance(self) -> None:
+        """Count one image."""
+
+    def error(self, message: str) -> None:
+        """Show one image's error."""
+        print(f'{self.description}: {message}', file=sys.stderr, flush=True)
+
+
+class _LineDisplay(_Display):
+    """A line every few seconds, for logs."""
+
+    def __init__(self, description: str, total: int, interval: float) -> None:
+        super().__init__(description)
+        self.total, self.interval, self.count = total, interval, 0
+        self.start = self.last = time.monotonic()
+
+    def advance(self) -> None:
+        self.count += 1
+        now = time.monotonic()
+        if now - self.last < self.interval and self.count < self.total:
+            return
+        self.last = now
+        speed = self.count / max(now - self.start, 1e-9)
+        left = time.strftime('%H:%M:%S', time.gmtime((self.total - self.count) / speed))
+        print(
+            f'{self.description}: {self.count}/{self.total}, {speed:.2f} images/s, {left} left',
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class _BarDisplay(_Display):
+    """A bar on a terminal."""
+
+    def __init__(self, description: str, total: int, bar: Progress) -> None:
+        super().__init__(description)
+        self.bar, self.task = bar, bar.add_task(description, total=total)
+
+    def advance(self) -> None:
+        self.bar.advance(self.task)
+
+    def error(self, message: str) -> None:
+        self.bar.console.print(f'{self.description}: {message}', style='red', markup=False)
+
+
+@contextmanager
+def _progress_display(
+    description: str, total: int, progress: bool, log_interval: float
+) -> Iterator[_Display]:
+    console = Console(stderr=True)
+    if not progress or not total:
+        yield _Display(description)
+    elif not console.is_terminal:
+        yield _LineDisplay(description, total, log_interval)
+    else:
+        columns = (
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _SpeedColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, speed_estimate_period=60) as bar:
+            yield _BarDisplay(description, total, bar)

@@ -1,0 +1,159 @@
+"""Class maps of one image, and their ``.npz`` file."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .atomic import atomic_path
+
+__all__ = ['ClassMaps', 'is_class_map_file', 'load_class_maps', 'save_class_maps']
+
+_FIELDS = ('keys', 'scores', 'image_size')
+
+
+@dataclass(frozen=True)
+class ClassMaps:
+    """Score maps of the classes that an image may hold.
+
+    Attributes:
+        keys: int64 (n,), strictly increasing class ids; 0 is background. ``n`` may be 0: an image
+            without any class and without a background map.
+        scores: float32 (n, h, w), finite; row ``i`` belongs to class ``keys[i]``. The grid may be
+            coarser than the image.
+        image_size: (H, W) of the image in pixels.
+
+    Raises:
+        ValueError: A field has the wrong shape, type or range.
+    """
+
+    keys: np.ndarray
+    scores: np.ndarray
+    image_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        keys, scores = np.asarray(self.keys), np.asarray(self.scores)
+        _check_keys(keys)
+        _check_scores(scores, len(keys))
+        object.__setattr__(self, 'keys', keys.astype(np.int64))
+        object.__setattr__(self, 'scores', scores.astype(np.float32, copy=False))
+        object.__setattr__(self, 'image_size', _checked_size(self.image_size))
+
+    @property
+    def has_background(self) -> bool:
+        """Whether there is a map for the background (class id 0)."""
+        return bool(len(self.keys) and self.keys[0] == 0)
+
+    def full_size_scores(self) -> np.ndarray:
+        """Return the scores at image size, float32 (n, H, W), bilinear where the grid differs."""
+        if self.scores.shape[1:] == self.image_size or not len(self.keys):
+            return np.broadcast_to(self.scores, (len(self.keys), *self.image_size))
+        scores = torch.from_numpy(np.ascontiguousarray(self.scores))[None]
+        full = F.interpolate(scores, size=self.image_size, mode='bilinear', align_corners=False)
+        return full[0].numpy()
+
+
+def save_class_maps(path: str | os.PathLike[str], maps: ClassMaps) -> None:
+    """Write ``maps`` to a compressed ``.npz``: ``keys``, float16 ``scores``, ``image_size``.
+
+    The file appears whole or not at all, and holds no pickled object.
+
+    Args:
+        path: The file to write, ending in ``.npz``.
+        maps: The class maps.
+
+    Raises:
+        ValueError: ``path`` has another suffix, or a score does not fit float16.
+    """
+    path = Path(path)
+    if path.suffix != '.npz':
+        raise ValueError(f'class maps are written to .npz files, but got {path}')
+    with np.errstate(over='ignore'):
+        scores = maps.scores.astype(np.float16)
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f'{path}: scores must fit float16, but reach {float(np.abs(maps.scores).max()):g}'
+        )
+    size = np.asarray(maps.image_size, dtype=np.int64)
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, keys=maps.keys, scores=scores, image_size=size)
+
+
+def load_class_maps(path: str | os.PathLike[str], num_classes: int | None = None) -> ClassMaps:
+    """Read the file of :func:`save_class_maps`; nothing in it is executed.
+
+    Args:
+        path: The ``.npz`` file.
+        num_classes: Number of classes with background; larger keys are refused. None: no check.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is damaged or does not hold class maps; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'class map not found: {path}')
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            fields = _read_fields(archive)
+        maps = ClassMaps(**fields)
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f'{path} is not a readable class map: {error}') from error
+    except (AttributeError, TypeError, RuntimeError, struct.error, MemoryError) as error:
+        raise ValueError(f'{path} is not a readable class map (.npz): {error}') from error
+    if num_classes is not None and len(maps.keys) and maps.keys[-1] >= num_classes:
+        raise ValueError(
+            f'{path} holds class ids {maps.keys.tolist()}, '
+            f'expected ids 0 .. {num_classes - 1} ({num_classes} classes with background)'
+        )
+    return maps
+
+
+def is_class_map_file(path: str | os.PathLike[str]) -> bool:
+    """Tell cheaply whether ``path`` is a complete class map file.
+
+    Reads the directory at the end of the archive, which a truncated file lacks; not the scores.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {f'{field}.npy' for field in _FIELDS} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
+
+
+def _read_fields(archive: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
+    missing = [field for field in _FIELDS if field not in archive.files]
+    if missing:
+        raise ValueError(f'expected the arrays {list(_FIELDS)}, but {missing} are missing')
+    return {field: archive[field] for field in _FIELDS}
+
+
+def _check_keys(keys: np.ndarray) -> None:
+    if keys.ndim != 1 or (keys.size and not np.issubdtype(keys.dtype, np.integer)):
+        raise ValueError(f'keys must be integers (n,), but got {keys.dtype} {keys.shape}')
+    if (keys < 0).any() or (np.diff(keys.astype(np.int64)) <= 0).any():
+        raise ValueError(f'keys must be >= 0 and strictly increasing, but got {keys.tolist()}')
+
+
+def _check_scores(scores: np.ndarray, n: int) -> None:
+    if scores.ndim != 3 or len(scores) != n or 0 in scores.shape[1:]:
+        raise ValueError(f'scores must be ({n}, h, w) with h, w >= 1, but got {scores.shape}')
+    if not np.issubdtype(scores.dtype, np.floating):
+        raise ValueError(f'scores must be floating point, but got {scores.dtype}')
+    if not np.isfinite(scores).all():
+        raise ValueError('scores must be finite, but hold NaN or infinity')
+
+
+def _checked_size(image_size: tuple[int, int] | np.ndarray) -> tuple[int, int]:
+    size = np.asarray(image_size)
+    if size.shape != (2,) or not np.issubdtype(size.dtype, np.integer) or (size < 1).any():
+        raise ValueError(f'image_size must be two integers (H, W) >= 1, but got {size.tolist()}')
+    return int(size[0]), int(size[1])
