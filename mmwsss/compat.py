@@ -30,7 +30,7 @@ REQUIREMENTS = (
     Requirement('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
     Requirement('skimage', '0.19.0', 'pip install scikit-image'),
     Requirement('sklearn', '1.1.0', 'pip install scikit-learn'),
-    Requirement('rich', '12.0.0', 'pip install rich'),
+    Requirement('rich', '', 'pip install rich'),
 )
 
 
@@ -74,7 +74,7 @@ def allow_safe_resume() -> None:
     """Let ``torch.load(weights_only=True)`` read the checkpoints that MMEngine writes.
 
     A training checkpoint holds the message hub's ``HistoryBuffer`` objects: NumPy arrays, NumPy
-    scalars and two reduction functions. From torch 2.6 on, safe loading is the default and refuses them unless they are
+    scalars. From torch 2.6 on, safe loading is the default and refuses them unless they are
     allow-listed, which the original mmengine does not do. Only data containers are listed; loading
     stays in weights-only mode.
     """
@@ -92,7 +92,9 @@ def _checkpoint_classes() -> list[Any]:
     core = getattr(np, '_core', None) or np.core  # NumPy 2 / NumPy 1
     reconstruct = core.multiarray._reconstruct
     scalar = core.multiarray.scalar
-    dtypes = {type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', '?')}
+    dtypes = {
+        type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', '?')
+    }
     return [
         HistoryBuffer,
         np.ndarray,
@@ -103,6 +105,4 @@ def _checkpoint_classes() -> list[Any]:
         (scalar, 'numpy.core.multiarray.scalar'),
         (scalar, 'numpy._core.multiarray.scalar'),
         *sorted(dtypes, key=lambda dtype: dtype.__name__),
-        *HistoryBuffer._statistics_methods.values(),
-        getattr,
     ]

@@ -1,0 +1,5 @@
+"""Engine parts: hooks."""
+
+from mmwsss.engine import hooks
+
+__all__ = ['hooks']

@@ -1,0 +1,101 @@
+"""Training and testing from a loaded config: what ``tools/train.py`` and ``tools/test.py`` run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+
+from mmwsss.utils.checkpoint import guard_checkpoints
+
+__all__ = ['build_runner', 'default_work_dir', 'enable_amp', 'test', 'train']
+
+
+def default_work_dir(cfg: Config, config_path: str | Path, work_dir: str | None = None) -> str:
+    """The command line's folder, else the config's, else ``work_dirs/<config name>``."""
+    return work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config_path).stem)
+
+
+def enable_amp(cfg: Config) -> None:
+    """Switch the optimizer wrapper to mixed precision with dynamic loss scaling.
+
+    Raises:
+        ValueError: The config uses another wrapper than ``OptimWrapper``.
+    """
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper == 'AmpOptimWrapper':
+        return
+    if wrapper != 'OptimWrapper':
+        raise ValueError(f"--amp needs optim_wrapper.type 'OptimWrapper', but got {wrapper!r}")
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def build_runner(cfg: Config, trust_checkpoint: bool = False) -> Runner:
+    """Check the checkpoints that a run would load and build its runner."""
+    guard_checkpoints(cfg, trust_checkpoint)
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def train(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:
+    """Train the model of a config.
+
+    Args:
+        cfg: From :func:`mmwsss.utils.config.load_config`, with ``work_dir`` set.
+        resume: Go on from the latest checkpoint in ``work_dir``, or from ``cfg.load_from``.
+        trust_checkpoint: Allow checkpoints that hold more than tensors and plain data.
+
+    Returns:
+        The runner, for its model and logs.
+    """
+    cfg.resume = resume
+    runner = build_runner(cfg, trust_checkpoint)
+    runner.train()
+    return runner
+
+
+def test(
+    cfg: Config,
+    checkpoint: str | Path,
+    tta: bool = False,
+    out: str | None = None,
+    trust_checkpoint: bool = False,
+) -> dict[str, Any]:
+    """Score a checkpoint with the config's test loop.
+
+    Args:
+        cfg: From :func:`mmwsss.utils.config.load_config`, with ``work_dir`` set.
+        checkpoint: File to load.
+        tta: Use ``cfg.tta_model`` and ``cfg.tta_pipeline`` (several scales and mirrors).
+        out: Folder for the predicted label maps.
+        trust_checkpoint: Allow checkpoints that hold more than tensors and plain data.
+
+    Returns:
+        The metrics.
+
+    Raises:
+        ValueError: ``tta`` is asked of a config without ``tta_model`` and ``tta_pipeline``.
+    """
+    cfg.load_from = str(checkpoint)
+    if tta:
+        missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
+        if missing:
+            raise ValueError(f'--tta needs {missing} in the config, which it does not have')
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = dict(**cfg.tta_model, module=cfg.model)
+    if out is not None:
+        add_output(cfg, out)
+    return build_runner(cfg, trust_checkpoint).test()
+
+
+def add_output(cfg: Config, out: str) -> None:
+    """Make the config's ``IoUMetric`` write its predictions to a folder."""
+    evaluators = cfg.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    writers = [e for e in evaluators if e.get('type') == 'IoUMetric']
+    if not writers:
+        raise ValueError('--out needs an IoUMetric in test_evaluator to write the label maps')
+    writers[0].update(output_dir=out, keep_results=True)

@@ -1,0 +1,80 @@
+"""Samplers whose order and augmentations do not depend on workers, ranks or restarts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sized
+
+import torch
+from mmengine.dist import get_dist_info, sync_random_seed
+from mmseg.registry import DATA_SAMPLERS
+from torch.utils.data import Sampler
+
+from mmwsss.datasets.seeding import encode_key
+
+__all__ = ['SeededSampler']
+
+
+@DATA_SAMPLERS.register_module()
+class SeededSampler(Sampler):
+    """Yield keys that encode (seed, epoch, index); rank r of R takes every R-th of the global order.
+
+    With the same global batch, one process and several ranks see the same images, with the same
+    augmentations, in the same iterations; a resumed run continues the sequence.
+
+    Args:
+        dataset: A dataset that understands keys (``WSSSDataset`` and wrappers of it).
+        shuffle: Draw a new permutation each epoch.
+        seed: Seed; the runner's if None.
+        infinite: Go on with the next epoch forever, for iteration-based training.
+
+    Raises:
+        TypeError: The dataset does not understand keys.
+        ValueError: The dataset is empty.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        shuffle: bool = True,
+        seed: int | None = None,
+        infinite: bool = False,
+    ) -> None:
+        if not getattr(dataset, 'accepts_item_keys', False):
+            raise TypeError(
+                f'SeededSampler needs a dataset with item keys such as WSSSDataset, but got '
+                f"{type(dataset).__name__}; use mmengine's DefaultSampler or InfiniteSampler for it"
+            )
+        if len(dataset) == 0:
+            raise ValueError('SeededSampler needs a dataset with at least one item, but got none')
+        self.rank, self.world_size = get_dist_info()
+        self.size = len(dataset)
+        self.shuffle = shuffle
+        self.seed = sync_random_seed() if seed is None else int(seed)
+        self.infinite = infinite
+        self.epoch = 0
+
+    def epoch_keys(self, epoch: int) -> list[int]:
+        """Keys of one epoch in global order, over all ranks."""
+        generator = torch.Generator().manual_seed(self.seed + epoch)
+        order = torch.randperm(self.size, generator=generator) if self.shuffle else None
+        indices = range(self.size) if order is None else order.tolist()
+        return [encode_key(index, epoch, self.seed, self.size) for index in indices]
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over this rank's keys."""
+        if self.infinite:
+            stream = itertools.chain.from_iterable(map(self.epoch_keys, itertools.count()))
+            return itertools.islice(stream, self.rank, None, self.world_size)
+        keys = self.epoch_keys(self.epoch)
+        missing = -len(keys) % self.world_size
+        padded = keys + list(itertools.islice(itertools.cycle(keys), missing))
+        return iter(padded[self.rank :: self.world_size])
+
+    def __len__(self) -> int:
+        """Items of this rank in an epoch, rounded up."""
+        return -(-self.size // self.world_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; called by MMEngine before each epoch."""
+        self.epoch = epoch

@@ -1,0 +1,65 @@
+"""Random numbers that belong to an item, not to a worker.
+
+Augmentations drawn from a worker's global state change with the number of workers and of ranks, and
+restart from the beginning when a run is resumed. Here the sampler hands out a *key* that encodes
+(seed, epoch, index), and the dataset runs its pipeline with generators seeded by that key. The same
+draw then gives the same image whatever process loads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ['ItemKey', 'decode_key', 'encode_key', 'seeded_item']
+
+EPOCHS = 1 << 24
+SEEDS = 1 << 32
+
+
+class ItemKey(NamedTuple):
+    """What a sampler's key stands for; ``seed`` and ``epoch`` are None for a plain index."""
+
+    index: int
+    epoch: int | None
+    seed: int | None
+
+
+def encode_key(index: int, epoch: int, seed: int, size: int) -> int:
+    """Pack (seed, epoch, index) into one integer that is at least ``size``.
+
+    Raises:
+        ValueError: The index, the epoch or the seed is out of range.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f'index must lie in [0, {size}), but got {index}')
+    if not 0 <= epoch < EPOCHS - 1 or not 0 <= seed < SEEDS:
+        raise ValueError(f'epoch and seed must fit 24 and 32 bits, but got {epoch} and {seed}')
+    return (seed * EPOCHS + epoch + 1) * size + index
+
+
+def decode_key(key: int, size: int) -> ItemKey:
+    """Unpack a key of :func:`encode_key`; a plain index below ``size`` comes back as it is."""
+    rest, index = divmod(int(key), size)
+    if rest == 0:
+        return ItemKey(index, None, None)
+    seed, epoch = divmod(rest, EPOCHS)
+    return ItemKey(index, epoch - 1, seed)
+
+
+@contextlib.contextmanager
+def seeded_item(key: int) -> Iterator[None]:
+    """Run a block with Python's and NumPy's global generators seeded by ``key``, then restore them."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    words = np.random.SeedSequence(key).generate_state(4)
+    random.seed(int(words[0]))
+    np.random.seed(words)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

@@ -1,0 +1,102 @@
+"""Loading checkpoints without executing what is in them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.runner.checkpoint import find_latest_checkpoint
+
+from mmwsss.compat import allow_safe_resume
+
+__all__ = ['UntrustedCheckpointError', 'guard_checkpoints', 'load_checkpoint_file']
+
+FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+
+
+class UntrustedCheckpointError(ValueError):
+    """A checkpoint holds more than tensors and plain data."""
+
+
+def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
+    """Read a checkpoint on the CPU, in weights-only mode.
+
+    Args:
+        path: A file written by ``torch.save``.
+        mmap: Leave the tensors on disk; enough for a look at the contents.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UntrustedCheckpointError: The file needs unpickling of arbitrary objects.
+        ValueError: The file is not a checkpoint or is damaged.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
+    allow_safe_resume()
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        raise UntrustedCheckpointError(
+            f'checkpoint {str(path)!r} holds objects that weights-only loading refuses '
+            f'({first_line(error)}). If you trust where it comes from, pass --trust-checkpoint.'
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        if mmap and 'mmap' in str(error):  # files of the old, unzipped format
+            return load_checkpoint_file(path)
+        raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
+
+
+def first_line(error: Exception) -> str:
+    """The first sentence of an error message."""
+    return str(error).strip().split('\n')[0].split('. ')[0]
+
+
+def guard_checkpoints(cfg: Config, trust: bool = False) -> None:
+    """Make sure that nothing a run loads is unpickled.
+
+    Every checkpoint file the config names (``load_from``, ``init_cfg``, the latest one of a resumed run)
+    is checked up front, so that the message names the file; and torch is told to stay in weights-only
+    mode, because the maintained mmengine otherwise falls back to unsafe loading.
+
+    Args:
+        cfg: The config of the run.
+        trust: Skip all of this (the ``--trust-checkpoint`` switch).
+
+    Raises:
+        FileNotFoundError: A local checkpoint does not exist.
+        UntrustedCheckpointError: A file needs unpickling of arbitrary objects.
+        ValueError: A file is not a checkpoint or is damaged.
+    """
+    if trust:
+        os.environ.pop(FORCE_SAFE, None)
+        return
+    os.environ[FORCE_SAFE] = '1'
+    allow_safe_resume()
+    for path in named_checkpoints(cfg):
+        load_checkpoint_file(path, mmap=True)
+
+
+def named_checkpoints(cfg: Config) -> list[str]:
+    """Local checkpoint files that a run of this config would load, without repetition."""
+    paths = [cfg.get('load_from'), *init_checkpoints(cfg.get('model'))]
+    resumes = cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir')
+    if resumes and (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+        paths.append(find_latest_checkpoint(cfg.work_dir))
+    return list(dict.fromkeys(path for path in paths if path and '://' not in path))
+
+
+def init_checkpoints(node: Any) -> Iterator[str]:
+    """Yield the ``checkpoint`` of every ``init_cfg`` below ``node``."""
+    if isinstance(node, dict):
+        if node.get('type') == 'Pretrained' and isinstance(node.get('checkpoint'), str):
+            yield node['checkpoint']
+        for value in node.values():
+            yield from init_checkpoints(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from init_checkpoints(value)

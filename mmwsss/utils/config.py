@@ -1,0 +1,124 @@
+"""Loading configs: one way for every tool, with options that fail when they are misspelt."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+__all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
+
+# Top-level keys that stand for every nested key of the same name.
+SHORTCUTS = ('data_root', 'pseudo_mask_dir')
+# Top-level keys that our tools read beside MMEngine's Runner arguments.
+TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', 'pretrained', *SHORTCUTS)
+MISSPELT_RATIO = 0.85
+
+
+def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> Config:
+    """Read a config file, apply command-line options and register what it needs.
+
+    Beside what ``Config.fromfile`` and ``merge_from_dict`` do:
+
+    - an option whose top-level key is neither in the file nor known to a tool is refused, and so is a
+      top-level key of the file that is a near miss of a known one;
+    - setting ``data_root`` or ``pseudo_mask_dir`` replaces the nested values that the file derived from
+      it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset.
+
+    Args:
+        path: The config file.
+        cfg_options: Dotted keys and their new values.
+
+    Returns:
+        The merged config, with ``mmwsss`` imported and mmseg's default scope set.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A key is misspelt or unknown; the closest known key is named.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'config file {str(path)!r} does not exist')
+    cfg = Config.fromfile(str(path))
+    check_spelling(cfg.keys(), path)
+    check_options(cfg, cfg_options or {})
+    before = {name: cfg.get(name) for name in SHORTCUTS}
+    if cfg_options:
+        cfg.merge_from_dict(cfg_options)
+    for name in SHORTCUTS:
+        if cfg.get(name) != before[name]:
+            replace_nested(cfg, name, before[name], cfg[name])
+    register_everything(cfg)
+    return cfg
+
+
+def register_everything(cfg: Config) -> None:
+    """Import mmseg's and our components and make mmseg's registries the default scope."""
+    from mmseg.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    import mmwsss  # noqa: F401
+
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+
+
+def known_keys() -> list[str]:
+    """Top-level keys that MMEngine's Runner or a tool of ours reads."""
+    runner = [name for name in inspect.signature(Runner.__init__).parameters if name != 'self']
+    return sorted({*runner, *TOOL_KEYS, 'custom_imports', 'auto_scale_lr', 'runner_type'})
+
+
+def check_spelling(keys: Iterable[str], path: str | Path) -> None:
+    """Refuse a top-level key that is almost, but not quite, a known one."""
+    known = known_keys()
+    for key in keys:
+        close = difflib.get_close_matches(key, known, n=1, cutoff=MISSPELT_RATIO)
+        if key not in known and close:
+            raise ValueError(f'{path}: unknown key {key!r}; did you mean {close[0]!r}?')
+
+
+def check_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Refuse an option that would create a new top-level key or that walks through a missing one."""
+    for option in options:
+        node: Any = cfg
+        parts = option.split('.')
+        for depth, part in enumerate(parts):
+            top_level_ok = depth == 0 and part in known_keys()
+            last_ok = depth == len(parts) - 1 and depth > 0
+            if not isinstance(node, (dict, Config)):
+                break  # an index into a list: MMEngine checks it
+            if part not in node and not (top_level_ok or last_ok):
+                raise ValueError(option_message(option, part, node, depth))
+            node = node.get(part, {})
+
+
+def option_message(option: str, part: str, node: Any, depth: int) -> str:
+    """Say which part of an option is unknown and what it may have meant."""
+    candidates = list(node.keys()) + (known_keys() if depth == 0 else [])
+    close = difflib.get_close_matches(part, candidates, n=1)
+    hint = f'; did you mean {close[0]!r}?' if close else ''
+    return f'--cfg-options {option}: the config has no key {part!r}{hint}'
+
+
+def walk(node: Any) -> Iterator[ConfigDict]:
+    """Yield every dict below ``node``."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from walk(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from walk(value)
+
+
+def replace_nested(cfg: Config, name: str, old: Any, new: Any) -> None:
+    """Set every nested ``name`` that still holds ``old`` to ``new``."""
+    for value in list(cfg.values()):
+        for node in walk(value):
+            if name in node and node[name] == old:
+                node[name] = new

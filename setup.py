@@ -1,0 +1,63 @@
+"""Packaging of mmwsss."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def read_version() -> str:
+    """The version, read without importing the package."""
+    text = (HERE / 'mmwsss' / 'version.py').read_text(encoding='utf-8')
+    return re.search(r"__version__ = '([^']+)'", text).group(1)
+
+
+# OpenMMLab (mmengine, mmcv, mmseg) comes in two distributions with the same import names. Requiring one
+# by name would install it over the other, so it is an extra: `mmwsss[openmmlab]` takes the maintained one.
+OPENMMLAB = [
+    'onedl-mmengine>=0.10.8',
+    'onedl-mmcv>=2.3.0',
+    'onedl-mmsegmentation>=1.3.0',
+]
+CRF = ['pydensecrf2>=1.1']
+COCO = ['pycocotools>=2.0.7']
+DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.24']
+DEV = ['pytest>=7.4', 'ruff>=0.4', 'pre-commit>=3.5']
+
+setup(
+    name='mmwsss',
+    version=read_version(),
+    description='Weakly supervised semantic segmentation on MMSegmentation',
+    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['mmwsss', 'mmwsss.*']),
+    package_data={'mmwsss': ['**/*.csv', '**/*.json']},
+    python_requires='>=3.9',
+    install_requires=[
+        'torch>=2.0',
+        'numpy>=1.22',
+        'scipy>=1.9',
+        'scikit-image>=0.19',
+        'scikit-learn>=1.1',
+        'pillow>=9.0',
+        'matplotlib>=3.5',
+        'rich>=12.0',
+    ],
+    extras_require={
+        'openmmlab': OPENMMLAB,
+        'crf': CRF,
+        'coco': COCO,
+        'docs': DOCS,
+        'dev': DEV + CRF + COCO,
+    },
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+)
