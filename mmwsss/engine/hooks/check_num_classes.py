@@ -1,0 +1,90 @@
+"""Refuse to start when a model head and the dataset disagree about the number of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import HOOKS
+from torch import nn
+
+from mmwsss.models.heads.base import BaseMapHead
+
+__all__ = ['CheckNumClassesHook']
+
+
+@HOOKS.register_module()
+class CheckNumClassesHook(Hook):
+    """Compare the class count of every head with the class list of the dataset.
+
+    The class list of a dataset names the background first. A segmenter's head must have as many
+    classes as the list, a localizer's head (``BaseMapHead``) one less, for it has no background.
+    Too many classes would train and score without a word; too few fail in the middle of the loss.
+    Auxiliary heads and the heads of cascades are compared, too. A dataset without a class list
+    cannot be compared and is left alone.
+
+    The check runs before training, validation and testing, and costs nothing afterwards.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Compare the model with the training data, and with the validation data if there are any.
+
+        Args:
+            runner: The runner that is about to train.
+
+        Raises:
+            ValueError: The class counts differ; the message names head, dataset and both counts.
+        """
+        self._check(runner, 'train', runner.train_dataloader.dataset)
+        if runner.val_loop is not None:
+            self._check(runner, 'val', runner.val_dataloader.dataset)
+
+    def before_val(self, runner: Runner) -> None:
+        """Compare the model with the validation data.
+
+        Args:
+            runner: The runner that is about to validate.
+
+        Raises:
+            ValueError: The class counts differ.
+        """
+        self._check(runner, 'val', runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        """Compare the model with the test data.
+
+        Args:
+            runner: The runner that is about to test.
+
+        Raises:
+            ValueError: The class counts differ.
+        """
+        self._check(runner, 'test', runner.test_dataloader.dataset)
+
+    def _check(self, runner: Runner, split: str, dataset: object) -> None:
+        classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+        if not classes:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        for name, found, has_background in _class_counts(model):
+            expected = len(classes) if has_background else len(classes) - 1
+            if found != expected:
+                counted = 'including' if has_background else 'without'
+                raise ValueError(
+                    f'num_classes of {name} is {found}, but the {split} dataset '
+                    f'({type(dataset).__name__}) has {expected} classes {counted} background: '
+                    f'{", ".join(classes)}. Set the num_classes of the head to {expected}, or '
+                    'choose the dataset that the model is meant for.'
+                )
+
+
+def _class_counts(model: nn.Module) -> Iterator[tuple[str, int, bool]]:
+    """Yield name, class count and whether that count includes background, for every head."""
+    for name, module in model.named_modules():
+        if isinstance(module, BaseDecodeHead):
+            yield name, module.num_classes, True
+        elif isinstance(module, BaseMapHead):
+            yield name, module.num_classes, False

@@ -1,0 +1,96 @@
+"""DeepLab-LargeFOV's head: one strongly dilated convolution, then 1x1 layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+__all__ = ['LargeFOVHead']
+
+_INIT = [
+    {'type': 'Kaiming', 'layer': 'Conv2d'},
+    {'type': 'Normal', 'std': 0.01, 'override': {'name': 'conv_seg'}},
+]
+
+
+@MODELS.register_module()
+class LargeFOVHead(BaseDecodeHead):
+    """Head of DeepLab-LargeFOV [1]_: ``fc6`` (dilated 3x3), ``fc7`` (1x1), classifier (1x1).
+
+    ``fc6`` and ``fc7`` are each followed by ReLU and element-wise dropout. In the paper both start
+    from VGG-16's fully connected layers; behind another backbone there is nothing to copy, so they
+    start from He's initialisation and belong to the layers with the raised learning rate.
+
+    Args:
+        in_channels: Channels C of the feature map read.
+        num_classes: Number of classes including background.
+        hidden_channels: Width of ``fc6``.
+        channels: Width of ``fc7``.
+        dilation: Dilation of ``fc6`` in feature pixels. The paper's 12 is meant for output stride 8.
+        dropout_ratio: Chance of an element to be dropped after ``fc6`` and after ``fc7``.
+        init_cfg: Initial weights. Default: He for ``fc6`` and ``fc7``, normal with standard
+            deviation 0.01 for the classifier, zero biases.
+        **kwargs: The remaining arguments of mmseg's ``BaseDecodeHead``.
+
+    Raises:
+        ValueError: If ``hidden_channels``, ``channels`` or ``dilation`` is not a positive integer,
+            or if ``input_transform`` leaves several feature maps.
+
+    References:
+        .. [1] Chen et al., Semantic Image Segmentation with Deep Convolutional Nets and Fully
+           Connected CRFs, ICLR 2015, section 3 (and the LargeFOV variant of its released models).
+    """
+
+    def __init__(
+        self,
+        in_channels: int | Sequence[int],
+        *,
+        num_classes: int,
+        hidden_channels: int = 1024,
+        channels: int = 1024,
+        dilation: int = 12,
+        dropout_ratio: float = 0.5,
+        init_cfg: dict | list[dict] | None = None,
+        **kwargs: object,
+    ) -> None:
+        sizes = {'hidden_channels': hidden_channels, 'channels': channels, 'dilation': dilation}
+        for name, value in sizes.items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f'{name} must be a positive integer, but got {value!r}')
+        if kwargs.get('input_transform') == 'multiple_select':
+            raise ValueError(
+                "input_transform must be None or 'resize_concat': the head reads one feature map, "
+                "but got 'multiple_select'"
+            )
+        super().__init__(
+            in_channels,
+            channels=channels,
+            num_classes=num_classes,
+            dropout_ratio=0.0,  # mmseg's would drop whole channels; ours drops elements, below
+            init_cfg=_INIT if init_cfg is None else init_cfg,
+            **kwargs,
+        )
+        self.dropout_ratio = dropout_ratio
+        self.fc6 = nn.Conv2d(
+            self.in_channels, hidden_channels, 3, padding=dilation, dilation=dilation
+        )
+        self.fc7 = nn.Conv2d(hidden_channels, channels, 1)
+        self.fc_dropout = nn.Dropout(dropout_ratio)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Compute class logits.
+
+        Args:
+            inputs: Feature maps of the backbone; the one at ``in_index`` is (N, C, h, w).
+
+        Returns:
+            Logits (N, num_classes, h, w), at the resolution of the features.
+        """
+        features = self._transform_inputs(inputs)
+        features = self.fc_dropout(F.relu(self.fc6(features)))
+        features = self.fc_dropout(F.relu(self.fc7(features)))
+        return self.cls_seg(features)
