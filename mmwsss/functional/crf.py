@@ -1,0 +1,293 @@
+"""Fully connected CRF with Gaussian edge potentials, mean-field inference on the CPU.
+
+Source: Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge
+potentials", NIPS 2011. The filtering is done by the library ``pydensecrf2`` (extra ``crf``).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+__all__ = ['CRFLattice', 'dense_crf', 'dense_crf_labels']
+
+# Unary energy of a label that must not win anywhere: exp(-1e4) is 0 in float32.
+_FORBIDDEN_ENERGY = 1e4
+
+
+class CRFLattice:
+    """The two filters of one image's dense CRF, to be used for any number of CRFs on that image.
+
+    Building the permutohedral lattices costs about as much as ten mean-field steps, and neither
+    depends on the unary term. The number of labels is fixed when the lattices are built; a CRF
+    with fewer labels runs on the same lattices, its missing labels being impossible.
+
+    Args:
+        image: (H, W, 3) uint8. RGB or BGR: the bilateral filter treats the channels alike.
+        num_labels: largest number of labels of a CRF on this image, >= 1.
+        gaussian_sxy: standard deviation of the smoothness kernel in pixels (theta_gamma).
+        gaussian_compat: Potts weight of the smoothness kernel (w2); 0 switches it off.
+        bilateral_sxy: spatial standard deviation of the appearance kernel in pixels (theta_alpha).
+        bilateral_srgb: colour standard deviation of the appearance kernel, in the image's 0..255
+            units (theta_beta).
+        bilateral_compat: Potts weight of the appearance kernel (w1); 0 switches it off.
+
+    Raises:
+        ImportError: ``pydensecrf`` is missing.
+        TypeError: ``image`` is not uint8.
+        ValueError: a wrong shape or a parameter outside its range.
+    """
+
+    def __init__(
+        self,
+        image: np.ndarray,
+        num_labels: int,
+        *,
+        gaussian_sxy: float = 1,
+        gaussian_compat: float = 3,
+        bilateral_sxy: float = 67,
+        bilateral_srgb: float = 3,
+        bilateral_compat: float = 4,
+    ) -> None:
+        densecrf = _import_densecrf()
+        image = _check_image(image)
+        _check_positive(
+            gaussian_sxy=gaussian_sxy, bilateral_sxy=bilateral_sxy, bilateral_srgb=bilateral_srgb
+        )
+        _check_not_negative(gaussian_compat=gaussian_compat, bilateral_compat=bilateral_compat)
+        if num_labels < 1:
+            raise ValueError(f'num_labels must be at least 1, but got {num_labels}')
+        self.image_size: tuple[int, int] = image.shape[:2]
+        self.num_labels = int(num_labels)
+        self._crf = densecrf.DenseCRF2D(image.shape[1], image.shape[0], self.num_labels)
+        if gaussian_compat > 0:
+            self._crf.addPairwiseGaussian(sxy=gaussian_sxy, compat=gaussian_compat)
+        if bilateral_compat > 0:
+            self._crf.addPairwiseBilateral(
+                sxy=bilateral_sxy, srgb=bilateral_srgb, rgbim=image, compat=bilateral_compat
+            )
+
+    def probabilities(
+        self, probs: np.ndarray, *, iterations: int = 10, min_prob: float = 1e-5
+    ) -> np.ndarray:
+        """Posterior label probabilities for the unary term ``-log(max(probs, min_prob))``.
+
+        Args:
+            probs: (K, H, W) >= 0, K <= ``num_labels``; need not add up to 1. A channel that is 0
+                everywhere is a label that the image does not have: it stays 0.
+            iterations: mean-field steps, >= 0.
+            min_prob: lower bound under the logarithm, in (0, 1].
+
+        Returns:
+            (K, H, W) float32, adding up to 1 over K.
+
+        Raises:
+            ValueError: a wrong shape, a negative or non-finite value, or no label at all.
+        """
+        probs = _check_probs(probs, self.image_size)
+        if not 0 < min_prob <= 1:
+            raise ValueError(f'min_prob must lie in (0, 1], but got {min_prob}')
+        present = np.flatnonzero(probs.reshape(len(probs), -1).any(axis=1))
+        if len(present) == 0:
+            raise ValueError('probs is 0 everywhere: at least one label must be possible')
+        out = np.zeros(probs.shape, np.float32)
+        energy = -np.log(np.clip(probs[present], min_prob, None))
+        out[present] = self._infer(energy, iterations)
+        return out
+
+    def labels(
+        self, labels: np.ndarray, num_labels: int, *, gt_prob: float = 0.7, iterations: int = 10
+    ) -> np.ndarray:
+        """Clean a label map that is believed with probability ``gt_prob``.
+
+        Args:
+            labels: (H, W) integers in ``0..num_labels - 1``. There is no "unsure" label.
+            num_labels: number of labels the map could have: those a pixel does not have share
+                the probability ``1 - gt_prob``. Only those that occur enter the CRF.
+            gt_prob: confidence in the given label, between ``1 / num_labels`` and 1.
+            iterations: mean-field steps, >= 0.
+
+        Returns:
+            (H, W), dtype of ``labels``; only values that occur in ``labels``.
+
+        Raises:
+            ValueError: a wrong shape, a label out of range or ``gt_prob`` out of range.
+        """
+        labels = _check_labels(labels, num_labels, self.image_size)
+        if not 0 < gt_prob < 1:
+            raise ValueError(f'gt_prob must lie between 0 and 1, but got {gt_prob}')
+        present = np.unique(labels)
+        if len(present) == 1:
+            return labels.copy()
+        rest = (1 - gt_prob) / (num_labels - 1)
+        one_hot = labels == present[:, None, None]  # (K, H, W)
+        energy = np.where(one_hot, -np.log(gt_prob), -np.log(rest))
+        best = self._infer(energy, iterations).argmax(axis=0)
+        return present[best].astype(labels.dtype)
+
+    def _infer(self, energy: np.ndarray, iterations: int) -> np.ndarray:
+        """Mean field from the (K, H, W) unary ``energy``; (K, H, W) float32 marginals."""
+        if iterations < 0:
+            raise ValueError(f'iterations must not be negative, but got {iterations}')
+        count = len(energy)
+        if count > self.num_labels:
+            raise ValueError(f'the lattice was built for {self.num_labels} labels, got {count}')
+        padded = np.full((self.num_labels, energy[0].size), _FORBIDDEN_ENERGY, np.float32)
+        padded[:count] = energy.reshape(count, -1)
+        self._crf.setUnaryEnergy(padded)
+        marginals = np.asarray(self._crf.inference(iterations))[:count]
+        return marginals.reshape(energy.shape)
+
+
+def dense_crf(
+    image: np.ndarray,
+    probs: np.ndarray,
+    *,
+    iterations: int = 10,
+    gaussian_sxy: float = 1,
+    gaussian_compat: float = 3,
+    bilateral_sxy: float = 67,
+    bilateral_srgb: float = 3,
+    bilateral_compat: float = 4,
+    min_prob: float = 1e-5,
+) -> np.ndarray:
+    """Dense CRF on class probabilities, with DeepLabV2's numbers as defaults.
+
+    Args:
+        image: (H, W, 3) uint8.
+        probs: (K, H, W) >= 0. Channels that are 0 everywhere do not enter the CRF and stay 0.
+        iterations: mean-field steps.
+        gaussian_sxy: standard deviation of the smoothness kernel, pixels.
+        gaussian_compat: weight of the smoothness kernel, 0 = none.
+        bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
+        bilateral_srgb: colour standard deviation of the appearance kernel, 0..255 units.
+        bilateral_compat: weight of the appearance kernel, 0 = none.
+        min_prob: lower bound of a probability under the logarithm.
+
+    Returns:
+        (K, H, W) float32 probabilities, adding up to 1 over K.
+
+    Raises:
+        ImportError: ``pydensecrf`` is missing.
+        ValueError: see :class:`CRFLattice`.
+    """
+    probs = _check_probs(probs, np.shape(image)[:2])
+    present = np.flatnonzero(probs.reshape(len(probs), -1).any(axis=1))
+    lattice = CRFLattice(
+        image,
+        max(len(present), 1),
+        gaussian_sxy=gaussian_sxy,
+        gaussian_compat=gaussian_compat,
+        bilateral_sxy=bilateral_sxy,
+        bilateral_srgb=bilateral_srgb,
+        bilateral_compat=bilateral_compat,
+    )
+    return lattice.probabilities(probs, iterations=iterations, min_prob=min_prob)
+
+
+def dense_crf_labels(
+    image: np.ndarray,
+    labels: np.ndarray,
+    num_labels: int,
+    gt_prob: float = 0.7,
+    *,
+    iterations: int = 10,
+    gaussian_sxy: float = 3,
+    gaussian_compat: float = 3,
+    bilateral_sxy: float = 50,
+    bilateral_srgb: float = 5,
+    bilateral_compat: float = 10,
+) -> np.ndarray:
+    """Dense CRF on a label map, with the numbers used to clean seeds as defaults.
+
+    Args:
+        image: (H, W, 3) uint8.
+        labels: (H, W) integers in ``0..num_labels - 1``.
+        num_labels: number of labels the map could have (the image's, not the dataset's: it sets
+            how ``1 - gt_prob`` is shared). Only those that occur enter the CRF.
+        gt_prob: confidence in the given label.
+        iterations: mean-field steps.
+        gaussian_sxy: standard deviation of the smoothness kernel, pixels.
+        gaussian_compat: weight of the smoothness kernel, 0 = none.
+        bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
+        bilateral_srgb: colour standard deviation of the appearance kernel, 0..255 units.
+        bilateral_compat: weight of the appearance kernel, 0 = none.
+
+    Returns:
+        (H, W) labels, dtype of ``labels``, only values that occur in ``labels``.
+
+    Raises:
+        ImportError: ``pydensecrf`` is missing.
+        ValueError: see :class:`CRFLattice`.
+    """
+    labels = _check_labels(labels, num_labels, np.shape(image)[:2])
+    lattice = CRFLattice(
+        image,
+        len(np.unique(labels)),
+        gaussian_sxy=gaussian_sxy,
+        gaussian_compat=gaussian_compat,
+        bilateral_sxy=bilateral_sxy,
+        bilateral_srgb=bilateral_srgb,
+        bilateral_compat=bilateral_compat,
+    )
+    return lattice.labels(labels, num_labels, gt_prob=gt_prob, iterations=iterations)
+
+
+def _import_densecrf() -> ModuleType:
+    try:
+        from pydensecrf import densecrf
+    except ImportError as error:
+        raise ImportError(
+            'the dense CRF needs the package pydensecrf2: pip install "mmwsss[crf]"'
+        ) from error
+    return densecrf
+
+
+def _check_image(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f'image must have shape (H, W, 3), but got {image.shape}')
+    if image.dtype != np.uint8:
+        raise TypeError(f'image must be uint8 (0..255), but got {image.dtype}')
+    return np.ascontiguousarray(image)
+
+
+def _check_probs(probs: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    probs = np.asarray(probs)
+    if probs.ndim != 3 or len(probs) == 0 or probs.shape[1:] != tuple(image_size):
+        raise ValueError(
+            f'probs must have shape (K, H, W) with (H, W) = {tuple(image_size)} of the image, '
+            f'but got {probs.shape}'
+        )
+    if not np.isfinite(probs).all() or (probs < 0).any():
+        raise ValueError('probs must be finite and not negative')
+    return probs.astype(np.float32)
+
+
+def _check_labels(labels: np.ndarray, num_labels: int, image_size: tuple[int, int]) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.shape != tuple(image_size):
+        raise ValueError(
+            f'labels must have the size {tuple(image_size)} of the image, but got {labels.shape}'
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f'labels must be integers, but got {labels.dtype}')
+    if labels.min() < 0 or labels.max() >= num_labels:
+        raise ValueError(
+            f'labels must lie in 0..{num_labels - 1} (num_labels={num_labels}), '
+            f'but got {labels.min()}..{labels.max()}'
+        )
+    return labels
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f'{name} must be positive, but got {value}')
+
+
+def _check_not_negative(**values: float) -> None:
+    for name, value in values.items():
+        if not value >= 0:
+            raise ValueError(f'{name} must not be negative, but got {value}')

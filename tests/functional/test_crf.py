@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+from mmwsss.functional.crf import CRFLattice, dense_crf, dense_crf_labels
+from tests.oracles.dense_crf import mean_field_all_pairs
+
+
+def scene(height: int = 24, width: int = 32, labels: int = 3, seed: int = 0):
+    """An image of vertical stripes, one colour a label, and noisy probabilities of the labels."""
+    rng = np.random.default_rng(seed)
+    truth = np.minimum(np.arange(width) * labels // width, labels - 1)
+    truth = np.broadcast_to(truth, (height, width)).copy()
+    colours = rng.permutation(np.linspace(20, 230, labels))
+    image = colours[truth][..., None] + rng.normal(0, 2, (height, width, 3))
+    noise = rng.dirichlet(np.ones(labels), (height, width)).transpose(2, 0, 1)
+    probs = 0.5 * noise + 0.5 * (truth == np.arange(labels)[:, None, None])
+    return image.clip(0, 255).astype(np.uint8), probs.astype(np.float32), truth
+
+
+NO_PAIRWISE = {'gaussian_compat': 0, 'bilateral_compat': 0}
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_zero_pairwise_is_the_input_and_its_argmax(seed):
+    image, probs, _ = scene(seed=seed)
+    out = dense_crf(image, probs, **NO_PAIRWISE)
+    np.testing.assert_allclose(out, np.maximum(probs, 1e-5) / probs.sum(axis=0), atol=2e-5)
+    assert (out.argmax(axis=0) == probs.argmax(axis=0)).all()
+    noisy = probs.argmax(axis=0)
+    assert (dense_crf_labels(image, noisy, 3, **NO_PAIRWISE) == noisy).all()
+
+
+def test_follows_the_sum_over_all_pairs():
+    image, probs, _ = scene(9, 12, labels=3, seed=4)
+    params = {'gaussian': (1.5, 2.0), 'bilateral': (6.0, 30.0, 3.0)}
+    want = mean_field_all_pairs(image, probs, 5, **params)
+    got = dense_crf(
+        image,
+        probs,
+        iterations=5,
+        gaussian_sxy=1.5,
+        gaussian_compat=2,
+        bilateral_sxy=6,
+        bilateral_srgb=30,
+        bilateral_compat=3,
+    )
+    # The library filters on a permutohedral lattice, an approximation of the sums.
+    assert np.abs(got - want).mean() < 0.03
+    assert (got.argmax(axis=0) == want.argmax(axis=0)).mean() > 0.97
+
+
+def test_removes_noise_along_colours():
+    image, probs, truth = scene(labels=2, seed=1)
+    flipped = np.random.default_rng(0).random(truth.shape) < 0.2
+    noisy = np.where(flipped, 1 - truth, truth)
+    clean = dense_crf_labels(image, noisy, 2)
+    assert (noisy == truth).mean() < 0.85
+    assert (clean == truth).mean() > 0.99
+    assert (dense_crf(image, probs).argmax(axis=0) == truth).mean() > 0.99
+
+
+def test_labels_outside_the_image_are_impossible():
+    image, probs, _ = scene(labels=3)
+    wide = np.zeros((6, *probs.shape[1:]), np.float32)
+    wide[[0, 2, 5]] = probs
+    out = dense_crf(image, wide)
+    assert (out[[1, 3, 4]] == 0).all()
+    np.testing.assert_allclose(out[[0, 2, 5]], dense_crf(image, probs), atol=1e-6)
+    np.testing.assert_allclose(out.sum(axis=0), 1, atol=1e-5)
+    sparse = np.array([0, 2, 5], np.uint8)[probs.argmax(axis=0)]
+    cleaned = dense_crf_labels(image, sparse, 9)
+    assert cleaned.dtype == np.uint8
+    assert set(np.unique(cleaned)) <= {0, 2, 5}
+
+
+def test_shared_lattice_equals_separate_ones():
+    image, probs, _ = scene(labels=4, seed=2)
+    other = scene(labels=4, seed=3)[1]
+    lattice = CRFLattice(image, 4)
+    for unary in (probs, other, probs, other[:2], probs):
+        np.testing.assert_allclose(lattice.probabilities(unary), dense_crf(image, unary), atol=2e-5)
+
+
+def test_shared_lattice_for_labels():
+    image, probs, _ = scene(labels=3, seed=2)
+    first, second = probs.argmax(axis=0), np.minimum(probs.argmax(axis=0), 1)
+    params = {
+        'gaussian_sxy': 3,
+        'bilateral_sxy': 50,
+        'bilateral_srgb': 5,
+        'bilateral_compat': 10,
+    }
+    lattice = CRFLattice(image, 3, **params)
+    assert (lattice.labels(first, 3) == dense_crf_labels(image, first, 3)).all()
+    assert (lattice.labels(second, 3) == dense_crf_labels(image, second, 3)).all()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 300), (300, 1), (2, 700)])
+def test_extreme_sizes(size):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    probs = rng.dirichlet([1, 1], size).transpose(2, 0, 1)
+    out = dense_crf(image, probs)
+    assert out.shape == (2, *size)
+    np.testing.assert_allclose(out.sum(axis=0), 1, atol=1e-5)
+    labels = probs.argmax(axis=0)
+    assert set(np.unique(dense_crf_labels(image, labels, 2))) <= set(np.unique(labels))
+
+
+def test_one_label_is_returned_as_it_is():
+    image, probs, _ = scene()
+    labels = np.full(image.shape[:2], 4, np.int64)
+    out = dense_crf_labels(image, labels, 5)
+    assert (out == 4).all()
+    assert out is not labels
+    assert (dense_crf(image, probs[:1]) == 1).all()
+
+
+def test_inputs_are_unchanged_and_may_be_strided():
+    image, probs, _ = scene(labels=3, seed=5)
+    want = dense_crf(image, probs)
+    want_labels = dense_crf_labels(image, probs.argmax(axis=0), 3)
+    strided_image = np.asfortranarray(image)
+    strided_probs = np.asfortranarray(probs.astype(np.float64))
+    copies = strided_image.copy(), strided_probs.copy()
+    np.testing.assert_allclose(dense_crf(strided_image, strided_probs), want, atol=1e-6)
+    strided_labels = np.asfortranarray(probs.argmax(axis=0))
+    assert (dense_crf_labels(strided_image, strided_labels, 3) == want_labels).all()
+    assert (strided_image == copies[0]).all()
+    assert (strided_probs == copies[1]).all()
+    mirrored = dense_crf(image[:, ::-1], probs[..., ::-1])[..., ::-1]
+    assert np.abs(mirrored - want).mean() < 0.01
+
+
+def test_pixel_without_any_probability_is_decided_by_its_neighbours():
+    image, probs, truth = scene(labels=2, seed=1)
+    probs[:, 10, 5] = 0
+    out = dense_crf(image, probs)
+    assert out[:, 10, 5].argmax() == truth[10, 5]
+
+
+@pytest.mark.parametrize(
+    ('change', 'error', 'message'),
+    [
+        ({'image': np.zeros((4, 5), np.uint8)}, ValueError, r'image must have shape \(H, W, 3\)'),
+        ({'image': np.zeros((4, 5, 3))}, TypeError, 'image must be uint8'),
+        ({'probs': np.ones((2, 5, 4))}, ValueError, 'probs must have shape'),
+        ({'probs': -np.ones((2, 4, 5))}, ValueError, 'not negative'),
+        ({'probs': np.full((2, 4, 5), np.nan)}, ValueError, 'finite'),
+        ({'probs': np.zeros((2, 4, 5))}, ValueError, '0 everywhere'),
+        ({'bilateral_srgb': 0}, ValueError, 'bilateral_srgb must be positive'),
+        ({'gaussian_compat': -1}, ValueError, 'gaussian_compat must not be negative'),
+        ({'iterations': -1}, ValueError, 'iterations must not be negative'),
+        ({'min_prob': 0}, ValueError, r'min_prob must lie in \(0, 1\]'),
+    ],
+)
+def test_bad_arguments_of_dense_crf(change, error, message):
+    arguments = {'image': np.zeros((4, 5, 3), np.uint8), 'probs': np.full((2, 4, 5), 0.5)}
+    with pytest.raises(error, match=message):
+        dense_crf(**{**arguments, **change})
+
+
+@pytest.mark.parametrize(
+    ('change', 'error', 'message'),
+    [
+        ({'labels': np.zeros((4, 4), int)}, ValueError, 'labels must have the size'),
+        ({'labels': np.zeros((4, 5))}, TypeError, 'labels must be integers'),
+        ({'labels': np.full((4, 5), 2)}, ValueError, r'labels must lie in 0..1'),
+        ({'labels': np.full((4, 5), -1)}, ValueError, r'labels must lie in 0..1'),
+        ({'gt_prob': 1.0}, ValueError, 'gt_prob must lie between'),
+    ],
+)
+def test_bad_arguments_of_dense_crf_labels(change, error, message):
+    arguments = {
+        'image': np.zeros((4, 5, 3), np.uint8),
+        'labels': np.eye(4, 5, dtype=int),
+        'num_labels': 2,
+    }
+    with pytest.raises(error, match=message):
+        dense_crf_labels(**{**arguments, **change})
+
+
+def test_too_many_labels_for_the_lattice():
+    image, probs, _ = scene(labels=3)
+    with pytest.raises(ValueError, match='built for 2 labels, got 3'):
+        CRFLattice(image, 2).probabilities(probs)
+    with pytest.raises(ValueError, match='num_labels must be at least 1'):
+        CRFLattice(image, 0)
+
+
+def test_missing_package_names_the_install_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pydensecrf', None)
+    image, probs, _ = scene()
+    with pytest.raises(ImportError, match=r'pip install "mmwsss\[crf\]"'):
+        dense_crf(image, probs)
+
+
+def test_import_does_not_need_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pydensecrf', None)
+    fresh = importlib.util.find_spec('mmwsss.functional.crf')
+    module = importlib.util.module_from_spec(fresh)
+    fresh.loader.exec_module(module)
+    assert module.dense_crf.__name__ == 'dense_crf'
