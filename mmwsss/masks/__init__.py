@@ -1,9 +1,9 @@
 """Class maps, masks and manifests on disk: atomic, checked, resumable."""
 
-from .atomic import atomic_path, remove_stale_temporaries
-from .batch import BatchReport, process_items
-from .class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
-from .manifest import (
+from mmwsss.masks.atomic import atomic_path, remove_stale_temporaries
+from mmwsss.masks.batch import BatchReport, process_items
+from mmwsss.masks.class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
+from mmwsss.masks.manifest import (
     MANIFEST_NAME,
     Manifest,
     ManifestError,
@@ -16,8 +16,8 @@ from .manifest import (
     read_manifest,
     write_manifest,
 )
-from .mask_io import IGNORE_INDEX, is_mask_file, load_mask, save_mask, voc_palette
-from .names import read_id_list, safe_join, shard
+from mmwsss.masks.mask_io import IGNORE_INDEX, is_mask_file, load_mask, save_mask, voc_palette
+from mmwsss.masks.names import read_id_list, safe_join, shard
 
 __all__ = [
     'IGNORE_INDEX',

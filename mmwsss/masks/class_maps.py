@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .atomic import atomic_path
+from mmwsss.masks.atomic import atomic_path
 
 __all__ = ['ClassMaps', 'is_class_map_file', 'load_class_maps', 'save_class_maps']
 

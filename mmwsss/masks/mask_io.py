@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .atomic import atomic_path
+from mmwsss.masks.atomic import atomic_path
 
 __all__ = ['IGNORE_INDEX', 'is_mask_file', 'load_mask', 'save_mask', 'voc_palette']
 

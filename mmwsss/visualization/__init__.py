@@ -1,0 +1,5 @@
+"""Pictures of maps and masks."""
+
+from mmwsss.visualization.panels import class_legend, colorize, heatmap, overlay, save_panel
+
+__all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'save_panel']
