@@ -63,7 +63,7 @@ def test_a_missing_or_misshapen_weight_is_named(tmp_path, state):
 
 def test_an_absent_prefix_is_named(tmp_path, state):
     path = write(tmp_path / 'plain.pth', state)
-    with pytest.raises(ValueError, match="The file has 0 entries under 'neck.', e.g. none"):
+    with pytest.raises(ValueError, match=r"The file has 0 entries under 'neck\.', e\.g\. none"):
         check(dict(type='Pretrained', checkpoint=path, prefix='neck.'))
 
 

@@ -59,7 +59,7 @@ def test_localizer_heads_do_not_count_background():
     hook = CheckNumClassesHook()
     hook.before_train(runner_with(nn.ModuleDict(dict(head=Maps(2, 8)))))
     with pytest.raises(
-        ValueError, match='num_classes of head is 3, .* has 2 classes without background'
+        ValueError, match=r'num_classes of head is 3, .* has 2 classes without background'
     ):
         hook.before_train(runner_with(nn.ModuleDict(dict(head=Maps(3, 8)))))
 
@@ -77,7 +77,7 @@ def test_auxiliary_heads_are_compared_too():
 
 def test_validation_data_are_checked_before_training():
     runner = runner_with(nn.ModuleDict(dict(decode_head=decode_head(3))), val_classes=('a', 'b'))
-    with pytest.raises(ValueError, match='the val dataset .* has 2 classes'):
+    with pytest.raises(ValueError, match=r'the val dataset .* has 2 classes'):
         CheckNumClassesHook().before_train(runner)
 
 
