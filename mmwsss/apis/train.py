@@ -11,7 +11,7 @@ from mmseg.registry import RUNNERS
 
 from mmwsss.utils.checkpoint import guard_checkpoints
 
-__all__ = ['build_runner', 'default_work_dir', 'enable_amp', 'test', 'train']
+__all__ = ['build_runner', 'default_work_dir', 'enable_amp', 'run_test', 'run_training']
 
 
 def default_work_dir(cfg: Config, config_path: str | Path, work_dir: str | None = None) -> str:
@@ -40,7 +40,7 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False) -> Runner:
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
-def train(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:
+def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:
     """Train the model of a config.
 
     Args:
@@ -57,7 +57,7 @@ def train(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> 
     return runner
 
 
-def test(
+def run_test(
     cfg: Config,
     checkpoint: str | Path,
     tta: bool = False,

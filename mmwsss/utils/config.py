@@ -14,10 +14,14 @@ from mmengine.runner import Runner
 
 __all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
 
-# Top-level keys that stand for every nested key of the same name.
-SHORTCUTS = ('data_root', 'pseudo_mask_dir')
+# Top-level keys that stand for nested ones, and the name these have there.
+SHORTCUTS = {
+    'data_root': 'data_root',
+    'pseudo_mask_dir': 'pseudo_mask_dir',
+    'pretrained': 'checkpoint',
+}
 # Top-level keys that our tools read beside MMEngine's Runner arguments.
-TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', 'pretrained', *SHORTCUTS)
+TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', *SHORTCUTS)
 MISSPELT_RATIO = 0.85
 
 
@@ -28,8 +32,8 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
 
     - an option whose top-level key is neither in the file nor known to a tool is refused, and so is a
       top-level key of the file that is a near miss of a known one;
-    - setting ``data_root`` or ``pseudo_mask_dir`` replaces the nested values that the file derived from
-      it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset.
+    - setting ``data_root``, ``pseudo_mask_dir`` or ``pretrained`` replaces the nested values that the
+      file derived from it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset.
 
     Args:
         path: The config file.
@@ -50,9 +54,9 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
     before = {name: cfg.get(name) for name in SHORTCUTS}
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
-    for name in SHORTCUTS:
+    for name, nested in SHORTCUTS.items():
         if cfg.get(name) != before[name]:
-            replace_nested(cfg, name, before[name], cfg[name])
+            replace_nested(cfg, nested, before[name], cfg[name])
     register_everything(cfg)
     return cfg
 

@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each may be run again.
+PYTHON ?= python3
+VENV ?= .venv
+LEGACY_VENV ?= .venv-legacy
+# A built wheel of mmcv 2.1.0 for the original distributions; built from source (20 minutes) where there is none.
+MMCV_WHEEL ?= $(firstword $(wildcard ../shared/wheels/mmcv-2.1.0-*.whl))
+BIN := $(VENV)/bin
+LEGACY_BIN := $(LEGACY_VENV)/bin
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+.PHONY: help setup demo test lint test-legacy bench docs clean
+.DEFAULT_GOAL := help
+
+help:  ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready  ## Make the virtual environment .venv
+
+$(VENV)/.ready: requirements/runtime.txt requirements/crf.txt requirements/dev.txt setup.py
+	@echo '[setup] virtual environment in $(VENV)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo '[setup] torch (on its own first, so that its CPU build is kept)'
+	@$(BIN)/pip install $(PIP_FLAGS) "$$(grep '^torch==' requirements/runtime.txt)"
+	@echo '[setup] OpenMMLab and the rest, at the tested versions'
+	@$(BIN)/pip install $(PIP_FLAGS) setuptools wheel -r requirements/dev.txt
+	@$(BIN)/pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup  ## Labels to segmenter on generated data, with a report
+	@$(BIN)/python tools/demo.py --work-dir work_dirs/demo
+
+lint: setup  ## Check style
+	@echo '[test] ruff'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+test: lint  ## Lint and run all tests
+	@echo '[test] pytest'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+$(LEGACY_VENV)/.ready: requirements/legacy.txt setup.py
+	@echo '[setup] the original OpenMMLab distributions in $(LEGACY_VENV)'
+	@test -x $(LEGACY_BIN)/python || $(PYTHON) -m venv $(LEGACY_VENV)
+	@$(LEGACY_BIN)/pip install $(PIP_FLAGS) "$$(grep '^torch==' requirements/legacy.txt)"
+	@$(LEGACY_BIN)/pip install $(PIP_FLAGS) setuptools wheel -r requirements/legacy.txt
+	@if [ -n '$(MMCV_WHEEL)' ]; then $(LEGACY_BIN)/pip install $(PIP_FLAGS) '$(MMCV_WHEEL)'; else \
+	  echo '[setup] building mmcv 2.1.0 from source, about 20 minutes'; \
+	  MMCV_WITH_OPS=1 $(LEGACY_BIN)/pip install $(PIP_FLAGS) --no-build-isolation --no-binary mmcv mmcv==2.1.0; fi
+	@$(LEGACY_BIN)/pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
+	@touch $@
+
+test-legacy: $(LEGACY_VENV)/.ready  ## Run all tests on the original mmengine, mmcv and mmsegmentation
+	@OMP_NUM_THREADS=1 $(LEGACY_BIN)/python -m pytest -q -n 2 --dist loadfile
+
+clean:  ## Remove the environments and the demo's output
+	rm -rf $(VENV) $(LEGACY_VENV) work_dirs/demo

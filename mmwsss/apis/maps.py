@@ -1,0 +1,269 @@
+"""Writing class maps over a list of images: what ``tools/make_maps.py`` runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.dist import get_dist_info
+from mmseg.registry import DATASETS, MODELS
+
+from mmwsss.apis.stage import finish_output, open_output
+from mmwsss.masks import (
+    BatchReport,
+    ClassMaps,
+    hash_file,
+    is_class_map_file,
+    make_manifest,
+    process_items,
+    safe_join,
+    save_class_maps,
+    shard,
+)
+from mmwsss.models.classifiers import ImageLevelClassifier
+from mmwsss.utils.checkpoint import load_checkpoint_file
+
+__all__ = ['MapWriter', 'Prefetcher', 'compute_class_maps', 'load_localizer', 'make_maps']
+
+
+def load_localizer(
+    cfg: Config,
+    checkpoint: str | Path,
+    device: str | None = None,
+    trust_checkpoint: bool = False,
+) -> ImageLevelClassifier:
+    """Build a config's localizer and load its weights, every one of them.
+
+    Args:
+        cfg: A localizer's config.
+        checkpoint: A checkpoint of ``tools/train.py``.
+        device: Where to put the model; the best available device by default.
+        trust_checkpoint: Allow a file that holds more than tensors and plain data.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        FileNotFoundError, ValueError: The checkpoint is missing, damaged or does not fit the model.
+        TypeError: The config's model is no :class:`ImageLevelClassifier`.
+    """
+    model_cfg = {**cfg.model, 'init_cfg': None}
+    model_cfg['backbone'] = {**cfg.model['backbone'], 'init_cfg': None}
+    model = MODELS.build(model_cfg)
+    if not isinstance(model, ImageLevelClassifier):
+        raise TypeError(
+            f'class maps need an ImageLevelClassifier, but the config builds a '
+            f'{type(model).__name__}; is this the config of a segmenter?'
+        )
+    if trust_checkpoint:
+        content = torch.load(checkpoint, map_location='cpu', weights_only=False)
+    else:
+        content = load_checkpoint_file(checkpoint)
+    try:
+        model.load_state_dict(content.get('state_dict', content))
+    except RuntimeError as error:
+        raise ValueError(
+            f'checkpoint {str(checkpoint)!r} does not fit the model: {error}'
+        ) from error
+    return model.to(device or get_device()).eval()
+
+
+@torch.no_grad()
+def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> ClassMaps:
+    """Compute the class maps of one dataset item.
+
+    Args:
+        model: The localizer, in evaluation mode.
+        item: ``inputs`` (3, H, W) uint8 and ``data_samples``, from a pipeline that ends in
+            ``PackWSSSInputs``.
+
+    Returns:
+        The maps on the CPU.
+    """
+    batch = model.data_preprocessor(pseudo_collate([item]))
+    sample = model.predict(batch['inputs'], batch['data_samples'])[0]
+    return ClassMaps(
+        keys=sample.pred_map_keys.cpu().numpy(),
+        scores=sample.pred_map_scores.cpu().numpy(),
+        image_size=tuple(sample.ori_shape[:2]),
+    )
+
+
+class Prefetcher:
+    """Load dataset items a few images ahead, in threads; an item's error is raised where it is used.
+
+    Args:
+        dataset: Indexed by position.
+        positions: Position of each id.
+        order: Ids in the order they will be asked for.
+        threads: Threads; twice as many items are kept ahead.
+    """
+
+    def __init__(
+        self, dataset: Any, positions: dict[str, int], order: Sequence[str], threads: int = 2
+    ) -> None:
+        self.dataset, self.positions = dataset, positions
+        self.order = iter(order)
+        self.pool = ThreadPoolExecutor(max(threads, 1))
+        self.pending: dict[str, Future] = {}
+        for _ in range(2 * max(threads, 1)):
+            self._submit_next()
+
+    def _submit_next(self) -> None:
+        name = next(self.order, None)
+        if name is not None:
+            self.pending[name] = self.pool.submit(self.dataset.__getitem__, self.positions[name])
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Return the item of ``name``, waiting for it if need be."""
+        self._submit_next()
+        return self.pending.pop(name).result()
+
+    def close(self) -> None:
+        """Drop what was not asked for."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+class MapWriter:
+    """Compress and write class maps in a thread, while the model works on the next image.
+
+    Args:
+        limit: Images that may wait to be written.
+    """
+
+    def __init__(self, limit: int = 8) -> None:
+        self.pool = ThreadPoolExecutor(1)
+        self.slots = threading.Semaphore(limit)
+        self.futures: dict[str, Future] = {}
+
+    def submit(self, name: str, path: Path, maps: ClassMaps) -> None:
+        """Write ``maps`` to ``path``; blocks while ``limit`` images are waiting."""
+        self.slots.acquire()
+        self.futures[name] = self.pool.submit(self._write, path, maps)
+
+    def _write(self, path: Path, maps: ClassMaps) -> None:
+        try:
+            save_class_maps(path, maps)
+        finally:
+            self.slots.release()
+
+    def close(self) -> dict[str, str]:
+        """Wait for all writes and return the error text of those that failed, by id."""
+        self.pool.shutdown(wait=True)
+        errors = {name: future.exception() for name, future in self.futures.items()}
+        return {
+            name: f'{type(error).__name__}: {error}'
+            for name, error in errors.items()
+            if error is not None
+        }
+
+
+def map_settings(model: ImageLevelClassifier) -> dict[str, Any]:
+    """What decides the content of the maps beside weights and images."""
+    cfg = model.test_cfg
+    return {
+        'scales': [float(scale) for scale in cfg['scales']],
+        'flip': bool(cfg['flip']),
+        'labels': cfg['labels'],
+        'stride': cfg['stride'],
+        'head': type(model.head).__name__,
+        'has_background': bool(model.head.has_background),
+    }
+
+
+def make_maps(
+    cfg: Config,
+    checkpoint: str | Path,
+    out: str | Path,
+    ids: Sequence[str] | None = None,
+    device: str | None = None,
+    threads: int = 2,
+    overwrite: bool = False,
+    trust_checkpoint: bool = False,
+) -> BatchReport:
+    """Write the class maps of ``cfg.map_dataset`` to ``out/<id>.npz``, with a manifest.
+
+    Images that are finished are skipped; one that cannot be read is reported and the rest goes on.
+    Under a launcher each rank takes its share, and rank 0 writes the manifest.
+
+    Args:
+        cfg: Config with ``model`` and ``map_dataset``.
+        checkpoint: Weights of the localizer.
+        out: Folder for the maps.
+        ids: Only these images of the dataset.
+        device: Device of the model.
+        threads: Threads that load images ahead.
+        overwrite: Start again in a folder made with other settings.
+        trust_checkpoint: Allow a file that holds more than tensors and plain data.
+
+    Returns:
+        The report of all ranks.
+
+    Raises:
+        ManifestError: ``out`` holds maps made with other weights, classes, images or settings.
+        KeyError: The config has no ``map_dataset``.
+        ValueError: An id is not in the dataset.
+    """
+    if 'map_dataset' not in cfg:
+        raise KeyError('make_maps needs a `map_dataset` in the config; localizer configs have one')
+    dataset = DATASETS.build(cfg.map_dataset)
+    positions = {dataset.get_data_info(i)['img_id']: i for i in range(len(dataset))}
+    ids = list(positions) if ids is None else check_ids(ids, positions)
+    model = load_localizer(cfg, checkpoint, device, trust_checkpoint)
+    manifest = make_manifest(
+        'maps',
+        dataset.metainfo['classes'],
+        Path(cfg.map_dataset.get('ann_file') or 'all').stem,
+        ids,
+        config_text=cfg.pretty_text,
+        settings=map_settings(model),
+        inputs={'checkpoint': hash_file(checkpoint)},
+        complete=False,
+    )
+    open_output(out, manifest, overwrite)
+    report = write_maps(model, dataset, positions, shard(ids, *get_dist_info()), out, threads)
+    return finish_output(out, manifest, report, ids)
+
+
+def check_ids(ids: Sequence[str], known: dict[str, int]) -> list[str]:
+    """Return ``ids``, refusing those that the dataset does not have."""
+    missing = [name for name in ids if name not in known]
+    if missing:
+        raise ValueError(
+            f'{len(missing)} of {len(ids)} ids are not in map_dataset, first {missing[:3]}'
+        )
+    return list(ids)
+
+
+def write_maps(
+    model: ImageLevelClassifier,
+    dataset: Any,
+    positions: dict[str, int],
+    ids: Sequence[str],
+    out: str | Path,
+    threads: int,
+) -> BatchReport:
+    """Write the maps of some ids; the part of :func:`make_maps` that one rank does."""
+    paths = {name: safe_join(out, name, '.npz') for name in ids}
+    finished = {name for name in ids if is_class_map_file(paths[name])}
+    loader = Prefetcher(dataset, positions, [n for n in ids if n not in finished], threads)
+    writer = MapWriter()
+
+    def work(name: str) -> None:
+        writer.submit(name, Path(paths[name]), compute_class_maps(model, loader.get(name)))
+
+    try:
+        report = process_items(ids, work, finished.__contains__, 'class maps')
+    finally:
+        loader.close()
+        errors = writer.close()
+    report.failed.update(errors)
+    report.done = [name for name in report.done if name not in errors]
+    return report

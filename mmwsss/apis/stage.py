@@ -1,0 +1,109 @@
+"""What every stage that fills a folder shares: the manifest before, between ranks, and after."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_rank
+
+from mmwsss.masks import (
+    MANIFEST_NAME,
+    BatchReport,
+    Manifest,
+    ManifestError,
+    check_manifest,
+    read_manifest,
+    remove_stale_temporaries,
+    write_manifest,
+)
+
+__all__ = ['finish_output', 'open_output']
+
+
+def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) -> None:
+    """Prepare a folder: go on in one of the same making, refuse any other.
+
+    Rank 0 decides and writes the manifest (marked incomplete); every rank raises alike.
+
+    Args:
+        out: The folder; created if need be.
+        manifest: What is about to be written.
+        overwrite: Remove the outputs of a folder of another making instead of refusing it.
+
+    Raises:
+        ManifestError: The folder was made with other inputs or settings; names the difference.
+    """
+    problem: list[str | None] = [None]
+    if get_rank() == 0:
+        try:
+            _prepare(Path(out), manifest, overwrite)
+        except ManifestError as error:
+            problem = [str(error)]
+    broadcast_object_list(problem)
+    if problem[0] is not None:
+        raise ManifestError(problem[0])
+
+
+def _prepare(out: Path, manifest: Manifest, overwrite: bool) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    remove_stale_temporaries(out)
+    if (out / MANIFEST_NAME).is_file():
+        if overwrite:
+            _remove_outputs(out)
+        else:
+            _check_same(out, manifest)
+    elif _outputs(out):
+        if not overwrite:
+            raise ManifestError(
+                f'{out} holds {len(_outputs(out))} files of unknown origin (no {MANIFEST_NAME}); '
+                'choose an empty folder, or pass --overwrite to replace them'
+            )
+        _remove_outputs(out)
+    write_manifest(out, manifest)
+
+
+def _check_same(out: Path, manifest: Manifest) -> None:
+    try:
+        check_manifest(
+            read_manifest(out),
+            folder=out,
+            stage=manifest.stage,
+            classes=manifest.classes,
+            settings=manifest.settings,
+            inputs=manifest.inputs,
+        )
+    except ManifestError as error:
+        raise ManifestError(f'{error}. Choose another folder, or pass --overwrite.') from error
+
+
+def _outputs(out: Path) -> list[Path]:
+    return [path for path in out.rglob('*') if path.suffix in ('.npz', '.png')]
+
+
+def _remove_outputs(out: Path) -> None:
+    for path in _outputs(out):
+        path.unlink()
+
+
+def finish_output(
+    out: str | Path, manifest: Manifest, report: BatchReport, ids: Sequence[str]
+) -> BatchReport:
+    """Join the ranks' reports and let rank 0 close the manifest.
+
+    Args:
+        out: The folder.
+        manifest: The one of :func:`open_output`.
+        report: This rank's report.
+        ids: All ids, over all ranks.
+
+    Returns:
+        The joined report, the same on every rank.
+    """
+    joined = BatchReport.merge(all_gather_object(report), ids)
+    if get_rank() == 0:
+        failed = list(joined.failed)
+        write_manifest(out, dataclasses.replace(manifest, complete=not failed, failed=failed))
+    barrier()
+    return joined

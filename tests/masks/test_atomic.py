@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mmwsss.masks import atomic_path, remove_stale_temporaries
+
+
+def test_file_appears_with_the_usual_rights_and_nothing_else(tmp_path):
+    with atomic_path(tmp_path / 'a' / 'x.txt') as temporary:
+        assert temporary.parent == tmp_path / 'a'
+        assert temporary.suffix == '.txt'
+        temporary.write_text('new')
+        assert not (tmp_path / 'a' / 'x.txt').exists()
+    assert (tmp_path / 'a' / 'x.txt').read_text() == 'new'
+    assert os.listdir(tmp_path / 'a') == ['x.txt']
+    plain = tmp_path / 'plain'
+    plain.write_text('')
+    assert (tmp_path / 'a' / 'x.txt').stat().st_mode == plain.stat().st_mode
+
+
+def write_and_fail(path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text('half')
+        raise RuntimeError('stop')
+
+
+def test_failure_keeps_the_old_file(tmp_path):
+    path = tmp_path / 'x.txt'
+    path.write_text('old')
+    with pytest.raises(RuntimeError, match='stop'):
+        write_and_fail(path)
+    assert path.read_text() == 'old'
+    assert os.listdir(tmp_path) == ['x.txt']
+
+
+def test_nothing_written_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match='nothing was written'), atomic_path(tmp_path / 'x'):
+        pass
+
+
+def test_two_writers_of_one_file_have_different_temporaries(tmp_path):
+    with atomic_path(tmp_path / 'x') as first, atomic_path(tmp_path / 'x') as second:
+        assert first != second
+        first.write_text('1')
+        second.write_text('2')
+    assert (tmp_path / 'x').read_text() == '1'  # the outer block ends last
+
+
+def test_stale_temporaries_of_a_killed_process_are_removed(tmp_path):
+    code = (
+        'import os, sys; from mmwsss.masks.atomic import atomic_path\n'
+        'with atomic_path(sys.argv[1]) as t:\n    t.write_text("half"); os._exit(9)'
+    )
+    done = subprocess.run([sys.executable, '-c', code, str(tmp_path / 'sub' / 'x.png')])
+    assert done.returncode == 9
+    assert len(os.listdir(tmp_path / 'sub')) == 1
+    with atomic_path(tmp_path / 'mine.png') as mine:
+        mine.write_text('x')
+        assert remove_stale_temporaries(tmp_path) == 1
+        assert mine.exists()
+    assert os.listdir(tmp_path / 'sub') == []
+    assert remove_stale_temporaries(tmp_path / 'nowhere') == 0

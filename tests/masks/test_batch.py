@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from mmwsss.masks import BatchReport, process_items
+
+IDS = [f'img{i}' for i in range(10)]
+
+
+def square(name: str) -> int:
+    return int(name[3:]) ** 2
+
+
+def fail_on_3(name: str) -> int:
+    if name == 'img3':
+        raise ValueError('broken\n  header')
+    return square(name)
+
+
+def die_on_4(name: str) -> int:
+    if name == 'img4':
+        os._exit(1)
+    return fail_on_3(name)
+
+
+@pytest.mark.parametrize('workers', [0, 1, 3])
+def test_results_are_ordered_and_failures_named(workers, capfd):
+    results = []
+    report = process_items(
+        IDS,
+        fail_on_3,
+        is_done=lambda name: name in ('img0', 'img7'),
+        workers=workers,
+        on_result=lambda name, value: results.append((name, value)),
+    )
+    rest = [name for name in IDS if name not in ('img0', 'img3', 'img7')]
+    assert report.done == rest
+    assert report.skipped == ['img0', 'img7']
+    assert report.failed == {'img3': 'ValueError: broken header'}
+    assert results == [(name, square(name)) for name in rest]
+    assert report.exit_code == 1
+    error_text = capfd.readouterr().err
+    assert 'images: img3: ValueError: broken header' in error_text
+    assert '8/8' in error_text  # the plain progress line
+
+
+def test_a_dying_worker_costs_its_image_only():
+    report = process_items(IDS, die_on_4, workers=3, progress=False)
+    assert report.done == [name for name in IDS if name not in ('img3', 'img4')]
+    assert list(report.failed) == ['img3', 'img4']
+    assert 'worker process died' in report.failed['img4']
+
+
+def test_spawned_processes_work_too():
+    report = process_items(IDS[:4], fail_on_3, workers=2, progress=False, start_method='spawn')
+    assert report.done == IDS[:3]
+
+
+def test_what_cannot_travel_is_the_images_error():
+    report = process_items(IDS[:3], lambda name: lambda: name, workers=1, progress=False)
+    assert list(report.failed) == IDS[:3]
+    assert 'pickle' in report.failed['img0'].lower()
+
+
+def refuse(name: str, value: int) -> None:
+    raise OSError(f'disk full at {value}')
+
+
+def test_error_while_taking_a_result_is_the_images_error():
+    report = process_items(IDS[:2], square, on_result=refuse, progress=False)
+    assert report.failed == {'img0': 'OSError: disk full at 0', 'img1': 'OSError: disk full at 1'}
+
+
+def test_error_in_the_done_check_is_the_images_error():
+    report = process_items(IDS, square, is_done=lambda name: fail_on_3(name) < 0, progress=False)
+    assert list(report.failed) == ['img3']
+    assert len(report.done) == 9
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_nothing_to_do(workers):
+    report = process_items([], square, workers=workers)
+    assert (report.done, report.skipped, report.failed, report.exit_code) == ([], [], {}, 0)
+    report = process_items(IDS, fail_on_3, is_done=lambda name: True, workers=workers)
+    assert report.skipped == IDS
+
+
+def test_summary_counts_and_names():
+    report = BatchReport(done=['a'], skipped=['b', 'c'], failed={'d': 'OSError: x'}, seconds=2.0)
+    assert report.summary().splitlines() == [
+        '1 done, 2 skipped (finished before), 1 failed in 2.0 s, 0.50 images/s',
+        '  failed: d: OSError: x',
+    ]
+    assert BatchReport(done=['a']).exit_code == 0
+
+
+def test_merge_of_ranks_keeps_the_order():
+    ranks = [
+        BatchReport(done=['a', 'e'], failed={'c': 'x'}, seconds=1.0),
+        BatchReport(done=['d'], skipped=['b'], failed={}, seconds=3.0),
+    ]
+    merged = BatchReport.merge(ranks, ['a', 'b', 'c', 'd', 'e'])
+    assert merged == BatchReport(['a', 'd', 'e'], ['b'], {'c': 'x'}, 3.0)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'ids': IDS, 'workers': -1}, 'workers must be >= 0, but got -1'),
+        ({'ids': ['a', 'a']}, '1 of them are repeated'),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        process_items(work=square, **arguments)
+
+
+SCRIPT = """
+    import sys, time
+    from pathlib import Path
+    from mmwsss.masks.batch import process_items
+    folder, workers = Path(sys.argv[1]), int(sys.argv[2])
+    def work(name):
+        (folder / name).write_text('')
+        time.sleep(0.2)
+    try:
+        process_items([str(i) for i in range(200)], work, workers=workers, progress=False)
+    except KeyboardInterrupt:
+        print('interrupted')
+        sys.exit(130)
+"""
+
+
+def start_script(folder, workers: int) -> subprocess.Popen:
+    command = [sys.executable, '-c', textwrap.dedent(SCRIPT), str(folder), str(workers)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not any(folder.iterdir()):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_ctrl_c_ends_cleanly(tmp_path, workers):
+    process = start_script(tmp_path, workers)
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out.strip(), err) == (130, 'interrupted', '')
+
+
+def processes_of_group(group: int) -> list[int]:
+    text = subprocess.run(['ps', '-eo', 'pid,pgid,stat'], capture_output=True, text=True).stdout
+    rows = [line.split() for line in text.splitlines()[1:]]
+    return [int(pid) for pid, pgid, stat in rows if int(pgid) == group and stat[0] != 'Z']
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path):
+    process = start_script(tmp_path, 2)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while processes_of_group(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_of_group(process.pid) == []
