@@ -81,8 +81,8 @@ def test_records_equal_plain_loop(form, block):
 def test_scores_equal_plain_loop(form):
     scenes = [random_scene(seed, (40, 45), form=form) for seed in range(300, 308)]
     rng = np.random.default_rng(0)
-    big = np.zeros((120, 130), dtype=np.int64)
-    big[:100, :100], big[105:, :40], big[110:, 50:] = 1, 2, 3
+    big = np.zeros((160, 130), dtype=np.int64)
+    big[:100, :100], big[105:, :50], big[110:140, 60:80] = 1, 2, 3
     noisy = np.where(rng.random(big.shape) < 0.3, 0, big)
     given = None if form == 'none' else instances_in_mask(big)
     if form == 'masks':
