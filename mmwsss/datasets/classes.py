@@ -1,0 +1,86 @@
+"""The class list of a dataset: from a list, a text file or METAINFO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine import fileio, list_from_file
+
+from mmwsss.masks.mask_io import voc_palette
+
+from .label_sources import ClassTable, closest_name
+
+__all__ = ['resolve_metainfo']
+
+_MAX_CLASSES = 255
+
+
+def resolve_metainfo(
+    own: Mapping[str, Any],
+    classes: Sequence[str] | str | None,
+    metainfo: Mapping[str, Any] | None,
+    data_root: str | None = None,
+    backend_args: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return ``metainfo`` with a checked class list, background first, and a palette.
+
+    Args:
+        own: METAINFO of the dataset class.
+        classes: Class names, or the path of a text file with one name a line (relative paths lie
+            in ``data_root``); a missing ``'background'`` is put first. None: those of
+            ``metainfo``, else of ``own``.
+        metainfo: The dataset's ``metainfo`` argument.
+        data_root: Folder that relative paths start from.
+        backend_args: File backend of mmengine.
+
+    Raises:
+        FileNotFoundError: The text file does not exist.
+        ValueError: There are no classes, they repeat, background is not first, there are more
+            than fit 8-bit masks, or a name is not among the classes of ``own``.
+    """
+    info = dict(metainfo or {})
+    if classes is None:
+        classes = info.get('classes', own.get('classes'))
+    if classes is None:
+        raise ValueError(
+            'classes must be given: a list of names, the path of a text file with one name a '
+            'line, or metainfo=dict(classes=...)'
+        )
+    if isinstance(classes, str):
+        classes = _read_classes(classes, data_root, backend_args)
+    names = _with_background([str(name) for name in classes])
+    _check(names, own.get('classes'))
+    info['classes'] = names
+    if 'palette' not in info and 'palette' not in own:
+        info['palette'] = voc_palette(len(names))
+    return info
+
+
+def _read_classes(
+    path: str, data_root: str | None, backend_args: dict[str, Any] | None
+) -> list[str]:
+    if data_root and not path.startswith(('/', 'http://', 'https://', 's3://')):
+        path = fileio.join_path(data_root, path, backend_args=backend_args)
+    if not fileio.exists(path, backend_args=backend_args):
+        raise FileNotFoundError(f'classes: the list of class names does not exist: {path}')
+    lines = list_from_file(path, backend_args=backend_args)
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _with_background(names: list[str]) -> tuple[str, ...]:
+    return tuple(names) if 'background' in names else ('background', *names)
+
+
+def _check(names: tuple[str, ...], valid: Sequence[str] | None) -> None:
+    ClassTable(names)
+    if len(names) > _MAX_CLASSES:
+        raise ValueError(
+            f'masks are 8-bit with 255 = ignore, so at most {_MAX_CLASSES} classes with '
+            f'background fit, but got {len(names)}'
+        )
+    for name in names:
+        if valid is not None and name not in valid:
+            raise ValueError(
+                f'classes: the dataset has no class {name!r}; {closest_name(name, valid)}'
+            )

@@ -1,0 +1,79 @@
+"""Class names to class ids, with messages that help to find the typing error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+
+__all__ = ['ClassTable', 'closest_name', 'name_some']
+
+_SHOWN = 10
+
+
+def name_some(names: Collection[str], shown: int = _SHOWN) -> str:
+    """Join the first ``shown`` names by commas; say how many more there are."""
+    text = ', '.join(list(names)[:shown])
+    more = len(names) - shown
+    return f'{text} and {more} more' if more > 0 else text
+
+
+def closest_name(name: str, valid: Sequence[str]) -> str:
+    """Return a hint that names the valid name most like ``name``, or some of the valid names."""
+    lowered = {candidate.lower(): candidate for candidate in reversed(valid)}
+    found = difflib.get_close_matches(name.lower(), list(lowered), n=1)
+    if found:
+        return f'the closest valid name is {lowered[found[0]]!r}'
+    return f'valid names are {name_some(valid, shown=20)}'
+
+
+class ClassTable:
+    """The foreground classes of a dataset.
+
+    Args:
+        classes: Class names, ``'background'`` first, so that a name's position is its class id.
+
+    Raises:
+        ValueError: The first name is not ``'background'``, no other name follows, or a name repeats.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        if len(self.classes) < 2 or self.classes[0] != 'background':
+            raise ValueError(
+                "classes must hold 'background' first and a foreground class after it, "
+                f'but got {name_some(self.classes)!r}'
+            )
+        self._ids = {name: i for i, name in enumerate(self.classes) if i > 0}
+        if len(self._ids) != len(self.classes) - 1:
+            repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
+            raise ValueError(f'classes must differ, but these repeat: {name_some(repeated)}')
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def foreground(self) -> tuple[str, ...]:
+        """The names without background."""
+        return self.classes[1:]
+
+    def id_of(self, name: str, where: str) -> int:
+        """Return the class id (1..K) of ``name``.
+
+        Args:
+            name: A foreground class name.
+            where: The place of the name, for the message.
+
+        Raises:
+            ValueError: The dataset does not have this foreground class.
+        """
+        found = self._ids.get(name)
+        if found is None:
+            raise ValueError(
+                f'{where}: the dataset has no foreground class {name!r}; '
+                f'{closest_name(str(name), self.foreground)}'
+            )
+        return found
+
+    def ids_of(self, names: Iterable[str], where: str) -> list[int]:
+        """Return the sorted class ids of ``names``, each once; see :meth:`id_of`."""
+        return sorted({self.id_of(name, where) for name in names})

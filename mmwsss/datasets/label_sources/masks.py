@@ -1,0 +1,72 @@
+"""Image-level labels from masks: the classes present in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine import fileio
+
+from mmwsss.masks.mask_io import load_mask
+from mmwsss.masks.names import safe_join
+
+from .class_table import ClassTable, name_some
+
+__all__ = ['present_classes', 'read_masks']
+
+
+def read_masks(
+    ids: Sequence[str],
+    table: ClassTable,
+    *,
+    path: str,
+    suffix: str = '.png',
+    ignore_index: int = 255,
+    min_pixels: int = 1,
+    backend_args: dict[str, Any] | None = None,
+) -> dict[str, list[int]]:
+    """Read which classes the masks ``path/<id><suffix>`` hold.
+
+    Every mask is decoded (a few milliseconds each), so for a large split it pays to do it once:
+    ``tools/dataset_converters/generic.py --masks`` writes a CSV that loads at once.
+
+    Args:
+        ids: Image ids.
+        table: The dataset's classes.
+        path: Folder of the masks.
+        suffix: Ending of the mask files.
+        ignore_index: The id that is no class.
+        min_pixels: A class counts from this many pixels on.
+        backend_args: File backend of mmengine; None is the local disk.
+
+    Returns:
+        Image id -> sorted class ids.
+
+    Raises:
+        FileNotFoundError: Masks are missing; the message names the images.
+        ValueError: A mask is damaged or holds ids outside the class list.
+    """
+    backend = fileio.get_file_backend(path, backend_args=backend_args)
+    labels, missing = {}, []
+    for image_id in ids:
+        file = str(safe_join(path, image_id, suffix))
+        try:
+            with backend.get_local_path(file) as local:
+                mask = load_mask(local, len(table) + 1, ignore_index)
+        except FileNotFoundError:
+            missing.append(image_id)
+            continue
+        labels[image_id] = present_classes(mask, ignore_index, min_pixels)
+    if missing:
+        raise FileNotFoundError(
+            f'{path} lacks the masks of {len(missing)} of {len(ids)} images: {name_some(missing)}'
+        )
+    return labels
+
+
+def present_classes(mask: np.ndarray, ignore_index: int = 255, min_pixels: int = 1) -> list[int]:
+    """Return the sorted foreground class ids of a uint8 mask (H, W)."""
+    counts = np.bincount(mask.ravel(), minlength=256)
+    found = np.flatnonzero(counts >= min_pixels).tolist()
+    return [i for i in found if i not in (0, ignore_index)]

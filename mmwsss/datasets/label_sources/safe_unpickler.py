@@ -1,0 +1,180 @@
+"""Read a pickled dictionary of plain numeric arrays without executing anything in it.
+
+The file is run through a ``pickle.Unpickler`` whose only importable names are stand-ins defined
+here: they note what an array is made of and build it with ``np.frombuffer``. No function that the
+file names is ever called, and no NumPy object is built from its bytes by NumPy's own unpickling.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ['UnsafePickleError', 'loads_plain']
+
+_PLAIN_CODE = re.compile(r'[biuf]\d{1,2}|\?')
+_MAX_ELEMENTS = 1 << 31
+
+
+class UnsafePickleError(ValueError):
+    """A pickle asks for something else than plain numbers, strings, dictionaries and arrays."""
+
+
+def loads_plain(content: bytes) -> Any:
+    """Unpickle plain Python values and NumPy arrays of bool, integer and float.
+
+    Files written by Python 2 are understood; their byte strings stay ``bytes``.
+
+    Args:
+        content: The pickle.
+
+    Returns:
+        The value. A 0-dimensional object array, as ``np.save`` makes of a dictionary, is
+        replaced by what it holds.
+
+    Raises:
+        UnsafePickleError: The pickle names any other class or function; the message says which.
+        ValueError: The pickle is damaged.
+    """
+    try:
+        value = _PlainUnpickler(io.BytesIO(content), encoding='bytes').load()
+        return _resolved(value)
+    except UnsafePickleError:
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise ValueError(f'damaged pickle: {type(error).__name__}: {error}') from error
+
+
+class _Dtype:
+    """Stands in for ``numpy.dtype`` of one plain number type."""
+
+    __slots__ = ('_order', 'code')
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = _text(code)
+        self._order = '='
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if not isinstance(state, tuple) or len(state) < 5 or state[2:5] != (None, None, None):
+            raise UnsafePickleError('refused: an array of a compound type')
+        self._order = _text(state[1])
+
+    @property
+    def is_object(self) -> bool:
+        return self.code in ('O', 'O8', 'O4')
+
+    def resolve(self) -> np.dtype:
+        if not _PLAIN_CODE.fullmatch(self.code) or self._order not in ('<', '>', '=', '|'):
+            raise UnsafePickleError(f'refused: an array of type {self.code!r}')
+        return np.dtype(self.code).newbyteorder(self._order)
+
+
+class _Array:
+    """Stands in for ``numpy.ndarray``."""
+
+    __slots__ = ('value',)
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, fortran, data = state
+        if not isinstance(dtype, _Dtype):
+            raise UnsafePickleError('refused: an array whose type is not a dtype')
+        if dtype.is_object:
+            self.value = _only_item(shape, data)
+        else:
+            self.value = _build(data, dtype, shape, 'F' if fortran else 'C')
+
+
+class _Callable:
+    """A stand-in function that a pickle can call and not change."""
+
+    __slots__ = ('_function',)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __setstate__(self, state: Any) -> None:
+        raise UnsafePickleError('refused: a pickle that changes a function')
+
+
+def _build(data: Any, dtype: Any, shape: Any, order: str = 'C') -> np.ndarray:
+    if not isinstance(dtype, _Dtype):
+        raise UnsafePickleError('refused: an array whose type is not a dtype')
+    if isinstance(data, str):  # bytes that Python 2 or protocol 2 wrote as text
+        data = data.encode('latin1')
+    shape = tuple(int(n) for n in shape)
+    if any(not 0 <= n <= _MAX_ELEMENTS for n in shape):
+        raise ValueError(f'array shape {shape}')
+    return np.frombuffer(data, dtype=dtype.resolve()).reshape(shape, order=order).copy()
+
+
+def _only_item(shape: Any, data: Any) -> Any:
+    if shape != () or not isinstance(data, list) or len(data) != 1:
+        raise UnsafePickleError(f'refused: an array of objects of shape {shape}')
+    return data[0]
+
+
+def _scalar(dtype: Any, data: Any) -> Any:
+    return _build(data, dtype, (1,))[0].item()
+
+
+def _encode(text: str, encoding: str = 'latin1') -> bytes:
+    if _text(encoding) not in ('latin1', 'latin-1', 'iso-8859-1'):
+        raise UnsafePickleError(f'refused: text encoded as {encoding!r}')
+    return text.encode('latin1')
+
+
+def _text(value: Any) -> str:
+    return value.decode('ascii') if isinstance(value, bytes) else str(value)
+
+
+def _resolved(value: Any) -> Any:
+    """Replace array stand-ins by arrays; refuse any other leftover object."""
+    if isinstance(value, _Array):
+        return _resolved(value.value)
+    if isinstance(value, dict):
+        return {_resolved(key): _resolved(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_resolved(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str, bytes, np.ndarray)):
+        return value
+    raise UnsafePickleError(f'refused: an object of type {type(value).__name__.strip("_")}')
+
+
+def _allowed_names() -> dict[tuple[str, str], Any]:
+    """Return the stand-in of each name that NumPy's own pickles use."""
+    names: dict[tuple[str, str], Any] = {
+        ('numpy', 'ndarray'): _Callable(lambda *args: _Array()),
+        ('numpy', 'dtype'): _Callable(_Dtype),
+        ('_codecs', 'encode'): _Callable(_encode),
+    }
+    for core in ('numpy.core', 'numpy._core'):
+        names[f'{core}.multiarray', '_reconstruct'] = _Callable(lambda *args: _Array())
+        names[f'{core}.multiarray', 'scalar'] = _Callable(_scalar)
+        names[f'{core}.numeric', '_frombuffer'] = _Callable(_build)
+    return names
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """An unpickler that imports nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = _allowed_names()
+        if (module, name) not in allowed:
+            raise UnsafePickleError(
+                f'refused: the file asks for {module}.{name}; only dictionaries, strings, numbers '
+                'and plain numeric arrays are read'
+            )
+        return allowed[module, name]

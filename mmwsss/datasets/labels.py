@@ -1,0 +1,117 @@
+"""Image-level labels: which classes does an image show?"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mmengine import fileio
+
+from .label_sources import (
+    ClassTable,
+    closest_name,
+    read_coco,
+    read_csv,
+    read_json,
+    read_masks,
+    read_npy,
+    read_voc_xml,
+)
+from .label_sources.coco import image_name
+from .label_sources.table import load_csv_names, load_json_names
+
+__all__ = ['LABEL_SOURCES', 'read_image_ids', 'read_image_labels']
+
+LABEL_SOURCES: dict[str, Callable[..., dict[str, list[int]]]] = {
+    'voc_xml': read_voc_xml,
+    'masks': read_masks,
+    'coco': read_coco,
+    'csv': read_csv,
+    'json': read_json,
+    'npy': read_npy,
+}
+
+
+def read_image_labels(
+    labels: Mapping[str, Any],
+    ids: Sequence[str],
+    classes: Sequence[str],
+    backend_args: dict[str, Any] | None = None,
+) -> dict[str, list[int]]:
+    """Read the image-level labels of ``ids``.
+
+    Args:
+        labels: ``dict(source=..., path=..., **options)``; the sources and their options are those
+            of the readers in :data:`LABEL_SOURCES`: ``voc_xml`` (``include_difficult``), ``masks``
+            (``suffix``, ``ignore_index``, ``min_pixels``), ``coco`` (``category_map``,
+            ``include_crowd``), ``csv``, ``json``, ``npy``.
+        ids: Image ids.
+        classes: Class names, ``'background'`` first.
+        backend_args: File backend of mmengine; None is the local disk.
+
+    Returns:
+        Image id -> sorted list of class ids 1..K; empty for an image without any class.
+
+    Raises:
+        FileNotFoundError: A file of labels does not exist.
+        TypeError: An option is not one of the source's.
+        ValueError: The source is unknown, the file is malformed, an id is missing, or a class
+            name is not one of the dataset's; the message says where.
+
+    Example:
+        >>> read_image_labels(  # doctest: +SKIP
+        ...     dict(source='csv', path='labels.csv'), ['a'], ['background', 'cat', 'dog'])
+        {'a': [1, 2]}
+    """
+    options = dict(labels)
+    source = options.pop('source', None)
+    if source not in LABEL_SOURCES:
+        raise ValueError(
+            f'labels.source must be one of {", ".join(LABEL_SOURCES)}, but got {source!r}'
+        )
+    reader = LABEL_SOURCES[source]
+    _check_options(source, reader, options)
+    return reader(list(ids), ClassTable(classes), backend_args=backend_args, **options)
+
+
+def read_image_ids(path: str, backend_args: dict[str, Any] | None = None) -> list[str]:
+    """Return the image ids that a CSV, a JSON ``{id: names}`` or an instances JSON lists.
+
+    Args:
+        path: The file; its suffix tells CSV from JSON.
+        backend_args: File backend of mmengine; None is the local disk.
+
+    Raises:
+        FileNotFoundError: ``path`` does not exist.
+        ValueError: The file is malformed.
+    """
+    if path.lower().endswith('.csv'):
+        return list(load_csv_names(path, backend_args))
+    instances = _images_of_instances(path, backend_args)
+    if instances is not None:
+        return [image_name(image, path) for image in instances]
+    return list(load_json_names(path, backend_args))
+
+
+def _images_of_instances(path: str, backend_args: dict[str, Any] | None) -> list[Any] | None:
+    try:
+        content = json.loads(fileio.get(path, backend_args=backend_args))
+    except ValueError as error:
+        raise ValueError(f'{path} is not JSON: {error}') from error
+    if isinstance(content, dict) and {'images', 'annotations', 'categories'} <= set(content):
+        return content['images']
+    return None
+
+
+def _check_options(source: str, reader: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(reader).parameters.values()
+    valid = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != 'backend_args']
+    for name in options:
+        if name not in valid:
+            raise TypeError(
+                f'labels: source {source!r} has no option {name!r}; {closest_name(name, valid)}'
+            )
+    if not options.get('path'):
+        raise ValueError(f'labels: source {source!r} needs a path')

@@ -1,0 +1,197 @@
+"""Which images make up a split, and where their files are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from mmengine import fileio, list_from_file
+
+from mmwsss.masks.names import safe_join
+
+from .label_sources import name_some
+from .labels import read_image_ids
+
+__all__ = ['FileIndex', 'ids_of_folder', 'read_split']
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+_TWO_COLUMNS = re.compile(r'(\S+)\.(?:jpe?g|png)\s+\S+\.png', re.IGNORECASE)
+
+
+def read_split(path: str, backend_args: dict[str, Any] | None = None) -> list[str]:
+    """Read the image ids of a split.
+
+    Three kinds of file are read: a text file with one id a line (an image suffix is dropped; of
+    VOC's two-column lines ``/JPEGImages/x.jpg /SegmentationClassAug/x.png`` the first file's name
+    without folder is the id), a CSV of labels and a JSON of labels or instances, whose ids are
+    taken.
+
+    Args:
+        path: The file.
+        backend_args: File backend of mmengine; None is the local disk.
+
+    Raises:
+        FileNotFoundError: ``path`` does not exist.
+        ValueError: The split is empty, names an image twice, or is malformed.
+    """
+    if not fileio.isfile(path, backend_args=backend_args):
+        raise FileNotFoundError(f'ann_file: the list of images does not exist: {path}')
+    if path.lower().endswith(('.csv', '.json')):
+        ids = read_image_ids(path, backend_args)
+    else:
+        lines = list_from_file(path, backend_args=backend_args)
+        ids = [_id_of_line(line.lstrip('\ufeff').strip()) for line in lines if line.strip()]
+    if not ids:
+        raise ValueError(f'ann_file: the list {path} names no image')
+    repeated = [name for name, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f'ann_file: {path} names {len(repeated)} images more than once: {name_some(repeated)}'
+        )
+    return ids
+
+
+def _id_of_line(line: str) -> str:
+    columns = _TWO_COLUMNS.fullmatch(line)
+    if columns:
+        return PurePosixPath(columns[1]).name
+    if line.lower().endswith(IMAGE_SUFFIXES):
+        return line[: line.rindex('.')]
+    return line
+
+
+def ids_of_folder(
+    folder: str, suffix: str | None = None, backend_args: dict[str, Any] | None = None
+) -> list[str]:
+    """Return the sorted ids of all images in ``folder`` and its subfolders.
+
+    Args:
+        folder: The folder.
+        suffix: Ending of the image files; None: any of ``.jpg``, ``.jpeg``, ``.png``.
+        backend_args: File backend of mmengine; None is the local disk.
+
+    Raises:
+        FileNotFoundError: ``folder`` does not exist.
+        ValueError: It has no images, or two with the same id.
+    """
+    _check_folder(folder, backend_args)
+    suffixes = IMAGE_SUFFIXES if suffix is None else (suffix,)
+    files = fileio.list_dir_or_file(
+        folder, list_dir=False, recursive=True, backend_args=backend_args
+    )
+    found = Counter(_without(name, suffixes) for name in files if _has(name, suffixes))
+    if not found:
+        raise ValueError(f'the folder {folder} holds no images ({", ".join(suffixes)})')
+    repeated = sorted(name for name, count in found.items() if count > 1)
+    if repeated:
+        raise ValueError(
+            f'{folder} holds several images for {len(repeated)} ids: {name_some(repeated)}'
+        )
+    return sorted(found)
+
+
+class FileIndex:
+    """Finds the files of image ids in a folder, listing each subfolder once.
+
+    Args:
+        folder: The folder.
+        suffix: Ending of the files; None: per id, any of ``.jpg``, ``.jpeg``, ``.png``.
+        backend_args: File backend of mmengine; None is the local disk.
+
+    Raises:
+        FileNotFoundError: ``folder`` does not exist.
+    """
+
+    def __init__(
+        self, folder: str, suffix: str | None, backend_args: dict[str, Any] | None = None
+    ) -> None:
+        _check_folder(folder, backend_args)
+        self.folder = folder
+        self.suffix = suffix
+        self.backend_args = backend_args
+        self._names: dict[str, frozenset[str]] = {}
+        self._stems: dict[str, dict[str, list[str]]] = {}
+
+    def path(self, image_id: str) -> str:
+        """Return the path of an id's file; it need not exist.
+
+        Raises:
+            ValueError: The id leaves the folder, or several image files have it.
+        """
+        default = IMAGE_SUFFIXES[0] if self.suffix is None else self.suffix
+        if self.suffix is None:
+            suffixes = self._suffixes(image_id)
+            if len(suffixes) > 1:
+                raise ValueError(
+                    f'{self.folder} holds several images of {image_id!r}: {name_some(suffixes)}'
+                )
+            default = suffixes[0] if suffixes else default
+        return self._join(image_id, default)
+
+    def exists(self, image_id: str) -> bool:
+        """Whether the folder has the id's file."""
+        if self.suffix is None:
+            return bool(self._suffixes(image_id))
+        parent, name = _parent_and_name(image_id + self.suffix)
+        return name in self._list(parent)
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Return the ids whose file the folder lacks."""
+        return [image_id for image_id in ids if not self.exists(image_id)]
+
+    def _join(self, image_id: str, suffix: str) -> str:
+        if '://' in self.folder:
+            safe_join('.', image_id)
+            return fileio.join_path(self.folder, image_id + suffix, backend_args=self.backend_args)
+        return str(safe_join(self.folder, image_id, suffix))
+
+    def _suffixes(self, image_id: str) -> list[str]:
+        """Return the suffixes of an id's image files."""
+        parent, name = _parent_and_name(image_id)
+        if parent not in self._stems:
+            self._stems[parent] = _suffixes_by_stem(self._list(parent))
+        return self._stems[parent].get(name, [])
+
+    def _list(self, parent: str) -> frozenset[str]:
+        """Return the file names of a subfolder; listed on first use."""
+        if parent not in self._names:
+            self._names[parent] = frozenset(self._scan(parent))
+        return self._names[parent]
+
+    def _scan(self, parent: str) -> Iterator[str]:
+        folder = self._join(parent, '') if parent else self.folder
+        if fileio.isdir(folder, backend_args=self.backend_args):
+            yield from fileio.list_dir_or_file(
+                folder, list_dir=False, backend_args=self.backend_args
+            )
+
+
+def _suffixes_by_stem(names: Iterable[str]) -> dict[str, list[str]]:
+    stems: dict[str, list[str]] = {}
+    for name in sorted(names):
+        if _has(name, IMAGE_SUFFIXES):
+            cut = name.rindex('.')
+            stems.setdefault(name[:cut], []).append(name[cut:])
+    return stems
+
+
+def _check_folder(folder: str, backend_args: dict[str, Any] | None) -> None:
+    if not fileio.isdir(folder, backend_args=backend_args):
+        raise FileNotFoundError(f'the folder does not exist: {folder}')
+
+
+def _parent_and_name(image_id: str) -> tuple[str, str]:
+    parent, _, name = image_id.rpartition('/')
+    return parent, name
+
+
+def _has(name: str, suffixes: Sequence[str]) -> bool:
+    return name.lower().endswith(tuple(suffix.lower() for suffix in suffixes))
+
+
+def _without(name: str, suffixes: Sequence[str]) -> str:
+    cut = max(len(suffix) for suffix in suffixes if _has(name, (suffix,)))
+    return name[:-cut]

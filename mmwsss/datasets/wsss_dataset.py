@@ -1,0 +1,313 @@
+"""The dataset of all stages: images, their image-level labels, and masks where there are any."""
+
+from __future__ import annotations
+
+import logging
+import os.path as osp
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+from mmengine.logging import print_log
+from mmengine.utils import is_abs
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from mmwsss.masks.manifest import MANIFEST_NAME, check_manifest, read_manifest
+
+from .classes import resolve_metainfo
+from .label_sources import name_some
+from .labels import read_image_labels
+from .splits import FileIndex, ids_of_folder, read_split
+
+__all__ = ['WSSSDataset']
+
+_UNLABELED = ('error', 'drop', 'keep')
+_CHECK_FILES = ('error', 'lazy')
+_MAX_COUNTS_SHOWN = 100
+
+
+@DATASETS.register_module()
+class WSSSDataset(BaseSegDataset):
+    """Images with image-level labels, and optionally masks.
+
+    Any folder of images with a CSV of class names is such a dataset::
+
+        data_root
+        ├── images/a.jpg, b.png ...
+        ├── labels.csv          lines "id,class;class"
+        └── classes.txt         one class name a line
+
+        WSSSDataset(data_root=..., data_prefix=dict(img_path='images'), classes='classes.txt',
+                    ann_file='labels.csv', labels=dict(source='csv', path='labels.csv'))
+
+    Each ``data_info`` has ``img_id``, ``img_path``, ``num_fg_classes`` (K), ``img_label`` (sorted
+    class ids 1..K, if ``labels`` is given), ``seg_map_path`` (if there are masks), and mmseg's
+    ``label_map``, ``reduce_zero_label``, ``seg_fields``.
+
+    Args:
+        ann_file: The split: a text file of image ids, or a CSV or JSON of labels (see
+            :func:`~mmwsss.datasets.splits.read_split`). ``''``: all images of the folder.
+        labels: ``dict(source=..., path=..., **options)`` for
+            :func:`~mmwsss.datasets.labels.read_image_labels`. Relative paths lie in ``data_root``;
+            for ``'masks'`` the path defaults to ``data_prefix['seg_map_path']``. None: no labels.
+        classes: Class names or the path of a text file; see
+            :func:`~mmwsss.datasets.classes.resolve_metainfo`. A part of the classes of a dataset
+            that has METAINFO keeps the labels of that part; masks are mapped by ``label_map``.
+        pseudo_mask_dir: Folder of masks to use instead of ``data_prefix['seg_map_path']``, in the
+            class ids of ``classes``; a relative path starts from the *working directory*, not from
+            ``data_root``. Its manifest must name the same classes, and every image of the split
+            must have its mask. Without manifest there is a warning.
+        expected_count: Number of images that the split should have; another number is a warning.
+            None: the dataset's own number, by the name of ``ann_file``. 0: no check.
+        unlabeled: What to do about images without any label: ``'error'`` names them, ``'drop'``
+            leaves them out, ``'keep'`` keeps them with an empty label.
+        check_files: ``'error'``: image and mask files are looked for when the dataset is built
+            (each folder is listed once), and missing ones are named, so that a training fails at
+            its start. ``'lazy'``: they are not looked for; loading such an image fails, by name.
+            ``map_dataset`` uses this, so that ``make_maps.py`` does the rest and reports.
+        img_suffix: Ending of the image files. None: per image, ``.jpg``, ``.jpeg`` or ``.png``.
+        metainfo: As in mmseg.
+        data_root: Folder that relative paths start from.
+        data_prefix: ``img_path`` and optionally ``seg_map_path``, the folders of images and masks.
+        reduce_zero_label: Must stay False: id 0 is background.
+        lazy_init: As in mmengine.
+        **kwargs: Further arguments of ``BaseSegDataset``.
+
+    Raises:
+        FileNotFoundError: A list, a folder, a label file or (``check_files='error'``) an image or
+            mask does not exist.
+        ValueError: A list or folder is empty, a class name or image id is wrong, an image has no
+            label.
+        mmwsss.masks.manifest.ManifestError: The pseudo masks were made for other classes.
+    """
+
+    EXPECTED_COUNTS: ClassVar[dict[str, int]] = {}
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        labels: dict[str, Any] | None = None,
+        classes: Sequence[str] | str | None = None,
+        pseudo_mask_dir: str | None = None,
+        expected_count: int | None = None,
+        unlabeled: str = 'error',
+        check_files: str = 'error',
+        img_suffix: str | None = None,
+        metainfo: dict[str, Any] | None = None,
+        data_root: str | None = None,
+        data_prefix: dict[str, str | None] | None = None,
+        reduce_zero_label: bool = False,
+        lazy_init: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        _check_choice('unlabeled', unlabeled, _UNLABELED)
+        _check_choice('check_files', check_files, _CHECK_FILES)
+        if reduce_zero_label:
+            raise ValueError('reduce_zero_label must be False: class id 0 is background')
+        self.labels = dict(labels) if labels else None
+        self.expected_count = expected_count
+        self.unlabeled = unlabeled
+        self.check_files = check_files
+        self.pseudo_mask_dir = pseudo_mask_dir
+        self.class_counts: dict[str, int] | None = None
+        self.num_dropped = 0
+        prefix = {key: path for key, path in (data_prefix or {}).items() if path is not None}
+        super().__init__(
+            ann_file=ann_file,
+            img_suffix=img_suffix,
+            metainfo=resolve_metainfo(
+                self.METAINFO, classes, metainfo, data_root, kwargs.get('backend_args')
+            ),
+            data_root=data_root,
+            data_prefix={'img_path': '', **prefix},
+            lazy_init=True,
+            **kwargs,
+        )
+        self._complete_label_paths()
+        if pseudo_mask_dir:
+            self.data_prefix['seg_map_path'] = osp.abspath(pseudo_mask_dir)
+        if not lazy_init:
+            self.full_init()
+
+    @property
+    def num_fg_classes(self) -> int:
+        """Number K of foreground classes."""
+        return len(self._metainfo['classes']) - 1
+
+    @property
+    def split_name(self) -> str:
+        """Name of the split: of ``ann_file`` without suffix, or of the folder of images."""
+        return PurePath(self.ann_file or self.data_prefix['img_path']).stem
+
+    def full_init(self) -> None:
+        """Load the split once, and log what it holds."""
+        if not self._fully_initialized:
+            super().full_init()
+            print_log(repr(self), logger='current')
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Read split and labels, and find the files; see the class."""
+        ids = self._load_ids()
+        labels = self._load_labels(ids)
+        if labels is not None:
+            ids = self._handle_unlabeled(ids, labels)
+            self.class_counts = self._count_classes(ids, labels)
+        self._check_count(len(ids))
+        images = FileIndex(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
+        masks = self._mask_index()
+        self._check_masks_folder(ids, masks)
+        if self.check_files == 'error':
+            self._check_missing('image', images, ids)
+            self._check_missing('mask', masks, ids)
+        return [self._data_info(name, images, masks, labels) for name in ids]
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the class ids (1..K) of an image, as mmengine's ``ClassBalancedDataset`` asks.
+
+        Raises:
+            ValueError: The dataset was built without ``labels``.
+        """
+        info = self.get_data_info(idx)
+        if 'img_label' not in info:
+            raise ValueError('the dataset was built without labels')
+        return info['img_label']
+
+    def __repr__(self) -> str:
+        name = f'{type(self).__name__} {self.split_name!r}'
+        if not self._fully_initialized:
+            return f'{name}: not loaded yet'
+        text = f'{name}: {len(self)} images, {self.num_fg_classes} foreground classes'
+        if self.num_dropped:
+            text += f', {self.num_dropped} images without label left out'
+        if self.class_counts is not None:
+            text += f'; images per class ({self.labels["source"]}): {self._counts_text()}'
+        return text
+
+    def _complete_label_paths(self) -> None:
+        """Make the paths in ``labels`` start from ``data_root``."""
+        if self.labels is None:
+            return
+        for key in ('path', 'category_map'):
+            value = self.labels.get(key)
+            if isinstance(value, str) and self.data_root and not is_abs(value):
+                self.labels[key] = osp.join(self.data_root, value)
+        if self.labels.get('source') == 'masks':
+            self.labels.setdefault('path', self.data_prefix.get('seg_map_path'))
+
+    def _load_ids(self) -> list[str]:
+        if self.ann_file:
+            return read_split(self.ann_file, self.backend_args)
+        return ids_of_folder(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
+
+    def _load_labels(self, ids: list[str]) -> dict[str, list[int]] | None:
+        if self.labels is None:
+            return None
+        if self.label_map is None:
+            classes = self._metainfo['classes']
+            return read_image_labels(self.labels, ids, classes, self.backend_args)
+        labels = read_image_labels(self.labels, ids, self.METAINFO['classes'], self.backend_args)
+        return {name: self._map_label(label) for name, label in labels.items()}
+
+    def _map_label(self, label: list[int]) -> list[int]:
+        mapped = (self.label_map[i] for i in label)
+        return sorted(i for i in mapped if i != self.ignore_index)
+
+    def _handle_unlabeled(self, ids: list[str], labels: dict[str, list[int]]) -> list[str]:
+        without = [name for name in ids if not labels[name]]
+        if not without or self.unlabeled == 'keep':
+            return ids
+        if self.unlabeled == 'error':
+            raise ValueError(
+                f'{len(without)} of {len(ids)} images of the split {self.split_name!r} have no '
+                f"label: {name_some(without)} (unlabeled='drop' leaves them out, 'keep' keeps "
+                'them with an empty label)'
+            )
+        self.num_dropped = len(without)
+        if len(without) == len(ids):
+            raise ValueError(f'no image of the split {self.split_name!r} has a label')
+        return [name for name in ids if labels[name]]
+
+    def _count_classes(self, ids: list[str], labels: dict[str, list[int]]) -> dict[str, int]:
+        counts = [0] * len(self._metainfo['classes'])
+        for name in ids:
+            for i in labels[name]:
+                counts[i] += 1
+        return dict(zip(self._metainfo['classes'][1:], counts[1:]))
+
+    def _counts_text(self) -> str:
+        counts = self.class_counts
+        if len(counts) <= _MAX_COUNTS_SHOWN:
+            return ', '.join(f'{name} {count}' for name, count in counts.items())
+        ordered = sorted(counts.values())
+        return f'{ordered[0]} to {ordered[-1]}, median {ordered[len(ordered) // 2]}'
+
+    def _check_count(self, count: int) -> None:
+        expected = self.expected_count
+        if expected is None:
+            expected = self.EXPECTED_COUNTS.get(self.split_name, 0) if self.ann_file else 0
+        if expected and count != expected:
+            print_log(
+                f'{type(self).__name__}: the split {self.split_name!r} was expected to have '
+                f'{expected} images, but has {count} ({self.ann_file})',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+    def _mask_index(self) -> FileIndex | None:
+        folder = self.data_prefix.get('seg_map_path')
+        if folder is None:
+            return None
+        return FileIndex(folder, self.seg_map_suffix, self.backend_args)
+
+    def _check_masks_folder(self, ids: list[str], masks: FileIndex | None) -> None:
+        """Check that ``pseudo_mask_dir`` was made for these classes and has every image."""
+        if not self.pseudo_mask_dir:
+            return
+        if Path(self.pseudo_mask_dir, MANIFEST_NAME).is_file():
+            manifest = read_manifest(self.pseudo_mask_dir)
+            classes = list(self._metainfo['classes'])
+            check_manifest(manifest, folder=self.pseudo_mask_dir, stage='masks', classes=classes)
+        else:
+            print_log(
+                f'{self.pseudo_mask_dir} has no {MANIFEST_NAME}: its class ids are taken to be '
+                'those of this dataset',
+                logger='current',
+                level=logging.WARNING,
+            )
+        self._check_missing('pseudo mask', masks, ids)
+
+    def _check_missing(self, what: str, index: FileIndex | None, ids: list[str]) -> None:
+        missing = index.missing(ids) if index is not None else []
+        if missing:
+            where = self.ann_file or 'the folder of images'
+            raise FileNotFoundError(
+                f'{len(missing)} of {len(ids)} {what} files named by {where} do not exist in '
+                f'{index.folder}: {name_some(missing)}'
+            )
+
+    def _data_info(
+        self,
+        name: str,
+        images: FileIndex,
+        masks: FileIndex | None,
+        labels: dict[str, list[int]] | None,
+    ) -> dict[str, Any]:
+        info = {
+            'img_id': name,
+            'img_path': images.path(name),
+            'num_fg_classes': self.num_fg_classes,
+            'label_map': None if self.pseudo_mask_dir else self.label_map,
+            'reduce_zero_label': self.reduce_zero_label,
+            'seg_fields': [],
+        }
+        if labels is not None:
+            info['img_label'] = labels[name]
+        if masks is not None:
+            info['seg_map_path'] = masks.path(name)
+        return info
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {choices}, but got {value!r}')
