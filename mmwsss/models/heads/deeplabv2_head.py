@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from mmwsss.models.heads.single_feature import SingleFeatureDecodeHead
 
 __all__ = ['DeepLabV2Head']
 
@@ -14,7 +15,7 @@ _NORMAL_INIT = {'type': 'Normal', 'layer': 'Conv2d', 'std': 0.01}
 
 
 @MODELS.register_module()
-class DeepLabV2Head(BaseDecodeHead):
+class DeepLabV2Head(SingleFeatureDecodeHead):
     """Atrous spatial pyramid of DeepLabV2 [1]_: parallel 3x3 convolutions whose outputs are summed.
 
     Every branch maps the features straight to the class logits, has a bias and no normalisation:
@@ -54,11 +55,6 @@ class DeepLabV2Head(BaseDecodeHead):
         if not dilations or any(not isinstance(d, int) or d < 1 for d in dilations):
             raise ValueError(
                 f'dilations must be one or more positive integers, but got {dilations!r}'
-            )
-        if kwargs.get('input_transform') == 'multiple_select':
-            raise ValueError(
-                "input_transform must be None or 'resize_concat': the head reads one feature map, "
-                "but got 'multiple_select'"
             )
         super().__init__(
             in_channels,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from mmwsss.models.heads.single_feature import SingleFeatureDecodeHead
 
 __all__ = ['LargeFOVHead']
 
@@ -18,7 +19,7 @@ _INIT = [
 
 
 @MODELS.register_module()
-class LargeFOVHead(BaseDecodeHead):
+class LargeFOVHead(SingleFeatureDecodeHead):
     """Head of DeepLab-LargeFOV [1]_: ``fc6`` (dilated 3x3), ``fc7`` (1x1), classifier (1x1).
 
     ``fc6`` and ``fc7`` are each followed by ReLU and element-wise dropout. In the paper both start
@@ -61,11 +62,6 @@ class LargeFOVHead(BaseDecodeHead):
         for name, value in sizes.items():
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f'{name} must be a positive integer, but got {value!r}')
-        if kwargs.get('input_transform') == 'multiple_select':
-            raise ValueError(
-                "input_transform must be None or 'resize_concat': the head reads one feature map, "
-                "but got 'multiple_select'"
-            )
         super().__init__(
             in_channels,
             channels=channels,

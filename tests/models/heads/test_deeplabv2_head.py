@@ -121,11 +121,6 @@ def test_refuses_dilations_that_are_not_positive_integers(dilations):
         DeepLabV2Head(2, num_classes=3, dilations=dilations)
 
 
-def test_refuses_several_feature_maps():
-    with pytest.raises(ValueError, match='reads one feature map'):
-        DeepLabV2Head([2, 2], num_classes=3, in_index=[0, 1], input_transform='multiple_select')
-
-
 def test_refuses_an_unknown_key():
     with pytest.raises(TypeError, match='dilatoins'):
         DeepLabV2Head(2, num_classes=3, dilatoins=(6,))

@@ -86,8 +86,3 @@ def test_dropout_drops_single_elements_twice_in_training():
 def test_refuses_sizes_that_are_not_positive_integers(name, value):
     with pytest.raises(ValueError, match=f'{name} must be a positive integer, but got'):
         LargeFOVHead(2, num_classes=3, **{name: value})
-
-
-def test_refuses_several_feature_maps():
-    with pytest.raises(ValueError, match='reads one feature map'):
-        LargeFOVHead([2, 2], num_classes=3, in_index=[0, 1], input_transform='multiple_select')

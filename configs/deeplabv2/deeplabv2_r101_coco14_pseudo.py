@@ -1,0 +1,11 @@
+# DeepLabV2 on pseudo masks of COCO 2014 (80 classes and background), from ImageNet weights.
+_base_ = [
+    '../_base_/models/deeplabv2_r101.py',
+    '../_base_/datasets/coco14_seg.py',
+    '../_base_/schedules/schedule_deeplabv2_100k.py',
+    '../_base_/iter_runtime.py',
+]
+
+model = dict(decode_head=dict(num_classes={{_base_.num_classes}}))
+train_dataloader = dict(batch_size=10)
+default_hooks = dict(checkpoint=dict(interval=10_000))

@@ -1,0 +1,30 @@
+# DeepLab-LargeFOV on ResNet-50 (RPNet's segmenter), from ImageNet weights. The whole head is new, so all
+# of it has the raised learning rates.
+_base_ = './deeplabv2_r101_voc_pseudo.py'
+
+pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
+model = dict(
+    backbone=dict(depth=50, init_cfg=dict(checkpoint=pretrained)),
+    decode_head=dict(
+        _delete_=True,
+        type='LargeFOVHead',
+        in_channels=2048,
+        in_index=0,
+        num_classes={{_base_.num_classes}},
+        hidden_channels=1024,
+        channels=1024,
+        dilation=12,
+        dropout_ratio=0.5,
+        align_corners=True,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    ),
+)
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={
+            'decode_head.fc6.bias': dict(lr_mult=20.0),
+            'decode_head.fc7.bias': dict(lr_mult=20.0),
+            'decode_head.conv_seg.bias': dict(lr_mult=20.0),
+        }
+    )
+)

@@ -1,0 +1,38 @@
+"""What decode heads that read one feature map have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor
+
+__all__ = ['SingleFeatureDecodeHead']
+
+
+class SingleFeatureDecodeHead(BaseDecodeHead):
+    """mmseg's ``BaseDecodeHead`` for one feature map, from any of mmseg's backbones.
+
+    Some backbones (MobileNetV2 among them) return a bare tensor when only one output is asked for,
+    others a tuple of one. Indexing the former with ``in_index`` would take the first image of the
+    batch for the feature map, so a bare tensor is taken as the only feature map here.
+
+    Args:
+        in_channels: Channels of the feature map, or of each of those that are concatenated.
+        channels: Channels in front of the base class's classifier.
+        **kwargs: The remaining arguments of mmseg's ``BaseDecodeHead``.
+
+    Raises:
+        ValueError: If ``input_transform`` leaves several feature maps.
+    """
+
+    def __init__(self, in_channels: int | Sequence[int], channels: int, **kwargs: object) -> None:
+        if kwargs.get('input_transform') not in (None, 'resize_concat'):
+            raise ValueError(
+                f"input_transform must be None or 'resize_concat', for {type(self).__name__} reads "
+                f'one feature map, but got {kwargs["input_transform"]!r}'
+            )
+        super().__init__(in_channels, channels, **kwargs)
+
+    def _transform_inputs(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:
+        return super()._transform_inputs([inputs] if isinstance(inputs, Tensor) else inputs)
