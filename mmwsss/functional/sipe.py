@@ -1,0 +1,286 @@
+"""Image-specific prototype exploration as pure tensor functions (Chen et al., SIPE, CVPR 2022).
+
+The steps, for features ``f``, ``h`` and background-first class scores ``S``::
+
+    similarity = structure_similarity(f, S)        # soft IoU of structure map and class map
+    seeds = locate_seeds(similarity, valid)        # one class per pixel
+    prototypes = class_prototypes(seeds, h)        # mean feature of each class's seeds
+    activation = prototype_activation(prototypes, h)
+
+Half precision: normalisations, sums over pixels and divisions run in float32 whatever the input;
+only the product of features with features, which takes nearly all the time, runs in the input's (or
+autocast's) dtype. Results have the input's dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mmwsss.functional.checks import check_ndim, check_positive
+
+__all__ = ['class_prototypes', 'locate_seeds', 'prototype_activation', 'structure_similarity']
+
+
+def structure_similarity(
+    features: Tensor, scores: Tensor, chunk_size: int = 256, eps: float = 1e-5
+) -> Tensor:
+    """Compare what each pixel resembles with where each class is.
+
+    Pixel i's structure map is ``c_ij = relu(cos(f_i, f_j))`` over the pixels j of its image; its
+    similarity to class k is the soft IoU with that class's score map::
+
+        inter_ik = sum_j c_ij S_kj
+        union_ik = sum_j c_ij + sum_j S_kj - inter_ik
+        sim_ik = inter_ik / union_ik
+
+    Source: Chen et al., SIPE, CVPR 2022, section 3.2 (structure-aware seed locating). Departure: where
+    the union is zero (a zero feature vector and an empty map) the similarity is 0 instead of 0 / 0.
+
+    Sums over j are products of the correlation matrix with the score maps, so nothing of shape
+    (N, K + 1, hw, hw) is built. The matrix itself is symmetric: it is computed in strips of
+    ``chunk_size`` rows from the diagonal to the right and each strip is used twice. Time is half of
+    the full product for small strips; memory beside the input is one normalised copy of ``features``
+    and one strip, N * chunk_size * hw numbers, whatever hw is. The backward pass computes the strips
+    again instead of keeping them; second derivatives are not available.
+
+    Args:
+        features: Features (N, C, h, w), floating point.
+        scores: Class scores (N, K + 1, h, w) in [0, 1].
+        chunk_size: Rows of a strip. Larger strips make fewer, larger products.
+        eps: Added to feature norms and lower bound of the union.
+
+    Returns:
+        Similarities (N, K + 1, h, w) in [0, 1], dtype of ``scores``. Differentiable in both arguments.
+
+    Raises:
+        ValueError: Shapes do not fit, or ``chunk_size`` or ``eps`` is not positive.
+
+    Example:
+        >>> import torch
+        >>> features = torch.tensor([[[[1.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]]])  # two alike, one apart
+        >>> scores = torch.tensor([[[[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]]]])
+        >>> structure_similarity(features, scores)[0, :, 0]
+        tensor([[0.0000, 0.0000, 1.0000],
+                [0.5000, 0.5000, 0.0000]])
+    """
+    _check_maps('scores', scores, features)
+    check_positive('chunk_size', chunk_size)
+    check_positive('eps', eps)
+    product_dtype = _product_dtype(features)
+    with _no_autocast(features):
+        unit = _unit_vectors(features.flatten(2), eps).to(product_dtype)  # (N, C, hw)
+        maps = scores.flatten(2).to(_wide_dtype(unit))  # (N, K + 1, hw)
+        # The appended map of ones gives the row sums of the correlation in the same product.
+        with_ones = torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1)
+        sums = _CorrelationProduct.apply(unit, with_ones, int(chunk_size))
+        inter, row_sum = sums[:, :-1], sums[:, -1:]
+        union = row_sum + maps.sum(dim=2, keepdim=True) - inter
+        similarity = inter / union.clamp(min=eps)
+    return similarity.to(scores.dtype).view_as(scores)
+
+
+def locate_seeds(similarity: Tensor, valid: Tensor, bg_attenuation: float = 0.5) -> Tensor:
+    """Give each pixel to the class it is most similar to.
+
+    The background's similarity is multiplied by ``bg_attenuation``, the best of the K + 1 classes
+    wins (the lowest id on a tie) and seeds outside ``valid`` are dropped.
+
+    Source: Chen et al., SIPE, CVPR 2022, section 3.2.
+
+    Args:
+        similarity: Similarities (N, K + 1, h, w), background first.
+        valid: Allowed classes and pixels (N, K + 1, h, w), ones and zeros, as :func:`valid_mask` gives.
+        bg_attenuation: The paper's alpha, in [0, 1].
+
+    Returns:
+        Seeds (N, K + 1, h, w), at most a single 1 per pixel, dtype of ``similarity``. The argmax has no
+        gradient: the result is detached.
+
+    Raises:
+        ValueError: Shapes differ or ``bg_attenuation`` is outside [0, 1].
+    """
+    check_ndim('similarity', similarity, 4)
+    if valid.shape != similarity.shape:
+        raise ValueError(
+            f'valid must have the shape of similarity {tuple(similarity.shape)}, '
+            f'but got {tuple(valid.shape)}'
+        )
+    if not 0 <= bg_attenuation <= 1:
+        raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
+    similarity = similarity.detach()
+    attenuated = torch.cat([similarity[:, :1] * bg_attenuation, similarity[:, 1:]], dim=1)
+    best = attenuated.argmax(dim=1, keepdim=True)  # (N, 1, h, w)
+    one_hot = torch.zeros_like(similarity).scatter_(1, best, 1.0)
+    return one_hot * valid.detach().to(similarity.dtype)
+
+
+def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tensor:
+    """Average the features over each class's seeds.
+
+    Source: Chen et al., SIPE, CVPR 2022, section 3.2. The released code divides by the number of all
+    pixels instead of the number of seeds; the cosine that follows makes the two equal, and the mean
+    does not shrink with the object.
+
+    Args:
+        seeds: Weights (N, K + 1, h, w), usually one-hot.
+        features: Features (N, C, h, w) of the same size.
+        eps: Lower bound of the divisor; a class without seeds gets a zero prototype.
+
+    Returns:
+        Prototypes (N, K + 1, C), dtype of ``features``. Differentiable in both arguments.
+
+    Raises:
+        ValueError: Shapes do not fit or ``eps`` is not positive.
+    """
+    _check_maps('seeds', seeds, features)
+    check_positive('eps', eps)
+    with _no_autocast(features):
+        weights = seeds.flatten(2).to(_wide_dtype(features))  # (N, K + 1, hw)
+        weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=eps)
+        means = torch.bmm(weights, _wide(features.flatten(2)).transpose(1, 2))  # (N, K + 1, C)
+    return means.to(features.dtype)
+
+
+def prototype_activation(prototypes: Tensor, features: Tensor, eps: float = 1e-5) -> Tensor:
+    """Image-specific class maps: the rectified cosine of every pixel with every prototype.
+
+    Source: Chen et al., SIPE, CVPR 2022, equation of the IS-CAM.
+
+    Args:
+        prototypes: Prototypes (N, K + 1, C); a zero prototype gives a zero map.
+        features: Features (N, C, h, w).
+        eps: Lower bound of a norm.
+
+    Returns:
+        Activations (N, K + 1, h, w) in [0, 1], dtype of ``features``. Differentiable in both arguments.
+
+    Raises:
+        ValueError: Shapes do not fit or ``eps`` is not positive.
+    """
+    check_ndim('prototypes', prototypes, 3)
+    check_ndim('features', features, 4)
+    check_positive('eps', eps)
+    if prototypes.shape[0] != features.shape[0] or prototypes.shape[2] != features.shape[1]:
+        raise ValueError(
+            f'prototypes must be (N, K + 1, C) for features {tuple(features.shape)}, '
+            f'but got {tuple(prototypes.shape)}'
+        )
+    with _no_autocast(features):
+        pixels = _wide(features.flatten(2))  # (N, C, hw)
+        centres = prototypes.to(pixels.dtype)
+        centres = centres / _norm(centres, dim=2).clamp(min=eps)
+        # Dividing the few products by the pixels' norms spares a normalised copy of the features.
+        activation = torch.bmm(centres, pixels) / _norm(pixels, dim=1).clamp(min=eps)
+        activation = activation.relu()  # (N, K + 1, hw)
+    shape = (*prototypes.shape[:2], *features.shape[2:])
+    return activation.to(features.dtype).view(shape)
+
+
+class _CorrelationProduct(torch.autograd.Function):
+    """``relu(unit^T unit) maps^T`` as (N, M, hw), with the correlation in strips and recomputed.
+
+    With ``R = relu(U^T U)`` (symmetric) and ``P = V R``: ``dV = G R``, and ``dR`` symmetrised is
+    ``1[R > 0] * (G^T V + V^T G)``, whose product with U is ``dU``.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, unit: Tensor, maps: Tensor, chunk_size: int) -> Tensor:
+        ctx.save_for_backward(unit, maps)
+        ctx.chunk_size = chunk_size
+        return _symmetric_product(unit, maps, chunk_size)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, None]:
+        unit, maps = ctx.saved_tensors
+        with _no_autocast(unit):
+            if not ctx.needs_input_grad[0]:
+                return None, _symmetric_product(unit, grad, ctx.chunk_size), None
+            grad_unit = torch.zeros_like(unit, dtype=maps.dtype)
+            grad_maps = torch.zeros_like(maps)
+            for start, stop, strip in _strips(unit, ctx.chunk_size):
+                _add_products(grad_maps, grad, start, stop, strip)
+                _add_unit_gradient(grad_unit, unit, maps, grad, start, stop, strip > 0)
+        return grad_unit.to(unit.dtype), grad_maps, None
+
+
+def _symmetric_product(unit: Tensor, maps: Tensor, chunk_size: int) -> Tensor:
+    """``maps relu(unit^T unit)``: (N, C, hw), (N, M, hw) -> (N, M, hw) in the dtype of maps."""
+    out = torch.zeros_like(maps)
+    for start, stop, strip in _strips(unit, chunk_size):
+        _add_products(out, maps, start, stop, strip)
+    return out
+
+
+def _strips(unit: Tensor, chunk_size: int) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield (start, stop, ``R[start:stop, start:]``) of the correlation R, in at least float32."""
+    pixels = unit.shape[2]
+    for start in range(0, pixels, chunk_size):
+        stop = min(start + chunk_size, pixels)
+        strip = torch.bmm(unit[:, :, start:stop].transpose(1, 2), unit[:, :, start:])
+        yield start, stop, strip.relu_().to(_wide_dtype(strip))
+
+
+def _add_products(out: Tensor, maps: Tensor, start: int, stop: int, strip: Tensor) -> None:
+    """Add one strip's share of ``maps R``: its rows, and by symmetry its columns beyond them."""
+    out[:, :, start:stop] += torch.bmm(maps[:, :, start:], strip.transpose(1, 2))
+    out[:, :, stop:] += torch.bmm(maps[:, :, start:stop], strip[:, :, stop - start :])
+
+
+def _add_unit_gradient(
+    out: Tensor, unit: Tensor, maps: Tensor, grad: Tensor, start: int, stop: int, active: Tensor
+) -> None:
+    """Add one strip's share of ``unit 1[R > 0] (G^T V + V^T G)``, likewise used on both sides."""
+    outer = torch.bmm(grad[:, :, start:stop].transpose(1, 2), maps[:, :, start:])
+    outer += torch.bmm(maps[:, :, start:stop].transpose(1, 2), grad[:, :, start:])
+    outer = (outer * active).to(unit.dtype)
+    out[:, :, start:stop] += torch.bmm(unit[:, :, start:], outer.transpose(1, 2))
+    out[:, :, stop:] += torch.bmm(unit[:, :, start:stop], outer[:, :, stop - start :])
+
+
+def _unit_vectors(features: Tensor, eps: float) -> Tensor:
+    """Features (N, C, hw) over their norm plus eps, in the features' dtype."""
+    return (features / (_norm(features, dim=1) + eps)).to(features.dtype)
+
+
+def _norm(values: Tensor, dim: int) -> Tensor:
+    """Length along ``dim``, which is kept, in at least float32; its gradient at zero is zero."""
+    # Twice as fast on a CPU as torch.linalg.vector_norm over a dimension that is not the last.
+    squares = _wide(values).square().sum(dim=dim, keepdim=True)
+    positive = squares > 0
+    return torch.where(positive, squares, torch.ones_like(squares)).sqrt() * positive
+
+
+def _wide_dtype(values: Tensor) -> torch.dtype:
+    return torch.float32 if values.dtype in (torch.float16, torch.bfloat16) else values.dtype
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values.to(_wide_dtype(values))
+
+
+def _product_dtype(values: Tensor) -> torch.dtype:
+    """Dtype in which a product of ``values`` runs here: autocast decides, if it is on."""
+    probe = values.new_zeros(1, 1)
+    return (probe @ probe).dtype
+
+
+def _no_autocast(values: Tensor) -> torch.autocast:
+    """Context in which every operation keeps the dtype it is given."""
+    return torch.autocast(device_type=values.device.type, enabled=False)
+
+
+def _check_maps(name: str, maps: Tensor, features: Tensor) -> None:
+    """Raise unless maps (N, K + 1, h, w) and features (N, C, h, w) fit."""
+    check_ndim('features', features, 4)
+    check_ndim(name, maps, 4)
+    if maps.shape[0] != features.shape[0] or maps.shape[2:] != features.shape[2:]:
+        raise ValueError(
+            f'{name} must have the batch and size of features {tuple(features.shape)}, '
+            f'but got {tuple(maps.shape)}'
+        )
