@@ -73,16 +73,28 @@ def check_dependencies(requirements: tuple[Requirement, ...] = REQUIREMENTS) -> 
 def allow_safe_resume() -> None:
     """Let ``torch.load(weights_only=True)`` read the checkpoints that MMEngine writes.
 
-    A training checkpoint holds the message hub's ``HistoryBuffer`` objects: NumPy arrays, NumPy
-    scalars. From torch 2.6 on, safe loading is the default and refuses them unless they are
-    allow-listed, which the original mmengine does not do. Only data containers are listed; loading
-    stays in weights-only mode.
+    A training checkpoint holds the message hub's ``HistoryBuffer`` objects: NumPy arrays and
+    references to the class's own statistics methods. From torch 2.6 on, safe loading is the default
+    and refuses them unless they are allow-listed, which the original mmengine does not do. Listed are
+    data containers and, in place of ``getattr``, a look-up of exactly those methods; loading stays in
+    weights-only mode.
     """
     import torch
 
     add_safe_globals = getattr(torch.serialization, 'add_safe_globals', None)
     if add_safe_globals is not None:
         add_safe_globals(_checkpoint_classes())
+
+
+def _history_method(owner: Any, name: str) -> Any:
+    """What ``getattr`` may do in a checkpoint: name a statistics method of ``HistoryBuffer``."""
+    import pickle
+
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'a checkpoint may not look up {name!r} of {owner!r}')
+    return getattr(owner, name)
 
 
 def _checkpoint_classes() -> list[Any]:
@@ -97,6 +109,7 @@ def _checkpoint_classes() -> list[Any]:
     }
     return [
         HistoryBuffer,
+        (_history_method, 'builtins.getattr'),
         np.ndarray,
         np.dtype,
         # Checkpoints from the other NumPy generation name the module differently.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """The first sentence of an error message."""
-    return str(error).strip().split('\n')[0].split('. ')[0]
+    """The sentence of an error message that says what was wrong."""
+    text = str(error).strip()
+    found = re.search(r'WeightsUnpickler error: (.+)', text)  # torch wraps it in a page of advice
+    return (found.group(1) if found else text.split('\n')[0]).split('. ')[0]
 
 
 def guard_checkpoints(cfg: Config, trust: bool = False) -> None:

@@ -56,6 +56,9 @@ class ImageLevelClassifier(BaseModel):
         train_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
+        if isinstance(data_preprocessor, dict):
+            # Built here, not by MMEngine, so that it is found without a default scope.
+            data_preprocessor = MODELS.build(data_preprocessor)
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)

@@ -1,0 +1,163 @@
+import pytest
+import torch
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch.nn.modules.batchnorm import _BatchNorm
+
+import mmwsss  # noqa: F401
+from mmwsss.functional import fuse_scales, scale_view
+
+
+def tiny_config(**kwargs):
+    cfg = dict(
+        type='ImageLevelClassifier',
+        data_preprocessor=dict(type='WSSSDataPreProcessor', size=(32, 32)),
+        backbone=dict(
+            type='ResNet',
+            depth=18,
+            stem_channels=8,
+            base_channels=8,
+            strides=(1, 2, 1, 1),
+            dilations=(1, 1, 1, 1),
+            out_indices=(0, 1, 2, 3),
+        ),
+        head=dict(type='CAMHead', num_classes=4, in_channels=64),
+    )
+    return {**cfg, **kwargs}
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    return MODELS.build(tiny_config(**kwargs))
+
+
+def sample(label=(0, 1, 0, 1), size=(32, 32), **meta):
+    data_sample = SegDataSample(metainfo=dict(img_id='a', img_shape=size, ori_shape=size, **meta))
+    data_sample.gt_label = torch.tensor(label, dtype=torch.float32)
+    return data_sample
+
+
+def test_loss_is_the_soft_margin_of_the_mean_logits():
+    model = build()
+    images = torch.randn(2, 3, 32, 32)
+    samples = [sample(), sample((1, 0, 0, 0))]
+    losses = model(images, samples, mode='loss')
+    logits = model.head.classifier(model.backbone(images)[-1]).mean(dim=(2, 3))
+    labels = torch.stack([s.gt_label for s in samples])
+    prob = logits.sigmoid()
+    expected = -(labels * prob.log() + (1 - labels) * (1 - prob).log()).mean()
+    assert losses['loss_cls'].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize('size', [(40, 56), (37, 53), (33, 1), (1, 20)])
+def test_maps_of_present_classes_at_image_size(size):
+    model = build(test_cfg=dict(scales=(1.0, 0.5, 1.5))).eval()
+    score, keys, maps = model.class_maps(torch.randn(3, *size), torch.tensor([0.0, 1, 0, 1]))
+    assert keys.tolist() == [2, 4]
+    assert maps.shape == (2, *size)
+    assert maps.min() >= 0
+    assert maps.max() < 1
+    assert score.shape == (4,)
+
+
+def test_maps_equal_the_formula():
+    model = build(test_cfg=dict(scales=(1.0, 0.5), flip=True)).eval()
+    image = torch.randn(3, 36, 44)
+    _, keys, maps = model.class_maps(image, torch.tensor([1.0, 0, 0, 1]))
+    per_scale = []
+    with torch.no_grad():
+        for scale in (1.0, 0.5):
+            views = scale_view(image, scale, flip=True)
+            logits = model.head.classifier(model.backbone(views)[-1])
+            summed = logits[0] + logits[1].flip(-1)
+            per_scale.append(summed.clamp(min=0)[[0, 3]])
+    torch.testing.assert_close(maps, fuse_scales(per_scale, (36, 44)))
+    assert keys.tolist() == [1, 4]
+
+
+def test_stride_shrinks_the_maps():
+    model = build(test_cfg=dict(stride=4)).eval()
+    maps = model.class_maps(torch.randn(3, 37, 50), torch.tensor([1.0, 0, 0, 0]))[2]
+    assert maps.shape == (1, 10, 13)
+
+
+def test_labels_may_be_predicted():
+    model = build(test_cfg=dict(labels='predicted', score_threshold=0.999)).eval()
+    keys = model.class_maps(torch.randn(3, 32, 32))[1]
+    assert len(keys) == 1  # the best class although none passes the threshold
+
+
+def test_predict_fills_the_samples():
+    model = build().eval()
+    out = model(torch.randn(1, 3, 32, 32), [sample()], mode='predict')[0]
+    assert out.pred_map_keys.tolist() == [2, 4]
+    assert out.pred_map_scores.shape == (2, 32, 32)
+    assert out.pred_score.shape == (4,)
+
+
+def test_frozen_parts_stay_frozen():
+    model = build(freeze_norm=True, frozen_modules=('conv1', 'layer1')).train()
+    model(torch.randn(2, 3, 32, 32), [sample(), sample()], mode='loss')['loss_cls'].backward()
+    frozen = {name for name, p in model.backbone.named_parameters() if p.grad is None}
+    trained = {name for name, p in model.backbone.named_parameters() if p.grad is not None}
+    norms = [m for m in model.backbone.modules() if isinstance(m, _BatchNorm)]
+    assert norms
+    assert not any(m.training for m in norms)
+    assert all(
+        name.startswith(('conv1', 'layer1')) or 'bn' in name or 'downsample.1' in name
+        for name in frozen
+    )
+    assert 'layer2.0.conv1.weight' in trained
+    assert 'conv1.weight' in frozen
+    assert model.backbone.layer2.training
+
+
+def test_padding_is_zero_after_normalisation():
+    model = build(
+        data_preprocessor=dict(
+            type='WSSSDataPreProcessor', mean=[100.0] * 3, std=[50.0] * 3, size=(8, 8)
+        )
+    )
+    image = torch.full((3, 8, 8), 200, dtype=torch.uint8)
+    data = dict(inputs=[image], data_samples=[sample(size=(8, 8), valid_box=(1, 2, 7, 5))])
+    out = model.data_preprocessor(data, training=True)['inputs'][0]
+    assert out[:, 2:5, 1:7].unique().tolist() == [2.0]
+    out[:, 2:5, 1:7] = 0
+    assert out.abs().sum() == 0
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        (dict(frozen_modules=('layer9',)), r"frozen_modules names \['layer9'\].*'layer4'"),
+        (dict(test_cfg=dict(scale=2)), r"unknown keys \['scale'\]"),
+        (dict(test_cfg=dict(scales=(1, 0))), 'scales must be positive'),
+        (dict(test_cfg=dict(labels='all')), "'gt' or 'predicted'"),
+        (dict(test_cfg=dict(stride=0)), 'stride must be an int >= 1'),
+        (
+            dict(head=dict(type='CAMHead', num_classes=0, in_channels=64)),
+            'num_classes must be at least 1',
+        ),
+        (
+            dict(head=dict(type='CAMHead', num_classes=4, in_channels=64, dropout=1.0)),
+            r'dropout must lie in \[0, 1\), but got 1.0',
+        ),
+    ],
+)
+def test_config_mistakes_fail_when_the_model_is_built(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        build(**kwargs)
+
+
+def test_a_missing_label_names_the_image():
+    model = build()
+    unlabelled = SegDataSample(metainfo=dict(img_id='dog_7'))
+    with pytest.raises(ValueError, match="image 'dog_7': expected a multi-hot gt_label over 4"):
+        model(torch.randn(1, 3, 32, 32), [unlabelled], mode='loss')
+    with pytest.raises(ValueError, match='but got 5 entries'):
+        model(torch.randn(1, 3, 32, 32), [sample((1, 0, 0, 0, 0))], mode='loss')
+
+
+def test_unknown_mode():
+    with pytest.raises(ValueError, match="mode must be 'loss', 'predict' or 'tensor', but got 'x'"):
+        build()(torch.randn(1, 3, 32, 32), mode='x')

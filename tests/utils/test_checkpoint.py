@@ -1,0 +1,92 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MessageHub
+
+from mmwsss.utils.checkpoint import (
+    FORCE_SAFE,
+    UntrustedCheckpointError,
+    guard_checkpoints,
+    load_checkpoint_file,
+)
+
+
+class Payload:
+    def __reduce__(self):
+        return (os.mkdir, ('executed',))
+
+
+@pytest.fixture(autouse=True)
+def _keep_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv(FORCE_SAFE, '0')
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_mmengine_training_checkpoint_loads_safely():
+    hub = MessageHub.get_instance('checkpoint-test')
+    for value in (0.5, np.float32(0.25), torch.tensor(0.1)):
+        hub.update_scalar('train/loss', value)
+    hub.update_info('iter', 3)
+    torch.save({'message_hub': hub.state_dict(), 'meta': {'epoch': 1}}, 'a.pth')
+    history = load_checkpoint_file('a.pth')['message_hub']['log_scalars']['train/loss']
+    assert history.mean() == pytest.approx(0.85 / 3)
+
+
+class ArrayLookup:
+    def __reduce__(self):
+        return (getattr, (np.ndarray, 'tofile'))
+
+
+def test_getattr_of_an_allowed_class_is_refused():
+    torch.save({'x': ArrayLookup()}, 'lookup.pth')
+    with pytest.raises(UntrustedCheckpointError, match=r"may not look up 'tofile'"):
+        load_checkpoint_file('lookup.pth')
+
+
+def test_objects_are_refused_and_never_executed():
+    torch.save({'state_dict': Payload()}, 'bad.pth')
+    with pytest.raises(UntrustedCheckpointError, match=r"'bad.pth'.*--trust-checkpoint"):
+        load_checkpoint_file('bad.pth')
+    assert not os.path.exists('executed')
+
+
+@pytest.mark.parametrize('content', [b'', b'not a checkpoint', b'PK\x03\x04 truncated'])
+def test_damaged_files_are_named(content):
+    with open('broken.pth', 'wb') as file:
+        file.write(content)
+    with pytest.raises(ValueError, match=r"checkpoint 'broken.pth'"):
+        load_checkpoint_file('broken.pth')
+
+
+def test_guard_names_the_file_and_forces_safe_loading():
+    torch.save({'state_dict': Payload()}, 'bad.pth')
+    torch.save({'state_dict': {}}, 'good.pth')
+    nested = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='bad.pth')))
+    guard_checkpoints(Config(dict(load_from='good.pth', model={})))
+    assert os.environ[FORCE_SAFE] == '1'
+    with pytest.raises(UntrustedCheckpointError, match=r"'bad\.pth'"):
+        guard_checkpoints(Config(dict(load_from='good.pth', model=nested)))
+    with pytest.raises(FileNotFoundError, match=r"'none\.pth'"):
+        guard_checkpoints(Config(dict(load_from='none.pth', model={})))
+    guard_checkpoints(Config(dict(model=nested)), trust=True)
+    assert FORCE_SAFE not in os.environ
+
+
+def test_mmengine_cannot_fall_back_to_unsafe_loading():
+    from mmengine.runner.checkpoint import load_checkpoint
+
+    torch.save({'state_dict': Payload()}, 'bad.pth')
+    guard_checkpoints(Config(dict(model={})))
+    with pytest.raises(Exception, match=r'(?i)weights.only'):
+        load_checkpoint(torch.nn.Linear(1, 1), 'bad.pth')
+    assert not os.path.exists('executed')
+
+
+def test_the_latest_checkpoint_of_a_resumed_run_is_checked(tmp_path):
+    torch.save({'state_dict': Payload()}, 'epoch_1.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    with pytest.raises(UntrustedCheckpointError, match=r'epoch_1\.pth'):
+        guard_checkpoints(Config(dict(resume=True, work_dir=str(tmp_path), model={})))

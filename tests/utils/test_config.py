@@ -1,0 +1,63 @@
+import pytest
+
+from mmwsss.utils.config import load_config
+
+TEXT = """
+data_root = 'data/a'
+pseudo_mask_dir = None
+pretrained = 'w.pth'
+train_dataloader = dict(
+    batch_size=2,
+    dataset=dict(type='X', data_root=data_root, pseudo_mask_dir=pseudo_mask_dir),
+)
+val_dataloader = dict(dataset=dict(type='X', data_root='elsewhere'))
+model = dict(type='M', backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained)))
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / 'config.py'
+    file.write_text(TEXT)
+    return file
+
+
+def test_shortcuts_reach_the_nested_values_derived_from_them(path):
+    cfg = load_config(
+        path, {'pseudo_mask_dir': 'masks', 'data_root': 'data/b', 'pretrained': 'new.pth'}
+    )
+    dataset = cfg.train_dataloader.dataset
+    assert (dataset.data_root, dataset.pseudo_mask_dir) == ('data/b', 'masks')
+    assert cfg.val_dataloader.dataset.data_root == 'elsewhere'
+    assert cfg.model.backbone.init_cfg.checkpoint == 'new.pth'
+
+
+def test_nested_options_and_runner_keys_pass(path):
+    cfg = load_config(path, {'train_dataloader.batch_size': 4, 'work_dir': 'w', 'model.extra': 1})
+    assert (cfg.train_dataloader.batch_size, cfg.work_dir, cfg.model.extra) == (4, 'w', 1)
+
+
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        ('pseudo_mask_dri', r"no key 'pseudo_mask_dri'; did you mean 'pseudo_mask_dir'\?"),
+        ('train_dataloder.batch_size', r"did you mean 'train_dataloader'\?"),
+        ('train_dataloader.datset.data_root', r"no key 'datset'; did you mean 'dataset'\?"),
+    ],
+)
+def test_misspelt_options_are_refused(path, option, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(path, {option: 1})
+
+
+def test_a_misspelt_key_of_the_file_is_refused(path):
+    path.write_text(TEXT + '\nval_evaluater = dict()\n')
+    with pytest.raises(
+        ValueError, match=r"unknown key 'val_evaluater'; did you mean 'val_evaluator'\?"
+    ):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'none\.py'):
+        load_config(tmp_path / 'none.py')
