@@ -1,0 +1,134 @@
+"""The size-weighted cross-entropy as a loss of any mmseg decode head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from mmwsss.functional.size_weights import size_balanced_cross_entropy
+
+__all__ = ['SizeBalancedCrossEntropyLoss']
+
+
+@MODELS.register_module()
+class SizeBalancedCrossEntropyLoss(nn.Module):
+    """Cross-entropy in which small components of a class weigh more, ``L_sw`` of the paper.
+
+    Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024.
+    With ``EWCHook``, which adds the penalty ``loss_ewc``, it makes up the paper's ``L_sb``. The
+    components are found in the label map that the loss sees, so the loss fits every head that passes
+    logits (N, C, H, W) and labels (N, H, W); heads that train on sampled points (``PointHead``) or with
+    one sigmoid channel do not.
+
+    Args:
+        tau: Largest weight, at least 1. The paper's value is in a supplement we do not have; the
+            default is ours.
+        balance_background: Weigh background components as well; otherwise background weighs 1.
+        background_index: The background class; None for data without one.
+        class_weight: A factor per class.
+        avg_non_ignore: Divide by the pixels that are not ignored. The paper divides by all.
+        reduction: ``'mean'``, ``'sum'`` or ``'none'``.
+        loss_weight: Factor of the loss.
+        loss_name: Its key in the loss dictionary; must contain ``loss`` to take part in training.
+
+    Raises:
+        ValueError: ``tau``, ``reduction``, ``class_weight`` or ``loss_name`` is not as described.
+    """
+
+    def __init__(
+        self,
+        tau: float = 10.0,
+        balance_background: bool = False,
+        background_index: int | None = 0,
+        class_weight: Sequence[float] | None = None,
+        avg_non_ignore: bool = False,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss_sw',
+    ) -> None:
+        super().__init__()
+        if not tau >= 1:
+            raise ValueError(f'tau must be at least 1, but got {tau}')
+        if reduction not in ('mean', 'sum', 'none'):
+            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', but got {reduction!r}")
+        if 'loss' not in loss_name:
+            raise ValueError(
+                f"loss_name must contain 'loss' to be trained on, but got {loss_name!r}"
+            )
+        if class_weight is not None and (len(class_weight) == 0 or min(class_weight) < 0):
+            raise ValueError(f'class_weight must hold numbers >= 0, but got {class_weight}')
+        self.tau = tau
+        self.balance_background = balance_background
+        self.background_index = background_index
+        self.class_weight = None if class_weight is None else [float(w) for w in class_weight]
+        self.avg_non_ignore = avg_non_ignore
+        self.reduction = reduction
+        self.loss_weight = loss_weight
+        self._loss_name = loss_name
+
+    @property
+    def loss_name(self) -> str:
+        """Key of this loss in the dictionary that a head returns."""
+        return self._loss_name
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+        ignore_index: int = 255,
+    ) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            cls_score: (N, C, H, W), scores before the softmax.
+            label: Integer (N, H, W).
+            weight: (N, H, W), further factors from the head's pixel sampler.
+            avg_factor: Divide the sum by this number.
+            reduction_override: Replaces ``reduction`` for this call.
+            ignore_index: Label of pixels that add nothing.
+
+        Returns:
+            A scalar, or (N, H, W) if nothing is reduced.
+
+        Raises:
+            ValueError: Shapes do not fit, or ``class_weight`` is not one number per class.
+        """
+        class_weight = None
+        if self.class_weight is not None:
+            if cls_score.ndim > 1 and len(self.class_weight) != cls_score.shape[1]:
+                raise ValueError(
+                    f'class_weight must hold {cls_score.shape[1]} numbers, one per channel of '
+                    f'cls_score, but holds {len(self.class_weight)}'
+                )
+            class_weight = torch.tensor(self.class_weight, device=cls_score.device)
+        if cls_score.ndim == 4 and cls_score.shape[1] == 1:
+            raise ValueError(
+                'cls_score has one channel; this loss is a softmax over classes: '
+                'set out_channels of the decode head to its num_classes'
+            )
+        return self.loss_weight * size_balanced_cross_entropy(
+            cls_score,
+            label,
+            self.tau,
+            weight=weight,
+            class_weight=class_weight,
+            ignore_index=ignore_index,
+            background_index=self.background_index,
+            balance_background=self.balance_background,
+            avg_non_ignore=self.avg_non_ignore,
+            reduction=reduction_override or self.reduction,
+            avg_factor=avg_factor,
+        )
+
+    def extra_repr(self) -> str:
+        """What distinguishes this loss, for ``print(model)``."""
+        return (
+            f'tau={self.tau}, balance_background={self.balance_background}, '
+            f'avg_non_ignore={self.avg_non_ignore}, loss_weight={self.loss_weight}'
+        )
