@@ -6,6 +6,6 @@ _base_ = [
     '../_base_/iter_runtime.py',
 ]
 
-model = dict(decode_head=dict(num_classes={{_base_.num_classes}}))
+model = dict(decode_head=dict(num_classes=81))
 train_dataloader = dict(batch_size=10)
 default_hooks = dict(checkpoint=dict(interval=10_000))

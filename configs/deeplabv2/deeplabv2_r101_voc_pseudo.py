@@ -8,5 +8,5 @@ _base_ = [
     '../_base_/iter_runtime.py',
 ]
 
-model = dict(decode_head=dict(num_classes={{_base_.num_classes}}))
+model = dict(decode_head=dict(num_classes=21))
 train_dataloader = dict(batch_size=10)

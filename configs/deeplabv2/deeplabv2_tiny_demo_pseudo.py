@@ -1,0 +1,37 @@
+# DeepLabV2 on a quarter-width ResNet-18, from scratch, for the generated demo images: about 90 seconds on
+# two CPU cores. A plain SGD with the long schedule's rates does not get far in so few steps, hence Adam.
+_base_ = [
+    '../_base_/models/deeplabv2_r101.py',
+    '../_base_/datasets/demo_seg.py',
+    '../_base_/schedules/schedule_deeplabv2_20k.py',
+    '../_base_/iter_runtime.py',
+]
+
+pretrained = None
+initial_weights = 'scratch'
+max_iters = 300
+model = dict(
+    data_preprocessor=dict(
+        mean=[127.5, 127.5, 127.5],
+        std=[64.0, 64.0, 64.0],
+        size=(129, 129),
+    ),
+    backbone=dict(
+        depth=18,
+        stem_channels=16,
+        base_channels=16,
+        norm_cfg=dict(requires_grad=True),
+        norm_eval=False,
+        init_cfg=None,
+    ),
+    decode_head=dict(in_channels=128, num_classes=6, dilations=(1, 2, 4, 6)),
+)
+train_dataloader = dict(batch_size=10)
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=5e-4), paramwise_cfg=None
+)
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))
