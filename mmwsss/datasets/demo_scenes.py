@@ -30,7 +30,8 @@ _OBJECT_COUNT_RATES = (0.35, 0.3, 0.2, 0.15)  # one to four objects
 _CLASS_COUNT_RATES = (0.35, 0.4, 0.25)  # one to three classes, as far as there are objects
 # Half of an object's extent as a share of the image's shorter side (from, to), and its frequency.
 _SIZES = {'small': (0.11, 0.17, 0.35), 'medium': (0.2, 0.34, 0.4), 'large': (0.45, 0.7, 0.25)}
-_PLACEMENTS = 30
+_PLACEMENTS = 10  # tries per drawing of an object
+_SHRINKS = (1.0, 0.75, 0.55)  # in a crowd, smaller drawings are tried in turn
 _MIN_INSIDE = 0.7  # share of an object that must lie in the image
 _MIN_PART = 0.1  # share of the visible object that must be its part
 _MAX_HIDDEN = 0.4  # share of an object, and of its part, that nearer objects may hide
@@ -260,21 +261,38 @@ def _material(rng: np.random.Generator, u: Array, v: Array) -> Array:
     return base * light[..., None]
 
 
-def _draw_object(
-    rng: np.random.Generator, class_id: int, size: float, shape: tuple[int, int]
-) -> _Sprite:
-    """Draw an object of half extent ``size`` pixels at a random place of an image of ``shape``."""
+@dataclass(frozen=True)
+class _Drawing:
+    """One object on a square window of its own, in the middle of it."""
+
+    class_id: int
+    alpha: Array  # (n, n)
+    part_alpha: Array  # (n, n)
+    colour: Array  # (n, n, 3)
+
+    def placed(self, top: int, left: int, shape: tuple[int, int]) -> _Sprite:
+        """The object on an image of ``shape`` with its window's corner at (top, left)."""
+        alpha = _paste(self.alpha, top, left, shape)
+        return _Sprite(
+            class_id=self.class_id,
+            alpha=alpha,
+            part_alpha=_paste(self.part_alpha, top, left, shape),
+            colour=_paste(self.colour, top, left, shape),
+            inside=float(alpha.sum() / self.alpha.sum()),
+        )
+
+
+def _draw_object(rng: np.random.Generator, class_id: int, size: float) -> _Drawing:
+    """Draw an object of half extent ``size`` pixels with a random turn, material and light."""
     kind = _KINDS[CLASSES[class_id - 1]]
-    h, w = shape
-    centre = rng.uniform(0.02, 0.98, 2) * (h, w)
+    shift = rng.uniform(-0.5, 0.5, 2)  # of the centre, in pixels
     turn = np.deg2rad(rng.uniform(-kind.tilt, kind.tilt))
     mirror = 1 if rng.random() < 0.5 else -1
     squeeze = rng.uniform(0.85, 1.0)
 
-    reach = int(np.ceil(1.1 * size)) + 1  # the window around the object, part of it off the image
-    top, left = int(centre[0]) - reach, int(centre[1]) - reach
-    sub = (np.arange((2 * reach + 1) * _SUPERSAMPLING) + 0.5) / _SUPERSAMPLING
-    dy, dx = (top + sub - centre[0])[:, None] / size, (left + sub - centre[1])[None, :] / size
+    reach = int(np.ceil(1.1 * size)) + 1
+    sub = (np.arange((2 * reach + 1) * _SUPERSAMPLING) + 0.5) / _SUPERSAMPLING - reach - 0.5
+    dy, dx = (sub - shift[0])[:, None] / size, (sub - shift[1])[None, :] / size
     u = mirror * (np.cos(turn) * dx + np.sin(turn) * dy) / squeeze
     v = -np.sin(turn) * dx + np.cos(turn) * dy
 
@@ -285,16 +303,14 @@ def _draw_object(
     glow = rng.uniform(0.85, 1.1)
     colour = np.where(part[..., None], glow * kind.paint(u, v, body), body)
 
-    alpha = _block_mean(solid.astype(np.float64), _SUPERSAMPLING)
+    alpha = _block_mean(solid, _SUPERSAMPLING)
     weighted = _block_mean(colour * solid[..., None], _SUPERSAMPLING)
-    planes = {
-        'alpha': alpha,
-        'part_alpha': _block_mean(part.astype(np.float64), _SUPERSAMPLING),
-        'colour': weighted / np.maximum(alpha, 1e-6)[..., None],
-    }
-    total = alpha.sum()
-    planes = {name: _paste(plane, top, left, shape) for name, plane in planes.items()}
-    return _Sprite(class_id=class_id, inside=float(planes['alpha'].sum() / total), **planes)
+    return _Drawing(
+        class_id=class_id,
+        alpha=alpha,
+        part_alpha=_block_mean(part, _SUPERSAMPLING),
+        colour=weighted / np.maximum(alpha, 1e-6)[..., None],
+    )
 
 
 def _paste(window: Array, top: int, left: int, shape: tuple[int, int]) -> Array:
@@ -340,14 +356,27 @@ def _place_objects(
     sprites: list[_Sprite] = []
     for class_id, size_name in wanted:
         low, high, _ = _SIZES[size_name]
-        for attempt in range(_PLACEMENTS):
-            shrink = 1 - 0.5 * attempt / _PLACEMENTS  # crowded: try smaller ones
-            size = rng.uniform(low, high) * min(shape) * shrink
-            sprite = _draw_object(rng, class_id, size, shape)
-            if sprite.is_recognisable and not _hides_too_much(sprites, sprite):
+        size = rng.uniform(low, high) * min(shape)
+        for shrink in _SHRINKS:
+            drawing = _draw_object(rng, class_id, shrink * size)
+            sprite = _find_place(rng, drawing, sprites, shape)
+            if sprite is not None:
                 sprites.append(sprite)
                 break
     return sprites
+
+
+def _find_place(
+    rng: np.random.Generator, drawing: _Drawing, behind: list[_Sprite], shape: tuple[int, int]
+) -> _Sprite | None:
+    """Put the object where it can be recognised and hides little; None if no try succeeds."""
+    for _ in range(_PLACEMENTS):
+        centre = rng.uniform(0.02, 0.98, 2) * shape
+        top, left = (int(n) - len(drawing.alpha) // 2 for n in centre)
+        sprite = drawing.placed(top, left, shape)
+        if sprite.is_recognisable and not _hides_too_much(behind, sprite):
+            return sprite
+    return None
 
 
 def _rim_of(instances: Array, width: int) -> Array:
