@@ -54,18 +54,17 @@ def size_weights(
         raise TypeError(f'labels must hold integers, but holds {labels.dtype}')
     if not tau >= 1:
         raise ValueError(f'tau must be at least 1, but got {tau}')
-    values = labels.detach().cpu().numpy().astype(np.int64)  # (N, H, W)
-    is_ignored = values == ignore_index
-    if values.size and values[~is_ignored].min(initial=0) < 0:
+    values = labels.detach().cpu().numpy()  # (N, H, W)
+    if values.size == 0:
+        return torch.ones(labels.shape, device=labels.device)
+    is_negative = values < 0
+    if is_negative.any() and (values[is_negative] != ignore_index).any():
         raise ValueError(
             f'labels must hold class ids >= 0 or {ignore_index} (ignore), '
-            f'but the smallest is {values[~is_ignored].min()}'
+            f'but the smallest is {values.min()}'
         )
-    is_weighted = ~is_ignored
-    if background_index is not None and not balance_background:
-        is_weighted &= values != background_index
-    weights = _component_weights(np.where(is_weighted, values + 1, 0), tau)
-    weights[is_ignored] = 0
+    unweighted = None if balance_background else background_index
+    weights = _component_weights(values, tau, ignore_index, unweighted)
     return torch.from_numpy(weights).to(labels.device)
 
 
@@ -148,21 +147,27 @@ def size_balanced_cross_entropy(
     return losses.sum() / avg_factor
 
 
-def _component_weights(values: np.ndarray, tau: float) -> np.ndarray:
-    """Weights of (N, H, W) class ids, of which 0 means 'no component, weight 1'; float32."""
+def _component_weights(
+    values: np.ndarray, tau: float, ignored: int, unweighted: int | None
+) -> np.ndarray:
+    """Weights of class ids (N, H, W): 0 for ``ignored``, 1 for ``unweighted``; float32 (N, H, W)."""
     n, height, width = values.shape
+    low = int(values.min())
+    codes = np.arange(1, int(values.max()) - low + 2)  # of the values low, low + 1, ...
+    if unweighted not in (None, ignored) and 0 <= unweighted - low < len(codes):
+        codes[unweighted - low] = 0
     # One tall image with an empty row after each image, so that no component spans two of them.
-    tall = np.zeros((n, height + 1, width), dtype=values.dtype)
-    tall[:, :height] = values
-    components = label_regions(tall.reshape(-1, width), background=0, connectivity=2)
-    components = components.reshape(tall.shape)[:, :height]
-    sizes = np.bincount(components.ravel())
-    of_class = np.zeros(len(sizes), dtype=np.int64)  # image and class of each component
-    codes = np.arange(n)[:, None, None] * (int(values.max(initial=0)) + 1) + values
-    of_class[components.ravel()] = codes.ravel()
-    totals = np.bincount(
-        of_class[1:], weights=sizes[1:], minlength=int(of_class.max(initial=0)) + 1
-    )
+    tall = np.zeros((n, height + 1, width), dtype=np.int64)
+    tall[:, :height] = codes[values.astype(np.int64) - low]
+    components = label_regions(tall.reshape(-1, width), background=0, connectivity=2).ravel()
+    sizes = np.bincount(components)
+    a_pixel = np.zeros(len(sizes), dtype=np.int64)  # any one of each component
+    a_pixel[components] = np.arange(len(components))
+    code = tall.ravel()[a_pixel]
+    image_and_code = a_pixel // ((height + 1) * width) * (len(codes) + 1) + code
+    totals = np.bincount(image_and_code[1:], weights=sizes[1:])
     weights = np.ones(len(sizes), dtype=np.float32)
-    weights[1:] = np.minimum(tau, totals[of_class[1:]] / sizes[1:])
-    return weights[components]
+    weights[1:] = np.minimum(tau, totals[image_and_code[1:]] / sizes[1:])
+    weights[1:][code[1:] == ignored - low + 1] = 0
+    weights = weights[components].reshape(n, height + 1, width)
+    return np.ascontiguousarray(weights[:, :height])

@@ -94,6 +94,24 @@ def test_invariances(seed):
     assert weights.max() <= 6
 
 
+@pytest.mark.parametrize('ignore_index', [-100, -1, 4, 254, 100_000])
+def test_any_ignore_index(ignore_index):
+    labels = torch.from_numpy(random_labels(5))
+    expected = size_weights(labels, 6.0)
+    other = torch.where(labels == 255, ignore_index, labels)
+    assert torch.equal(size_weights(other, 6.0, ignore_index=ignore_index), expected)
+    nothing_ignored = torch.where(labels == 255, 0, labels)
+    got = size_weights(nothing_ignored, 6.0, ignore_index=ignore_index)
+    assert torch.equal(got, size_weights(nothing_ignored, 6.0))
+    assert got.min() == 1
+
+
+def test_ignored_background_has_no_weight():
+    labels = torch.tensor([[[0, 1, 1, 0, 1]]])
+    weights = size_weights(labels, 6.0, ignore_index=0)
+    assert weights.flatten().tolist() == [0.0, 1.5, 1.5, 0.0, 3.0]
+
+
 def test_does_not_change_its_input():
     labels = torch.from_numpy(random_labels(1))
     before = labels.clone()
