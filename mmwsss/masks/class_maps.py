@@ -54,8 +54,10 @@ class ClassMaps:
 
     def full_size_scores(self) -> np.ndarray:
         """Return the scores at image size, float32 (n, H, W), bilinear where the grid differs."""
-        if self.scores.shape[1:] == self.image_size or not len(self.keys):
-            return np.broadcast_to(self.scores, (len(self.keys), *self.image_size))
+        if not len(self.keys):
+            return np.zeros((0, *self.image_size), np.float32)
+        if self.scores.shape[1:] == self.image_size:
+            return self.scores.copy()
         scores = torch.from_numpy(np.ascontiguousarray(self.scores))[None]
         full = F.interpolate(scores, size=self.image_size, mode='bilinear', align_corners=False)
         return full[0].numpy()

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import mmwsss.masks
 from mmwsss.masks import atomic_path, remove_stale_temporaries
 
 
@@ -52,10 +53,12 @@ def test_two_writers_of_one_file_have_different_temporaries(tmp_path):
 
 def test_stale_temporaries_of_a_killed_process_are_removed(tmp_path):
     code = (
-        'import os, sys; from mmwsss.masks.atomic import atomic_path\n'
+        'import os, sys; sys.path.insert(0, sys.argv[2]); from atomic import atomic_path\n'
         'with atomic_path(sys.argv[1]) as t:\n    t.write_text("half"); os._exit(9)'
     )
-    done = subprocess.run([sys.executable, '-c', code, str(tmp_path / 'sub' / 'x.png')])
+    modules = os.path.dirname(mmwsss.masks.__file__)  # the package takes seconds to import
+    path = str(tmp_path / 'sub' / 'x.png')
+    done = subprocess.run([sys.executable, '-c', code, path, modules])
     assert done.returncode == 9
     assert len(os.listdir(tmp_path / 'sub')) == 1
     with atomic_path(tmp_path / 'mine.png') as mine:

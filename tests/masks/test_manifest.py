@@ -118,7 +118,7 @@ def test_unreadable_manifest_is_named(tmp_path, content, message):
 
 
 def test_unknown_stage_and_unknown_fields(tmp_path):
-    with pytest.raises(ManifestError, match="stage must be one of .* got 'mask'"):
+    with pytest.raises(ManifestError, match=r"stage must be one of .* got 'mask'"):
         some_manifest(stage='mask')
     path = write_manifest(tmp_path, some_manifest())
     path.write_text(json.dumps({**json.loads(path.read_text()), 'added_later': 1}))

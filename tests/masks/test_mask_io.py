@@ -44,7 +44,6 @@ def test_grey_png_and_npy(tmp_path, dtype):
 
 
 def test_palette_png_with_fewer_than_eight_bit(tmp_path):
-    image = Image.fromarray(np.array([[0, 1], [3, 2]], np.uint8)).convert('P')
     image = Image.fromarray(np.array([[0, 1], [3, 2]], np.uint8))
     image.putpalette([0, 0, 0, 9, 9, 9, 8, 8, 8, 7, 7, 7])
     image.save(tmp_path / 'a.png', bits=2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from mmwsss.masks import read_id_list, safe_join, shard
@@ -61,7 +63,7 @@ def test_read_id_list_missing(tmp_path):
 def test_shards_cover_the_list_once(world_size):
     ids = [str(i) for i in range(20)]
     shares = [shard(ids, rank, world_size) for rank in range(world_size)]
-    assert sorted(sum(shares, []), key=int) == ids
+    assert sorted(chain(*shares), key=int) == ids
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
