@@ -23,7 +23,14 @@ from torch.autograd.function import once_differentiable
 
 from mmwsss.functional.checks import check_ndim, check_positive
 
-__all__ = ['class_prototypes', 'locate_seeds', 'prototype_activation', 'structure_similarity']
+__all__ = [
+    'at_least_float32',
+    'class_prototypes',
+    'locate_seeds',
+    'normalize_pixels',
+    'prototype_activation',
+    'structure_similarity',
+]
 
 
 def structure_similarity(
@@ -73,7 +80,7 @@ def structure_similarity(
     check_positive('eps', eps)
     product_dtype = _product_dtype(features)
     with _no_autocast(features):
-        unit = _unit_vectors(features.flatten(2), eps).to(product_dtype)  # (N, C, hw)
+        unit = normalize_pixels(features.flatten(2), eps).to(product_dtype)  # (N, C, hw)
         maps = scores.flatten(2).to(_wide_dtype(unit))  # (N, K + 1, hw)
         # The appended map of ones gives the row sums of the correlation in the same product.
         with_ones = torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1)
@@ -142,7 +149,9 @@ def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tens
     with _no_autocast(features):
         weights = seeds.flatten(2).to(_wide_dtype(features))  # (N, K + 1, hw)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=eps)
-        means = torch.bmm(weights, _wide(features.flatten(2)).transpose(1, 2))  # (N, K + 1, C)
+        means = torch.bmm(
+            weights, at_least_float32(features.flatten(2)).transpose(1, 2)
+        )  # (N, K + 1, C)
     return means.to(features.dtype)
 
 
@@ -171,7 +180,7 @@ def prototype_activation(prototypes: Tensor, features: Tensor, eps: float = 1e-5
             f'but got {tuple(prototypes.shape)}'
         )
     with _no_autocast(features):
-        pixels = _wide(features.flatten(2))  # (N, C, hw)
+        pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
         centres = prototypes.to(pixels.dtype)
         centres = centres / _norm(centres, dim=2).clamp(min=eps)
         # Dividing the few products by the pixels' norms spares a normalised copy of the features.
@@ -179,6 +188,24 @@ def prototype_activation(prototypes: Tensor, features: Tensor, eps: float = 1e-5
         activation = activation.relu()  # (N, K + 1, hw)
     shape = (*prototypes.shape[:2], *features.shape[2:])
     return activation.to(features.dtype).view(shape)
+
+
+def normalize_pixels(features: Tensor, eps: float = 1e-5) -> Tensor:
+    """Divide the feature vector of every pixel by its Euclidean length plus ``eps``.
+
+    Args:
+        features: Features (N, C, ...), floating point; the length is computed in at least float32.
+        eps: Added to the length; a zero vector stays zero.
+
+    Returns:
+        Features of the same shape and dtype with lengths in [0, 1). Differentiable.
+    """
+    return (features / (_norm(features, dim=1) + eps)).to(features.dtype)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Widen float16 and bfloat16 to float32; leave other dtypes as they are."""
+    return values.to(_wide_dtype(values))
 
 
 class _CorrelationProduct(torch.autograd.Function):
@@ -243,25 +270,16 @@ def _add_unit_gradient(
     out[:, :, stop:] += torch.bmm(unit[:, :, start:stop], outer[:, :, stop - start :])
 
 
-def _unit_vectors(features: Tensor, eps: float) -> Tensor:
-    """Features (N, C, hw) over their norm plus eps, in the features' dtype."""
-    return (features / (_norm(features, dim=1) + eps)).to(features.dtype)
-
-
 def _norm(values: Tensor, dim: int) -> Tensor:
     """Length along ``dim``, which is kept, in at least float32; its gradient at zero is zero."""
     # Twice as fast on a CPU as torch.linalg.vector_norm over a dimension that is not the last.
-    squares = _wide(values).square().sum(dim=dim, keepdim=True)
+    squares = at_least_float32(values).square().sum(dim=dim, keepdim=True)
     positive = squares > 0
     return torch.where(positive, squares, torch.ones_like(squares)).sqrt() * positive
 
 
 def _wide_dtype(values: Tensor) -> torch.dtype:
     return torch.float32 if values.dtype in (torch.float16, torch.bfloat16) else values.dtype
-
-
-def _wide(values: Tensor) -> Tensor:
-    return values.to(_wide_dtype(values))
 
 
 def _product_dtype(values: Tensor) -> torch.dtype:

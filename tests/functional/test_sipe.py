@@ -10,6 +10,7 @@ from mmwsss.functional import peak_normalize, with_background
 from mmwsss.functional.sipe import (
     class_prototypes,
     locate_seeds,
+    normalize_pixels,
     prototype_activation,
     structure_similarity,
 )
@@ -85,6 +86,16 @@ def test_prototypes_and_activation_equal_plain_loop(seed):
         np.testing.assert_allclose(prototypes[n].numpy(), want, atol=1e-12)
         want = oracle.prototype_activation(want, features[n].numpy())
         np.testing.assert_allclose(activation[n].numpy(), want, atol=1e-12)
+
+
+def test_normalize_pixels_by_hand():
+    features = torch.tensor([[3.0, 0.0], [4.0, 0.0]])[None, :, None].requires_grad_()
+    unit = normalize_pixels(features)
+    torch.testing.assert_close(
+        unit[0, :, 0], torch.tensor([[0.6, 0.0], [0.8, 0.0]]), atol=1e-5, rtol=0
+    )
+    unit.sum().backward()
+    assert features.grad.isfinite().all()
 
 
 # --- gradients ---------------------------------------------------------------------------------
@@ -337,14 +348,14 @@ def test_half_precision_features_keep_seeds_and_masks(dtype):
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_half_precision_does_not_overflow(dtype):
-    # Sums over 9216 pixels of 200 x 64 channels exceed what float16 can hold (65504).
-    features = torch.full((1, 64, 96, 96), 200.0, dtype=dtype, requires_grad=True)
-    scores = torch.ones(1, 2, 96, 96, dtype=dtype, requires_grad=True)
+    # A squared length of 200^2 x 64 exceeds what float16 can hold (65504).
+    features = torch.full((1, 64, 32, 32), 200.0, dtype=dtype, requires_grad=True)
+    scores = torch.ones(1, 2, 32, 32, dtype=dtype, requires_grad=True)
     results = run_all(features, scores, torch.ones_like(scores))
     for index, value in enumerate(results):
         assert value.dtype == dtype, index
         assert value.isfinite().all(), index
-    torch.testing.assert_close(results[0].float(), torch.ones(1, 2, 96, 96), atol=0.02, rtol=0)
+    torch.testing.assert_close(results[0].float(), torch.ones(1, 2, 32, 32), atol=0.02, rtol=0)
     sum(r.float().sum() for r in results).backward()
     assert features.grad.isfinite().all()
 

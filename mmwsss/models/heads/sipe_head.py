@@ -1,0 +1,303 @@
+"""The SIPE head: image-specific class maps and their consistency with the general ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmwsss.functional.cam import keep_labelled, peak_normalize, with_background
+from mmwsss.functional.sipe import (
+    at_least_float32,
+    class_prototypes,
+    locate_seeds,
+    normalize_pixels,
+    prototype_activation,
+    structure_similarity,
+)
+from mmwsss.functional.valid import valid_mask
+from mmwsss.models.heads.base import BaseMapHead, stack_labels
+
+__all__ = ['SIPEHead']
+
+FEATURES = ('hierarchical', 'semantic')
+TEST_MAPS = ('is_cam', 'cam')
+
+
+@MODELS.register_module()
+class SIPEHead(BaseMapHead):
+    """Self-supervised image-specific prototype exploration.
+
+    Source: Chen et al., Self-supervised Image-specific Prototype Exploration for Weakly Supervised
+    Semantic Segmentation, CVPR 2022. Per image:
+
+    1. general CAM ``S``: peak-normalised logits with the background ``1 - max_k S_k``, resized to the
+       size of ``h``, zero for absent classes and on padding;
+    2. seeds: each pixel's structure map is compared with ``S``, the background counts ``bg_attenuation``;
+    3. prototypes: mean of the feature ``h`` over each class's seeds;
+    4. IS-CAM: rectified cosine of ``h`` with each prototype;
+    5. ``L = w_cls L_cls + w_gsc L_gsc``, ``L_gsc = mean |S - IS / (max_xy IS + eps)|`` over all channels
+       and all pixels, padding included.
+
+    The hierarchical feature ``h`` joins 1x1 convolutions of several stages, each normalised per pixel
+    and resized to the size of stage ``size_index``. The semantic feature is the classified one.
+
+    Where gradients flow:
+
+    - ``L_cls`` trains the classifier and the backbone.
+    - ``L_gsc`` reaches the classifier and the backbone through ``S`` (a gradient of the peak and of the
+      background included), and the side convolutions through ``IS``: through the pixels' features and
+      through the prototypes, which are means of them.
+    - ``IS`` never trains the backbone, since side convolutions see detached stages (``detach=False``
+      lets it). With ``feature='semantic'`` the prototypes use the detached feature, so ``L_gsc`` then
+      trains nothing but ``S``.
+    - Seeds are an argmax: the similarity is computed without gradient.
+    - That stages 1 and 2 get no gradient at all is the backbone's setting (``frozen_stages=2`` of
+      mmseg's ResNet, or ``frozen_modules`` of ``ImageLevelClassifier``).
+
+    Side convolutions that no loss reaches (``gsc=False`` or ``feature='semantic'``) are kept, frozen at
+    their random initial values, so that checkpoints load whatever the switches are.
+
+    Under autocast only convolutions and the correlation product run in half precision.
+
+    Args:
+        num_classes: Foreground classes K.
+        in_channels: Channels of the classified (semantic) feature.
+        in_index: Its position in the backbone's outputs.
+        side_in_channels: Channels of the stages that side convolutions see.
+        side_channels: Output channels of each side convolution.
+        side_indices: Positions of these stages in the backbone's outputs.
+        size_index: Position of the stage whose size the maps have.
+        feature: Feature of prototypes and IS-CAM: ``'hierarchical'`` or ``'semantic'``.
+        seed_feature: Feature in which seeds are located in training.
+        test_seed_feature: The same at test time. Released: hierarchical; the paper is silent.
+        background_modeling: Whether the background gets a prototype and a channel of the IS-CAM.
+            Without, seeds still compete with the background, but ``L_gsc`` and the maps are over the K
+            foreground classes.
+        bg_attenuation: The paper's alpha, in [0, 1].
+        gsc: Whether the consistency loss is used (the paper's GSC).
+        loss_weights: Weights of ``cls`` and ``gsc``; missing ones are 1.
+        detach: Whether prototype features are cut off from the backbone.
+        test_map: ``'is_cam'``, or ``'cam'`` for the general map of the same model.
+        estimated_background: Whether :meth:`maps` returns the background channel, so that masks need
+            no threshold. By default, whenever the IS-CAM has one. With ``test_map='cam'``, True gives
+            the general CAM's own ``1 - max_k S_k``.
+        chunk_size: Rows of the correlation matrix held at once.
+        init_cfg: MMEngine initialisation; PyTorch's default for the convolutions if None.
+
+    Raises:
+        ValueError: Unknown choices or weights, or side settings of different lengths.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 2048,
+        in_index: int = -1,
+        side_in_channels: Sequence[int] = (256, 512, 1024, 2048),
+        side_channels: Sequence[int] = (128, 128, 256, 256),
+        side_indices: Sequence[int] = (0, 1, 2, 3),
+        size_index: int = 2,
+        feature: str = 'hierarchical',
+        seed_feature: str = 'semantic',
+        test_seed_feature: str = 'hierarchical',
+        background_modeling: bool = True,
+        bg_attenuation: float = 0.5,
+        gsc: bool = True,
+        loss_weights: dict[str, float] | None = None,
+        detach: bool = True,
+        test_map: str = 'is_cam',
+        estimated_background: bool | None = None,
+        chunk_size: int = 256,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(num_classes, in_channels, in_index, init_cfg)
+        _check_choice('feature', feature, FEATURES)
+        _check_choice('seed_feature', seed_feature, FEATURES)
+        _check_choice('test_seed_feature', test_seed_feature, FEATURES)
+        _check_choice('test_map', test_map, TEST_MAPS)
+        if not len(side_in_channels) == len(side_channels) == len(side_indices) > 0:
+            raise ValueError(
+                'side_in_channels, side_channels and side_indices must have one entry per side '
+                f'convolution, but got {side_in_channels}, {side_channels} and {side_indices}'
+            )
+        if not 0 <= bg_attenuation <= 1:
+            raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
+        models_background = test_map == 'is_cam' and background_modeling
+        if estimated_background is None:
+            estimated_background = models_background
+        if estimated_background and test_map == 'is_cam' and not background_modeling:
+            raise ValueError(
+                'estimated_background=True needs background_modeling=True with test_map=is_cam'
+            )
+        self.side_indices = tuple(side_indices)
+        self.size_index = size_index
+        self.feature = feature
+        self.seed_feature = seed_feature
+        self.test_seed_feature = test_seed_feature
+        self.background_modeling = background_modeling
+        self.bg_attenuation = bg_attenuation
+        self.gsc = gsc
+        self.loss_weights = _check_weights(loss_weights or {})
+        self.detach = detach
+        self.test_map = test_map
+        self.has_background = estimated_background
+        self.chunk_size = chunk_size
+        self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
+        self.side_convs = nn.ModuleList(
+            nn.Conv2d(c_in, c_out, kernel_size=1, bias=False)
+            for c_in, c_out in zip(side_in_channels, side_channels)
+        )
+        self.side_convs.requires_grad_(gsc and feature == 'hierarchical')
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Compute what :meth:`maps` needs.
+
+        Args:
+            feats: Backbone features.
+
+        Returns:
+            ``cam_logits`` (N, K, h', w') and, for the IS-CAM, ``hierarchical`` (N, sum of
+            ``side_channels``, h, w) and / or ``semantic`` (N, C, h, w).
+        """
+        if self.test_map == 'cam':
+            return self._outputs(feats, set())
+        return self._outputs(feats, {self.feature, self.test_seed_feature})
+
+    def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """Class maps of one scale.
+
+        Args:
+            outputs: What :meth:`forward` returned, possibly summed over mirrors.
+            labels: Multi-hot labels (N, K).
+
+        Returns:
+            IS-CAM (N, K + 1, h, w) in [0, 1], background first, or (N, K, h, w) if not
+            ``has_background``. For ``test_map='cam'`` the rectified logits (N, K, h', w') as
+            ``CAMHead`` gives them, or the general CAM with its background.
+        """
+        if self.test_map == 'cam' and not self.has_background:
+            return keep_labelled(outputs['cam_logits'].clamp(min=0), labels)
+        valid = torch.cat([torch.ones_like(labels[:, :1]), labels], dim=1)[:, :, None, None]
+        if self.test_map == 'cam':
+            return self._general_cam(outputs, valid)
+        size = outputs[self.feature].shape[2:]
+        valid = valid.expand(-1, -1, *size)
+        scores = self._general_cam(outputs, valid)
+        activation = self._image_specific_cam(outputs, scores, valid, self.test_seed_feature)
+        only_classes = self.background_modeling and not self.has_background
+        return activation[:, 1:] if only_classes else activation
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        image_size: tuple[int, int],
+    ) -> dict[str, Tensor]:
+        """Compute ``loss_cls`` and, with ``gsc``, ``loss_gsc``, both weighted.
+
+        Args:
+            feats: Backbone features.
+            data_samples: Samples with ``gt_label`` (K,) and the ``valid_box`` metainfo, pixels of the
+                padded batch as (x1, y1, x2, y2), half-open.
+            image_size: Height and width of the padded batch in pixels.
+
+        Raises:
+            ValueError: A sample lacks its label or its valid box; the image is named.
+        """
+        labels = stack_labels(data_samples, self.num_classes)
+        names = {self.feature, self.seed_feature} if self.gsc else set()
+        outputs = self._outputs(feats, names)
+        classification = self.classification_loss(outputs, labels)
+        losses = {'loss_cls': self.loss_weights['cls'] * classification}
+        if self.gsc:
+            boxes = _stack_boxes(data_samples, labels.device)
+            size = tuple(outputs[self.feature].shape[2:])
+            valid = valid_mask(labels, boxes, image_size, size)
+            losses['loss_gsc'] = self.loss_weights['gsc'] * self._consistency(outputs, valid)
+        return losses
+
+    def _consistency(self, outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+        """``mean |S - IS / (max IS + eps)|`` for allowed classes and pixels (N, K + 1, h, w)."""
+        scores = self._general_cam(outputs, valid)
+        activation = self._image_specific_cam(outputs, scores, valid, self.seed_feature)
+        if not self.background_modeling:
+            scores = scores[:, 1:]
+        return (scores - peak_normalize(activation)).abs().mean()
+
+    def _outputs(self, feats: Sequence[Tensor], names: set[str]) -> dict[str, Tensor]:
+        """Logits and the named features, the latter at the size of stage ``size_index``."""
+        outputs = {'cam_logits': self.classifier(feats[self.in_index])}
+        size = feats[self.size_index].shape[2:]
+        if 'hierarchical' in names:
+            outputs['hierarchical'] = self._hierarchical_feature(feats, size)
+        if 'semantic' in names:
+            semantic = feats[self.in_index]
+            outputs['semantic'] = _resize(semantic.detach() if self.detach else semantic, size)
+        return outputs
+
+    def _hierarchical_feature(self, feats: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+        """Normalised side features of all stages, joined: (N, sum of side_channels, h, w)."""
+        sides = []
+        for conv, index in zip(self.side_convs, self.side_indices):
+            stage = feats[index].detach() if self.detach else feats[index]
+            sides.append(_resize(normalize_pixels(at_least_float32(conv(stage))), size))
+        return torch.cat(sides, dim=1)
+
+    def _general_cam(self, outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+        """Scores with background (N, K + 1, h, w) of the allowed classes and pixels."""
+        scores = with_background(peak_normalize(at_least_float32(outputs['cam_logits'])))
+        if valid.shape[2:] not in ((1, 1), scores.shape[2:]):
+            scores = F.interpolate(
+                scores, size=valid.shape[2:], mode='bilinear', align_corners=True
+            )
+        return scores * valid
+
+    def _image_specific_cam(
+        self, outputs: dict[str, Tensor], scores: Tensor, valid: Tensor, seed_feature: str
+    ) -> Tensor:
+        """IS-CAM (N, K + 1, h, w), or (N, K, h, w) without background modelling."""
+        with torch.no_grad():
+            similarity = structure_similarity(outputs[seed_feature], scores, self.chunk_size)
+            seeds = locate_seeds(similarity, valid, self.bg_attenuation)
+        if not self.background_modeling:
+            seeds = seeds[:, 1:]
+        features = at_least_float32(outputs[self.feature])
+        return prototype_activation(class_prototypes(seeds, features), features)
+
+
+def _resize(features: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear resize to (h, w); the tensor itself if it has that size."""
+    if tuple(features.shape[2:]) == tuple(size):
+        return features
+    return F.interpolate(features, size=tuple(size), mode='bilinear', align_corners=False)
+
+
+def _stack_boxes(data_samples: Sequence[SegDataSample], device: torch.device) -> Tensor:
+    """Valid boxes (N, 4) of a batch."""
+    for sample in data_samples:
+        if sample.get('valid_box') is None:
+            raise ValueError(
+                f'image {sample.get("img_id", sample.get("img_path"))!r}: expected the metainfo '
+                'valid_box=(x1, y1, x2, y2), which PackWSSSInputs records, but got none'
+            )
+    return torch.tensor([list(sample.get('valid_box')) for sample in data_samples], device=device)
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {choices}, but got {value!r}')
+
+
+def _check_weights(weights: dict[str, float]) -> dict[str, float]:
+    """Loss weights with defaults; unknown names and negative values are refused."""
+    complete = {'cls': 1.0, 'gsc': 1.0, **weights}
+    if len(complete) > 2 or min(complete.values()) < 0:
+        raise ValueError(
+            f"loss_weights must hold non-negative numbers for 'cls' and 'gsc', but got {weights}"
+        )
+    return complete
