@@ -1,0 +1,183 @@
+"""What the command-line tools share: arguments, launchers, error messages and exit codes.
+
+Exit codes: 0 all done, 1 some images failed, 2 the tool could not run, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from mmengine.config import DictAction
+from mmengine.dist import get_rank, init_dist
+
+from mmwsss.masks import BatchReport, atomic_path
+
+__all__ = [
+    'KNOWN_ERRORS',
+    'add_config_arguments',
+    'add_launcher_arguments',
+    'add_verbose_argument',
+    'add_workers_argument',
+    'default_workers',
+    'finish_report',
+    'run_tool',
+    'setup_launcher',
+    'write_json',
+]
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+# What a wrong file, config or argument raises; anything else is a fault of the program.
+KNOWN_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+MAX_SHOWN = 30
+WAIT_SECONDS = 7 * 24 * 3600  # a rank that is done waits for the slowest one
+
+
+def add_verbose_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verbose``: tracebacks and debugging messages."""
+    parser.add_argument('--verbose', action='store_true', help='show the traceback of an error')
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the positional ``config``, ``--cfg-options`` and ``--verbose``."""
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace settings of the config, e.g. data_root=data/voc_mini model.head.num_classes=5',
+    )
+    add_verbose_argument(parser)
+
+
+def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--launcher`` and ``--local_rank``, as mmseg's tools have them."""
+    parser.add_argument(
+        '--launcher',
+        choices=LAUNCHERS,
+        default='none',
+        help='how the processes of a distributed run were started; torchrun is "pytorch"',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--workers``, the number of processes that work on images."""
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=default_workers(),
+        help='processes that work on images, 0: this one only (default here: %(default)s)',
+    )
+
+
+def default_workers() -> int:
+    """The number of cores this process may use, shared among the ranks of this machine; 0 for one."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    cores //= max(int(os.environ.get('LOCAL_WORLD_SIZE', '1')), 1)
+    return cores if cores > 1 else 0
+
+
+def setup_launcher(launcher: str) -> None:
+    """Join the processes of a distributed run that only share out work and gather reports.
+
+    Uses gloo, with or without accelerators, and waits a week for slow ranks. Under torchrun the
+    launcher is recognised without being named.
+
+    Args:
+        launcher: One of ``'none'``, ``'pytorch'``, ``'slurm'``, ``'mpi'``.
+
+    Raises:
+        ValueError: The launcher's environment variables are missing, or it needs an accelerator.
+    """
+    if launcher == 'none' and {'RANK', 'WORLD_SIZE', 'MASTER_ADDR'} <= set(os.environ):
+        launcher = 'pytorch'
+    if launcher == 'none' or torch.distributed.is_initialized():
+        return
+    if launcher == 'pytorch' and not {'RANK', 'WORLD_SIZE'} <= set(os.environ):
+        raise ValueError('--launcher pytorch needs RANK and WORLD_SIZE: start it with torchrun')
+    if torch.cuda.is_available():
+        init_dist(launcher, backend='gloo', timeout=WAIT_SECONDS)
+    elif launcher == 'pytorch':  # mmengine's would ask for an accelerator
+        torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=WAIT_SECONDS))
+    else:
+        raise ValueError(f'--launcher {launcher} needs an accelerator; use torchrun on CPUs')
+
+
+def finish_report(report: BatchReport) -> int:
+    """Print a report on rank 0, at most 30 failed images of it, and return the exit code."""
+    if get_rank() == 0:
+        lines = report.summary().splitlines()
+        hidden = len(lines) - 1 - MAX_SHOWN
+        if hidden > 0:
+            lines = [*lines[: MAX_SHOWN + 1], f'  and {hidden} more; the manifest names them all']
+        print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
+    return report.exit_code
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write JSON, whole or not at all; NaN is an error, not an invalid file."""
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(
+            json.dumps(content, indent=2, allow_nan=False) + '\n', encoding='utf-8'
+        )
+
+
+def run_tool(
+    main: Callable[[argparse.Namespace], int | None], args: argparse.Namespace
+) -> NoReturn:
+    """Run a tool's ``main`` and exit with its code.
+
+    Errors that a wrong file, config or argument raises become one readable line on stderr and exit
+    code 2; ``--verbose`` shows the traceback instead. Other errors show it always. Ctrl-C exits
+    with 130.
+
+    Args:
+        main: Takes the parsed arguments and returns an exit code (None: 0).
+        args: The parsed arguments; ``verbose`` is looked at if there.
+    """
+    verbose = getattr(args, 'verbose', False)
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG)
+    try:
+        code = main(args) or 0
+    except KNOWN_ERRORS as error:
+        if verbose:
+            raise
+        print(f'error: {error_text(error)}', file=sys.stderr, flush=True)
+        code = EXIT_ERROR
+    except KeyboardInterrupt:
+        print('interrupted; the same command goes on from here', file=sys.stderr, flush=True)
+        code = EXIT_INTERRUPTED
+    leave_distributed(code)
+    sys.exit(code)
+
+
+def error_text(error: BaseException) -> str:
+    """One line for an error: its message, with the type where the message alone says little."""
+    if isinstance(error, OSError) and error.strerror:
+        text = str(error)
+    else:  # str() of a KeyError is the repr of its message
+        text = ' '.join(str(error.args[0] if error.args else error).split())
+    bare = not text or ' ' not in text
+    return f'{type(error).__name__}: {text}'.rstrip(': ') if bare else text
+
+
+def leave_distributed(code: int) -> None:
+    """Close the process group after success; after an error the launcher ends the other ranks."""
+    if code in (0, 1) and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
