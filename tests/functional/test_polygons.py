@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmwsss.functional.polygons import decode_rle, rasterize_polygons, segmentation_to_mask
+
+
+def encode(mask):
+    """Run lengths of a mask, down the columns, zeros first."""
+    flat = mask.T.ravel()
+    counts, value, run = [], False, 0
+    for pixel in flat:
+        if pixel != value:
+            counts.append(run)
+            value, run = pixel, 0
+        run += 1
+    return [*counts, run]
+
+
+def compress(counts):
+    """COCO's string of run lengths, written from its description."""
+    text = ''
+    for i, count in enumerate(counts):
+        value = count - counts[i - 2] if i > 2 else count
+        more = True
+        while more:
+            digit = value & 0x1F
+            value >>= 5
+            more = value != -1 if digit & 0x10 else value != 0
+            text += chr((digit | 0x20 if more else digit) + 48)
+    return text
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_run_lengths_there_and_back(seed):
+    rng = np.random.default_rng(seed)
+    mask = np.kron(rng.random((6, 5)) < 0.5, np.ones((rng.integers(1, 40), 9))).astype(bool)
+    counts = encode(mask)
+    for form in (counts, compress(counts), compress(counts).encode()):
+        got = decode_rle({'size': list(mask.shape), 'counts': form})
+        np.testing.assert_array_equal(got, mask)
+
+
+def test_a_known_string():
+    # 3 x 3 with a one in the middle: runs 4, 1, 4.
+    mask = decode_rle({'size': [3, 3], 'counts': '414'})
+    assert mask.astype(int).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_rectangle_covers_whole_pixels():
+    mask = rasterize_polygons([[2, 1, 6, 1, 6, 4, 2, 4]], (6, 8))
+    expected = np.zeros((6, 8), dtype=bool)
+    expected[1:4, 2:6] = True
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_union_of_polygons_cut_at_the_border():
+    mask = rasterize_polygons([[-3, -3, 2, -3, 2, 2, -3, 2], [4, 4, 9, 4, 9, 9, 4, 9]], (6, 6))
+    assert mask.sum() == 8
+    assert mask[:2, :2].all()
+    assert mask[4:, 4:].all()
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_area_of_a_triangle(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 200, size=(2, 3))
+    area = abs((x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])) / 2
+    mask = segmentation_to_mask([np.stack([x, y], 1).ravel().tolist()], (200, 200))
+    assert mask.sum() == pytest.approx(area, abs=0.02 * area + 10)
+
+
+def test_malformed():
+    with pytest.raises(ValueError, match='at least three corners'):
+        rasterize_polygons([[0, 0, 5, 5]], (6, 6))
+    with pytest.raises(ValueError, match='at least three corners'):
+        rasterize_polygons([[0, 0, 5, 5, 3, 3, 1]], (6, 6))
+    with pytest.raises(ValueError, match='add up to 2 x 3 = 6, but add up to 5'):
+        decode_rle({'size': [2, 3], 'counts': [1, 2, 2]})
+    with pytest.raises(ValueError, match=r"have \['counts'\]"):
+        decode_rle({'counts': [6]})
+    with pytest.raises(ValueError, match='unknown character'):
+        decode_rle({'size': [2, 3], 'counts': '4 2'})
+    with pytest.raises(ValueError, match='end in the middle'):
+        decode_rle({'size': [2, 3], 'counts': 'Q'})
+    with pytest.raises(ValueError, match=r'of size \(6, 6\), but are \(2, 3\)'):
+        segmentation_to_mask({'size': [2, 3], 'counts': [6]}, (6, 6))
