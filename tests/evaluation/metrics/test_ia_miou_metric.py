@@ -74,9 +74,9 @@ def test_scores_are_those_of_the_function(scenes, instance_dir):
 
 def test_image_id_comes_from_the_sample_first(scenes, instance_dir):
     metric = IAmIoUMetric(instance_dir=str(instance_dir), prefix='val')
-    got = evaluate(metric, scenes[1:2], img_id='image1', img_path='elsewhere/other.jpg')
+    got = evaluate(metric, scenes[3:4], img_id='image3', img_path='elsewhere/other.jpg')
     assert got['val/IA-mIoU'] > 0
-    got = evaluate(metric, scenes[1:2], seg_map_path='masks/image1.png', img_path='other.jpg')
+    got = evaluate(metric, scenes[3:4], seg_map_path='masks/image3.png', img_path='other.jpg')
     assert got['val/IA-mIoU'] > 0
     with pytest.raises(FileNotFoundError, match=r'other\.png'):
         evaluate(metric, scenes[:1], img_path='elsewhere/other.jpg')
