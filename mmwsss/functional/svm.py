@@ -1,0 +1,381 @@
+"""Per-image pixel classifiers: a support vector machine spreads sparse labels over one image.
+
+Source: Lyu et al., "Image-specific classifier", ICPRAM 2024. scikit-learn fits the machines; their
+decision functions are evaluated as matrix products, which is what takes the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Union
+
+import numpy as np
+import torch
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.svm import SVC
+from torch import Tensor
+
+__all__ = ['PixelSVM', 'fit_pixel_svm', 'sample_pixels', 'select_seed_pixels', 'svm_expand']
+
+Array = Union[Tensor, np.ndarray]
+
+# Kernel values per chunk: 2 MiB of float32 stays in the cache between product, exp and product.
+_BLOCK = 2**19
+
+
+@dataclass(frozen=True)
+class PixelSVM:
+    """One-vs-rest RBF machines of one image that share their support vectors.
+
+    The decision of machine l at the z-scored pixel x is
+    ``sum_i weights[i, l] exp(-gamma |x - vectors_i|^2) + bias[l]``. The kernel is evaluated once
+    for all machines, on the union of their support vectors.
+
+    Attributes:
+        values: (L,) label values, ascending, L >= 1.
+        vectors: (m, C) z-scored support vectors, float64.
+        weights: (m, M) dual coefficients, 0 where a vector is not of that machine. M = L, or 1
+            for two labels (positive = the second), or 0 for one.
+        bias: (M,) intercepts.
+        gamma: kernel coefficient.
+        mean: (C,) per-channel mean of the image.
+        scale: (C,) per-channel standard deviation of the image, infinite where it is 0.
+        tolerance: pixels whose decision is closer than this are decided in float64. In float32 a
+            decision value is good to about 1e-4, and far from all samples machines nearly tie.
+    """
+
+    values: np.ndarray
+    vectors: Tensor
+    weights: Tensor
+    bias: Tensor
+    gamma: float
+    mean: Tensor
+    scale: Tensor
+    tolerance: float = 1e-3
+    _cache: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def decision(self, pixels: Tensor) -> Tensor:
+        """Decision values of z-scored pixels: (n, C) -> (n, M), in the precision of ``pixels``."""
+        vectors, weights, bias = self._parameters(pixels)
+        kernel = torch.exp_(_extend(pixels, self.gamma) @ vectors)  # (n, m)
+        return torch.addmm(bias, kernel, weights)
+
+    def predict(self, features: Array) -> np.ndarray:
+        """Label every pixel: (C, H, W) features of the image it was fit on -> (H, W) int64.
+
+        The argmax over the machines; for two labels the sign of the only machine. Runs on the
+        device of ``features``, in chunks that need a few MiB on the CPU; in float32, and again in
+        float64 where the decision is closer than ``tolerance``.
+
+        Raises:
+            ValueError: the number of channels is not that of the fit.
+        """
+        features = _check_features(features)
+        if len(features) != len(self.mean):
+            raise ValueError(f'features must have {len(self.mean)} channels, got {len(features)}')
+        if len(self.values) == 1:
+            return np.full(features.shape[1:], self.values[0], np.int64)
+        flat = features.flatten(1)
+        best = torch.empty(flat.shape[1], dtype=torch.int64, device=flat.device)
+        block = _BLOCK if flat.device.type == 'cpu' else 64 * _BLOCK
+        step = max(1, block // len(self.vectors))
+        for part in range(0, flat.shape[1], step):
+            best[part : part + step] = self._label(flat[:, part : part + step].T)
+        return self.values[best.view(features.shape[1:]).cpu().numpy()].astype(np.int64)
+
+    def _label(self, pixels: Tensor) -> Tensor:
+        """Raw pixels (n, C) -> (n,) index of the label."""
+        decision = self.decision((pixels - self.mean.to(pixels)) / self.scale.to(pixels))
+        best, margin = _winner(decision)
+        if self.tolerance > 0:
+            close = (margin < self.tolerance).nonzero().squeeze(1)
+            if len(close):
+                pixels = pixels[close].double()
+                pixels = (pixels - self.mean.to(pixels)) / self.scale.to(pixels)
+                best[close] = _winner(self.decision(pixels))[0]
+        return best
+
+    def approximate(self, n_components: int = 256, seed: int = 0) -> PixelSVM:
+        """Nystroem form: the same decision functions in the span of fewer kernel functions.
+
+        ``n_components`` of the support vectors are drawn, and their weights fit by least squares
+        to the exact decision values at 2000 support vectors (or all, if fewer). Unlike training
+        a linear machine on Nystroem features, this keeps the decision that was learnt.
+
+        Args:
+            n_components: number of kernel functions, >= 1; with as many as there are support
+                vectors, or more, the machine is returned as it is.
+            seed: of the drawing.
+
+        Raises:
+            ValueError: ``n_components`` < 1.
+        """
+        if n_components < 1:
+            raise ValueError(f'n_components must be at least 1, but got {n_components}')
+        count = len(self.vectors)
+        if count <= n_components or len(self.values) == 1:
+            return self
+        order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
+        points = self.vectors[order[:2000]].float()
+        part = replace(self, vectors=self.vectors[order[:n_components]], tolerance=0)
+        kernel = torch.exp(_extend(points, self.gamma) @ part._parameters(points)[0])
+        kernel = torch.cat([kernel, kernel.new_ones(len(kernel), 1)], dim=1).double()
+        normal = kernel.T @ kernel
+        normal.diagonal().add_(1e-4)  # keeps near-duplicate vectors from large opposite weights
+        solution = torch.linalg.solve(normal, kernel.T @ self.decision(points).double())
+        return replace(part, weights=solution[:-1], bias=solution[-1])
+
+    def _parameters(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors (C + 2, m), weights and bias, such that ``_extend(x) @ vectors`` is
+        ``-gamma |x - v|^2``; device and dtype of ``like``.
+        """
+        key = (like.device, like.dtype)
+        if key not in self._cache:
+            norm = self.vectors.square().sum(1, keepdim=True)
+            parts = [2 * self.gamma * self.vectors, -self.gamma * norm, torch.ones_like(norm)]
+            vectors = torch.cat(parts, dim=1).to(like).T.contiguous()
+            self._cache[key] = vectors, self.weights.to(like), self.bias.to(like)
+        return self._cache[key]
+
+
+def svm_expand(
+    features: Array,
+    labels: Array,
+    n_samples: int = 2500,
+    seed: int = 0,
+    ignore_index: int = 255,
+    method: str = 'exact',
+    *,
+    penalty: float = 1.0,
+    gamma: float | str = 'scale',
+    n_components: int = 256,
+) -> Array:
+    """Learn the labelled pixels of one image and label all of its pixels.
+
+    Features are z-scored per channel over the image; the same number of pixels is drawn for
+    every label; a one-vs-rest RBF support vector machine (scikit-learn's ``SVC`` with its
+    defaults) is fit on them and decides every pixel, labelled or not.
+
+    Args:
+        features: (C, H, W) floating point or uint8, at the size of ``labels`` (resizing is the
+            caller's); tensor or array.
+        labels: (H, W) integers, at least one of them not ``ignore_index``; tensor or array.
+        n_samples: pixels per label, drawn with replacement from labels that have fewer.
+        seed: of the drawing.
+        ignore_index: label value of the pixels that are never drawn.
+        method: ``'exact'`` evaluates the machines that were fit, on the union of their support
+            vectors (labels as scikit-learn's up to rounding). ``'nystroem'``
+            replaces them by :meth:`PixelSVM.approximate` first, about ten times faster.
+        penalty: C of the SVC.
+        gamma: kernel coefficient: a number, ``'scale'`` (1 / (C var)) or ``'auto'`` (1 / C).
+        n_components: number of kernel functions of ``'nystroem'``.
+
+    Returns:
+        (H, W) labels, dtype, device and kind (tensor or array) of ``labels``. With one label in
+        the image that label everywhere.
+
+    Raises:
+        TypeError: ``labels`` is not integer.
+        ValueError: shapes do not fit, no labelled pixel, a non-finite feature, an unknown method.
+
+    Example:
+        >>> ramp = np.linspace(0, 1, 40).reshape(1, 4, 10)
+        >>> labels = np.full((4, 10), 255)
+        >>> labels[0], labels[3] = 2, 7
+        >>> svm_expand(ramp, labels, n_samples=20)[:, 0]
+        array([2, 2, 7, 7])
+    """
+    if method not in ('exact', 'nystroem'):
+        raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
+    machine = fit_pixel_svm(
+        features, labels, n_samples, seed, ignore_index, penalty=penalty, gamma=gamma
+    )
+    if method == 'nystroem':
+        machine = machine.approximate(n_components, seed)
+    out = machine.predict(features)
+    if isinstance(labels, Tensor):
+        return torch.from_numpy(out).to(labels)
+    return out.astype(np.asarray(labels).dtype)
+
+
+def fit_pixel_svm(
+    features: Array,
+    labels: Array,
+    n_samples: int = 2500,
+    seed: int = 0,
+    ignore_index: int = 255,
+    *,
+    penalty: float = 1.0,
+    gamma: float | str = 'scale',
+) -> PixelSVM:
+    """Fit the machines of :func:`svm_expand`, see there for arguments and errors."""
+    features, labels = _check_features(features), _check_labels(labels)
+    if tuple(features.shape[1:]) != labels.shape:
+        raise ValueError(
+            f'features and labels must have the same size, but got {tuple(features.shape[1:])} '
+            f'and {labels.shape}'
+        )
+    mean, scale = _moments(features)
+    index = sample_pixels(labels, n_samples, seed, ignore_index)
+    chosen = features.flatten(1)[:, torch.from_numpy(index).to(features.device)]
+    samples = ((chosen.T.cpu().double() - mean) / scale).numpy()  # (n, C)
+    values, vectors, weights, bias, gamma = _fit(samples, labels.ravel()[index], penalty, gamma)
+    return PixelSVM(
+        values=values,
+        vectors=torch.from_numpy(vectors),
+        weights=torch.from_numpy(weights),
+        bias=torch.from_numpy(bias),
+        gamma=gamma,
+        mean=mean,
+        scale=scale,
+    )
+
+
+def sample_pixels(
+    labels: np.ndarray, n_samples: int, seed: int = 0, ignore_index: int = 255
+) -> np.ndarray:
+    """Draw the same number of pixels of every label.
+
+    Args:
+        labels: (H, W) integers.
+        n_samples: pixels per label, >= 1; drawn with replacement where a label has fewer.
+        seed: of the drawing.
+        ignore_index: label value that is never drawn.
+
+    Returns:
+        (L * n_samples,) flat pixel indices, grouped by ascending label.
+
+    Raises:
+        ValueError: ``n_samples`` < 1 or no labelled pixel.
+    """
+    if n_samples < 1:
+        raise ValueError(f'n_samples must be at least 1, but got {n_samples}')
+    flat = np.asarray(labels).ravel()
+    present = np.setdiff1d(flat, [ignore_index])
+    if len(present) == 0:
+        raise ValueError(f'labels has no labelled pixel (all are ignore_index={ignore_index})')
+    rng = np.random.default_rng(seed)
+    pools = [np.flatnonzero(flat == value) for value in present]
+    return np.concatenate([rng.choice(p, n_samples, replace=len(p) < n_samples) for p in pools])
+
+
+def select_seed_pixels(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    *,
+    top_fraction: float = 0.5,
+    ignore_index: int = 255,
+) -> np.ndarray:
+    """Keep the pixels of a weak label map that are worth learning from.
+
+    A pixel is kept if the class maps agree with its label (their argmax is the label) and its
+    score is in the top part of the scores of that label's agreeing pixels in this image.
+
+    Args:
+        scores: (K, H, W) class maps, channel = label.
+        labels: (H, W) integers in ``0..K - 1`` or ``ignore_index``.
+        top_fraction: part of a label's agreeing pixels to keep, in (0, 1]; pixels that tie with
+            the last one are kept too.
+        ignore_index: value of the pixels that are not kept.
+
+    Returns:
+        (H, W) copy of ``labels`` with ``ignore_index`` at all other pixels.
+
+    Raises:
+        ValueError: shapes do not fit, or ``top_fraction`` or a label is out of range.
+    """
+    scores, labels = np.asarray(scores), _check_labels(labels)
+    if scores.ndim != 3 or scores.shape[1:] != labels.shape:
+        raise ValueError(
+            f'scores must have shape (K, H, W) with (H, W) = {labels.shape}, got {scores.shape}'
+        )
+    if not 0 < top_fraction <= 1:
+        raise ValueError(f'top_fraction must lie in (0, 1], but got {top_fraction}')
+    present = np.setdiff1d(labels, [ignore_index])
+    if len(present) and not (present[0] >= 0 and present[-1] < len(scores)):
+        raise ValueError(f'labels must lie in 0..{len(scores) - 1}, but got {present.tolist()}')
+    best = scores.argmax(axis=0)
+    out = np.full_like(labels, ignore_index)
+    for value in present:
+        agree = (labels == value) & (best == value)
+        if agree.any():
+            limit = np.quantile(scores[value][agree], 1 - top_fraction, method='higher')
+            out[agree & (scores[value] >= limit)] = value
+    return out
+
+
+def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per channel in float64, one channel at a time to save memory.
+
+    The solver stops at a tolerance, so rounding of its input would show in the decision values.
+    """
+    stats = [torch.std_mean(channel.double(), correction=0) for channel in features]
+    scale, mean = (torch.stack(part).cpu() for part in zip(*stats))
+    if not (torch.isfinite(scale).all() and torch.isfinite(mean).all()):
+        raise ValueError('features must be finite')
+    # A constant channel tells nothing: 0 everywhere instead of rounding noise blown up.
+    constant = scale <= 1e-6 * mean.abs()
+    return mean, torch.where(constant, torch.inf, scale)
+
+
+def _fit(
+    samples: np.ndarray, targets: np.ndarray, penalty: float, gamma: float | str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Fit one-vs-rest machines: label values, union of support vectors, weights, bias, gamma."""
+    values = np.unique(targets)
+    gamma = _kernel_coefficient(samples, gamma)
+    if len(values) == 1:
+        return values, samples[:1], np.zeros((1, 0)), np.zeros(0), gamma
+    machines = [
+        SVC(C=penalty, gamma=gamma, cache_size=500).fit(samples, one_vs_rest)
+        for one_vs_rest in LabelBinarizer().fit_transform(targets).T  # one column for two labels
+    ]
+    union = np.unique(np.concatenate([machine.support_ for machine in machines]))
+    weights = np.zeros((len(union), len(machines)))
+    for column, machine in enumerate(machines):
+        weights[np.searchsorted(union, machine.support_), column] = machine.dual_coef_[0]
+    bias = np.array([machine.intercept_[0] for machine in machines])
+    return values, samples[union], weights, bias, gamma
+
+
+def _kernel_coefficient(samples: np.ndarray, gamma: float | str) -> float:
+    """scikit-learn's meaning of ``gamma``."""
+    if gamma == 'scale':
+        variance = samples.var()
+        return 1 / (samples.shape[1] * variance) if variance > 0 else 1.0
+    if gamma == 'auto':
+        return 1 / samples.shape[1]
+    if isinstance(gamma, str) or not gamma > 0:
+        raise ValueError(f"gamma must be 'scale', 'auto' or positive, but got {gamma!r}")
+    return float(gamma)
+
+
+def _extend(pixels: Tensor, gamma: float) -> Tensor:
+    """(n, C) -> (n, C + 2): one product then gives squared distances, norms included."""
+    norm = pixels.square().sum(1, keepdim=True)
+    return torch.cat([pixels, torch.ones_like(norm), -gamma * norm], dim=1)
+
+
+def _winner(decision: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, M) decision values -> (n,) index of the label, (n,) distance to the next label."""
+    if decision.shape[1] == 1:
+        decision = decision[:, 0]
+        return (decision > 0).long(), decision.abs()
+    top = decision.topk(2, dim=1)
+    return top.indices[:, 0], top.values[:, 0] - top.values[:, 1]
+
+
+def _check_features(features: Array) -> Tensor:
+    features = torch.as_tensor(features)
+    if features.ndim != 3 or features.numel() == 0:
+        raise ValueError(f'features must have shape (C, H, W), but got {tuple(features.shape)}')
+    return features.float()
+
+
+def _check_labels(labels: Array) -> np.ndarray:
+    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if labels.ndim != 2:
+        raise ValueError(f'labels must have shape (H, W), but got {labels.shape}')
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f'labels must be integers, but got {labels.dtype}')
+    return labels
