@@ -1,0 +1,381 @@
+"""Scoring folders of masks or of class maps against a folder of ground truth."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsss.evaluation.map_counts import (
+    DEFAULT_THRESHOLDS,
+    ImageMapCounts,
+    count_maps,
+    score_map_counts,
+)
+from mmwsss.evaluation.tables import USES_GROUND_TRUTH, class_table, jsonable, percent
+from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
+from mmwsss.masks import (
+    MANIFEST_NAME,
+    BatchReport,
+    Manifest,
+    check_manifest,
+    load_class_maps,
+    load_mask,
+    process_items,
+    read_id_list,
+    read_manifest,
+    safe_join,
+)
+
+__all__ = [
+    'FolderScore',
+    'MeanIoUScore',
+    'PairScore',
+    'find_ids',
+    'find_mask',
+    'resolve_classes',
+    'score_maps',
+    'score_masks',
+]
+
+MASK_SUFFIXES = ('.png', '.npy')
+
+
+class PairScore(ABC):
+    """A score of pairs (prediction, ground truth), such as mIoU.
+
+    ``count`` runs once per image, perhaps in another process; ``add`` takes what it returned in this
+    process, in the order of the ids; ``result`` and ``table`` come last.
+    """
+
+    @abstractmethod
+    def count(self, name: str, pred: np.ndarray, gt: np.ndarray) -> Any:
+        """Count one image: ``pred`` and ``gt`` are uint8 (H, W). Its errors are the image's."""
+
+    @abstractmethod
+    def add(self, counts: Any) -> None:
+        """Take the counts of one image."""
+
+    @abstractmethod
+    def result(self) -> dict[str, Any]:
+        """Return the scores, in 0..1."""
+
+    @abstractmethod
+    def table(self) -> str:
+        """Return the scores as text."""
+
+
+class MeanIoUScore(PairScore):
+    """IoU per class over all pixels of all images, and its mean over the classes that occur.
+
+    Args:
+        classes: Class names, background first.
+        ignore_index: Ground-truth pixels of this value do not count. Predicted pixels of this value
+            are undecided: they miss their true class.
+    """
+
+    def __init__(self, classes: Sequence[str], ignore_index: int = 255) -> None:
+        self.classes, self.ignore_index = list(classes), ignore_index
+        self.areas = np.zeros((3, len(self.classes)), np.int64)
+        self.undecided = 0
+
+    def count(self, name: str, pred: np.ndarray, gt: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return the areas (3, C): intersection, predicted, true; and the undecided pixels."""
+        table = confusion_counts(pred, gt, len(self.classes), self.ignore_index)
+        areas = np.stack([np.diag(table), table[:, :-1].sum(0), table.sum(1)])
+        return areas, int(table[:, -1].sum())
+
+    def add(self, counts: tuple[np.ndarray, int]) -> None:
+        """Add up."""
+        self.areas += counts[0]
+        self.undecided += counts[1]
+
+    def result(self) -> dict[str, Any]:
+        """Return ``mIoU``, ``IoU`` by class name and the pixel counts."""
+        iou = iou_from_areas(*self.areas)
+        return {
+            'mIoU': float(mean_iou(iou)),
+            'IoU': dict(zip(self.classes, iou.tolist())),
+            'pixels': int(self.areas[2].sum()),
+            'undecided_pixels': self.undecided,
+        }
+
+    def table(self) -> str:
+        """Return mIoU and the table of classes."""
+        iou, result = iou_from_areas(*self.areas), self.result()
+        text = f'{class_table(self.classes, {"IoU": iou})}\nmIoU {percent(result["mIoU"])}'
+        if self.undecided:
+            text += (
+                f' ({self.undecided} predicted pixels are {self.ignore_index}: counted as misses)'
+            )
+        return text
+
+
+@dataclass(frozen=True)
+class FolderScore:
+    """Scores of a folder.
+
+    Attributes:
+        report: What became of each image.
+        content: Everything, for JSON: folders, number of images, ignore label, manifest, scores,
+            failed images.
+        text: The same for people, without the failed images.
+    """
+
+    report: BatchReport
+    content: dict[str, Any]
+    text: str
+
+
+def score_masks(
+    pred: str | os.PathLike[str],
+    gt: str | os.PathLike[str],
+    classes: Sequence[str],
+    ids: Sequence[str] | None = None,
+    scores: Sequence[PairScore] | None = None,
+    ignore_index: int = 255,
+    workers: int = 0,
+) -> FolderScore:
+    """Score a folder of predicted masks against a folder of ground-truth masks.
+
+    Masks are palette or grey PNG, or ``.npy``. A missing or damaged file, a size mismatch or a class
+    id outside the list fails that image by name; the scores are those of the others, and say so.
+
+    Args:
+        pred: Folder of predictions.
+        gt: Folder of ground truth.
+        classes: Class names, background first.
+        ids: Images to score. None: all of ``gt``.
+        scores: What to compute; None: :class:`MeanIoUScore`.
+        ignore_index: The value that means "not labelled".
+        workers: Processes; 0 works in this one.
+
+    Raises:
+        FileNotFoundError: A folder does not exist.
+        ManifestError: ``pred`` has a manifest with other classes, or one of class maps.
+        ValueError: There is nothing to score.
+    """
+    manifest = _manifest_of(pred, 'masks', classes)
+    ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
+    scores = [MeanIoUScore(classes, ignore_index)] if scores is None else list(scores)
+
+    def work(name: str) -> list[Any]:
+        true = load_mask(find_mask(gt, name), len(classes), ignore_index)
+        named = load_mask(find_mask(pred, name), len(classes), ignore_index, true.shape)
+        return [score.count(name, named, true) for score in scores]
+
+    def take(name: str, counts: list[Any]) -> None:
+        for score, count in zip(scores, counts):
+            score.add(count)
+
+    report = process_items(ids, work, None, 'scoring', workers, on_result=take)
+    content = _describe('masks', pred, gt, report, classes, ignore_index, manifest)
+    for score in scores:
+        content.update(score.result())
+    return _finish(content, report, [score.table() for score in scores])
+
+
+def score_maps(
+    maps: str | os.PathLike[str],
+    gt: str | os.PathLike[str],
+    classes: Sequence[str],
+    ids: Sequence[str] | None = None,
+    thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
+    ignore_index: int = 255,
+    workers: int = 0,
+) -> FolderScore:
+    """Score a folder of class maps at every threshold against a folder of ground-truth masks.
+
+    The table uses ground truth. It says how good maps are; it chooses nothing.
+
+    Args:
+        maps: Folder of class maps.
+        gt: Folder of ground truth.
+        classes: Class names, background first.
+        ids: Images to score. None: all of ``gt``.
+        thresholds: Strictly increasing.
+        ignore_index: The value that means "not labelled".
+        workers: Processes; 0 works in this one.
+
+    Raises:
+        FileNotFoundError: A folder does not exist.
+        ManifestError: ``maps`` has a manifest with other classes, or one of masks.
+        ValueError: There is nothing to score, or ``thresholds`` are not increasing.
+    """
+    if not len(thresholds) or (np.diff(thresholds) <= 0).any():
+        raise ValueError(f'thresholds must be strictly increasing, but got {list(thresholds)}')
+    manifest = _manifest_of(maps, 'maps', classes)
+    ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
+    counts: list[ImageMapCounts] = []
+
+    def work(name: str) -> ImageMapCounts:
+        found = load_class_maps(safe_join(maps, name, '.npz'), len(classes))
+        path = find_mask(gt, name)
+        true = load_mask(path, len(classes), ignore_index, found.image_size)
+        return count_maps(found, true, thresholds, len(classes), ignore_index)
+
+    report = process_items(
+        ids, work, None, 'scoring', workers, on_result=lambda _, count: counts.append(count)
+    )
+    scored = score_map_counts(counts, thresholds, len(classes))
+    content = _describe('class maps', maps, gt, report, classes, ignore_index, manifest)
+    best = scored.best
+    content.update(
+        note=USES_GROUND_TRUTH,
+        thresholds=list(scored.thresholds),
+        mIoU=scored.miou,
+        best_threshold=scored.thresholds[best],
+        best_mIoU=scored.miou[best],
+        best_IoU=dict(zip(classes, scored.iou[best].tolist())),
+        argmax_mIoU=scored.argmax_miou,
+    )
+    columns = {f'IoU at {scored.thresholds[best]:.3g}': scored.iou[best]}
+    if scored.argmax_iou is not None:
+        content['argmax_IoU'] = dict(zip(classes, scored.argmax_iou.tolist()))
+        columns['IoU of argmax'] = scored.argmax_iou
+    return _finish(content, report, [scored.table(), class_table(classes, columns)])
+
+
+def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
+    """List the image ids of a folder and its subfolders, sorted; hidden files are left out.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: It holds no such file.
+    """
+    folder = _checked_folder(folder)
+    paths = [path.relative_to(folder) for path in folder.rglob('*') if path.suffix in suffixes]
+    shown = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
+    if not shown:
+        raise ValueError(f'{folder} holds no {" or ".join(suffixes)} file')
+    return sorted({path.with_suffix('').as_posix() for path in shown})
+
+
+def find_mask(folder: str | os.PathLike[str], name: str) -> Path:
+    """Return the path of an image's mask: ``.png`` before ``.npy``.
+
+    Raises:
+        FileNotFoundError: There is neither.
+        ValueError: ``name`` leaves the folder.
+    """
+    paths = [safe_join(folder, name, suffix) for suffix in MASK_SUFFIXES]
+    for path in paths:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f'mask not found: {paths[0]} (or {MASK_SUFFIXES[1]})')
+
+
+def resolve_classes(
+    classes: str | None = None,
+    num_classes: int | None = None,
+    pred: str | os.PathLike[str] | None = None,
+) -> list[str]:
+    """Return class names, background first, from what the command line says.
+
+    Args:
+        classes: ``'voc'``, ``'coco14'`` or a text file with one name a line (background may be left
+            out). None: those of the manifest in ``pred``.
+        num_classes: Number of classes with background; alone, the classes have numbers for names.
+        pred: Folder of predictions.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: Nothing says what the classes are, or names and number differ.
+    """
+    names = None
+    if classes is not None:
+        names = _known_classes(classes)
+    elif pred is not None and Path(pred, MANIFEST_NAME).is_file():
+        names = read_manifest(pred).classes
+    elif num_classes is not None:
+        names = ['background', *(f'class {i}' for i in range(1, num_classes))]
+    if names is None:
+        raise ValueError(
+            f'{pred} has no {MANIFEST_NAME}: name the classes with --classes (voc, coco14 or a '
+            'text file) or --num-classes'
+        )
+    if num_classes not in (None, len(names)):
+        raise ValueError(f'--num-classes is {num_classes}, but there are {len(names)} class names')
+    return names
+
+
+def _known_classes(classes: str) -> list[str]:
+    from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset
+
+    known = {'voc': VOC12WSSSDataset, 'coco14': COCO14WSSSDataset}
+    if classes in known:
+        return list(known[classes].METAINFO['classes'])
+    if not Path(classes).is_file():
+        raise FileNotFoundError(
+            f'--classes must be one of {sorted(known)} or a text file with one name a line, '
+            f'but there is no file {classes!r}'
+        )
+    names = read_id_list(classes)
+    return names if names[0] == 'background' else ['background', *names]
+
+
+def _manifest_of(
+    folder: str | os.PathLike[str], stage: str, classes: Sequence[str]
+) -> Manifest | None:
+    folder = _checked_folder(folder)
+    if not (folder / MANIFEST_NAME).is_file():
+        return None
+    manifest = read_manifest(folder)
+    check_manifest(manifest, folder=folder, stage=stage, classes=classes)
+    return manifest
+
+
+def _checked_folder(folder: str | os.PathLike[str]) -> Path:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f'folder not found: {folder}')
+    return folder
+
+
+def _describe(
+    what: str,
+    pred: str | os.PathLike[str],
+    gt: str | os.PathLike[str],
+    report: BatchReport,
+    classes: Sequence[str],
+    ignore_index: int,
+    manifest: Manifest | None,
+) -> dict[str, Any]:
+    return {
+        'what': what,
+        'predictions': os.fspath(pred),
+        'ground_truth': os.fspath(gt),
+        'images': len(report.done),
+        'images_asked': len(report.done) + len(report.failed),
+        'classes': list(classes),
+        'ignore_index': ignore_index,
+        'manifest': asdict(manifest) if manifest else None,
+        'failed': dict(report.failed),
+    }
+
+
+def _finish(content: dict[str, Any], report: BatchReport, tables: Sequence[str]) -> FolderScore:
+    asked, scored = content['images_asked'], content['images']
+    lines = [
+        f'scored: {content["what"]} in {content["predictions"]}',
+        f'against: {content["ground_truth"]}, ignore label {content["ignore_index"]}',
+        f'images: {scored}' + (f' of {asked}; {asked - scored} FAILED' if scored < asked else ''),
+        *_manifest_lines(content['manifest']),
+        *(tables if scored else ['nothing could be scored']),
+    ]
+    return FolderScore(report, jsonable(content), '\n'.join(lines))
+
+
+def _manifest_lines(manifest: dict[str, Any] | None) -> list[str]:
+    if manifest is None:
+        return ['made by: unknown (no manifest)']
+    settings = ', '.join(f'{key}={value}' for key, value in manifest['settings'].items())
+    lines = [f'made with: {settings or "no settings"} ({manifest["split"]})']
+    if not manifest['complete']:
+        lines.append('the manifest says that the folder is not complete')
+    return lines
