@@ -45,7 +45,7 @@ def expected_scores(samples):
 @pytest.mark.parametrize('background', [True, False])
 def test_metric_through_the_evaluator(background):
     samples = data_samples(background)
-    evaluator = Evaluator({'type': 'MapIoUMetric', 'thresholds': THRESHOLDS, 'per_class': True})
+    evaluator = Evaluator([MapIoUMetric(thresholds=THRESHOLDS, per_class=True)])
     evaluator.dataset_meta = META
     evaluator.process(samples[:2])
     evaluator.process(samples[2:])
