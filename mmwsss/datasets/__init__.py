@@ -3,6 +3,7 @@
 from . import transforms
 from .coco import COCO14WSSSDataset
 from .labels import read_image_ids, read_image_labels
+from .samplers import SeededSampler
 from .transforms import (
     LoadImage,
     LoadMask,
@@ -20,6 +21,7 @@ __all__ = [
     'PackWSSSInputs',
     'PaddedRandomCrop',
     'RandomResizeLongSide',
+    'SeededSampler',
     'VOC12WSSSDataset',
     'WSSSDataset',
     'read_image_ids',

@@ -18,6 +18,7 @@ from mmwsss.masks.manifest import MANIFEST_NAME, check_manifest, read_manifest
 from .classes import resolve_metainfo
 from .label_sources import name_some
 from .labels import read_image_labels
+from .seeding import decode_key, seeded_item
 from .splits import FileIndex, ids_of_folder, read_split
 
 __all__ = ['WSSSDataset']
@@ -83,6 +84,7 @@ class WSSSDataset(BaseSegDataset):
     """
 
     EXPECTED_COUNTS: ClassVar[dict[str, int]] = {}
+    accepts_item_keys: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -145,6 +147,14 @@ class WSSSDataset(BaseSegDataset):
         if not self._fully_initialized:
             super().full_init()
             print_log(repr(self), logger='current')
+
+    def __getitem__(self, idx: int) -> Any:
+        """Return an item; a key of ``SeededSampler`` also fixes the randomness of its pipeline."""
+        key = decode_key(idx, len(self))
+        if key.seed is None:
+            return super().__getitem__(key.index)
+        with seeded_item(idx):
+            return super().__getitem__(key.index)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read split and labels, and find the files; see the class."""

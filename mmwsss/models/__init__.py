@@ -2,6 +2,24 @@
 
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.models.data_preprocessor import WSSSDataPreProcessor
-from mmwsss.models.heads import BaseMapHead, CAMHead
+from mmwsss.models.heads import (
+    BaseMapHead,
+    CAMHead,
+    DeepLabV2Head,
+    LargeFOVHead,
+    SIPEHead,
+)
+from mmwsss.models.losses import SizeBalancedCrossEntropyLoss
+from mmwsss.models.segmentors import MSCEncoderDecoder
 
-__all__ = ['BaseMapHead', 'CAMHead', 'ImageLevelClassifier', 'WSSSDataPreProcessor']
+__all__ = [
+    'BaseMapHead',
+    'CAMHead',
+    'DeepLabV2Head',
+    'ImageLevelClassifier',
+    'LargeFOVHead',
+    'MSCEncoderDecoder',
+    'SIPEHead',
+    'SizeBalancedCrossEntropyLoss',
+    'WSSSDataPreProcessor',
+]

@@ -55,7 +55,7 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
 def first_line(error: Exception) -> str:
     """The sentence of an error message that says what was wrong."""
     text = str(error).strip()
-    found = re.search(r'WeightsUnpickler error: (.+)', text)  # torch wraps it in a page of advice
+    found = re.search(r'WeightsUnpickler error:\s*(.+)', text)  # torch wraps it in a page of advice
     return (found.group(1) if found else text.split('\n')[0]).split('. ')[0]
 
 

@@ -21,7 +21,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededSampler', shuffle=True, infinite=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -1,5 +1,7 @@
 """Training hooks."""
 
+from mmwsss.engine.hooks.check_initial_weights import CheckInitialWeightsHook
+from mmwsss.engine.hooks.check_num_classes import CheckNumClassesHook
 from mmwsss.engine.hooks.random_state_hook import RandomStateHook
 
-__all__ = ['RandomStateHook']
+__all__ = ['CheckInitialWeightsHook', 'CheckNumClassesHook', 'RandomStateHook']

@@ -2,5 +2,15 @@
 
 from mmwsss.models.heads.base import BaseMapHead, stack_labels
 from mmwsss.models.heads.cam_head import CAMHead
+from mmwsss.models.heads.deeplabv2_head import DeepLabV2Head
+from mmwsss.models.heads.largefov_head import LargeFOVHead
+from mmwsss.models.heads.sipe_head import SIPEHead
 
-__all__ = ['BaseMapHead', 'CAMHead', 'stack_labels']
+__all__ = [
+    'BaseMapHead',
+    'CAMHead',
+    'DeepLabV2Head',
+    'LargeFOVHead',
+    'SIPEHead',
+    'stack_labels',
+]

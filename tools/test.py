@@ -1,0 +1,41 @@
+"""Score a checkpoint with the test loop of its config: tools/test.py CONFIG CHECKPOINT."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmwsss.apis.train import default_work_dir, run_test
+from mmwsss.utils.cli import add_config_arguments, add_launcher_arguments, run_tool
+from mmwsss.utils.config import load_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_config_arguments(parser)
+    parser.add_argument('checkpoint', help='weights of the model')
+    parser.add_argument('--work-dir', help='folder for logs and scores')
+    parser.add_argument('--out', help="folder for the predicted label maps (needs mmseg's IoUMetric)")
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument('--tta', action='store_true', help="the config's scales and mirrors")
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='allow checkpoints that hold more than tensors and plain data: they can run code',
+    )
+    add_launcher_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
+    if args.show_dir:
+        cfg.default_hooks.visualization.draw = True
+        cfg.visualizer.save_dir = args.show_dir
+    run_test(cfg, args.checkpoint, args.tta, args.out, args.trust_checkpoint)
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
