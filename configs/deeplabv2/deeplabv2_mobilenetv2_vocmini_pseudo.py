@@ -1,13 +1,14 @@
 # DeepLabV2 on MobileNetV2 for the 149 training images of voc_mini, sized for two CPU cores; from ImageNet
-# weights. The rate is ours: 20 times that of the long schedule, for a run this short.
+# weights. The first three stages, half of the cost, stay as they are.
 _base_ = [
     '../_base_/models/deeplabv2_mobilenetv2.py',
     '../_base_/datasets/vocmini_seg.py',
     '../_base_/schedules/schedule_deeplabv2_20k.py',
+    '../_base_/tta.py',
     '../_base_/iter_runtime.py',
 ]
 
-max_iters = 300
+max_iters = 600
 crop_size = (257, 257)
 train_pipeline = [
     dict(type='LoadImage'),
@@ -17,11 +18,10 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackWSSSInputs'),
 ]
-model = dict(decode_head=dict(num_classes=21))
+model = dict(backbone=dict(frozen_stages=3), decode_head=dict(num_classes=21))
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
-optim_wrapper = dict(optimizer=dict(lr=5e-3))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=100))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=200))

@@ -3,6 +3,7 @@ _base_ = [
     '../_base_/models/deeplabv2_r101.py',
     '../_base_/datasets/coco14_seg.py',
     '../_base_/schedules/schedule_deeplabv2_100k.py',
+    '../_base_/tta.py',
     '../_base_/iter_runtime.py',
 ]
 

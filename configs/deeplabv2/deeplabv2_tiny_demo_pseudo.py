@@ -4,6 +4,7 @@ _base_ = [
     '../_base_/models/deeplabv2_r101.py',
     '../_base_/datasets/demo_seg.py',
     '../_base_/schedules/schedule_deeplabv2_20k.py',
+    '../_base_/tta.py',
     '../_base_/iter_runtime.py',
 ]
 

@@ -32,4 +32,3 @@ model = dict(
     ),
     test_cfg=dict(mode='whole'),
 )
-tta_model = dict(type='SegTTAModel')

@@ -44,4 +44,3 @@ model = dict(
     ),
     test_cfg=dict(mode='whole'),
 )
-tta_model = dict(type='SegTTAModel')
