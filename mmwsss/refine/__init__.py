@@ -1,0 +1,17 @@
+"""Refiners: from class maps to masks."""
+
+from mmwsss.refine.background import BackgroundThreshold
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
+from mmwsss.refine.chain import RefinerChain, labels_from_maps
+from mmwsss.refine.registry import REFINERS, build_refiner
+
+__all__ = [
+    'REFINERS',
+    'BackgroundThreshold',
+    'BaseRefiner',
+    'MapsOrLabels',
+    'RefinerChain',
+    'build_refiner',
+    'check_image',
+    'labels_from_maps',
+]

@@ -1,0 +1,50 @@
+"""Background for class maps that only have foreground."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmwsss.masks import ClassMaps
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, describe
+from mmwsss.refine.registry import REFINERS
+
+__all__ = ['BackgroundThreshold']
+
+
+@REFINERS.register_module()
+class BackgroundThreshold(BaseRefiner):
+    """Add a constant background map: a pixel is foreground where a class scores above it.
+
+    Args:
+        threshold: The constant, in [0, 1]. A score equal to it is background.
+
+    Raises:
+        ValueError: ``threshold`` does not lie in [0, 1].
+    """
+
+    def __init__(self, threshold: float) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f'threshold must lie in [0, 1], but got {threshold}')
+        self.threshold = threshold
+
+    def __call__(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> ClassMaps:
+        """Return ``maps`` with key 0 in front.
+
+        Raises:
+            TypeError: Labels arrived.
+            ValueError: The maps have a background of their own.
+        """
+        if not isinstance(maps, ClassMaps):
+            raise TypeError(f'BackgroundThreshold needs ClassMaps, but got {describe(maps)}')
+        if maps.has_background:
+            raise ValueError(
+                'the class maps have a background map of their own: leave BackgroundThreshold out'
+            )
+        background = np.full((1, *maps.scores.shape[1:]), self.threshold, maps.scores.dtype)
+        return ClassMaps(
+            np.concatenate([[0], maps.keys]),
+            np.concatenate([background, maps.scores]),
+            maps.image_size,
+        )

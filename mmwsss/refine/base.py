@@ -1,0 +1,104 @@
+"""What a refiner is, and chains of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Union
+
+import numpy as np
+
+from mmwsss.masks import IGNORE_INDEX, ClassMaps
+
+__all__ = ['BaseRefiner', 'MapsOrLabels', 'check_image']
+
+MapsOrLabels = Union[ClassMaps, np.ndarray]
+
+
+class BaseRefiner(ABC):
+    """Turns the class maps, or the labels, of one image into better ones.
+
+    A refiner sees one image at a time and keeps nothing between images, so that images may be worked
+    on in any order and in any process. It may use the classes of its input and background, no other.
+
+    Attributes:
+        needs_image: Whether it looks at the image; if no refiner of a chain does, no image is
+            loaded.
+    """
+
+    needs_image: bool = False
+
+    @abstractmethod
+    def __call__(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> MapsOrLabels:
+        """Refine one image.
+
+        Args:
+            maps: Class maps, or integer labels (H, W) of the refiner before; 255 = undecided.
+            image: RGB uint8 (H, W, 3); None if ``needs_image`` is False.
+            image_id: For messages, and to find files of the image.
+
+        Returns:
+            Class maps of the same image, or integer labels (H, W).
+        """
+
+    def input_files(self) -> Sequence[str]:
+        """Files that decide the result, such as weights; the manifest keeps their hashes."""
+        return ()
+
+
+def check_image(image: np.ndarray | None, image_size: tuple[int, int], image_id: str = '') -> None:
+    """Check the image that a refiner is given.
+
+    Raises:
+        ValueError: It is missing, no RGB uint8 image, or not of the maps' size.
+    """
+    if image is None:
+        raise ValueError(f'{image_id}: the image is needed, but got None')
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            f'{image_id}: image must be RGB uint8 (H, W, 3), but got {image.dtype} {image.shape}'
+        )
+    if image.shape[:2] != tuple(image_size):
+        raise ValueError(
+            f'{image_id}: the image is {image.shape[:2]}, but the maps are of a '
+            f'{tuple(image_size)} image'
+        )
+
+
+def check_result(result: Any, image_size: tuple[int, int], class_ids: set[int], who: str) -> None:
+    """Check what a refiner returned: maps or labels of this image, of its classes.
+
+    Args:
+        result: The refiner's result.
+        image_size: (H, W) of the image.
+        class_ids: The ids it may use; 255 is allowed in labels, too.
+        who: Named in messages.
+
+    Raises:
+        TypeError: It is neither class maps nor an integer array.
+        ValueError: It is of another size or uses another class.
+    """
+    if isinstance(result, ClassMaps):
+        size, found = result.image_size, set(result.keys.tolist())
+    elif isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.integer):
+        size, found = result.shape, set(np.unique(result).tolist()) - {IGNORE_INDEX}
+    else:
+        raise TypeError(
+            f'{who} must return ClassMaps or integer labels, but got {describe(result)}'
+        )
+    if tuple(size) != tuple(image_size):
+        raise ValueError(f'{who} returned a result of size {size}, expected {tuple(image_size)}')
+    if found - class_ids:
+        raise ValueError(
+            f'{who} used the classes {sorted(found - class_ids)}, but the image has only '
+            f'{sorted(class_ids)}'
+        )
+
+
+def describe(value: Any) -> str:
+    """Type of a value, with dtype and shape of an array."""
+    if isinstance(value, np.ndarray):
+        return f'an array {value.dtype} {value.shape}'
+    return type(value).__name__

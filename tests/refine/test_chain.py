@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmengine.registry import DefaultScope
+
+from mmwsss.masks import ClassMaps
+from mmwsss.refine import (
+    REFINERS,
+    BackgroundThreshold,
+    BaseRefiner,
+    RefinerChain,
+    build_refiner,
+    labels_from_maps,
+)
+from tests.oracles.confusion import plain_labels
+
+
+@REFINERS.register_module()
+class Toy(BaseRefiner):
+    """Multiply scores, or move labels; remembers what it got."""
+
+    def __init__(self, factor: float = 1.0, labels=None, needs_image: bool = False) -> None:
+        self.factor, self.labels, self.needs_image = factor, labels, needs_image
+        self.calls = []
+
+    def __call__(self, maps, image=None, image_id=''):
+        self.calls.append((maps, image, image_id))
+        if self.labels is not None:
+            return self.labels
+        return ClassMaps(maps.keys, maps.scores * self.factor, maps.image_size)
+
+    def input_files(self):
+        return ['weights.pth']
+
+
+@REFINERS.register_module()
+class NotARefiner:
+    pass
+
+
+def foreground_maps(seed: int = 0, keys=(2, 5)) -> ClassMaps:
+    scores = np.random.default_rng(seed).random((len(keys), 4, 6), dtype=np.float32)
+    return ClassMaps(np.array(keys), scores, (4, 6))
+
+
+@pytest.mark.parametrize('threshold', [0.0, 0.35, 0.6, 1.0])
+def test_threshold_chain_equals_the_plain_loop(threshold):
+    maps = foreground_maps()
+    scores = maps.scores.copy()
+    scores[:, 0, 0] = 0.35  # on the threshold: background
+    scores[:, 0, 1] = 0.9  # equal scores: the smaller id
+    maps = ClassMaps(maps.keys, scores, maps.image_size)
+    labels = RefinerChain([{'type': 'BackgroundThreshold', 'threshold': threshold}])(maps)
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, plain_labels(scores, maps.keys, threshold))
+
+
+def test_labels_are_made_at_image_size():
+    maps = ClassMaps(np.array([3]), np.array([[[0.0, 1.0]]]), (2, 4))
+    labels = RefinerChain([BackgroundThreshold(0.5)])(maps)
+    assert labels.tolist() == [[0, 0, 3, 3]] * 2  # 0, 0.25, 0.75, 1
+
+
+def test_maps_with_background_need_no_refiner():
+    maps = ClassMaps(np.array([0, 4]), np.array([[[0.6, 0.1]], [[0.5, 0.2]]]), (1, 2))
+    assert RefinerChain()(maps).tolist() == [[0, 4]]
+
+
+def test_image_without_any_class_becomes_background():
+    maps = ClassMaps(np.zeros(0, int), np.zeros((0, 2, 2)), (3, 5))
+    labels = RefinerChain([BackgroundThreshold(0.5)])(maps)
+    assert labels.shape == (3, 5)
+    assert not labels.any()
+
+
+def test_refiners_run_in_order_and_get_the_image_only_if_they_need_it():
+    first, second = Toy(factor=0.5), Toy(factor=0.5, needs_image=True)
+    image = np.zeros((4, 6, 3), np.uint8)
+    chain = RefinerChain([first, second, {'type': 'BackgroundThreshold', 'threshold': 0.2}])
+    maps = foreground_maps()
+    labels = chain(maps, image, 'im7')
+    np.testing.assert_array_equal(labels, plain_labels(maps.scores, maps.keys, 0.8))
+    assert first.calls == [(maps, None, 'im7')]
+    np.testing.assert_array_equal(second.calls[0][0].scores, maps.scores * 0.5)
+    assert second.calls[0][1] is image
+    assert chain.needs_image
+    assert chain.input_files() == ['weights.pth'] * 2
+    assert not RefinerChain([first]).needs_image
+
+
+def test_labels_pass_through_and_may_be_undecided():
+    labels = np.full((4, 6), 255)
+    labels[0, :2] = 0, 5
+    found = RefinerChain([Toy(labels=labels)])(foreground_maps())
+    np.testing.assert_array_equal(found, labels)
+
+
+@pytest.mark.parametrize(
+    ('result', 'error', 'message'),
+    [
+        (np.full((4, 6), 3), ValueError, r'Toy used the classes \[3\], .* only \[0, 2, 5\]'),
+        (foreground_maps(keys=(2, 4)), ValueError, r'Toy used the classes \[4\]'),
+        (np.zeros((6, 4), int), ValueError, r'size \(6, 4\), expected \(4, 6\)'),
+        (np.zeros((4, 6)), TypeError, r'ClassMaps or integer labels, but got an array float64'),
+        ('labels', TypeError, 'integer labels, but got str'),
+    ],
+)
+def test_what_a_refiner_must_not_return(result, error, message):
+    with pytest.raises(error, match=message):
+        RefinerChain([Toy(labels=result)])(foreground_maps())
+
+
+def test_maps_without_background_cannot_end_a_chain():
+    with pytest.raises(ValueError, match=r'no background map \(keys \[2, 5\]\): put a Background'):
+        RefinerChain([Toy()])(foreground_maps())
+    with pytest.raises(ValueError, match='no background map'):
+        labels_from_maps(foreground_maps())
+
+
+@pytest.mark.parametrize(
+    ('image', 'message'),
+    [
+        (None, 'im7: the image is needed'),
+        (np.zeros((4, 6, 3)), r'im7: image must be RGB uint8 .* float64 \(4, 6, 3\)'),
+        (np.zeros((6, 4, 3), np.uint8), r'im7: the image is \(6, 4\), .* a \(4, 6\) image'),
+    ],
+)
+def test_image_is_checked(image, message):
+    with pytest.raises(ValueError, match=message):
+        RefinerChain([Toy(needs_image=True)])(foreground_maps(), image, 'im7')
+
+
+@pytest.mark.parametrize('scope', ['mmseg', 'mmengine'])
+def test_refiners_are_found_from_any_default_scope(scope):
+    with DefaultScope.overwrite_default_scope(scope):
+        refiner = build_refiner({'type': 'BackgroundThreshold', 'threshold': 0.3})
+    assert refiner.threshold == 0.3
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'error', 'message'),
+    [
+        ({'type': 'BackgroundTreshold'}, ValueError, "no refiner 'BackgroundTreshold'; known are"),
+        ({'threshold': 0.3}, ValueError, r'dict\(type=\.\.\., \.\.\.\), but got'),
+        ('BackgroundThreshold', ValueError, 'a refiner is dict'),
+        ({'type': 'BackgroundThreshold', 'treshold': 0.3}, TypeError, 'treshold'),
+        ({'type': 'NotARefiner'}, TypeError, 'expected a BaseRefiner'),
+    ],
+)
+def test_bad_configs(cfg, error, message):
+    with pytest.raises(error, match=message):
+        build_refiner(cfg)
