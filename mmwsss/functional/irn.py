@@ -1,0 +1,300 @@
+"""Inter-pixel relations: confident labels, pixel pairs and the losses that train IRNet.
+
+Source: Ahn, Cho and Kwak, "Weakly supervised learning of instance segmentation with inter-pixel
+relations", CVPR 2019. Pairs are stored as in :func:`mmwsss.functional.path_affinity`: entry
+``[d, y, x]`` is the pair of (y, x) and (y, x) + offset d of :func:`half_plane_offsets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmwsss.functional.crf import CRFLattice
+from mmwsss.functional.random_walk import half_plane_offsets, path_affinity
+
+__all__ = [
+    'PairLabels',
+    'confident_labels',
+    'confident_labels_threshold_free',
+    'irn_losses',
+    'pair_displacement',
+    'pair_labels',
+    'resize_labels',
+]
+
+SEED_CRF = {
+    'gaussian_sxy': 3,
+    'gaussian_compat': 3,
+    'bilateral_sxy': 50,
+    'bilateral_srgb': 5,
+    'bilateral_compat': 10,
+}
+
+
+class PairLabels(NamedTuple):
+    """What is known about every pixel pair, three disjoint bool tensors (..., D, h, w).
+
+    Attributes:
+        background: both pixels are background.
+        foreground: both pixels are of the same foreground class.
+        negative: the pixels are of different classes.
+    """
+
+    background: Tensor
+    foreground: Tensor
+    negative: Tensor
+
+
+def confident_labels(
+    image: np.ndarray,
+    scores: np.ndarray,
+    class_ids: Sequence[int],
+    *,
+    fg_threshold: float = 0.30,
+    bg_threshold: float = 0.05,
+    ignore_index: int = 255,
+    **crf_params: float,
+) -> np.ndarray:
+    """Labels that class maps without a background channel are sure about.
+
+    Foreground where the CRF of (maps against ``fg_threshold``) says so; background where this and
+    the CRF of (maps against ``bg_threshold``) say background; the rest is ignored. Both CRFs run
+    on one lattice.
+
+    Args:
+        image: (H, W, 3) uint8.
+        scores: (K, H, W) maps of the classes of the image, in [0, 1].
+        class_ids: the K ids of the maps, > 0.
+        fg_threshold: score of the background in the first CRF.
+        bg_threshold: score of the background in the second, at most ``fg_threshold``.
+        ignore_index: value of the pixels that are neither.
+        **crf_params: kernel parameters of :class:`CRFLattice`; defaults as in
+            :func:`dense_crf_labels`.
+
+    Returns:
+        (H, W) uint8 labels: 0, class ids and ``ignore_index``.
+
+    Raises:
+        ImportError: ``pydensecrf`` is missing.
+        ValueError: shapes do not fit, or ``bg_threshold > fg_threshold``.
+    """
+    if not 0 <= bg_threshold <= fg_threshold <= 1:
+        raise ValueError(
+            'thresholds must fulfil 0 <= bg_threshold <= fg_threshold <= 1, '
+            f'but got {bg_threshold} and {fg_threshold}'
+        )
+    scores = _check_scores(image, scores, len(class_ids))
+    strict, loose = (
+        np.concatenate([np.full((1, *scores.shape[1:]), value, scores.dtype), scores]).argmax(0)
+        for value in (fg_threshold, bg_threshold)
+    )
+    return _combine(image, strict, loose, class_ids, ignore_index, crf_params)
+
+
+def confident_labels_threshold_free(
+    image: np.ndarray,
+    scores: np.ndarray,
+    class_ids: Sequence[int],
+    *,
+    bg_attenuation: float = 0.5,
+    ignore_index: int = 255,
+    **crf_params: float,
+) -> np.ndarray:
+    """Labels that class maps with a background channel are sure about (SIPE's variant).
+
+    Foreground where the CRF of the maps' argmax says so; background where this and the CRF of the
+    argmax with the background channel times ``bg_attenuation`` say background; else ignored.
+
+    Args:
+        image: (H, W, 3) uint8.
+        scores: (K + 1, H, W) maps >= 0, background first.
+        class_ids: the K ids of the foreground maps, > 0.
+        bg_attenuation: factor of the background channel in the second CRF, in [0, 1].
+        ignore_index: value of the pixels that are neither.
+        **crf_params: kernel parameters of :class:`CRFLattice`; defaults as in
+            :func:`dense_crf_labels`.
+
+    Returns:
+        (H, W) uint8 labels: 0, class ids and ``ignore_index``.
+
+    Raises:
+        ImportError: ``pydensecrf`` is missing.
+        ValueError: shapes do not fit, or ``bg_attenuation`` is out of range.
+    """
+    if not 0 <= bg_attenuation <= 1:
+        raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
+    scores = _check_scores(image, scores, len(class_ids) + 1)
+    factors = np.ones((len(scores), 1, 1))
+    factors[0] = bg_attenuation
+    strict, loose = scores.argmax(0), (scores * factors).argmax(0)
+    return _combine(image, strict, loose, class_ids, ignore_index, crf_params)
+
+
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Nearest-neighbour resizing of (..., H, W) integer labels to ``size`` (h, w)."""
+    flat = labels.reshape(-1, 1, *labels.shape[-2:]).float()  # class ids are exact in float32
+    resized = F.interpolate(flat, size=tuple(size), mode='nearest-exact')
+    return resized.to(labels.dtype).view(*labels.shape[:-2], *size)
+
+
+def pair_labels(labels: Tensor, radius: float, ignore_index: int = 255) -> PairLabels:
+    """Compare the labels of all pixel pairs within ``radius``.
+
+    Args:
+        labels: (..., h, w) integers; 0 = background.
+        radius: see :func:`half_plane_offsets`.
+        ignore_index: pairs with such a pixel belong to none of the three sets.
+
+    Returns:
+        The three sets; pairs that leave the image are in none.
+
+    Raises:
+        TypeError: ``labels`` is not integer.
+    """
+    if labels.is_floating_point() or labels.is_complex():
+        raise TypeError(f'labels must be integers, but got {labels.dtype}')
+    second = _shifted(labels, radius, fill=ignore_index)  # (..., D, h, w)
+    first = labels.unsqueeze(-3)
+    known = (first != ignore_index) & (second != ignore_index)
+    same = first == second
+    return PairLabels(known & same & (first == 0), known & same & (first != 0), known & ~same)
+
+
+def pair_displacement(displacement: Tensor, radius: float) -> Tensor:
+    """Difference of the displacements of all pixel pairs, first minus second.
+
+    If both pixels point at the same centre it equals the offset of the pair.
+
+    Args:
+        displacement: (..., 2, h, w): vertical, horizontal, in pixels of the grid.
+        radius: see :func:`half_plane_offsets`.
+
+    Returns:
+        (..., 2, D, h, w); the displacement itself where the second pixel is outside.
+    """
+    return displacement.unsqueeze(-3) - _shifted(displacement, radius, fill=0)
+
+
+def irn_losses(
+    edge: Tensor,
+    displacement: Tensor,
+    labels: Tensor,
+    *,
+    radius: float = 10,
+    ignore_index: int = 255,
+    eps: float = 1e-5,
+    mean_over_processes: Callable[[Tensor], Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """The four losses of IRNet, weighted so that their sum is the total (eq. 7 to 10).
+
+    With a the affinity of a pair: the means of ``-log(a + eps)`` over background pairs and over
+    foreground pairs, averaged; the mean of ``-log(1 + eps - a)`` over negative pairs; the L1
+    distance of the pair displacement to the pair's offset over foreground pairs and to 0 over
+    background pairs (mean over both coordinates). Total: ``(pos + neg) / 2 + (fg + bg) / 2``.
+    An empty set of pairs adds 0.
+
+    Difference to the authors' code: all pairs inside the image count, also those of the pixels
+    closer than ``radius`` to its border.
+
+    Args:
+        edge: (N, h, w) edge map in [0, 1].
+        displacement: (N, 2, h, w): vertical, horizontal, in pixels of the grid.
+        labels: (N, h, w) integers at the same size, see :func:`resize_labels`.
+        radius: largest distance of a pair.
+        ignore_index: label of unknown pixels.
+        eps: keeps the logarithms finite.
+        mean_over_processes: averages a tensor over the processes of a distributed training. With
+            it the means are those of the global batch, however many processes share it, provided
+            that gradients are averaged.
+
+    Returns:
+        ``loss_affinity_pos``, ``loss_affinity_neg``, ``loss_displacement_fg`` and
+        ``loss_displacement_bg``, scalars.
+
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    if edge.ndim != 3 or labels.shape != edge.shape:
+        raise ValueError(
+            'edge and labels must both have shape (N, h, w), '
+            f'but got {tuple(edge.shape)} and {tuple(labels.shape)}'
+        )
+    if displacement.shape != (len(edge), 2, *edge.shape[1:]):
+        raise ValueError(
+            f'displacement must have shape (N, 2, h, w) for edge {tuple(edge.shape)}, '
+            f'but got {tuple(displacement.shape)}'
+        )
+    pairs = pair_labels(labels, radius, ignore_index)
+    counts = torch.stack([part.sum() for part in pairs]).to(edge.dtype)
+    if mean_over_processes is not None:
+        counts = mean_over_processes(counts)
+    bg, fg, neg = counts.where(counts > 0, torch.ones_like(counts))
+
+    affinity = path_affinity(edge, radius)
+    positive = -torch.log(affinity + eps)
+    negative = -torch.log(1 + eps - affinity)
+    difference = pair_displacement(displacement, radius)  # (N, 2, D, h, w)
+    offsets = torch.tensor(half_plane_offsets(radius), dtype=edge.dtype, device=edge.device)
+    to_offset = (difference - offsets.T.reshape(2, -1, 1, 1)).abs().sum(1)  # (N, D, h, w)
+    to_zero = difference.abs().sum(1)
+    pos = _sum(positive, pairs.background) / bg + _sum(positive, pairs.foreground) / fg
+    return {
+        'loss_affinity_pos': pos / 4,
+        'loss_affinity_neg': _sum(negative, pairs.negative) / neg / 2,
+        'loss_displacement_fg': _sum(to_offset, pairs.foreground) / fg / 4,
+        'loss_displacement_bg': _sum(to_zero, pairs.background) / bg / 4,
+    }
+
+
+def _sum(values: Tensor, mask: Tensor) -> Tensor:
+    return values.masked_fill(~mask, 0).sum()
+
+
+def _shifted(maps: Tensor, radius: float, fill: float) -> Tensor:
+    """Value at the second pixel of every pair: (..., h, w) -> (..., D, h, w), ``fill`` outside."""
+    offsets = half_plane_offsets(radius)
+    height, width = maps.shape[-2:]
+    reach = max((max(dy, abs(dx)) for dy, dx in offsets), default=0)
+    padded = F.pad(maps, (reach, reach, 0, reach), value=fill)
+    if not offsets:
+        return maps.unsqueeze(-3)[..., :0, :, :]
+    return torch.stack(
+        [padded[..., dy : dy + height, reach + dx : reach + dx + width] for dy, dx in offsets],
+        dim=-3,
+    )
+
+
+def _combine(
+    image: np.ndarray,
+    strict: np.ndarray,
+    loose: np.ndarray,
+    class_ids: Sequence[int],
+    ignore_index: int,
+    crf_params: dict[str, float],
+) -> np.ndarray:
+    """Clean both label maps (0 = background, i = i-th class) and keep what is sure."""
+    num_labels = len(class_ids) + 1
+    lattice = CRFLattice(image, num_labels, **{**SEED_CRF, **crf_params})
+    strict, loose = (lattice.labels(part, num_labels) for part in (strict, loose))
+    ids = np.array([0, *class_ids])
+    out = ids[strict]
+    out[(strict == 0) & (loose != 0)] = ignore_index
+    return out.astype(np.uint8)
+
+
+def _check_scores(image: np.ndarray, scores: np.ndarray, channels: int) -> np.ndarray:
+    scores = np.asarray(scores)
+    if scores.shape != (channels, *np.shape(image)[:2]):
+        raise ValueError(
+            f'scores must have shape {(channels, *np.shape(image)[:2])} for this image and these '
+            f'class_ids, but got {scores.shape}'
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError('scores must be finite')
+    return scores
