@@ -1,5 +1,5 @@
-"""Engine parts: hooks."""
+"""Engine parts: hooks and optimizer wrappers."""
 
-from mmwsss.engine import hooks
+from mmwsss.engine import hooks, optim
 
-__all__ = ['hooks']
+__all__ = ['hooks', 'optim']

@@ -1,0 +1,433 @@
+"""Training in two tasks with elastic weight consolidation in between."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_dist_info, get_world_size, is_main_process
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import DATASETS, HOOKS, MODELS
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from mmwsss.datasets.seeding import seeded_item
+from mmwsss.functional.ewc import (
+    check_fisher_fits,
+    ewc_penalty,
+    mean_fisher,
+    sum_squared_gradients,
+)
+from mmwsss.masks import atomic_path
+from mmwsss.utils.checkpoint import load_checkpoint_file
+
+__all__ = ['EWCHook', 'load_fisher_file', 'save_fisher_file']
+
+FORMAT = 'mmwsss-ewc-1'
+
+
+@HOOKS.register_module()
+class EWCHook(Hook):
+    """Switch from task A to task B at an iteration and hold on to what task A needs.
+
+    Task A is plain training. When ``task_b_begin`` iterations are done, the hook
+
+    1. estimates the diagonal Fisher information on the training images, or loads a stored one,
+    2. keeps the parameters as anchors,
+    3. replaces the losses named in ``task_b_loss``, and
+    4. from then on adds ``loss_ewc = (lambda / 2) sum_i F_i (theta_i - theta*_i)^2`` to the losses.
+
+    MMEngine runs forward, backward and step between two calls of a hook, so the term cannot be added
+    by an iteration hook. A PyTorch forward hook of the model extends the loss dictionary instead; mixed
+    precision, gradient accumulation and DDP then treat the term like any other.
+
+    Anchors and Fisher information are part of every checkpoint written in task B (key ``ewc``; twice
+    the size of the parameters), readable with ``weights_only=True``. A run resumes in either task;
+    resuming before the switch estimates the same Fisher information as an uninterrupted run, because
+    it depends on the parameters, ``seed`` and the image number only.
+
+    The Fisher information is the mean over images of the squared gradient of the training loss of one
+    image (all entries of the loss dictionary, or ``fisher_losses``). That loss is the *mean* over pixels of
+    the negative log-likelihood, so ``F``, and with it the useful ``strength``, differs from the sum by a
+    factor (H W)^2. Normalisation layers and dropout are in evaluation mode meanwhile: batch statistics
+    of one image are not those of the model, and must not be updated. Gradients of the optimiser are
+    not touched.
+
+    Parameters that are frozen in task A have no anchor and stay free if task B trains them, like
+    parameters that are new; the log names them. Those frozen in task B add nothing.
+
+    Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024
+    (loss ``L_sb``); Kirkpatrick et al., PNAS 2017.
+
+    Args:
+        strength: ``lambda``, 0 or more. The paper's value is in a supplement we do not have; the
+            default is ours.
+        task_b_begin: Number of iterations of task A. 0: the run starts at task B, e.g. with
+            ``load_from`` set to the end of task A. As many as the run has: only task A, after which
+            ``save_fisher`` is written. With gradient accumulation choose a multiple of its count.
+        task_b_loss: For each head (module name in the model, e.g. ``'decode_head'``) the ``loss_decode``
+            config of task B. None: the losses stay.
+        fisher_file: Take anchors and Fisher information from this file, written by ``save_fisher`` or a
+            checkpoint of task B, instead of estimating them.
+        save_fisher: Write them to this file, relative to the work directory. None: do not.
+        num_images: Estimate on this many images, evenly spaced. None: on all.
+        fisher_dataset: Config of the dataset to estimate on. None: the training dataset with its
+            pipeline, augmentations included.
+        fisher_losses: Names of the entries of the loss dictionary that make up the log-likelihood.
+            None: all.
+        num_workers: Loading processes for the estimation.
+        seed: Seed of augmentations during the estimation.
+
+    Raises:
+        ValueError: A number is out of range.
+    """
+
+    # After hooks that change parameters between iterations, before the checkpoint is written.
+    priority = 'NORMAL'
+
+    def __init__(
+        self,
+        strength: float = 1e4,
+        task_b_begin: int = 0,
+        task_b_loss: Mapping[str, Any] | None = None,
+        fisher_file: str | None = None,
+        save_fisher: str | None = None,
+        num_images: int | None = None,
+        fisher_dataset: dict[str, Any] | None = None,
+        fisher_losses: list[str] | None = None,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        if not strength >= 0:
+            raise ValueError(f'strength must be 0 or more, but got {strength}')
+        if int(task_b_begin) != task_b_begin or task_b_begin < 0:
+            raise ValueError(f'task_b_begin must be an integer >= 0, but got {task_b_begin}')
+        if num_images is not None and num_images < 1:
+            raise ValueError(f'num_images must be at least 1 or None, but got {num_images}')
+        if num_workers < 0:
+            raise ValueError(f'num_workers must be 0 or more, but got {num_workers}')
+        self.strength = strength
+        self.task_b_begin = int(task_b_begin)
+        self.task_b_loss = dict(task_b_loss or {})
+        self.fisher_file = fisher_file
+        self.save_fisher = save_fisher
+        self.num_images = num_images
+        self.fisher_dataset = fisher_dataset
+        self.fisher_losses = fisher_losses
+        self.num_workers = num_workers
+        self.seed = seed
+        self._loaded: Any = None
+        self._state: dict[str, Any] | None = None
+        self._handle: Any = None
+        self._new_losses: dict[str, nn.Module] = {}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Remember what the checkpoint holds; :meth:`before_train` decides whether to use it.
+
+        Args:
+            runner: The runner.
+            checkpoint: The loaded checkpoint.
+        """
+        self._loaded = checkpoint.get('ewc')
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the configuration against the model and, in a run resumed in task B, go on there.
+
+        Args:
+            runner: The runner, its checkpoint loaded.
+
+        Raises:
+            ValueError: A name in ``task_b_loss`` is no head with a ``loss_decode``, or the checkpoint
+                does not fit the configuration or the model.
+        """
+        model = _unwrap(runner.model)
+        self._leave_task_b()
+        self._new_losses = {
+            name: _build_loss(_head(model, name), cfg) for name, cfg in self.task_b_loss.items()
+        }
+        if runner.iter == 0:
+            return
+        self._check_resumed(runner.iter)
+        if self._loaded is not None:
+            print_log(f'EWC: resume in task B at iteration {runner.iter}', logger='current')
+            self._enter_task_b(model, _checked_state(self._loaded, 'the resumed checkpoint'))
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any | None = None
+    ) -> None:
+        """Begin task B when its iteration has come.
+
+        Args:
+            runner: The runner.
+            batch_idx: Not used.
+            data_batch: Not used.
+        """
+        if self._state is None and runner.iter == self.task_b_begin:
+            state = self._load_or_estimate(runner)
+            self._enter_task_b(_unwrap(runner.model), state)
+            self._save(runner, state)
+
+    def after_train(self, runner: Runner) -> None:
+        """Write the Fisher information of a run that ended with task A; unhook the model.
+
+        Args:
+            runner: The runner.
+        """
+        if self._state is None and self.save_fisher and runner.iter == self.task_b_begin:
+            self._save(runner, self._estimate(runner))
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Put anchors and Fisher information into the checkpoint, on the CPU.
+
+        Args:
+            runner: The runner.
+            checkpoint: The checkpoint that is about to be written.
+        """
+        if self._state is not None:
+            checkpoint['ewc'] = _on_cpu(self._state)
+
+    def _check_resumed(self, iteration: int) -> None:
+        if self._loaded is None and iteration > self.task_b_begin:
+            raise ValueError(
+                f'the run is resumed at iteration {iteration}, in task B (from {self.task_b_begin} on), '
+                'but its checkpoint holds no anchors: it was written by a run without EWCHook'
+            )
+        if self._loaded is not None and self._loaded.get('task_b_begin') != self.task_b_begin:
+            raise ValueError(
+                f'task_b_begin is {self.task_b_begin}, but the resumed checkpoint comes from a run '
+                f'in which task B began at {self._loaded.get("task_b_begin")}'
+            )
+
+    def _load_or_estimate(self, runner: Runner) -> dict[str, Any]:
+        if self.fisher_file is None:
+            return self._estimate(runner)
+        state = load_fisher_file(self.fisher_file)
+        return {**state, 'task_b_begin': self.task_b_begin}
+
+    def _enter_task_b(self, model: nn.Module, state: dict[str, Any]) -> None:
+        parameters = dict(model.named_parameters())
+        new = check_fisher_fits(parameters, state['anchors'], state['fisher'])
+        if new:
+            print_log(
+                f'EWC: {len(new)} trainable parameters have no anchor and are free: {", ".join(new)}',
+                logger='current',
+            )
+        for key in ('anchors', 'fisher'):
+            moved = {n: v.to(parameters[n].device) for n, v in state[key].items()}
+            state = {**state, key: moved}
+        for name, loss in self._new_losses.items():
+            head = _head(model, name)
+            head.loss_decode = loss.to(next(model.parameters()).device)
+        self._state = state
+        self._handle = model.register_forward_hook(self._add_penalty, with_kwargs=True)
+        print_log(
+            f'EWC: task B, strength {self.strength:g}, Fisher information of '
+            f'{state["num_images"]} images, penalty {self._penalty(model).item():g}',
+            logger='current',
+        )
+
+    def _leave_task_b(self) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+        self._handle = self._state = None
+
+    def _penalty(self, model: nn.Module) -> Tensor:
+        trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        return ewc_penalty(
+            trainable, self._state['anchors'], self._state['fisher'], self.strength
+        ).to(next(model.parameters()).device)
+
+    def _add_penalty(
+        self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> Any:
+        """Extend the loss dictionary of a forward pass in mode ``'loss'``."""
+        mode = kwargs.get('mode', args[2] if len(args) > 2 else None)
+        if mode != 'loss' or not isinstance(output, dict):
+            return output
+        return {**output, 'loss_ewc': self._penalty(model)}
+
+    def _estimate(self, runner: Runner) -> dict[str, Any]:
+        """Estimate the Fisher information at the current parameters, all processes together."""
+        model, start = _unwrap(runner.model), time.time()
+        parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        if not parameters:
+            raise ValueError('EWCHook: the model has no trainable parameters')
+        if self.fisher_dataset is None:
+            dataset = runner.train_dataloader.dataset
+        else:
+            dataset = DATASETS.build(self.fisher_dataset)
+        indices = _evenly_spaced(len(dataset), self.num_images)
+        rank, world_size = get_dist_info()
+        items = _SeededItems(dataset, indices[rank::world_size], self.seed)
+        print_log(f'EWC: Fisher information of {len(indices)} images', logger='current')
+        device = next(iter(parameters.values())).device
+        devices = [device] if device.type == 'cuda' else []
+        with _evaluating(model), torch.random.fork_rng(devices), torch.enable_grad():
+            gradients = self._gradients(model, parameters, items)
+            sums, count = sum_squared_gradients(gradients, parameters)
+        if get_world_size() > 1:
+            total = torch.tensor(count, device=device)
+            all_reduce(total)
+            count = int(total)
+            for value in sums.values():
+                all_reduce(value)
+        print_log(f'EWC: estimated in {time.time() - start:.1f} s', logger='current')
+        return {
+            'format': FORMAT,
+            'task_b_begin': self.task_b_begin,
+            'num_images': count,
+            'anchors': {n: p.detach().clone() for n, p in parameters.items()},
+            'fisher': mean_fisher(sums, count),
+        }
+
+    def _gradients(
+        self, model: nn.Module, parameters: Mapping[str, Tensor], items: Dataset
+    ) -> Iterator[dict[str, Tensor | None]]:
+        loader = DataLoader(
+            items,
+            batch_size=1,
+            num_workers=self.num_workers,
+            collate_fn=_as_batch,
+            generator=torch.Generator().manual_seed(self.seed),  # spares the global generator
+        )
+        for batch in loader:
+            data = model.data_preprocessor(batch, True)
+            losses = model._run_forward(data, mode='loss')
+            loss, _ = model.parse_losses(self._likelihood_terms(losses))
+            found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+            yield dict(zip(parameters, found))
+
+    def _likelihood_terms(self, losses: dict[str, Any]) -> dict[str, Any]:
+        if self.fisher_losses is None:
+            return losses
+        missing = [name for name in self.fisher_losses if name not in losses]
+        if missing:
+            raise ValueError(
+                f'fisher_losses: the model returns no {missing[0]!r}, but {sorted(losses)}'
+            )
+        return {name: losses[name] for name in self.fisher_losses}
+
+    def _save(self, runner: Runner, state: dict[str, Any]) -> None:
+        if self.save_fisher and is_main_process():
+            path = Path(runner.work_dir, self.save_fisher)
+            save_fisher_file(path, state)
+            print_log(f'EWC: anchors and Fisher information written to {path}', logger='current')
+
+
+def save_fisher_file(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+    """Write anchors and Fisher information; the file appears whole or not at all.
+
+    Args:
+        path: The file to write.
+        state: ``anchors`` and ``fisher`` by parameter name, ``num_images``, ``task_b_begin``.
+    """
+    with atomic_path(path) as temporary:
+        torch.save(_on_cpu(state), temporary)
+
+
+def load_fisher_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read anchors and Fisher information in weights-only mode.
+
+    Args:
+        path: A file of :func:`save_fisher_file`, or a checkpoint of task B.
+
+    Returns:
+        ``anchors`` and ``fisher`` by parameter name, on the CPU, ``num_images`` and ``task_b_begin``.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file holds no such data.
+    """
+    content = load_checkpoint_file(os.fspath(path))
+    if isinstance(content, dict) and 'ewc' in content:
+        content = content['ewc']
+    return _checked_state(content, str(path))
+
+
+def _checked_state(state: Any, source: str) -> dict[str, Any]:
+    if not isinstance(state, dict) or state.get('format') != FORMAT:
+        raise ValueError(f'{source} holds no Fisher information of the format {FORMAT!r}')
+    for key in ('anchors', 'fisher'):
+        values = state.get(key)
+        if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+            raise ValueError(f'{source}: {key!r} must hold one tensor per parameter name')
+    return {**state, 'num_images': int(state.get('num_images', 0))}
+
+
+def _on_cpu(state: Mapping[str, Any]) -> dict[str, Any]:
+    tensors = {
+        key: {name: value.detach().cpu() for name, value in state[key].items()}
+        for key in ('anchors', 'fisher')
+    }
+    return {**state, **tensors}
+
+
+def _unwrap(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model
+
+
+def _head(model: nn.Module, name: str) -> nn.Module:
+    try:
+        head = model.get_submodule(name)
+    except AttributeError:
+        head = None
+    if head is None or not hasattr(head, 'loss_decode'):
+        heads = [n for n, module in model.named_modules() if hasattr(module, 'loss_decode')]
+        raise ValueError(f'task_b_loss names {name!r}, but the heads with a loss are {heads}')
+    return head
+
+
+def _build_loss(head: nn.Module, cfg: Any) -> nn.Module:
+    if isinstance(cfg, (list, tuple)):
+        return nn.ModuleList(MODELS.build(one) for one in cfg)
+    return MODELS.build(cfg)
+
+
+def _evenly_spaced(size: int, count: int | None) -> list[int]:
+    if count is None or count >= size:
+        return list(range(size))
+    return np.linspace(0, size, count, endpoint=False).astype(int).tolist()
+
+
+def _as_batch(items: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {key: [item[key] for item in items] for key in items[0]}
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put the model into evaluation mode and give every module its own mode back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+
+
+class _SeededItems(Dataset):
+    """Items of a dataset whose augmentations depend on the seed and the index only."""
+
+    def __init__(self, dataset: Any, indices: list[int], seed: int) -> None:
+        self.dataset, self.indices, self.seed = dataset, indices, seed
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> Any:
+        index = self.indices[i]
+        with seeded_item(self.seed * len(self.dataset) + index), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed * len(self.dataset) + index)
+            return self.dataset[index]

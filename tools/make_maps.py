@@ -1,0 +1,64 @@
+"""Write class maps with a trained localizer: tools/make_maps.py CONFIG CHECKPOINT --out DIR.
+
+The maps of the config's `map_dataset` go to DIR/<id>.npz, with a manifest that says how they were made. Run
+again, it goes on where it stopped. Exit code 1: some images failed and are named; the others are done.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmwsss.apis.maps import make_maps
+from mmwsss.masks import read_id_list
+from mmwsss.utils.cli import (
+    add_config_arguments,
+    add_launcher_arguments,
+    finish_report,
+    run_tool,
+    setup_launcher,
+)
+from mmwsss.utils.config import load_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_arguments(parser)
+    parser.add_argument('checkpoint', help='weights of the localizer')
+    parser.add_argument('--out', required=True, help='folder for the maps')
+    parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+    parser.add_argument(
+        '--threads', type=int, default=2, help='threads that load images ahead (default: 2)'
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace maps that were made in another way'
+    )
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='allow a checkpoint that holds more than tensors and plain data: it can run code',
+    )
+    add_launcher_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    cfg = load_config(args.config, args.cfg_options)
+    setup_launcher(args.launcher)
+    report = make_maps(
+        cfg,
+        args.checkpoint,
+        args.out,
+        ids=read_id_list(args.list) if args.list else None,
+        device=args.device,
+        threads=args.threads,
+        overwrite=args.overwrite,
+        trust_checkpoint=args.trust_checkpoint,
+    )
+    return finish_report(report)
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
