@@ -1,0 +1,310 @@
+"""IRNet: class boundaries and displacement fields learnt from confident image-level labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmwsss.functional.irn import irn_losses, resize_labels
+
+__all__ = ['DisplacementBranch', 'EdgeBranch', 'IRNet']
+
+# The displacement branch joins the deepest stages at the resolution of the first of them.
+NUM_DEEP_STAGES = 3
+
+
+class EdgeBranch(nn.Module):
+    """Edge logits from all stages: per stage 1x1 conv, GroupNorm, ReLU; joined by a 1x1 conv.
+
+    Args:
+        in_channels: widths of the stages.
+        channels: width per stage.
+        groups: of the GroupNorm.
+    """
+
+    def __init__(self, in_channels: Sequence[int], channels: int = 32, groups: int = 4) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(_unit(width, channels, groups) for width in in_channels)
+        self.predict = nn.Conv2d(channels * len(in_channels), 1, 1)
+
+    def forward(self, stages: Sequence[Tensor]) -> Tensor:
+        """Stage outputs -> edge logits (N, 1, h, w) at the size of the first stage."""
+        size = stages[0].shape[2:]
+        parts = [_resize(unit(x), size) for unit, x in zip(self.stages, stages)]
+        return self.predict(torch.cat(parts, dim=1))
+
+
+class DisplacementBranch(nn.Module):
+    """Displacement field from all stages, the three deepest joined before the shallow ones.
+
+    In evaluation mode the mean displacement of the training set, ``mean_shift``, is subtracted.
+
+    Args:
+        in_channels: widths of the stages.
+        channels: width of every stage's 1x1 conv.
+        groups: GroupNorm groups of every stage's 1x1 conv.
+        join_channels: width of the two joins.
+        join_groups: GroupNorm groups of the two joins.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: Sequence[int] = (64, 128, 256, 256, 256),
+        groups: Sequence[int] = (8, 16, 16, 16, 16),
+        join_channels: int = 256,
+        join_groups: int = 16,
+    ) -> None:
+        super().__init__()
+        if not len(in_channels) == len(channels) == len(groups):
+            raise ValueError(
+                'the displacement branch needs as many channels and groups as in_channels, '
+                f'but got {len(channels)} and {len(groups)} for {len(in_channels)} stages'
+            )
+        widths = zip(in_channels, channels, groups)
+        self.stages = nn.ModuleList(_unit(*width) for width in widths)
+        self.deep = _unit(sum(channels[-NUM_DEEP_STAGES:]), join_channels, join_groups)
+        shallow = sum(channels[:-NUM_DEEP_STAGES])
+        self.join = _unit(shallow + join_channels, join_channels, join_groups)
+        self.predict = nn.Conv2d(join_channels, 2, 1, bias=False)
+        self.register_buffer('mean_shift', torch.zeros(2))
+
+    def forward(self, stages: Sequence[Tensor]) -> Tensor:
+        """Stage outputs -> (N, 2, h, w): vertical, horizontal, in pixels of the first stage."""
+        parts = [unit(x) for unit, x in zip(self.stages, stages)]
+        shallow, deep = parts[:-NUM_DEEP_STAGES], parts[-NUM_DEEP_STAGES:]
+        joined = self.deep(_join(deep, deep[0].shape[2:]))
+        out = self.predict(self.join(_join([*shallow, joined], stages[0].shape[2:])))
+        return out if self.training else out - self.mean_shift.view(1, 2, 1, 1)
+
+
+@MODELS.register_module()
+class IRNet(BaseModel):
+    """Inter-pixel relation network (Ahn et al., CVPR 2019) on a frozen mmseg backbone.
+
+    The first stage sets the grid of edges and displacements (stride 4 in the paper). Only the two
+    branches are trained; their learning rates differ in the paper (0.1 and 1.0), which a config
+    says by ``paramwise_cfg`` with the keys ``edge`` and ``displacement``. The sums of the losses
+    are divided by the pair counts of the *global* batch: training does not depend on how many
+    processes share it.
+
+    Args:
+        backbone: config of a backbone that returns a tuple of feature maps. For the paper's:
+            mmseg's ``ResNet`` of depth 50 with ``strides=(1, 2, 2, 1)``.
+        in_channels: widths of the stages, at least four.
+        stem: name of a submodule of the backbone whose output is put in front of the backbone's
+            outputs as the first stage (``'maxpool'`` for ``ResNet``); None: only the outputs.
+        edge: width and groups of the edge branch, see :class:`EdgeBranch`.
+        displacement: widths and groups, see :class:`DisplacementBranch`.
+        radius: largest distance of a pixel pair in training, in grid pixels.
+        ignore_index: label of unknown pixels.
+        data_preprocessor: config of the preprocessor, usually mmseg's ``SegDataPreProcessor``.
+        train_cfg: unused, accepted for symmetry with mmseg models.
+        test_cfg: unused, accepted for symmetry with mmseg models.
+        init_cfg: MMEngine initialisation.
+
+    Raises:
+        ValueError: too few stages, widths that do not fit, or an unknown ``stem``.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        in_channels: Sequence[int] = (64, 256, 512, 1024, 2048),
+        stem: str | None = 'maxpool',
+        edge: dict | None = None,
+        displacement: dict | None = None,
+        radius: int = 10,
+        ignore_index: int = 255,
+        data_preprocessor: dict | nn.Module | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        if isinstance(data_preprocessor, dict):
+            # Built here, not by MMEngine, so that it is found without a default scope.
+            data_preprocessor = MODELS.build(data_preprocessor)
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if len(in_channels) <= NUM_DEEP_STAGES:
+            raise ValueError(
+                f'in_channels must name at least {NUM_DEEP_STAGES + 1} stages, but got {in_channels}'
+            )
+        self.backbone = MODELS.build(backbone).requires_grad_(False)
+        self.in_channels = tuple(in_channels)
+        self.edge = EdgeBranch(in_channels, **(edge or {}))
+        self.displacement = DisplacementBranch(in_channels, **(displacement or {}))
+        self.radius = radius
+        self.ignore_index = ignore_index
+        self._stem_output: list[Tensor] = []
+        self._watch(stem)
+        self.train(self.training)
+
+    def _watch(self, stem: str | None) -> None:
+        """Keep the output of the submodule ``stem`` of every pass through the backbone."""
+        if stem is None:
+            return
+        modules = dict(self.backbone.named_modules())
+        if not stem or stem not in modules:
+            children = [name for name, _ in self.backbone.named_children()]
+            raise ValueError(
+                f'stem {stem!r} is no submodule of {type(self.backbone).__name__}; '
+                f'its children are {children}'
+            )
+        modules[stem].register_forward_hook(lambda *args: self._stem_output.append(args[-1]))
+
+    def train(self, mode: bool = True) -> IRNet:
+        """Set the training mode; the backbone stays in evaluation mode."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    @torch.no_grad()
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Stage outputs, without gradient, for images (N, C, H, W).
+
+        Raises:
+            ValueError: the stages' widths are not ``in_channels``.
+        """
+        self._stem_output.clear()
+        outputs = self.backbone(inputs)
+        outputs = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
+        stages = (*self._stem_output, *outputs)
+        self._stem_output.clear()
+        widths = tuple(stage.shape[1] for stage in stages)
+        if widths != self.in_channels:
+            raise ValueError(
+                f'the backbone gives stages of widths {widths}, but in_channels={self.in_channels}'
+            )
+        return stages
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[SegDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> dict[str, Tensor] | list[SegDataSample] | tuple[Tensor, Tensor]:
+        """Run the model.
+
+        Args:
+            inputs: normalised images (N, C, H, W).
+            data_samples: samples of the batch; needed by ``'loss'`` and ``'predict'``.
+            mode: ``'loss'`` returns a dict of losses, ``'predict'`` the samples with predictions,
+                ``'tensor'`` edge logits (N, 1, h, w) and displacement (N, 2, h, w).
+
+        Raises:
+            ValueError: unknown mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            stages = self.extract_feat(inputs)
+            return self.edge(stages), self.displacement(stages)
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', but got {mode!r}")
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
+        """Losses from the confident labels in ``gt_sem_seg`` (H, W): 0, class ids, ignore."""
+        edge_logits, displacement = self(inputs)
+        labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
+        labels = resize_labels(labels.to(inputs.device), edge_logits.shape[2:])
+        return irn_losses(
+            edge_logits.squeeze(1).sigmoid().float(),
+            displacement.float(),
+            labels.long(),
+            radius=self.radius,
+            ignore_index=self.ignore_index,
+            mean_over_processes=_mean_over_processes,
+        )
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> list[SegDataSample]:
+        """Add ``pred_edge`` (1, h, w) in [0, 1] and ``pred_displacement`` (2, h, w) to the samples.
+
+        Both are cropped to the part of the grid that the unpadded image covers.
+        """
+        edges, displacements = self.edge_maps(inputs)
+        for sample, edge, displacement in zip(data_samples, edges, displacements):
+            size = sample.metainfo.get('img_shape', inputs.shape[2:])[:2]
+            grid = zip(size, inputs.shape[2:], edge.shape)
+            rows, cols = (-(-side * cells // padded) for side, padded, cells in grid)
+            sample.set_data(
+                {
+                    'pred_edge': PixelData(data=edge[None, :rows, :cols]),
+                    'pred_displacement': PixelData(data=displacement[:, :rows, :cols]),
+                }
+            )
+        return list(data_samples)
+
+    @torch.no_grad()
+    def edge_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Edge map (N, h, w) in [0, 1], of image and mirror, and displacement (N, 2, h, w).
+
+        The logits of the image and of its un-mirrored mirror are averaged, then squashed; the
+        displacement is the image's alone, as in the paper.
+        """
+        logits, displacement = self(inputs)
+        mirrored = self.edge(self.extract_feat(inputs.flip(-1))).flip(-1)
+        return ((logits + mirrored) / 2).sigmoid().squeeze(1), displacement
+
+    @torch.no_grad()
+    def calibrate(self, batches: Iterable[dict]) -> Tensor:
+        """Set ``displacement.mean_shift`` to the mean displacement over a training set.
+
+        Args:
+            batches: what a data loader gives, not yet preprocessed. In a distributed run every
+                process passes its share.
+
+        Returns:
+            The new mean (2,): vertical, horizontal.
+
+        Raises:
+            ValueError: there is no batch.
+        """
+        was_training, shift = self.training, self.displacement.mean_shift
+        self.eval()
+        shift.zero_()
+        total = torch.zeros(3, dtype=torch.float64, device='cpu')
+        for batch in batches:
+            inputs = self.data_preprocessor(batch, training=False)['inputs']
+            field = self.displacement(self.extract_feat(inputs)).double().cpu()
+            total[:2] += field.sum(dim=(0, 2, 3))
+            total[2] += field[:, 0].numel()
+        if get_world_size() > 1:
+            total = total.to(shift.device)
+            all_reduce(total)
+        if total[2] == 0:
+            raise ValueError('calibrate needs at least one batch')
+        shift.copy_(total[:2] / total[2])
+        self.train(was_training)
+        return shift.clone()
+
+
+def _unit(in_channels: int, channels: int, groups: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, bias=False),
+        nn.GroupNorm(groups, channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
+
+
+def _join(parts: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+    return torch.cat([_resize(part, size) for part in parts], dim=1)
+
+
+def _mean_over_processes(counts: Tensor) -> Tensor:
+    if get_world_size() > 1:
+        all_reduce(counts, op='mean')
+    return counts

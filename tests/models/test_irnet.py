@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import nn
+
+import mmwsss.models.irnet as irnet
+from mmwsss.functional.irn import irn_losses, resize_labels
+from mmwsss.models.irnet import IRNet
+
+PREPROCESSOR = {'type': 'SegDataPreProcessor', 'size': (32, 32), 'seg_pad_val': 255}
+WIDTHS = (4, 6, 8, 8, 8)
+
+
+class ToyStages(nn.Module):
+    """Stem of stride 4, then stages of strides 4, 8, 16, 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 4, stride=4)
+        self.norm = nn.BatchNorm2d(4)
+        strides = (1, 2, 2, 1)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=s, padding=1)
+            for i, o, s in zip(WIDTHS[:-1], WIDTHS[1:], strides)
+        )
+
+    def forward(self, x):
+        x = self.norm(self.stem(x))
+        outputs = []
+        for layer in self.layers:
+            x = layer(x)
+            outputs.append(x)
+        return tuple(outputs)
+
+
+if 'ToyStages' not in MODELS:
+    MODELS.register_module(module=ToyStages)
+
+
+def tiny(**changes) -> IRNet:
+    torch.manual_seed(0)
+    config = {
+        'type': 'IRNet',
+        'backbone': {'type': 'ToyStages'},
+        'in_channels': WIDTHS,
+        'stem': 'stem',
+        'edge': {'channels': 4, 'groups': 2},
+        'displacement': {
+            'channels': (4, 4, 8, 8, 8),
+            'groups': (2, 2, 4, 4, 4),
+            'join_channels': 8,
+            'join_groups': 4,
+        },
+        'radius': 3,
+        'data_preprocessor': PREPROCESSOR,
+    }
+    return MODELS.build({**config, **changes})
+
+
+def sample(size=(32, 32), seed=0, **metainfo) -> SegDataSample:
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.zeros(1, *size, dtype=torch.uint8)
+    labels[:, : size[0] // 2] = 5
+    labels[torch.rand(1, *size, generator=generator) < 0.2] = 255
+    return SegDataSample(
+        gt_sem_seg=PixelData(data=labels), metainfo={'img_shape': size, **metainfo}
+    )
+
+
+def test_widths_of_the_paper():
+    backbone = {
+        'type': 'ResNet',
+        'depth': 50,
+        'strides': (1, 2, 2, 1),
+        'dilations': (1, 1, 1, 1),
+    }
+    model = IRNet(backbone)
+    shapes = {name: tuple(p.shape[:2]) for name, p in model.named_parameters() if p.ndim == 4}
+    for i, width in enumerate((64, 256, 512, 1024, 2048)):
+        assert shapes[f'edge.stages.{i}.0.weight'] == (32, width)
+        assert model.edge.stages[i][1].num_groups == 4
+    assert shapes['edge.predict.weight'] == (1, 160)
+    widths = [(64, 64), (128, 256), (256, 512), (256, 1024), (256, 2048)]
+    assert [shapes[f'displacement.stages.{i}.0.weight'] for i in range(5)] == widths
+    assert [unit[1].num_groups for unit in model.displacement.stages] == [8, 16, 16, 16, 16]
+    assert shapes['displacement.deep.0.weight'] == (256, 768)
+    assert shapes['displacement.join.0.weight'] == (256, 448)
+    assert shapes['displacement.predict.weight'] == (2, 256)
+    edge, displacement = model(torch.zeros(1, 3, 65, 50))
+    assert edge.shape == (1, 1, 17, 13)
+    assert displacement.shape == (1, 2, 17, 13)
+
+
+def test_loss_is_the_functions():
+    model = tiny()
+    inputs = torch.randn(2, 3, 32, 32)
+    samples = [sample(seed=1), sample(seed=2)]
+    got = model(inputs, samples, mode='loss')
+    logits, displacement = model(inputs)
+    labels = torch.cat([s.gt_sem_seg.data for s in samples])
+    want = irn_losses(
+        logits[:, 0].sigmoid(), displacement, resize_labels(labels, (8, 8)).long(), radius=3
+    )
+    assert got.keys() == want.keys()
+    for key in want:
+        torch.testing.assert_close(got[key], want[key])
+        assert got[key] > 0
+
+
+def test_only_the_branches_learn():
+    model = tiny()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
+    data = {'inputs': [torch.rand(3, 32, 32) for _ in range(2)], 'data_samples': [sample()] * 2}
+    first = last = None
+    for _ in range(12):
+        inputs = model.data_preprocessor(data, training=True)
+        total = sum(model(**inputs, mode='loss').values())
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        first, last = first or total.item(), total.item()
+    assert last < 0.9 * first
+    moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved
+    assert not any(key.startswith('backbone') for key in moved)
+    assert {key.split('.')[0] for key in moved} == {'edge', 'displacement'}
+    assert all(p.grad is None for p in model.backbone.parameters())
+
+
+def test_backbone_stays_in_evaluation_mode():
+    model = tiny().train()
+    assert model.training
+    assert model.edge.training
+    assert not any(module.training for module in model.backbone.modules())
+    assert not model.eval().edge.training
+
+
+def test_predict_averages_image_and_mirror():
+    model = tiny().eval()
+    inputs = torch.randn(1, 3, 32, 32)
+    out = model(inputs, [sample()], mode='predict')[0]
+    straight = model(inputs)[0]
+    mirrored = model(inputs.flip(-1))[0].flip(-1)
+    torch.testing.assert_close(out.pred_edge.data, ((straight + mirrored) / 2).sigmoid()[0])
+    assert not torch.allclose(straight, mirrored, atol=1e-3)
+    flipped = model(inputs.flip(-1), [sample()], mode='predict')[0]
+    torch.testing.assert_close(flipped.pred_edge.data.flip(-1), out.pred_edge.data)
+    assert out.pred_displacement.data.shape == (2, 8, 8)
+
+
+def test_predict_cuts_off_padding():
+    model = tiny().eval()
+    out = model(torch.randn(1, 3, 32, 40), [sample((17, 40))], mode='predict')[0]
+    assert out.pred_edge.data.shape == (1, 5, 10)
+    assert out.pred_displacement.data.shape == (2, 5, 10)
+
+
+def test_mean_shift_is_subtracted_at_test_time_only():
+    model = tiny()
+    batches = [
+        {'inputs': [torch.rand(3, 32, 32)], 'data_samples': [sample()]},
+        {'inputs': [torch.rand(3, 32, 32) for _ in range(3)], 'data_samples': [sample()] * 3},
+    ]
+    images = torch.stack([image for batch in batches for image in batch['inputs']])
+    model.displacement.mean_shift.fill_(3.0)
+    mean = model.calibrate(batches)
+    assert model.training
+    raw = model(images)[1]
+    torch.testing.assert_close(mean, raw.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(model.eval()(images)[1], raw - mean.view(1, 2, 1, 1))
+    assert 'displacement.mean_shift' in model.state_dict()
+    with pytest.raises(ValueError, match='at least one batch'):
+        model.calibrate([])
+
+
+def test_counts_are_averaged_over_processes(monkeypatch):
+    calls = []
+    monkeypatch.setattr(irnet, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(irnet, 'all_reduce', lambda t, op: calls.append(op) or t.mul_(2))
+    model = tiny()
+    inputs = torch.randn(1, 3, 32, 32)
+    halved = model(inputs, [sample()], mode='loss')
+    monkeypatch.setattr(irnet, 'get_world_size', lambda: 1)
+    alone = model(inputs, [sample()], mode='loss')
+    assert calls == ['mean']
+    for key in alone:
+        torch.testing.assert_close(halved[key] * 2, alone[key])
+
+
+def test_four_stages_without_stem():
+    displacement = {
+        'channels': (4, 8, 8, 8),
+        'groups': (2, 4, 4, 4),
+        'join_channels': 8,
+        'join_groups': 4,
+    }
+    model = tiny(in_channels=WIDTHS[1:], stem=None, displacement=displacement)
+    edge, moved = model(torch.randn(1, 3, 32, 32))
+    assert edge.shape == (1, 1, 8, 8)
+    assert moved.shape == (1, 2, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'in_channels': (4, 6, 8)}, 'at least 4 stages'),
+        ({'stem': 'maxpool'}, "stem 'maxpool' is no submodule of ToyStages"),
+        ({'displacement': {'channels': (4, 4)}}, 'as many channels and groups as in_channels'),
+    ],
+)
+def test_bad_configs(changes, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(**changes)
+
+
+def test_wrong_widths_and_modes_are_named():
+    model = tiny(in_channels=(4, 6, 8, 8, 16))
+    with pytest.raises(ValueError, match=r'stages of widths \(4, 6, 8, 8, 8\)'):
+        model(torch.randn(1, 3, 32, 32))
+    with pytest.raises(ValueError, match="mode must be 'loss'"):
+        model(torch.randn(1, 3, 32, 32), mode='train')
