@@ -1,0 +1,38 @@
+"""Fixtures for all tests: mmseg's scope, a tiny generated dataset and a tiny localizer on it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from mmseg.utils import register_all_modules
+
+import mmwsss  # noqa: F401
+from mmwsss.datasets.demo_data import make_demo_data
+from tests.tiny_models import localizer_config
+
+
+@pytest.fixture(scope='session', autouse=True)
+def mmseg_scope():
+    register_all_modules(init_default_scope=True)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope='session')
+def demo_root(tmp_path_factory):
+    """Generated images of 48 to 64 pixels, 8 for training and 4 for validation. Do not change it."""
+    root = tmp_path_factory.mktemp('demo') / 'data'
+    make_demo_data(root, train=8, val=4, min_size=48, max_size=64)
+    return root
+
+
+@pytest.fixture
+def tiny_cam(demo_root, tmp_path):
+    """Config of a tiny CAM localizer on the generated data, and a checkpoint of random weights."""
+    cfg = Config(localizer_config(demo_root))
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    checkpoint = tmp_path / 'cam.pth'
+    torch.save({'meta': {}, 'state_dict': model.state_dict()}, checkpoint)
+    return cfg, checkpoint
