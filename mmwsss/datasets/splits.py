@@ -135,8 +135,7 @@ class FileIndex:
         """Whether the folder has the id's file."""
         if self.suffix is None:
             return bool(self._suffixes(image_id))
-        parent, name = _parent_and_name(image_id + self.suffix)
-        return name in self._list(parent)
+        return _name(image_id) + self.suffix in self._list(image_id)
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Return the ids whose file the folder lacks."""
@@ -150,14 +149,16 @@ class FileIndex:
 
     def _suffixes(self, image_id: str) -> list[str]:
         """Return the suffixes of an id's image files."""
-        parent, name = _parent_and_name(image_id)
+        parent = _parent(image_id)
         if parent not in self._stems:
-            self._stems[parent] = _suffixes_by_stem(self._list(parent))
-        return self._stems[parent].get(name, [])
+            self._stems[parent] = _suffixes_by_stem(self._list(image_id))
+        return self._stems[parent].get(_name(image_id), [])
 
-    def _list(self, parent: str) -> frozenset[str]:
-        """Return the file names of a subfolder; listed on first use."""
+    def _list(self, image_id: str) -> frozenset[str]:
+        """Return the names of the files beside an id's file; each subfolder is listed once."""
+        parent = _parent(image_id)
         if parent not in self._names:
+            self._join(image_id, '')  # refuses ids that leave the folder
             self._names[parent] = frozenset(self._scan(parent))
         return self._names[parent]
 
@@ -183,9 +184,12 @@ def _check_folder(folder: str, backend_args: dict[str, Any] | None) -> None:
         raise FileNotFoundError(f'the folder does not exist: {folder}')
 
 
-def _parent_and_name(image_id: str) -> tuple[str, str]:
-    parent, _, name = image_id.rpartition('/')
-    return parent, name
+def _parent(image_id: str) -> str:
+    return image_id.rpartition('/')[0]
+
+
+def _name(image_id: str) -> str:
+    return image_id.rpartition('/')[2]
 
 
 def _has(name: str, suffixes: Sequence[str]) -> bool:

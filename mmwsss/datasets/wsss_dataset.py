@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
@@ -150,11 +150,17 @@ class WSSSDataset(BaseSegDataset):
 
     def __getitem__(self, idx: int) -> Any:
         """Return an item; a key of ``SeededSampler`` also fixes the randomness of its pipeline."""
+        if idx < 0:
+            return super().__getitem__(idx)
         key = decode_key(idx, len(self))
         if key.seed is None:
             return super().__getitem__(key.index)
         with seeded_item(idx):
             return super().__getitem__(key.index)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the items once. (Indices past the end are keys, so Python needs to be told.)"""
+        return (self[idx] for idx in range(len(self)))
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read split and labels, and find the files; see the class."""

@@ -1,0 +1,56 @@
+import pytest
+
+from mmwsss.datasets.classes import resolve_metainfo
+
+OWN = {'classes': ('background', 'cat', 'dog'), 'palette': [[0, 0, 0], [1, 1, 1], [2, 2, 2]]}
+
+
+def test_own_classes_are_the_default():
+    info = resolve_metainfo(OWN, None, None)
+    assert info == {'classes': ('background', 'cat', 'dog')}
+
+
+@pytest.mark.parametrize(
+    ('classes', 'metainfo'),
+    [(['x', 'y'], None), (['background', 'x', 'y'], None), (None, {'classes': ['x', 'y']})],
+)
+def test_background_is_put_first_and_a_palette_made(classes, metainfo):
+    info = resolve_metainfo({}, classes, metainfo)
+    assert info['classes'] == ('background', 'x', 'y')
+    assert info['palette'] == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+
+
+def test_file_of_names(tiny):
+    assert resolve_metainfo({}, 'classes.txt', None, str(tiny))['classes'] == (
+        'background',
+        'cat',
+        'dog',
+    )
+    path = str(tiny / 'classes.txt')
+    assert resolve_metainfo({}, path, None, 'elsewhere')['classes'][2] == 'dog'
+    with pytest.raises(FileNotFoundError, match=r'list of class names does not exist: .*nope\.txt'):
+        resolve_metainfo({}, 'nope.txt', None, str(tiny))
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [
+        (None, 'classes must be given'),
+        ([], "must hold 'background' first"),
+        (['cat', 'background'], "must hold 'background' first"),
+        (['cat', 'cat'], 'these repeat: cat'),
+        ([f'c{i}' for i in range(255)], 'at most 255 classes with background fit, but got 256'),
+    ],
+)
+def test_bad_lists(classes, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_metainfo({}, classes, None)
+
+
+def test_254_foreground_classes_fit():
+    assert len(resolve_metainfo({}, [f'c{i}' for i in range(254)], None)['classes']) == 255
+
+
+def test_names_must_be_among_the_own_ones():
+    with pytest.raises(ValueError, match="has no class 'dgo'; the closest valid name is 'dog'"):
+        resolve_metainfo(OWN, ['cat', 'dgo'], None)

@@ -1,0 +1,99 @@
+import pytest
+
+from mmwsss.datasets.splits import FileIndex, ids_of_folder, read_split
+
+
+def write(tmp_path, text):
+    path = tmp_path / 'list.txt'
+    path.write_text(text, encoding='utf-8')
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ('text', 'ids'),
+    [
+        ('a\nb\n\n', ['a', 'b']),
+        ('\ufeffa\r\n b \r\n', ['a', 'b']),
+        ('a.jpg\nb.PNG\nv1.2\n', ['a', 'b', 'v1.2']),
+        ('sub/a\nmy photo 1\n', ['sub/a', 'my photo 1']),
+        (
+            '/JPEGImages/2007_1.jpg /SegmentationClassAug/2007_1.png\n'
+            '/JPEGImages/2007_2.jpg /SegmentationClassAug/2007_2.png\n',
+            ['2007_1', '2007_2'],
+        ),
+    ],
+)
+def test_read_split(tmp_path, text, ids):
+    assert read_split(write(tmp_path, text)) == ids
+
+
+def test_split_of_labels(tiny):
+    assert read_split(str(tiny / 'labels.csv')) == ['first', 'second', 'third']
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [('\n \n', 'names no image'), ('a\nb\na\n', 'names 1 images more than once: a')],
+)
+def test_bad_lists(tmp_path, text, message):
+    with pytest.raises(ValueError, match=rf'list\.txt.*{message}'):
+        read_split(write(tmp_path, text))
+
+
+def test_missing_list(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'list of images does not exist: .*nope\.txt'):
+        read_split(str(tmp_path / 'nope.txt'))
+
+
+def test_ids_of_folder_takes_any_image(tiny):
+    (tiny / 'images' / 'sub').mkdir()
+    (tiny / 'images' / 'sub' / 'x.JPEG').touch()
+    (tiny / 'images' / 'notes.txt').touch()
+    assert ids_of_folder(str(tiny / 'images')) == ['first', 'second', 'sub/x', 'third']
+    assert ids_of_folder(str(tiny / 'images'), '.png') == ['second']
+
+
+def test_ids_of_folder_refuses_two_images_of_one_id(tiny):
+    (tiny / 'images' / 'first.png').touch()
+    with pytest.raises(ValueError, match='several images for 1 ids: first'):
+        ids_of_folder(str(tiny / 'images'))
+
+
+def test_empty_and_missing_folder(tmp_path):
+    with pytest.raises(ValueError, match=r'holds no images \(\.jpg, \.jpeg, \.png\)'):
+        ids_of_folder(str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r'folder does not exist: .*nope'):
+        ids_of_folder(str(tmp_path / 'nope'))
+    with pytest.raises(FileNotFoundError, match=r'folder does not exist: .*nope'):
+        FileIndex(str(tmp_path / 'nope'), '.jpg')
+
+
+def test_index_finds_each_suffix(tiny):
+    folder = tiny / 'images'
+    index = FileIndex(str(folder), None)
+    assert index.path('first') == str(folder / 'first.jpg')
+    assert index.path('second') == str(folder / 'second.png')
+    assert index.path('nope') == str(folder / 'nope.jpg')
+    assert index.missing(['first', 'nope', 'sub/first', 'second']) == ['nope', 'sub/first']
+
+
+def test_index_with_fixed_suffix(tiny):
+    folder = tiny / 'images'
+    index = FileIndex(str(folder), '.png')
+    assert index.path('first') == str(folder / 'first.png')
+    assert index.missing(['first', 'second']) == ['first']
+
+
+def test_index_refuses_ambiguous_images(tiny):
+    (tiny / 'images' / 'first.png').touch()
+    with pytest.raises(ValueError, match=r"several images of 'first': \.jpg, \.png"):
+        FileIndex(str(tiny / 'images'), None).path('first')
+
+
+@pytest.mark.parametrize('suffix', [None, '.jpg'])
+@pytest.mark.parametrize('name', ['../images/first', '/etc/passwd', 'a/../../b'])
+def test_index_refuses_ids_that_leave_the_folder(tiny, name, suffix):
+    with pytest.raises(ValueError, match='stays inside'):
+        FileIndex(str(tiny / 'images'), suffix).path(name)
+    with pytest.raises(ValueError, match='stays inside'):
+        FileIndex(str(tiny / 'images'), suffix).exists(name)

@@ -1,0 +1,311 @@
+import logging
+
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+
+from mmwsss.datasets import VOC12WSSSDataset, WSSSDataset
+from mmwsss.masks.manifest import ManifestError, make_manifest, write_manifest
+from mmwsss.masks.mask_io import save_mask
+from tests.datasets.tiny import CLASSES, IDS, LABELS, tiny_mask
+
+LOAD_MASK = [{'type': 'LoadImage'}, {'type': 'LoadMask'}, {'type': 'PackWSSSInputs'}]
+
+
+def build(tiny, **changes):
+    options = {
+        'data_root': str(tiny),
+        'classes': 'classes.txt',
+        'data_prefix': {'img_path': 'images', 'seg_map_path': 'masks'},
+        'ann_file': 'lists/train.txt',
+        'labels': {'source': 'csv', 'path': 'labels.csv'},
+    }
+    options.update(changes)
+    return WSSSDataset(**options)
+
+
+@pytest.fixture
+def log():
+    """What is logged while the test runs."""
+    records = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            records.append(record)
+
+    handler = Keep()
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield lambda: [f'{r.levelname} {r.getMessage()}' for r in records]
+    logger.removeHandler(handler)
+
+
+def test_data_info(tiny):
+    dataset = build(tiny)
+    assert len(dataset) == 2
+    assert dataset.get_data_info(1) == {
+        'img_id': 'second',
+        'img_path': str(tiny / 'images/second.png'),
+        'seg_map_path': str(tiny / 'masks/second.png'),
+        'img_label': [1, 2],
+        'num_fg_classes': 2,
+        'label_map': None,
+        'reduce_zero_label': False,
+        'seg_fields': [],
+        'sample_idx': 1,
+    }
+    assert dataset.metainfo['classes'] == CLASSES
+    assert dataset.metainfo['palette'] == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    assert dataset.num_fg_classes == 2
+    assert dataset.get_cat_ids(1) == [1, 2]
+
+
+def test_without_masks_and_labels(tiny):
+    dataset = build(tiny, labels=None, data_prefix={'img_path': 'images', 'seg_map_path': None})
+    info = dataset.get_data_info(0)
+    assert 'seg_map_path' not in info
+    assert 'img_label' not in info
+    with pytest.raises(ValueError, match='built without labels'):
+        dataset.get_cat_ids(0)
+
+
+@pytest.mark.parametrize('ann_file', ['', 'labels.csv', 'lists/all.txt'])
+def test_split_from_folder_csv_or_list(tiny, ann_file):
+    dataset = build(tiny, ann_file=ann_file, unlabeled='keep')
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert {info['img_id']: info['img_label'] for info in infos} == LABELS
+    assert [info['img_id'] for info in infos] == IDS
+
+
+def test_labels_from_masks_default_to_the_true_masks(tiny, tmp_path):
+    pseudo = tmp_path / 'pseudo'
+    for name in ('first', 'second'):
+        save_mask(pseudo / f'{name}.png', np.zeros((2, 2), np.uint8))
+    dataset = build(tiny, labels={'source': 'masks'}, pseudo_mask_dir=str(pseudo))
+    assert dataset.get_cat_ids(1) == [1, 2]
+    assert dataset.get_data_info(1)['seg_map_path'] == str(pseudo / 'second.png')
+
+
+def test_item_through_the_pipeline(tiny):
+    sample = build(tiny, pipeline=LOAD_MASK)[1]['data_samples']
+    assert sample.gt_label.tolist() == [1.0, 1.0]
+    np.testing.assert_array_equal(sample.gt_sem_seg.data[0].numpy(), tiny_mask('second'))
+    assert sample.img_id == 'second'
+
+
+def test_iterating_ends_and_negative_indices_count_from_the_end(tiny):
+    dataset = build(tiny)
+    assert [info['img_id'] for info in dataset] == ['first', 'second']
+    assert dataset[-1]['img_id'] == 'second'
+
+
+def test_repr_has_the_counts(tiny, log):
+    dataset = build(tiny)
+    text = (
+        "WSSSDataset 'train': 2 images, 2 foreground classes; images per class (csv): cat 2, dog 1"
+    )
+    assert repr(dataset) == text
+    assert log().count(f'INFO {text}') == 1
+    assert 'not loaded yet' in repr(build(tiny, lazy_init=True))
+
+
+def test_unlabeled_images_are_named_dropped_or_kept(tiny):
+    with pytest.raises(ValueError, match="1 of 3 images of the split 'all' have no label: third"):
+        build(tiny, ann_file='lists/all.txt')
+    dropped = build(tiny, ann_file='lists/all.txt', unlabeled='drop')
+    assert [info['img_id'] for info in dropped] == ['first', 'second']
+    assert '1 images without label left out' in repr(dropped)
+    assert len(build(tiny, ann_file='lists/all.txt', unlabeled='keep')) == 3
+
+
+def test_a_split_without_any_label_is_an_error(tiny):
+    (tiny / 'one.txt').write_text('third\n')
+    with pytest.raises(ValueError, match="no image of the split 'one' has a label"):
+        build(tiny, ann_file='one.txt', unlabeled='drop')
+
+
+def test_missing_images_are_named_at_the_start(tiny):
+    (tiny / 'lists/train.txt').write_text('first\nnope\nnada\n')
+    with pytest.raises(
+        FileNotFoundError,
+        match=r'2 of 3 image files named by .*train\.txt do not exist in .*images: nope, nada',
+    ):
+        build(tiny, labels=None)
+
+
+def test_missing_images_fail_by_name_when_lazy(tiny):
+    (tiny / 'lists/train.txt').write_text('first\nnope\n')
+    dataset = build(tiny, labels=None, check_files='lazy', pipeline=[{'type': 'LoadImage'}])
+    assert len(dataset) == 2
+    assert dataset[0]['img_id'] == 'first'
+    with pytest.raises(FileNotFoundError, match="image 'nope' does not exist"):
+        dataset[1]
+
+
+def test_missing_masks_are_named_at_the_start(tiny):
+    (tiny / 'masks/first.png').unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r'1 of 2 mask files .* do not exist in .*masks: first'
+    ):
+        build(tiny)
+
+
+def test_empty_folder_and_list(tiny, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(ValueError, match='empty holds no images'):
+        build(tiny, data_prefix={'img_path': str(tmp_path / 'empty')}, ann_file='')
+    (tiny / 'lists/train.txt').write_text('\n')
+    with pytest.raises(ValueError, match=r'train\.txt names no image'):
+        build(tiny)
+
+
+def test_missing_list_and_folder(tiny):
+    with pytest.raises(FileNotFoundError, match='nope'):
+        build(tiny, ann_file='nope.txt')
+    with pytest.raises(FileNotFoundError, match=r'folder does not exist: .*nope'):
+        build(tiny, data_prefix={'img_path': 'nope'}, check_files='lazy')
+
+
+def test_ids_that_leave_the_folder_are_refused(tiny):
+    (tiny / 'lists/train.txt').write_text('../images/first\n')
+    with pytest.raises(
+        ValueError, match=r"'\.\./images/first' must be a relative path that stays inside"
+    ):
+        build(tiny, labels=None, check_files='lazy')
+
+
+def test_wrong_class_name_names_line_and_closest(tiny):
+    (tiny / 'labels.csv').write_text('first,cat\nsecond,dgo\n')
+    with pytest.raises(
+        ValueError, match=r"labels\.csv, line 2: .*'dgo'; the closest valid name is 'dog'"
+    ):
+        build(tiny)
+
+
+@pytest.mark.parametrize(
+    ('option', 'message'),
+    [
+        ({'unlabeled': 'skip'}, "unlabeled must be one of .* but got 'skip'"),
+        ({'check_files': 'never'}, "check_files must be one of .* but got 'never'"),
+        ({'reduce_zero_label': True}, 'reduce_zero_label must be False'),
+    ],
+)
+def test_bad_options(tiny, option, message):
+    with pytest.raises(ValueError, match=message):
+        build(tiny, **option)
+
+
+def test_misspelt_option(tiny):
+    with pytest.raises(TypeError, match='unlabelled'):
+        build(tiny, unlabelled='drop')
+
+
+@pytest.mark.parametrize(('expected', 'warned'), [(3, True), (2, False), (0, False), (None, False)])
+def test_expected_count(tiny, log, expected, warned):
+    build(tiny, expected_count=expected)
+    warnings = [line for line in log() if line.startswith('WARNING')]
+    assert bool(warnings) == warned
+    if warned:
+        assert "split 'train' was expected to have 3 images, but has 2" in warnings[0]
+
+
+def test_indices_keep_a_part(tiny):
+    assert len(build(tiny, indices=1)) == 1
+
+
+class TestPseudoMasks:
+    @pytest.fixture
+    def pseudo(self, tmp_path):
+        folder = tmp_path / 'pseudo'
+        for name in ('first', 'second'):
+            save_mask(folder / f'{name}.png', tiny_mask(name))
+        return folder
+
+    def test_without_manifest_there_is_a_warning(self, tiny, pseudo, log):
+        dataset = build(tiny, pseudo_mask_dir=str(pseudo))
+        assert dataset.data_prefix['seg_map_path'] == str(pseudo)
+        assert any('has no manifest.json' in line for line in log() if line.startswith('WARNING'))
+
+    def test_relative_folder_starts_from_the_working_directory(self, tiny, pseudo, monkeypatch):
+        monkeypatch.chdir(pseudo.parent)
+        dataset = build(tiny, pseudo_mask_dir='pseudo')
+        assert dataset.get_data_info(0)['seg_map_path'] == str(pseudo / 'first.png')
+
+    def test_fitting_manifest(self, tiny, pseudo, log):
+        write_manifest(pseudo, make_manifest('masks', CLASSES, 'train', ['first', 'second']))
+        build(tiny, pseudo_mask_dir=str(pseudo))
+        assert not [line for line in log() if line.startswith('WARNING')]
+
+    def test_other_classes_are_refused(self, tiny, pseudo):
+        classes = ['background', 'dog', 'cat']
+        write_manifest(pseudo, make_manifest('masks', classes, 'train', ['first', 'second']))
+        with pytest.raises(
+            ManifestError, match="found 'dog' as class 1, expected 'cat' as class 1"
+        ):
+            build(tiny, pseudo_mask_dir=str(pseudo))
+
+    def test_folder_of_class_maps_is_refused(self, tiny, pseudo):
+        write_manifest(pseudo, make_manifest('maps', CLASSES, 'train', ['first', 'second']))
+        with pytest.raises(ManifestError, match='stage does not fit'):
+            build(tiny, pseudo_mask_dir=str(pseudo))
+
+    @pytest.mark.parametrize('check_files', ['error', 'lazy'])
+    def test_every_image_needs_its_mask(self, tiny, pseudo, check_files):
+        (pseudo / 'second.png').unlink()
+        with pytest.raises(FileNotFoundError, match=r'1 of 2 pseudo mask files .*: second'):
+            build(tiny, pseudo_mask_dir=str(pseudo), check_files=check_files)
+
+    def test_missing_folder(self, tiny):
+        with pytest.raises(FileNotFoundError, match=r'folder does not exist: .*nope'):
+            build(tiny, pseudo_mask_dir='nope')
+
+
+class PetsDataset(WSSSDataset):
+    METAINFO = {'classes': CLASSES, 'palette': [[0, 0, 0], [9, 9, 9], [7, 7, 7]]}  # noqa: RUF012
+
+
+class TestPartOfTheClasses:
+    def build(self, tiny, **changes):
+        options = {
+            'data_root': str(tiny),
+            'classes': ['dog'],
+            'data_prefix': {'img_path': 'images', 'seg_map_path': 'masks'},
+            'ann_file': 'lists/all.txt',
+            'labels': {'source': 'csv', 'path': 'labels.csv'},
+            'unlabeled': 'keep',
+            'pipeline': LOAD_MASK,
+        }
+        return PetsDataset(**{**options, **changes})
+
+    def test_labels_and_masks_keep_that_part(self, tiny):
+        sample = self.build(tiny)[1]['data_samples']
+        assert sample.gt_label.tolist() == [1.0]
+        expected = np.choose(tiny_mask('second'), [0, 255, 1])
+        np.testing.assert_array_equal(sample.gt_sem_seg.data[0].numpy(), expected)
+
+    def test_the_others_images_have_no_label(self, tiny):
+        dataset = self.build(tiny, unlabeled='drop')
+        assert [info['data_samples'].img_id for info in dataset] == ['second']
+        assert dataset.metainfo['palette'] == [[0, 0, 0], [7, 7, 7]]
+
+    def test_pseudo_masks_have_the_ids_of_that_part(self, tiny, tmp_path):
+        mask = np.minimum(tiny_mask('second'), 1)
+        save_mask(tmp_path / 'pseudo/second.png', mask)
+        (tiny / 'one.txt').write_text('second\n')
+        dataset = self.build(tiny, ann_file='one.txt', pseudo_mask_dir=str(tmp_path / 'pseudo'))
+        np.testing.assert_array_equal(dataset[0]['data_samples'].gt_sem_seg.data[0].numpy(), mask)
+
+
+def test_voc_warns_with_both_numbers(tiny, log):
+    for i in ('Annotations', 'JPEGImages'):
+        (tiny / i).mkdir()
+    VOC12WSSSDataset(
+        data_root=str(tiny),
+        data_prefix={'img_path': 'images'},
+        ann_file='lists/train.txt',
+        img_suffix=None,
+        labels={'source': 'voc_xml', 'path': 'xml'},
+    )
+    warnings = [line for line in log() if line.startswith('WARNING')]
+    assert len(warnings) == 1
+    assert 'expected to have 1464 images, but has 2' in warnings[0]
