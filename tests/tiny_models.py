@@ -97,7 +97,7 @@ def localizer_config(root: str | Path, head: dict | None = None, **kwargs: Any) 
         train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=2, val_interval=2),
         val_cfg=dict(type='ValLoop'),
         randomness=dict(seed=0),
-        custom_hooks=[dict(type='RandomStateHook')],
+        custom_hooks=[dict(type='IterationSeedHook')],
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', interval=1),
             logger=dict(type='LoggerHook', interval=1),

@@ -53,6 +53,7 @@ class SeededSampler(Sampler):
         self.seed = sync_random_seed() if seed is None else int(seed)
         self.infinite = infinite
         self.epoch = 0
+        self.skipped = 0
 
     def epoch_keys(self, epoch: int) -> list[int]:
         """Keys of one epoch in global order, over all ranks."""
@@ -64,8 +65,10 @@ class SeededSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         """Iterate over this rank's keys."""
         if self.infinite:
-            stream = itertools.chain.from_iterable(map(self.epoch_keys, itertools.count()))
-            return itertools.islice(stream, self.rank, None, self.world_size)
+            start = self.rank + self.skipped * self.world_size
+            epochs = itertools.count(start // self.size)
+            stream = itertools.chain.from_iterable(map(self.epoch_keys, epochs))
+            return itertools.islice(stream, start % self.size, None, self.world_size)
         keys = self.epoch_keys(self.epoch)
         missing = -len(keys) % self.world_size
         padded = keys + list(itertools.islice(itertools.cycle(keys), missing))
@@ -74,6 +77,13 @@ class SeededSampler(Sampler):
     def __len__(self) -> int:
         """Items of this rank in an epoch, rounded up."""
         return -(-self.size // self.world_size)
+
+    def skip(self, num_samples: int) -> None:
+        """Start the infinite stream after ``num_samples`` items of this rank, without loading them.
+
+        MMEngine calls this when an iteration-based run is resumed.
+        """
+        self.skipped += num_samples
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the permutation; called by MMEngine before each epoch."""

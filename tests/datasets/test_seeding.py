@@ -91,6 +91,16 @@ def test_infinite_goes_on_with_the_next_epoch():
     assert [decode_key(next(stream), 3).epoch for _ in range(7)] == [0, 0, 0, 1, 1, 1, 2]
 
 
+@pytest.mark.parametrize('rank', [0, 1])
+def test_skip_continues_the_stream(rank):
+    stream = iter(of_rank(KeyedList(range(5)), rank, 2, infinite=True))
+    expected = [next(stream) for _ in range(20)]
+    sampler = of_rank(KeyedList(range(5)), rank, 2, infinite=True)
+    sampler.skip(7)
+    skipped = iter(sampler)
+    assert [next(skipped) for _ in range(13)] == expected[7:]
+
+
 def test_datasets_without_keys_are_refused():
     with pytest.raises(TypeError, match='item keys such as WSSSDataset, but got list'):
         SeededSampler([1, 2], seed=0)

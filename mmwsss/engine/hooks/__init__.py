@@ -3,6 +3,11 @@
 from mmwsss.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmwsss.engine.hooks.check_initial_weights import CheckInitialWeightsHook
 from mmwsss.engine.hooks.check_num_classes import CheckNumClassesHook
-from mmwsss.engine.hooks.random_state_hook import RandomStateHook
+from mmwsss.engine.hooks.iteration_seed_hook import IterationSeedHook
 
-__all__ = ['ChannelsLastHook', 'CheckInitialWeightsHook', 'CheckNumClassesHook', 'RandomStateHook']
+__all__ = [
+    'ChannelsLastHook',
+    'CheckInitialWeightsHook',
+    'CheckNumClassesHook',
+    'IterationSeedHook',
+]

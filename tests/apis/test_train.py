@@ -1,0 +1,139 @@
+import copy
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+from mmwsss.apis.train import default_work_dir, enable_amp, run_test, run_training
+from mmwsss.utils.checkpoint import load_checkpoint_file
+from tests.tiny_models import localizer_config
+
+SEEN = []
+
+
+@HOOKS.register_module()
+class LookHook(Hook):
+    """Note the classifier's output dtypes and the layout of a weight."""
+
+    def before_train(self, runner):
+        weight = runner.model.backbone.layer2[0].conv1.weight
+        SEEN.append(weight.is_contiguous(memory_format=torch.channels_last))
+        runner.model.head.classifier.register_forward_hook(lambda m, i, o: SEEN.append(o.dtype))
+
+
+@HOOKS.register_module()
+class StopHook(Hook):
+    """Cut a run in the middle of its second epoch, as a kill would."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 2:
+            raise KeyboardInterrupt
+
+
+def config(demo_root, work_dir, **kwargs):
+    return Config({**localizer_config(demo_root, **kwargs), 'work_dir': str(work_dir)})
+
+
+def train(cfg, hook=None, **kwargs):
+    cfg = copy.deepcopy(cfg)
+    if hook is not None:
+        cfg.custom_hooks = [*cfg.custom_hooks, dict(type=hook)]
+    return run_training(cfg, **kwargs)
+
+
+def weights(folder, epoch=2):
+    return load_checkpoint_file(folder / f'epoch_{epoch}.pth')['state_dict']
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_cut_and_resumed_run_equals_an_uninterrupted_one(demo_root, tmp_path, workers):
+    results = []
+    for name in ('whole', 'cut'):
+        cfg = config(demo_root, tmp_path / name)
+        cfg.train_dataloader.num_workers = workers
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        if name == 'cut':
+            with pytest.raises(KeyboardInterrupt):
+                train(cfg, 'StopHook')
+            assert not (tmp_path / 'cut' / 'epoch_2.pth').exists()
+        train(cfg, resume=name == 'cut')
+        results.append(weights(tmp_path / name))
+    whole, cut = results
+    first = weights(tmp_path / 'whole', epoch=1)
+    assert any(not torch.equal(first[key], whole[key]) for key in whole)
+    for key, value in whole.items():
+        assert torch.equal(value, cut[key]), key
+
+
+def test_an_iteration_based_run_resumes_exactly(demo_root, tmp_path):
+    states = []
+    for name in ('whole', 'cut'):
+        cfg = config(demo_root, tmp_path / name)
+        cfg.train_dataloader.sampler.infinite = True
+        cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=5)
+        cfg.param_scheduler = [dict(type='PolyLR', power=0.9, end=5, by_epoch=False)]
+        cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=2, by_epoch=False)
+        cfg.log_processor = dict(by_epoch=False)
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        if name == 'cut':
+            with pytest.raises(KeyboardInterrupt):
+                train(cfg, 'StopHook')
+        train(cfg, resume=name == 'cut')
+        states.append(load_checkpoint_file(tmp_path / name / 'iter_5.pth')['state_dict'])
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_same_seed_same_weights_whatever_the_workers(demo_root, tmp_path):
+    results = []
+    for name, workers, seed in (('a', 0, 0), ('b', 2, 0), ('c', 0, 1)):
+        cfg = config(demo_root, tmp_path / name)
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        cfg.train_dataloader.num_workers = workers
+        cfg.randomness.seed = seed
+        train(cfg)
+        results.append(weights(tmp_path / name)['head.classifier.weight'])
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_validation_reports_labels_and_maps(demo_root, tmp_path):
+    cfg = config(demo_root, tmp_path / 'run')
+    runner = train(cfg)
+    test_cfg = copy.deepcopy(cfg)
+    test_cfg.test_dataloader, test_cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
+    test_cfg.test_cfg = dict(type='TestLoop')
+    scores = run_test(test_cfg, tmp_path / 'run' / 'epoch_2.pth')
+    assert 0 < scores['cls/mAP'] <= 100
+    best = scores['maps/mIoU_best']
+    assert 0 < best <= 100
+    assert runner.iter == 4
+
+
+def test_bfloat16_and_channels_last_train(demo_root, tmp_path):
+    cfg = config(demo_root, tmp_path / 'run')
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
+    SEEN.clear()
+    train(cfg, 'LookHook')
+    assert SEEN[0] is False
+    assert set(SEEN[1:]) == {torch.bfloat16}
+    assert weights(tmp_path / 'run')['backbone.conv1.weight'].dtype == torch.float32
+    cfg.custom_hooks = [dict(type='ChannelsLastHook')]
+    SEEN.clear()
+    train(cfg, 'LookHook')
+    assert SEEN[0] is True
+
+
+def test_arguments(tmp_path):
+    cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
+    assert default_work_dir(cfg, 'configs/cam/x.py') == 'work_dirs/x'
+    assert default_work_dir(Config(dict(work_dir='w')), 'x.py') == 'w'
+    assert default_work_dir(Config(dict(work_dir='w')), 'x.py', 'mine') == 'mine'
+    enable_amp(cfg)
+    assert (cfg.optim_wrapper.type, cfg.optim_wrapper.loss_scale) == ('AmpOptimWrapper', 'dynamic')
+    with pytest.raises(ValueError, match="but got 'BFloat16OptimWrapper'"):
+        enable_amp(Config(dict(optim_wrapper=dict(type='BFloat16OptimWrapper'))))
+    with pytest.raises(ValueError, match=r"--tta needs \['tta_model', 'tta_pipeline'\]"):
+        run_test(cfg, 'x.pth', tta=True)
