@@ -97,32 +97,43 @@ class CRFLattice:
         return out
 
     def labels(
-        self, labels: np.ndarray, num_labels: int, *, gt_prob: float = 0.7, iterations: int = 10
+        self,
+        labels: np.ndarray,
+        num_labels: int,
+        *,
+        gt_prob: float = 0.7,
+        iterations: int = 10,
+        ignore_index: int | None = None,
     ) -> np.ndarray:
         """Clean a label map that is believed with probability ``gt_prob``.
 
         Args:
-            labels: (H, W) integers in ``0..num_labels - 1``. There is no "unsure" label.
+            labels: (H, W) integers in ``0..num_labels - 1``, or ``ignore_index``.
             num_labels: number of labels the map could have: those a pixel does not have share
                 the probability ``1 - gt_prob``. Only those that occur enter the CRF.
             gt_prob: confidence in the given label, between ``1 / num_labels`` and 1.
             iterations: mean-field steps, >= 0.
+            ignore_index: value of pixels about which nothing is known; they get a label, too.
+                None: there are no such pixels.
 
         Returns:
-            (H, W), dtype of ``labels``; only values that occur in ``labels``.
+            (H, W), dtype of ``labels``; only values that occur in ``labels``, not
+            ``ignore_index`` unless there is nothing else.
 
         Raises:
             ValueError: a wrong shape, a label out of range or ``gt_prob`` out of range.
         """
-        labels = _check_labels(labels, num_labels, self.image_size)
+        labels = _check_labels(labels, num_labels, self.image_size, ignore_index)
         if not 0 < gt_prob < 1:
             raise ValueError(f'gt_prob must lie between 0 and 1, but got {gt_prob}')
-        present = np.unique(labels)
-        if len(present) == 1:
-            return labels.copy()
+        present = _present(labels, ignore_index)
+        if len(present) <= 1:
+            return np.full_like(labels, present[0] if len(present) else ignore_index)
         rest = (1 - gt_prob) / (num_labels - 1)
         one_hot = labels == present[:, None, None]  # (K, H, W)
         energy = np.where(one_hot, -np.log(gt_prob), -np.log(rest))
+        if ignore_index is not None:
+            energy[:, labels == ignore_index] = np.log(num_labels)
         best = self._infer(energy, iterations).argmax(axis=0)
         return present[best].astype(labels.dtype)
 
@@ -198,12 +209,13 @@ def dense_crf_labels(
     bilateral_sxy: float = 50,
     bilateral_srgb: float = 5,
     bilateral_compat: float = 10,
+    ignore_index: int | None = None,
 ) -> np.ndarray:
     """Dense CRF on a label map, with the numbers used to clean seeds as defaults.
 
     Args:
         image: (H, W, 3) uint8.
-        labels: (H, W) integers in ``0..num_labels - 1``.
+        labels: (H, W) integers in ``0..num_labels - 1``, or ``ignore_index``.
         num_labels: number of labels the map could have (the image's, not the dataset's: it sets
             how ``1 - gt_prob`` is shared). Only those that occur enter the CRF.
         gt_prob: confidence in the given label.
@@ -213,6 +225,8 @@ def dense_crf_labels(
         bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
         bilateral_srgb: colour standard deviation of the appearance kernel, 0..255 units.
         bilateral_compat: weight of the appearance kernel, 0 = none.
+        ignore_index: value of pixels about which nothing is known; they get a label, too. None:
+            there are no such pixels.
 
     Returns:
         (H, W) labels, dtype of ``labels``, only values that occur in ``labels``.
@@ -221,17 +235,19 @@ def dense_crf_labels(
         ImportError: ``pydensecrf`` is missing.
         ValueError: see :class:`CRFLattice`.
     """
-    labels = _check_labels(labels, num_labels, np.shape(image)[:2])
+    labels = _check_labels(labels, num_labels, np.shape(image)[:2], ignore_index)
     lattice = CRFLattice(
         image,
-        len(np.unique(labels)),
+        max(len(_present(labels, ignore_index)), 1),
         gaussian_sxy=gaussian_sxy,
         gaussian_compat=gaussian_compat,
         bilateral_sxy=bilateral_sxy,
         bilateral_srgb=bilateral_srgb,
         bilateral_compat=bilateral_compat,
     )
-    return lattice.labels(labels, num_labels, gt_prob=gt_prob, iterations=iterations)
+    return lattice.labels(
+        labels, num_labels, gt_prob=gt_prob, iterations=iterations, ignore_index=ignore_index
+    )
 
 
 def _import_densecrf() -> ModuleType:
@@ -265,7 +281,12 @@ def _check_probs(probs: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     return probs.astype(np.float32)
 
 
-def _check_labels(labels: np.ndarray, num_labels: int, image_size: tuple[int, int]) -> np.ndarray:
+def _check_labels(
+    labels: np.ndarray,
+    num_labels: int,
+    image_size: tuple[int, int],
+    ignore_index: int | None,
+) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.shape != tuple(image_size):
         raise ValueError(
@@ -273,12 +294,19 @@ def _check_labels(labels: np.ndarray, num_labels: int, image_size: tuple[int, in
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f'labels must be integers, but got {labels.dtype}')
-    if labels.min() < 0 or labels.max() >= num_labels:
+    present = _present(labels, ignore_index)
+    if len(present) and not (present[0] >= 0 and present[-1] < num_labels):
         raise ValueError(
             f'labels must lie in 0..{num_labels - 1} (num_labels={num_labels}), '
-            f'but got {labels.min()}..{labels.max()}'
+            f'but got {present[0]}..{present[-1]}'
         )
     return labels
+
+
+def _present(labels: np.ndarray, ignore_index: int | None) -> np.ndarray:
+    """Labels that occur, ascending, without ``ignore_index``."""
+    present = np.unique(labels)
+    return present if ignore_index is None else present[present != ignore_index]
 
 
 def _check_positive(**values: float) -> None:

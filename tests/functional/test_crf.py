@@ -121,6 +121,18 @@ def test_one_label_is_returned_as_it_is():
     assert (dense_crf(image, probs[:1]) == 1).all()
 
 
+def test_unknown_pixels_are_filled_along_colours():
+    image, _, truth = scene(labels=2, seed=1)
+    known = truth.astype(np.uint8)
+    known[:, 8:20] = 255
+    assert (dense_crf_labels(image, known, 2, ignore_index=255) == truth).all()
+    assert (dense_crf_labels(image, known, 2, ignore_index=255, **NO_PAIRWISE) < 2).all()
+    unknown = np.full_like(known, 255)
+    assert (dense_crf_labels(image, unknown, 2, ignore_index=255) == 255).all()
+    with pytest.raises(ValueError, match=r'labels must lie in 0..1'):
+        dense_crf_labels(image, known, 2)
+
+
 def test_inputs_are_unchanged_and_may_be_strided():
     image, probs, _ = scene(labels=3, seed=5)
     want = dense_crf(image, probs)

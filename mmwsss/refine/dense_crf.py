@@ -1,0 +1,100 @@
+"""Dense CRF as a refiner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmwsss.functional.crf import dense_crf, dense_crf_labels
+from mmwsss.masks import IGNORE_INDEX, ClassMaps
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
+from mmwsss.refine.chain import labels_from_maps
+from mmwsss.refine.registry import REFINERS
+
+__all__ = ['DenseCRF']
+
+
+@REFINERS.register_module()
+@dataclass
+class DenseCRF(BaseRefiner):
+    """Dense CRF of the classes an image has (Krähenbühl and Koltun, NIPS 2011).
+
+    Class maps become probabilities (scores over their sum) and stay class maps; labels stay labels,
+    undecided pixels get one. The kernels' defaults are those of :func:`~mmwsss.functional.dense_crf`
+    and :func:`~mmwsss.functional.dense_crf_labels`.
+
+    Args:
+        from_labels: use the argmax of class maps with confidence ``gt_prob`` instead of the scores;
+            the result is labels.
+        gt_prob: confidence in labels.
+        iterations: mean-field steps.
+        gaussian_sxy: standard deviation of the smoothness kernel, pixels; None: the default.
+        gaussian_compat: its weight.
+        bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
+        bilateral_srgb: its colour standard deviation, 0..255 units.
+        bilateral_compat: its weight.
+    """
+
+    from_labels: bool = False
+    gt_prob: float = 0.7
+    iterations: int = 10
+    gaussian_sxy: float | None = None
+    gaussian_compat: float | None = None
+    bilateral_sxy: float | None = None
+    bilateral_srgb: float | None = None
+    bilateral_compat: float | None = None
+
+    needs_image = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gt_prob < 1:
+            raise ValueError(f'gt_prob must lie between 0 and 1, but got {self.gt_prob}')
+
+    def __call__(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> MapsOrLabels:
+        """Refine one image, see :class:`BaseRefiner`.
+
+        Raises:
+            ImportError: ``pydensecrf`` is missing.
+            ValueError: class maps without a background map, or an image that does not fit.
+        """
+        size = maps.image_size if isinstance(maps, ClassMaps) else maps.shape
+        check_image(image, size, image_id)
+        if not isinstance(maps, ClassMaps):
+            return self._refine_labels(maps, np.unique(maps), image)
+        if not maps.has_background:
+            raise ValueError(
+                f'{image_id}: DenseCRF needs class maps with a background map: '
+                'put a BackgroundThreshold before it'
+            )
+        if self.from_labels:
+            return self._refine_labels(labels_from_maps(maps), maps.keys, image)
+        scores = maps.full_size_scores().clip(min=0)
+        total = scores.sum(axis=0, keepdims=True)
+        probs = np.divide(scores, total, out=np.ones_like(scores), where=total > 0)
+        return ClassMaps(maps.keys, dense_crf(image, probs, **self._params()), maps.image_size)
+
+    def _refine_labels(self, labels: np.ndarray, keys: np.ndarray, image: np.ndarray) -> np.ndarray:
+        """Labels of any ids -> labels; ``keys`` are the ids the image could have."""
+        keys = keys[keys != IGNORE_INDEX]
+        if len(keys) == 0:
+            return labels.copy()
+        index = np.searchsorted(keys, labels)
+        index[labels == IGNORE_INDEX] = IGNORE_INDEX
+        index = dense_crf_labels(
+            image, index, len(keys), self.gt_prob, ignore_index=IGNORE_INDEX, **self._params()
+        )
+        return keys[index].astype(labels.dtype)
+
+    def _params(self) -> dict[str, float]:
+        names = (
+            'gaussian_sxy',
+            'gaussian_compat',
+            'bilateral_sxy',
+            'bilateral_srgb',
+            'bilateral_compat',
+        )
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {'iterations': self.iterations, **given}

@@ -1,0 +1,73 @@
+"""Trained networks that refiners ask, loaded once in every process that needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.config import load_config
+
+__all__ = ['FrozenModel']
+
+
+class FrozenModel:
+    """A config's model with the weights of a checkpoint, in evaluation mode.
+
+    It is loaded when it is first asked for, and never pickled: a refiner that holds one can be sent
+    to another process.
+
+    Args:
+        config: config file of the training.
+        checkpoint: its checkpoint; read without executing what is in it.
+        device: where the model runs.
+    """
+
+    def __init__(self, config: str, checkpoint: str, device: str = 'cpu') -> None:
+        self.config, self.checkpoint, self.device = str(config), str(checkpoint), device
+        self._model: nn.Module | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_model': None}
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Config and checkpoint."""
+        return self.config, self.checkpoint
+
+    @property
+    def model(self) -> nn.Module:
+        """The network.
+
+        Raises:
+            FileNotFoundError, ValueError: config or checkpoint is missing or does not fit.
+        """
+        if self._model is None:
+            self._model = self._load()
+        return self._model
+
+    def _load(self) -> nn.Module:
+        model_cfg = {**load_config(self.config).model, 'init_cfg': None}
+        model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
+        model = MODELS.build(model_cfg)
+        content = load_checkpoint_file(self.checkpoint)
+        try:
+            model.load_state_dict(content.get('state_dict', content))
+        except RuntimeError as error:
+            raise ValueError(
+                f'checkpoint {self.checkpoint!r} does not fit the model of {self.config!r}: {error}'
+            ) from error
+        return model.to(self.device).eval()
+
+    @torch.no_grad()
+    def inputs(self, image: np.ndarray) -> tuple[Tensor, list[SegDataSample]]:
+        """Preprocess one RGB uint8 image (H, W, 3) as the model's pipelines would."""
+        bgr = torch.from_numpy(np.ascontiguousarray(image[..., ::-1])).permute(2, 0, 1)
+        sample = SegDataSample(metainfo={'img_shape': image.shape[:2]})
+        batch = self.model.data_preprocessor({'inputs': [bgr], 'data_samples': [sample]})
+        return batch['inputs'], batch['data_samples']

@@ -1,0 +1,139 @@
+"""IRNet's random walk as a refiner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmwsss.functional.random_walk import propagate
+from mmwsss.masks import ClassMaps, safe_join
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
+from mmwsss.refine.model import FrozenModel
+from mmwsss.refine.registry import REFINERS
+
+__all__ = ['RandomWalk']
+
+
+@REFINERS.register_module()
+class RandomWalk(BaseRefiner):
+    """Spread class maps by a random walk that stops at class boundaries (IRNet, CVPR 2019).
+
+    Two variants. Without ``background_threshold`` the background map walks like any other
+    (threshold-free, as SIPE does). With it the foreground maps alone walk, are divided by their
+    common maximum and compared with the constant (as the paper does). The result is class maps.
+
+    The edge map comes from a trained IRNet (``config`` and ``checkpoint``), or from files
+    ``<edge_dir>/<image id>.npy`` with float arrays (h, w) in [0, 1].
+
+    Args:
+        config: config of the IRNet.
+        checkpoint: its weights.
+        edge_dir: folder of edge maps, instead of the two.
+        radius: of the walk's steps, pixels of the edge map's grid.
+        beta: power of the affinities.
+        exp_times: log2 of the number of steps.
+        power: of the maps before the walk; None: 1.5 threshold-free, else 1.
+        background_threshold: constant score of the background, in [0, 1]; the paper's is 0.25.
+        device: where IRNet and the walk run.
+
+    Raises:
+        ValueError: both or none of the two sources, or a number out of range.
+    """
+
+    def __init__(
+        self,
+        config: str | None = None,
+        checkpoint: str | None = None,
+        edge_dir: str | None = None,
+        radius: float = 5,
+        beta: float = 10,
+        exp_times: int = 8,
+        power: float | None = None,
+        background_threshold: float | None = None,
+        device: str = 'cpu',
+    ) -> None:
+        has_model = config is not None and checkpoint is not None
+        if has_model == (edge_dir is not None) or (config is None) != (checkpoint is None):
+            raise ValueError(
+                'RandomWalk needs either config and checkpoint of an IRNet or edge_dir, but got '
+                f'config={config!r}, checkpoint={checkpoint!r}, edge_dir={edge_dir!r}'
+            )
+        if background_threshold is not None and not 0 <= background_threshold <= 1:
+            raise ValueError(
+                f'background_threshold must lie in [0, 1], but got {background_threshold}'
+            )
+        if power is not None and not power > 0:
+            raise ValueError(f'power must be positive, but got {power}')
+        self.network = FrozenModel(config, checkpoint, device) if has_model else None
+        self.edge_dir = edge_dir
+        self.walk = {'radius': radius, 'beta': beta, 'exp_times': exp_times}
+        self.background_threshold = background_threshold
+        self.power = power if power is not None else 1.5 if background_threshold is None else 1.0
+        self.device = device
+        self.needs_image = has_model
+
+    def input_files(self) -> Sequence[str]:
+        """Config and checkpoint of the IRNet."""
+        return self.network.files if self.network else ()
+
+    def __call__(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> ClassMaps:
+        """Refine one image, see :class:`BaseRefiner`.
+
+        Raises:
+            TypeError: labels arrived.
+            ValueError: no background map in the threshold-free variant, or a bad edge map.
+            FileNotFoundError: no edge map of this image.
+        """
+        if not isinstance(maps, ClassMaps):
+            raise TypeError(f'RandomWalk needs ClassMaps, but got {describe(maps)}')
+        if self.background_threshold is None and not maps.has_background:
+            raise ValueError(
+                f'{image_id}: the class maps have no background map: set background_threshold'
+            )
+        keep = maps.keys >= (0 if self.background_threshold is None else 1)
+        keys, scores = maps.keys[keep], maps.scores[keep]
+        if len(keys):
+            scores = self._propagate(scores, self.edge_map(image, image_id), maps.image_size)
+        else:
+            scores = np.zeros((0, *maps.image_size), np.float32)
+        if self.background_threshold is not None:
+            background = np.full((1, *maps.image_size), self.background_threshold, np.float32)
+            keys, scores = np.append(0, keys), np.concatenate([background, scores])
+        return ClassMaps(keys, scores, maps.image_size)
+
+    def edge_map(self, image: np.ndarray | None, image_id: str) -> Tensor:
+        """Edge map (h, w) of an image."""
+        if self.network is None:
+            return self._read_edge(image_id)
+        check_image(image, np.shape(image)[:2], image_id)
+        inputs, _ = self.network.inputs(image)
+        return self.network.model.edge_maps(inputs)[0][0].to(self.device)
+
+    def _read_edge(self, image_id: str) -> Tensor:
+        path = Path(safe_join(self.edge_dir, image_id, '.npy'))
+        if not path.is_file():
+            raise FileNotFoundError(f'no edge map of {image_id!r}: {path}')
+        edge = np.load(path, allow_pickle=False)
+        if edge.ndim != 2 or not np.issubdtype(edge.dtype, np.floating):
+            raise ValueError(f'{path} must hold a float array (h, w), but holds {describe(edge)}')
+        return torch.from_numpy(edge.astype(np.float32)).to(self.device)
+
+    def _propagate(
+        self, scores: np.ndarray, edge: Tensor, image_size: tuple[int, int]
+    ) -> np.ndarray:
+        """Maps on any grid -> walked maps at image size, their common maximum 1."""
+        start = torch.from_numpy(scores).to(self.device)[None]
+        start = _resize(start, edge.shape)[0].clamp(min=0) ** self.power
+        walked = _resize(propagate(start, edge.float(), **self.walk)[None], image_size)[0]
+        return (walked / walked.max().clamp(min=1e-12)).cpu().numpy()
+
+
+def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(maps, size=tuple(size), mode='bilinear', align_corners=False)

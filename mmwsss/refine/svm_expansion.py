@@ -1,0 +1,162 @@
+"""Per-image classifiers as a refiner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmwsss.functional.crf import dense_crf_labels
+from mmwsss.functional.svm import select_seed_pixels, svm_expand
+from mmwsss.masks import IGNORE_INDEX, ClassMaps, load_mask, safe_join
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
+from mmwsss.refine.chain import labels_from_maps
+from mmwsss.refine.model import FrozenModel
+from mmwsss.refine.registry import REFINERS
+
+__all__ = ['SVMExpansion']
+
+
+@REFINERS.register_module()
+class SVMExpansion(BaseRefiner):
+    """Learn an image's own labels from its pixels' features and label it anew (ICPRAM 2024).
+
+    Which pixels are learnt: of class maps, those whose score is in the top part of their label's
+    and, with ``crf_agreement``, whose label the dense CRF keeps; of labels, all that are not 255;
+    with ``gt_dir``, those of the true mask (the upper bound of the method, not a weak supervision).
+
+    Args:
+        config: config of a trained network whose features are used.
+        checkpoint: its weights.
+        layers: names of submodules of its backbone whose outputs are concatenated, such as
+            ``('relu',)`` (F1, stride 2), ``('layer1',)`` (F2) ... ``('layer4',)`` (F5) of
+            ``ResNet``. Empty: the RGB image is the feature.
+        top_fraction: part of a label's pixels to learn from, in (0, 1].
+        crf_agreement: learn only where the CRF of the maps' argmax agrees with it.
+        gt_dir: folder of true masks ``<image id>.png``.
+        n_samples: pixels per label.
+        method: ``'exact'`` or ``'nystroem'``.
+        penalty: C of the SVC.
+        gamma: its kernel coefficient.
+        n_components: kernel functions of ``'nystroem'``.
+        seed: of the drawing of pixels.
+        device: where network and classifier run.
+
+    Raises:
+        ValueError: features without a network or the other way round, or a number out of range.
+    """
+
+    needs_image = True
+
+    def __init__(
+        self,
+        config: str | None = None,
+        checkpoint: str | None = None,
+        layers: Sequence[str] = (),
+        top_fraction: float = 0.5,
+        crf_agreement: bool = False,
+        gt_dir: str | None = None,
+        n_samples: int = 2500,
+        method: str = 'exact',
+        penalty: float = 1.0,
+        gamma: float | str = 'scale',
+        n_components: int = 256,
+        seed: int = 0,
+        device: str = 'cpu',
+    ) -> None:
+        if not (config is None) == (checkpoint is None) == (not layers):
+            raise ValueError(
+                'layers, config and checkpoint belong together: give all for features of a '
+                f'network or none for RGB, but got {config!r}, {checkpoint!r}, {tuple(layers)}'
+            )
+        if not 0 < top_fraction <= 1:
+            raise ValueError(f'top_fraction must lie in (0, 1], but got {top_fraction}')
+        if method not in ('exact', 'nystroem'):
+            raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
+        self.network = FrozenModel(config, checkpoint, device) if layers else None
+        self.layers = tuple(layers)
+        self.top_fraction = top_fraction
+        self.crf_agreement = crf_agreement
+        self.gt_dir = gt_dir
+        self.svm = {
+            'n_samples': n_samples,
+            'method': method,
+            'penalty': penalty,
+            'gamma': gamma,
+            'n_components': n_components,
+            'seed': seed,
+        }
+        self.device = device
+
+    def input_files(self) -> Sequence[str]:
+        """Config and checkpoint of the network."""
+        return self.network.files if self.network else ()
+
+    def __call__(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> np.ndarray:
+        """Refine one image into labels, see :class:`BaseRefiner`.
+
+        Raises:
+            ValueError: class maps without a background map, or no labelled pixel.
+        """
+        size = maps.image_size if isinstance(maps, ClassMaps) else maps.shape
+        check_image(image, size, image_id)
+        seeds = self._seeds(maps, image, image_id)
+        features = self.features(image)
+        return svm_expand(features, seeds, ignore_index=IGNORE_INDEX, **self.svm)
+
+    def _seeds(self, maps: MapsOrLabels, image: np.ndarray, image_id: str) -> np.ndarray:
+        """Labels to learn from, 255 elsewhere."""
+        if self.gt_dir is not None:
+            path = safe_join(self.gt_dir, image_id, '.png')
+            return load_mask(path, image_size=image.shape[:2]).astype(np.int64)
+        if not isinstance(maps, ClassMaps):
+            return maps
+        labels_from_maps(maps)  # says what is wrong without a background map
+        scores = maps.full_size_scores()
+        index = scores.argmax(axis=0)
+        if self.crf_agreement:
+            index = dense_crf_labels(image, index, len(scores))
+        index = select_seed_pixels(scores, index, top_fraction=self.top_fraction)
+        known = index != IGNORE_INDEX
+        return np.where(known, maps.keys[np.where(known, index, 0)], IGNORE_INDEX)
+
+    @torch.no_grad()
+    def features(self, image: np.ndarray) -> Tensor:
+        """Features (C, H, W) of an RGB image (H, W, 3), at image size.
+
+        Raises:
+            ValueError: the backbone has no submodule of a name in ``layers``.
+        """
+        if self.network is None:
+            return torch.from_numpy(image).permute(2, 0, 1).to(self.device).float()
+        inputs, _ = self.network.inputs(image)
+        outputs: dict[str, Tensor] = {}
+        hooks = [self._watch(name, outputs) for name in self.layers]
+        try:
+            self.network.model.backbone(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        full = [
+            F.interpolate(outputs[n], image.shape[:2], mode='bilinear', align_corners=False)[0]
+            for n in self.layers
+        ]
+        return torch.cat(full)
+
+    def _watch(self, name: str, outputs: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
+        backbone = self.network.model.backbone
+        modules = dict(backbone.named_modules())
+        if not name or name not in modules:
+            raise ValueError(
+                f'layers names {name!r}, but {type(backbone).__name__} has no such submodule; its '
+                f'children are {[child for child, _ in backbone.named_children()]}'
+            )
+        # A copy: the next layer may be an in-place ReLU.
+        return modules[name].register_forward_hook(
+            lambda module, args, output: outputs.__setitem__(name, output.clone())
+        )

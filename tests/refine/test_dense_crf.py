@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmwsss.functional.crf import dense_crf, dense_crf_labels
+from mmwsss.masks import ClassMaps
+from mmwsss.refine.chain import RefinerChain
+from mmwsss.refine.dense_crf import DenseCRF
+
+SIZE = (24, 32)
+
+
+def scene():
+    rng = np.random.default_rng(0)
+    truth = np.broadcast_to(np.arange(32) >= 16, SIZE)
+    image = np.where(truth[..., None], 200, 50) + rng.normal(0, 2, (*SIZE, 3))
+    scores = 0.6 * rng.random((2, *SIZE)) + 0.4 * np.stack([~truth, truth])
+    maps = ClassMaps(np.array([0, 7]), scores, SIZE)
+    return image.clip(0, 255).astype(np.uint8), maps, 7 * truth
+
+
+def test_class_maps_stay_class_maps():
+    image, maps, truth = scene()
+    out = DenseCRF()(maps, image)
+    probs = maps.scores / maps.scores.sum(axis=0)
+    np.testing.assert_allclose(out.scores, dense_crf(image, probs), atol=1e-5)
+    assert out.keys.tolist() == [0, 7]
+    labels = RefinerChain([{'type': 'DenseCRF'}])(maps, image)
+    assert (labels == truth).mean() > 0.99 > (RefinerChain([])(maps) == truth).mean()
+
+
+def test_coarse_maps_come_out_at_image_size():
+    image, maps, _ = scene()
+    coarse = ClassMaps(maps.keys, maps.scores[:, ::4, ::4], SIZE)
+    assert DenseCRF()(coarse, image).scores.shape == (2, *SIZE)
+
+
+def test_from_labels():
+    image, maps, _ = scene()
+    out = DenseCRF(from_labels=True, gt_prob=0.6)(maps, image)
+    want = dense_crf_labels(image, maps.scores.argmax(axis=0), 2, 0.6)
+    assert (out == 7 * want).all()
+
+
+def test_labels_with_undecided_pixels():
+    image, _, truth = scene()
+    labels = truth.astype(np.uint8)
+    labels[:, 12:20] = 255
+    out = DenseCRF()(labels, image)
+    assert out.dtype == np.uint8
+    assert (out == truth).all()
+    undecided = np.full(SIZE, 255, np.uint8)
+    assert (DenseCRF()(undecided, image) == 255).all()
+
+
+def test_parameters_reach_the_function():
+    image, maps, _ = scene()
+    flat = DenseCRF(gaussian_compat=0, bilateral_compat=0)(maps, image)
+    np.testing.assert_allclose(flat.scores, maps.scores / maps.scores.sum(axis=0), atol=1e-4)
+    short = DenseCRF(iterations=1, gaussian_sxy=2, bilateral_sxy=9, bilateral_srgb=20)(maps, image)
+    want = dense_crf(
+        image,
+        maps.scores / maps.scores.sum(axis=0),
+        iterations=1,
+        gaussian_sxy=2,
+        bilateral_sxy=9,
+        bilateral_srgb=20,
+    )
+    np.testing.assert_allclose(short.scores, want, atol=1e-5)
+
+
+def test_errors():
+    image, maps, _ = scene()
+    with pytest.raises(ValueError, match='put a BackgroundThreshold before it'):
+        DenseCRF()(ClassMaps(maps.keys[1:], maps.scores[1:], SIZE), image)
+    with pytest.raises(ValueError, match='photo1: the image is needed'):
+        DenseCRF()(maps, None, 'photo1')
+    with pytest.raises(ValueError, match='gt_prob must lie between'):
+        DenseCRF(gt_prob=1)
