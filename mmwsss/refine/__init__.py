@@ -2,8 +2,9 @@
 
 from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
+from mmwsss.refine.build import build_refiner
 from mmwsss.refine.chain import RefinerChain, labels_from_maps
-from mmwsss.refine.registry import REFINERS, build_refiner
+from mmwsss.registry import REFINERS
 
 __all__ = [
     'REFINERS',

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmwsss.masks import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, describe
-from mmwsss.refine.registry import REFINERS
+from mmwsss.registry import REFINERS
 
 __all__ = ['BackgroundThreshold']
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmwsss.masks import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, check_result
-from mmwsss.refine.registry import build_refiner
+from mmwsss.refine.build import build_refiner
 
 __all__ = ['RefinerChain', 'labels_from_maps']
 

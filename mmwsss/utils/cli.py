@@ -38,6 +38,7 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 # What a wrong file, config or argument raises; anything else is a fault of the program.
 KNOWN_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
+CLEAR_ERRORS = (ValueError, OSError)
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 MAX_SHOWN = 30
 WAIT_SECONDS = 7 * 24 * 3600  # a rank that is done waits for the slowest one
@@ -124,7 +125,10 @@ def finish_report(report: BatchReport) -> int:
         lines = report.summary().splitlines()
         hidden = len(lines) - 1 - MAX_SHOWN
         if hidden > 0:
-            lines = [*lines[: MAX_SHOWN + 1], f'  and {hidden} more; the manifest names them all']
+            lines = [
+                *lines[: MAX_SHOWN + 1],
+                f'  and {hidden} more; the manifest or --json names them all',
+            ]
         print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
     return report.exit_code
 
@@ -158,7 +162,8 @@ def run_tool(
     except KNOWN_ERRORS as error:
         if verbose:
             raise
-        print(f'error: {error_text(error)}', file=sys.stderr, flush=True)
+        hint = '' if isinstance(error, CLEAR_ERRORS) else ' (--verbose shows where)'
+        print(f'error: {error_text(error)}{hint}', file=sys.stderr, flush=True)
         code = EXIT_ERROR
     except KeyboardInterrupt:
         print('interrupted; the same command goes on from here', file=sys.stderr, flush=True)

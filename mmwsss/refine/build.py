@@ -1,18 +1,13 @@
-"""The registry of refiners, below mmseg's registry of models."""
+"""Refiners from configs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mmengine.registry import Registry
-from mmseg.registry import MODELS
-
 from mmwsss.refine.base import BaseRefiner
+from mmwsss.registry import REFINERS
 
-__all__ = ['REFINERS', 'build_refiner']
-
-SCOPE = 'mmwsss'
-REFINERS = Registry('refiner', parent=MODELS, scope=SCOPE, locations=['mmwsss.refine'])
+__all__ = ['build_refiner']
 
 
 def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:
@@ -33,7 +28,7 @@ def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:
     if isinstance(kind, str) and kind not in REFINERS:
         known = ', '.join(sorted(REFINERS.module_dict))
         raise ValueError(f'there is no refiner {kind!r}; known are {known}')
-    refiner = REFINERS.build({**cfg, '_scope_': SCOPE})
+    refiner = REFINERS.build({**cfg, '_scope_': REFINERS.scope})
     if not isinstance(refiner, BaseRefiner):
         raise TypeError(f'{kind} is a {type(refiner).__name__}, expected a BaseRefiner')
     return refiner
