@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
 from mmwsss.utils.checkpoint import guard_checkpoints
+from mmwsss.utils.cli import setup_launcher
 
 __all__ = ['build_runner', 'default_work_dir', 'enable_amp', 'run_test', 'run_training']
 
@@ -34,9 +36,21 @@ def enable_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
+def prepare_cpu_ranks(cfg: Config) -> None:
+    """Let several ranks run without an accelerator, which MMEngine's own set-up asks for."""
+    if cfg.get('launcher', 'none') == 'none' or torch.cuda.is_available():
+        return
+    setup_launcher(cfg.launcher)
+    if cfg.get('model_wrapper_cfg') is None:
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None
+        )
+
+
 def build_runner(cfg: Config, trust_checkpoint: bool = False) -> Runner:
     """Check the checkpoints that a run would load and build its runner."""
     guard_checkpoints(cfg, trust_checkpoint)
+    prepare_cpu_ranks(cfg)
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 

@@ -1,0 +1,94 @@
+"""One process and two ranks (gloo) write the same files and report the same scores."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmwsss.masks import read_manifest
+from tests.tiny_models import localizer_config
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+
+
+@pytest.fixture
+def setup(demo_root, tiny_cam, tmp_path):
+    cfg = localizer_config(demo_root)
+    cfg.update(
+        test_dataloader=cfg['val_dataloader'],
+        test_evaluator=cfg['val_evaluator'],
+        test_cfg=dict(type='TestLoop'),
+    )
+    path = tmp_path / 'config.py'
+    Config(cfg).dump(path)
+    return path, tiny_cam[1]
+
+
+def call(ranks, tool, *args):
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    command = [*command, f'--nproc-per-node={ranks}'] if ranks > 1 else [sys.executable]
+    launcher = ['--launcher', 'pytorch'] if ranks > 1 else []
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
+    result = subprocess.run(
+        [*command, str(TOOLS / tool), *map(str, args), *launcher],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+def test_maps_are_the_same(setup, tmp_path):
+    config, checkpoint = setup
+    for ranks in (1, 2):
+        call(ranks, 'make_maps.py', config, checkpoint, '--out', tmp_path / f'maps{ranks}')
+    files = sorted(file.name for file in (tmp_path / 'maps1').glob('*.npz'))
+    assert len(files) == 8
+    assert files == sorted(file.name for file in (tmp_path / 'maps2').glob('*.npz'))
+    for name in files:
+        one, two = (np.load(tmp_path / f'maps{ranks}' / name) for ranks in (1, 2))
+        for key in ('keys', 'scores', 'image_size'):
+            assert one[key].tobytes() == two[key].tobytes(), (name, key)
+    assert read_manifest(tmp_path / 'maps1').sha256() == read_manifest(tmp_path / 'maps2').sha256()
+    assert read_manifest(tmp_path / 'maps2').complete
+
+
+def test_scores_are_the_same(setup, tmp_path):
+    config, checkpoint = setup
+    scores = []
+    for ranks in (1, 2):
+        work_dir = tmp_path / f'test{ranks}'
+        call(ranks, 'test.py', config, checkpoint, '--work-dir', work_dir)
+        files = [f for f in work_dir.rglob('*.json') if 'vis_data' not in f.parts]
+        assert len(files) == 1
+        scores.append(json.loads(files[0].read_text()))
+    assert scores[0]['maps/mIoU_best'] > 0
+    timing = {'data_time', 'time'}
+    for key in set(scores[0]) - timing:
+        assert scores[0][key] == scores[1][key], key
+
+
+def test_training_with_the_same_global_batch_is_the_same(demo_root, tmp_path):
+    weights = []
+    for ranks in (1, 2):
+        cfg = localizer_config(demo_root)
+        cfg['train_dataloader']['batch_size'] = 4 // ranks
+        cfg['model']['freeze_norm'] = True
+        cfg['model']['head']['dropout'] = 0.0  # ranks draw different channels
+        for key in ('val_cfg', 'val_dataloader', 'val_evaluator'):
+            cfg.pop(key)
+        path = tmp_path / f'config{ranks}.py'
+        Config(cfg).dump(path)
+        call(ranks, 'train.py', path, '--work-dir', tmp_path / f'run{ranks}')
+        file = tmp_path / f'run{ranks}' / 'epoch_2.pth'
+        weights.append(torch.load(file, weights_only=True)['state_dict'])
+    for key, value in weights[0].items():
+        torch.testing.assert_close(weights[1][key], value, rtol=1e-4, atol=1e-6, msg=key)
