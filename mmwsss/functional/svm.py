@@ -6,6 +6,7 @@ decision functions are evaluated as matrix products, which is what takes the tim
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Union
 
@@ -19,8 +20,10 @@ __all__ = ['PixelSVM', 'fit_pixel_svm', 'sample_pixels', 'select_seed_pixels', '
 
 Array = Union[Tensor, np.ndarray]
 
-# Kernel values per chunk: 2 MiB of float32 stays in the cache between product, exp and product.
+# Kernel values per block: 2 MiB of float32 stays in the cache between product, power and product.
 _BLOCK = 2**19
+_CHUNK = 2**15  # pixels that are normalised at a time
+_LOG2_E = math.log2(math.e)
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,20 @@ class PixelSVM:
     _cache: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def decision(self, pixels: Tensor) -> Tensor:
-        """Decision values of z-scored pixels: (n, C) -> (n, M), in the precision of ``pixels``."""
+        """Decision values of z-scored pixels: (C, n) -> (M, n), in the precision of ``pixels``.
+
+        Works in chunks whose kernel values stay in the CPU's cache. The product with the few rows
+        of weights from the left and the power of two instead of e each save half of the time.
+        """
         vectors, weights, bias = self._parameters(pixels)
-        kernel = torch.exp_(_extend(pixels, self.gamma) @ vectors)  # (n, m)
-        return torch.addmm(bias, kernel, weights)
+        extended = _extend(pixels, self.gamma)  # (C + 2, n)
+        out = pixels.new_empty(len(weights), pixels.shape[1])
+        block = _BLOCK if pixels.device.type == 'cpu' else 64 * _BLOCK
+        step = max(1, block // len(vectors))
+        for part in range(0, pixels.shape[1], step):
+            kernel = torch.exp2_(vectors @ extended[:, part : part + step])  # (m, step)
+            out[:, part : part + step] = torch.addmm(bias, weights, kernel)
+        return out
 
     def predict(self, features: Array) -> np.ndarray:
         """Label every pixel: (C, H, W) features of the image it was fit on -> (H, W) int64.
@@ -75,25 +88,23 @@ class PixelSVM:
             raise ValueError(f'features must have {len(self.mean)} channels, got {len(features)}')
         if len(self.values) == 1:
             return np.full(features.shape[1:], self.values[0], np.int64)
-        flat = features.flatten(1)
-        best = torch.empty(flat.shape[1], dtype=torch.int64, device=flat.device)
-        block = _BLOCK if flat.device.type == 'cpu' else 64 * _BLOCK
-        step = max(1, block // len(self.vectors))
-        for part in range(0, flat.shape[1], step):
-            best[part : part + step] = self._label(flat[:, part : part + step].T)
-        return self.values[best.view(features.shape[1:]).cpu().numpy()].astype(np.int64)
+        chunks = features.flatten(1).split(_CHUNK, dim=1)
+        best = torch.cat([self._label(chunk) for chunk in chunks]).view(features.shape[1:])
+        return self.values[best.cpu().numpy()].astype(np.int64)
 
     def _label(self, pixels: Tensor) -> Tensor:
-        """Raw pixels (n, C) -> (n,) index of the label."""
-        decision = self.decision((pixels - self.mean.to(pixels)) / self.scale.to(pixels))
-        best, margin = _winner(decision)
+        """Raw pixels (C, n) -> (n,) index of the label."""
+        best, margin = _winner(self.decision(self._normalize(pixels)))
         if self.tolerance > 0:
             close = (margin < self.tolerance).nonzero().squeeze(1)
             if len(close):
-                pixels = pixels[close].double()
-                pixels = (pixels - self.mean.to(pixels)) / self.scale.to(pixels)
-                best[close] = _winner(self.decision(pixels))[0]
+                exact = self.decision(self._normalize(pixels[:, close].double()))
+                best[close] = _winner(exact)[0]
         return best
+
+    def _normalize(self, pixels: Tensor) -> Tensor:
+        mean, scale = (part.to(pixels)[:, None] for part in (self.mean, self.scale))
+        return (pixels - mean) / scale
 
     def approximate(self, n_components: int = 256, seed: int = 0) -> PixelSVM:
         """Nystroem form: the same decision functions in the span of fewer kernel functions.
@@ -116,25 +127,26 @@ class PixelSVM:
         if count <= n_components or len(self.values) == 1:
             return self
         order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
-        points = self.vectors[order[:2000]].float()
+        points = self.vectors[order[:2000]].float().T  # (C, p)
         part = replace(self, vectors=self.vectors[order[:n_components]], tolerance=0)
-        kernel = torch.exp(_extend(points, self.gamma) @ part._parameters(points)[0])
-        kernel = torch.cat([kernel, kernel.new_ones(len(kernel), 1)], dim=1).double()
-        normal = kernel.T @ kernel
+        kernel = torch.exp2(part._parameters(points)[0] @ _extend(points, self.gamma))  # (m, p)
+        kernel = torch.cat([kernel, torch.ones_like(kernel[:1])]).double()
+        normal = kernel @ kernel.T
         normal.diagonal().add_(1e-4)  # keeps near-duplicate vectors from large opposite weights
-        solution = torch.linalg.solve(normal, kernel.T @ self.decision(points).double())
+        solution = torch.linalg.solve(normal, kernel @ self.decision(points).double().T)
         return replace(part, weights=solution[:-1], bias=solution[-1])
 
     def _parameters(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Vectors (C + 2, m), weights and bias, such that ``_extend(x) @ vectors`` is
-        ``-gamma |x - v|^2``; device and dtype of ``like``.
+        """Vectors (m, C + 2) such that ``vectors @ _extend(x)`` is ``-gamma |x - v|^2 / ln 2``,
+        weights (M, m) and bias (M, 1); device and dtype of ``like``.
         """
         key = (like.device, like.dtype)
         if key not in self._cache:
+            gamma = self.gamma * _LOG2_E
             norm = self.vectors.square().sum(1, keepdim=True)
-            parts = [2 * self.gamma * self.vectors, -self.gamma * norm, torch.ones_like(norm)]
-            vectors = torch.cat(parts, dim=1).to(like).T.contiguous()
-            self._cache[key] = vectors, self.weights.to(like), self.bias.to(like)
+            parts = [2 * gamma * self.vectors, -gamma * norm, torch.ones_like(norm)]
+            vectors, weights = torch.cat(parts, dim=1), self.weights.T.contiguous()
+            self._cache[key] = tuple(t.to(like) for t in (vectors, weights, self.bias[:, None]))
         return self._cache[key]
 
 
@@ -351,18 +363,17 @@ def _kernel_coefficient(samples: np.ndarray, gamma: float | str) -> float:
 
 
 def _extend(pixels: Tensor, gamma: float) -> Tensor:
-    """(n, C) -> (n, C + 2): one product then gives squared distances, norms included."""
-    norm = pixels.square().sum(1, keepdim=True)
-    return torch.cat([pixels, torch.ones_like(norm), -gamma * norm], dim=1)
+    """(C, n) -> (C + 2, n): one product then gives squared distances, norms included."""
+    norm = pixels.square().sum(0, keepdim=True)
+    return torch.cat([pixels, torch.ones_like(norm), -gamma * _LOG2_E * norm])
 
 
 def _winner(decision: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, M) decision values -> (n,) index of the label, (n,) distance to the next label."""
-    if decision.shape[1] == 1:
-        decision = decision[:, 0]
-        return (decision > 0).long(), decision.abs()
-    top = decision.topk(2, dim=1)
-    return top.indices[:, 0], top.values[:, 0] - top.values[:, 1]
+    """(M, n) decision values -> (n,) index of the label, (n,) distance to the next label."""
+    if len(decision) == 1:
+        return (decision[0] > 0).long(), decision[0].abs()
+    top = decision.topk(2, dim=0)
+    return top.indices[0], top.values[0] - top.values[1]
 
 
 def _check_features(features: Array) -> Tensor:

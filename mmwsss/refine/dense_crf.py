@@ -10,7 +10,7 @@ from mmwsss.functional.crf import dense_crf, dense_crf_labels
 from mmwsss.masks import IGNORE_INDEX, ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
 from mmwsss.refine.chain import labels_from_maps
-from mmwsss.refine.registry import REFINERS
+from mmwsss.registry import REFINERS
 
 __all__ = ['DenseCRF']
 

@@ -14,7 +14,7 @@ from mmwsss.functional.random_walk import propagate
 from mmwsss.masks import ClassMaps, safe_join
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
 from mmwsss.refine.model import FrozenModel
-from mmwsss.refine.registry import REFINERS
+from mmwsss.registry import REFINERS
 
 __all__ = ['RandomWalk']
 

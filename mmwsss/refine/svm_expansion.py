@@ -15,7 +15,7 @@ from mmwsss.masks import IGNORE_INDEX, ClassMaps, load_mask, safe_join
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
 from mmwsss.refine.chain import labels_from_maps
 from mmwsss.refine.model import FrozenModel
-from mmwsss.refine.registry import REFINERS
+from mmwsss.registry import REFINERS
 
 __all__ = ['SVMExpansion']
 

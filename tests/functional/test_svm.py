@@ -42,7 +42,7 @@ def test_exact_equals_scikit_learn(count, channels):
     want, oracle, pixels = sklearn_labels(features, labels, 150)
     assert (svm_expand(features, labels, n_samples=150) == want).mean() >= 0.999
     machine = fit_pixel_svm(features, labels, 150)
-    got = machine.decision(torch.from_numpy(pixels).float()).numpy()
+    got = machine.decision(torch.from_numpy(pixels.T).float()).T.numpy()
     decision = oracle.decision_function(pixels).reshape(len(pixels), -1)
     np.testing.assert_allclose(got, decision, atol=2e-4)
 
