@@ -1,0 +1,186 @@
+"""COCO instances -> masks of classes, labels and lists."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mmwsss.masks.atomic import atomic_path
+from mmwsss.masks.batch import BatchReport, process_items
+from mmwsss.masks.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
+from mmwsss.masks.names import safe_join
+
+from ..coco import COCO_CLASSES, COCO14WSSSDataset
+from ..label_sources import ClassTable
+from ..label_sources.coco import image_name, load_instances
+from .lists import warn_count, write_lines
+
+__all__ = ['convert_coco', 'draw_mask']
+
+
+def convert_coco(
+    annotations: str | os.PathLike[str],
+    split: str,
+    out: str | os.PathLike[str],
+    mask_folder: str | None = None,
+    expected_count: int | None = None,
+    workers: int = 0,
+    progress: bool = True,
+) -> BatchReport:
+    """Write masks, ``labels_<split>.json`` and ``<split>.txt`` of the images that carry labels.
+
+    An image carries labels if it has any annotation, crowds included. Masks that are there already
+    are kept, so the tool may be run again; labels and list are written once every mask is there.
+
+    Args:
+        annotations: ``instances_<split>2014.json``.
+        split: Name of the split, for the file names.
+        out: Folder that labels, list and ``mask_folder`` go to.
+        mask_folder: Folder of the masks in ``out``; ``masks/<split>2014`` by default.
+        expected_count: Number of images with labels. None: that of COCO 2014. Another number is a
+            warning.
+        workers: Number of processes; 0 works in this one.
+        progress: Show progress.
+
+    Returns:
+        What became of every image.
+
+    Raises:
+        FileNotFoundError: ``annotations`` does not exist.
+        ImportError: pycocotools is missing.
+        ValueError: ``annotations`` is not such a file, or a category is not one of COCO's 80.
+    """
+    import_mask_api()
+    path = str(annotations)
+    content = load_instances(path)
+    table = ClassTable(('background', *COCO_CLASSES))
+    class_ids = {item['id']: table.id_of(item['name'], path) for item in content['categories']}
+    images = _images_with_labels(content, path)
+    masks = Path(out, mask_folder or f'masks/{split}2014')
+    report = process_items(
+        list(images),
+        partial(_write_mask, images=images, class_ids=class_ids, folder=masks),
+        is_done=lambda name: is_mask_file(safe_join(masks, name, '.png')),
+        description=f'masks of {split}',
+        workers=workers,
+        progress=progress,
+    )
+    if not report.failed:
+        if expected_count is None:
+            expected_count = COCO14WSSSDataset.EXPECTED_COUNTS.get(split, len(images))
+        warn_count(f'COCO {split}', len(images), expected_count)
+        labels = {name: _label(items, class_ids, table) for name, (_, items) in images.items()}
+        with atomic_path(Path(out, f'labels_{split}.json')) as temporary:
+            temporary.write_text(json.dumps(labels, indent=0) + '\n', encoding='utf-8')
+        write_lines(Path(out, f'{split}.txt'), images)
+    return report
+
+
+def draw_mask(
+    size: tuple[int, int],
+    annotations: Sequence[Mapping[str, Any]],
+    class_ids: Mapping[int, int],
+) -> np.ndarray:
+    """Draw the annotations of one image.
+
+    Objects are drawn from the largest to the smallest by their number of pixels, so that where two
+    overlap the smaller one is on top (equal sizes: the later annotation). A crowd becomes 255 by
+    the same rule: single objects inside it are smaller and stay visible.
+
+    Args:
+        size: (H, W) of the image.
+        annotations: COCO's: polygons, or run-length codes, plain or compressed.
+        class_ids: Category id -> class id.
+
+    Returns:
+        uint8 (H, W), 0 = background, 255 = crowd.
+
+    Raises:
+        ValueError: A segmentation is malformed.
+    """
+    regions = [_region(item, size) for item in annotations]
+    order = sorted(range(len(regions)), key=lambda i: -int(regions[i].sum()))
+    mask = np.zeros(size, np.uint8)
+    for i in order:
+        item = annotations[i]
+        crowd = bool(item.get('iscrowd', 0))
+        mask[regions[i]] = IGNORE_INDEX if crowd else class_ids[item['category_id']]
+    return mask
+
+
+def import_mask_api() -> ModuleType:
+    """Return ``pycocotools.mask``.
+
+    Raises:
+        ImportError: pycocotools is missing; the message says how to install it.
+    """
+    try:
+        from pycocotools import mask
+    except ImportError as error:
+        raise ImportError(
+            "COCO's segmentations need pycocotools: pip install pycocotools, or the extra "
+            "'coco' of this package"
+        ) from error
+    return mask
+
+
+def _region(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """Return the pixels of one annotation, bool (H, W)."""
+    api, segmentation = import_mask_api(), item['segmentation']
+    if not segmentation:
+        return np.zeros(size, bool)
+    if isinstance(segmentation, list):
+        if any(len(polygon) < 6 or len(polygon) % 2 for polygon in segmentation):
+            raise ValueError(f'annotation {item.get("id")!r}: a polygon needs three points')
+        code = api.merge(api.frPyObjects(segmentation, *size))
+    else:
+        if tuple(segmentation['size']) != tuple(size):
+            raise ValueError(
+                f'annotation {item.get("id")!r}: run lengths for {segmentation["size"]}, but the '
+                f'image is {size}'
+            )
+        plain = isinstance(segmentation['counts'], list)
+        code = api.frPyObjects(segmentation, *size) if plain else segmentation
+    return api.decode(code).astype(bool)
+
+
+def _images_with_labels(
+    content: Mapping[str, Any], path: str
+) -> dict[str, tuple[tuple[int, int], list[dict[str, Any]]]]:
+    """Return name -> (size, annotations) of the images that have annotations, in the file's order."""
+    by_image: dict[Any, list[dict[str, Any]]] = {}
+    for item in content['annotations']:
+        by_image.setdefault(item['image_id'], []).append(item)
+    return {
+        PurePosixPath(image_name(image, path)).name: (
+            (int(image['height']), int(image['width'])),
+            by_image[image['id']],
+        )
+        for image in content['images']
+        if image['id'] in by_image
+    }
+
+
+def _write_mask(
+    name: str,
+    images: Mapping[str, tuple[tuple[int, int], list[dict[str, Any]]]],
+    class_ids: Mapping[int, int],
+    folder: Path,
+) -> None:
+    size, annotations = images[name]
+    palette = voc_palette(len(COCO_CLASSES) + 1)
+    save_mask(safe_join(folder, name, '.png'), draw_mask(size, annotations, class_ids), palette)
+
+
+def _label(
+    annotations: Sequence[Mapping[str, Any]], class_ids: Mapping[int, int], table: ClassTable
+) -> list[str]:
+    ids = sorted({class_ids[item['category_id']] for item in annotations})
+    return [table.classes[i] for i in ids]

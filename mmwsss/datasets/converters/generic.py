@@ -1,0 +1,198 @@
+"""A folder of images with labels or masks -> lists, labels, classes and statistics."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mmwsss.masks.atomic import atomic_path
+from mmwsss.masks.batch import BatchReport, process_items
+from mmwsss.masks.mask_io import load_mask
+from mmwsss.masks.names import safe_join
+
+from ..label_sources import ClassTable
+from ..label_sources.masks import present_classes
+from ..label_sources.table import SEPARATOR, load_csv_names, load_json_names
+from ..splits import FileIndex, ids_of_folder
+from .lists import write_lines
+
+__all__ = ['convert_folder']
+
+Item = tuple[tuple[int, int], list[str]]  # (height, width), class names
+
+
+def convert_folder(
+    images: str,
+    out: str | os.PathLike[str],
+    labels: str | None = None,
+    masks: str | None = None,
+    classes: Sequence[str] | None = None,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    workers: int = 0,
+    progress: bool = True,
+) -> tuple[BatchReport, dict[str, Any]]:
+    """Check a folder of images and describe it as :class:`WSSSDataset` reads it.
+
+    Every image is decoded, and every mask, so that damaged files show now and by name. Writes
+    ``labels.csv``, ``classes.txt``, ``train.txt``, ``val.txt`` (if ``val_fraction`` > 0) and
+    ``statistics.json`` of the images that are in order. Images that fail are left out and named;
+    images without any label are in ``labels.csv`` and in ``statistics.json``, not in the lists.
+
+    Args:
+        images: Folder of images (.jpg, .jpeg, .png), also in subfolders.
+        out: Folder for the files.
+        labels: CSV or JSON of class names per image; see
+            :mod:`mmwsss.datasets.label_sources.table`.
+        masks: Folder of masks ``<id>.png``, instead of ``labels``.
+        classes: Foreground class names in the order of their ids. None: the names in ``labels``,
+            sorted; masks need them.
+        val_fraction: Share of images drawn for ``val.txt``, in [0, 1).
+        seed: Of that draw.
+        workers: Number of processes; 0 works in this one.
+        progress: Show progress.
+
+    Returns:
+        What became of every image, and the content of ``statistics.json``.
+
+    Raises:
+        FileNotFoundError: A folder or file does not exist.
+        ValueError: Not one of ``labels`` and ``masks``, classes are missing, a label file is
+            malformed, or no image is left.
+    """
+    if (labels is None) == (masks is None):
+        raise ValueError('one of labels and masks must be given, and not both')
+    if not 0 <= val_fraction < 1:
+        raise ValueError(f'val_fraction must lie in [0, 1), but got {val_fraction}')
+    names = None if labels is None else _load_names(labels)
+    table = _class_table(classes, names)
+    _check_names(names, table)
+    found: dict[str, Item] = {}
+    report = process_items(
+        _all_ids(images, names),
+        partial(_inspect, index=FileIndex(images, None), names=names, masks=masks, table=table),
+        description='images',
+        workers=workers,
+        progress=progress,
+        on_result=found.__setitem__,
+    )
+    if not found:
+        raise ValueError(f'no image of {images} is in order:\n{report.summary()}')
+    splits = _split([name for name, (_, label) in found.items() if label], val_fraction, seed)
+    statistics = _statistics(found, splits, table, report)
+    _write(Path(out), found, splits, table, statistics)
+    return report, statistics
+
+
+def _load_names(labels: str) -> dict[str, tuple[list[str], str]]:
+    return load_json_names(labels) if labels.lower().endswith('.json') else load_csv_names(labels)
+
+
+def _class_table(
+    classes: Sequence[str] | None, names: Mapping[str, tuple[list[str], str]] | None
+) -> ClassTable:
+    if classes is None:
+        if names is None:
+            raise ValueError('masks hold numbers only: classes must be given')
+        classes = sorted({name for row, _ in names.values() for name in row})
+    return ClassTable(('background', *(name for name in classes if name != 'background')))
+
+
+def _check_names(names: Mapping[str, tuple[list[str], str]] | None, table: ClassTable) -> None:
+    for row, where in (names or {}).values():
+        table.ids_of(row, where)
+
+
+def _all_ids(images: str, names: Mapping[str, Any] | None) -> list[str]:
+    """Return the ids of the images and of the labels, so that what lacks its partner is named."""
+    ids = ids_of_folder(images)
+    return ids if names is None else sorted({*ids, *names})
+
+
+def _inspect(
+    name: str,
+    index: FileIndex,
+    names: Mapping[str, tuple[list[str], str]] | None,
+    masks: str | None,
+    table: ClassTable,
+) -> Item:
+    if not index.exists(name):
+        raise FileNotFoundError(f'there is a label, but no image in {index.folder}')
+    with Image.open(index.path(name)) as image:
+        image.load()
+        size = image.height, image.width
+    if masks is not None:
+        mask = load_mask(safe_join(masks, name, '.png'), len(table) + 1, image_size=size)
+        label = present_classes(mask)
+    elif name in names:
+        label = table.ids_of(*names[name])
+    else:
+        raise ValueError('there is an image, but no label')
+    return size, [table.classes[i] for i in label]
+
+
+def _split(ids: Sequence[str], val_fraction: float, seed: int) -> dict[str, list[str]]:
+    count = round(len(ids) * val_fraction)
+    chosen = set(np.random.default_rng(seed).permutation(len(ids))[:count].tolist())
+    splits = {'train': [name for i, name in enumerate(ids) if i not in chosen]}
+    if val_fraction > 0:
+        splits['val'] = [name for i, name in enumerate(ids) if i in chosen]
+    return splits
+
+
+def _statistics(
+    found: Mapping[str, Item],
+    splits: Mapping[str, Sequence[str]],
+    table: ClassTable,
+    report: BatchReport,
+) -> dict[str, Any]:
+    def counts(ids: Sequence[str]) -> dict[str, int]:
+        counter = Counter(name for image_id in ids for name in found[image_id][1])
+        return {name: counter[name] for name in table.foreground}
+
+    sizes = np.array([size for size, _ in found.values()])
+    labelled = [label for _, label in found.values() if label]
+    return {
+        'images': len(found),
+        'failed': len(report.failed),
+        'unlabeled': [name for name, (_, label) in found.items() if not label],
+        'classes_per_labelled_image': round(float(np.mean([len(x) for x in labelled])), 3)
+        if labelled
+        else 0.0,
+        'height': {'min': int(sizes[:, 0].min()), 'max': int(sizes[:, 0].max())},
+        'width': {'min': int(sizes[:, 1].min()), 'max': int(sizes[:, 1].max())},
+        'splits': {
+            split: {'images': len(ids), 'images_with_class': counts(ids)}
+            for split, ids in splits.items()
+        },
+    }
+
+
+def _write(
+    out: Path,
+    found: Mapping[str, Item],
+    splits: Mapping[str, Sequence[str]],
+    table: ClassTable,
+    statistics: Mapping[str, Any],
+) -> None:
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator='\n')
+    writer.writerow(['id', 'class names'])
+    writer.writerows([name, SEPARATOR.join(label)] for name, (_, label) in found.items())
+    with atomic_path(out / 'labels.csv') as temporary:
+        temporary.write_text(rows.getvalue(), encoding='utf-8')
+    write_lines(out / 'classes.txt', table.foreground)
+    for split, ids in splits.items():
+        write_lines(out / f'{split}.txt', ids)
+    with atomic_path(out / 'statistics.json') as temporary:
+        temporary.write_text(json.dumps(statistics, indent=2) + '\n', encoding='utf-8')

@@ -1,0 +1,131 @@
+"""PASCAL VOC 2012 + SBD -> the ``train_aug`` layout."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+
+from mmwsss.masks.batch import BatchReport, process_items
+from mmwsss.masks.mask_io import is_mask_file, load_mask, save_mask
+from mmwsss.masks.names import safe_join
+
+from ..splits import read_split
+from ..voc import VOC12WSSSDataset
+from .lists import warn_count, write_lines
+
+__all__ = ['convert_voc12aug', 'read_sbd_mat']
+
+NUM_CLASSES = 21
+_LISTS = Path('ImageSets', 'Segmentation')
+
+
+def convert_voc12aug(
+    voc: str | os.PathLike[str],
+    sbd: str | os.PathLike[str],
+    workers: int = 0,
+    progress: bool = True,
+) -> BatchReport:
+    """Write ``SegmentationClassAug/<id>.png`` and ``ImageSets/Segmentation/train_aug.txt``.
+
+    ``train_aug`` is VOC's train list and all SBD images that are not in VOC's val list (10,582).
+    Images of VOC's train and val lists keep VOC's own mask, which is finer than SBD's; the others
+    get SBD's. Masks that are there already are kept, so the tool may be run again. The list is
+    written once every mask is there; its length and those of VOC's lists are compared with the
+    known ones.
+
+    Args:
+        voc: ``VOCdevkit/VOC2012``.
+        sbd: Folder of SBD's ``<id>.mat`` files (``benchmark_RELEASE/dataset/cls``), or of masks
+            ``<id>.png``.
+        workers: Number of processes; 0 works in this one.
+        progress: Show progress.
+
+    Returns:
+        What became of every image.
+
+    Raises:
+        FileNotFoundError: A folder or list does not exist.
+        ValueError: ``sbd`` holds neither kind of file, or both.
+    """
+    voc = Path(voc)
+    train, val = _voc_list(voc, 'train'), _voc_list(voc, 'val')
+    suffix, sbd_ids = _sbd_ids(Path(sbd))
+    train_aug = sorted(set(train) | (set(sbd_ids) - set(val)))
+    own = set(train) | set(val)
+    work = partial(_make_mask, voc=voc, sbd=Path(sbd), suffix=suffix, own=own)
+    out = voc / 'SegmentationClassAug'
+    report = process_items(
+        [*train_aug, *val],
+        work,
+        is_done=lambda name: is_mask_file(safe_join(out, name, '.png')),
+        description='masks of train_aug and val',
+        workers=workers,
+        progress=progress,
+    )
+    if not report.failed:
+        warn_count('train_aug', len(train_aug), VOC12WSSSDataset.EXPECTED_COUNTS['train_aug'])
+        write_lines(voc / _LISTS / 'train_aug.txt', train_aug)
+    return report
+
+
+def read_sbd_mat(path: str | os.PathLike[str]) -> np.ndarray:
+    """Return the class mask, uint8 (H, W), of one of SBD's ``cls/<id>.mat`` files.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: The file is damaged or another kind of file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'mask not found: {path}')
+    try:
+        content = loadmat(path, squeeze_me=True, struct_as_record=False)
+        mask = np.asarray(content['GTcls'].Segmentation)
+    except (KeyError, AttributeError) as error:
+        raise ValueError(f'{path} holds no GTcls.Segmentation') from error
+    except (ValueError, TypeError, OSError, EOFError, NotImplementedError, MatReadError) as error:
+        raise ValueError(f'{path} is not a readable .mat file: {error}') from error
+    if mask.ndim != 2 or mask.min() < 0 or mask.max() >= NUM_CLASSES:
+        raise ValueError(
+            f'{path}: expected class ids 0 .. {NUM_CLASSES - 1} (H, W), but got {mask.shape} '
+            f'from {mask.min()} to {mask.max()}'
+        )
+    return mask.astype(np.uint8)
+
+
+def _voc_list(voc: Path, split: str) -> list[str]:
+    ids = read_split(str(voc / _LISTS / f'{split}.txt'))
+    warn_count(f'VOC 2012 {split}', len(ids), VOC12WSSSDataset.EXPECTED_COUNTS[split])
+    return ids
+
+
+def _sbd_ids(sbd: Path) -> tuple[str, list[str]]:
+    """Return the kind of files in ``sbd`` and the ids of them."""
+    if not sbd.is_dir():
+        raise FileNotFoundError(f'the folder of SBD does not exist: {sbd}')
+    found = {suffix: sorted(p.stem for p in sbd.glob(f'*{suffix}')) for suffix in ('.mat', '.png')}
+    kinds = [suffix for suffix, ids in found.items() if ids]
+    if len(kinds) != 1:
+        what = 'both' if kinds else 'neither'
+        raise ValueError(f'{sbd} must hold .mat files or .png masks, but holds {what}')
+    return kinds[0], found[kinds[0]]
+
+
+def _make_mask(name: str, voc: Path, sbd: Path, suffix: str, own: set[str]) -> None:
+    with Image.open(safe_join(voc / 'JPEGImages', name, '.jpg')) as image:
+        size = image.height, image.width
+    if name in own:
+        path = safe_join(voc / 'SegmentationClass', name, '.png')
+    else:
+        path = safe_join(sbd, name, suffix)
+    mask = read_sbd_mat(path) if path.suffix == '.mat' else load_mask(path, NUM_CLASSES)
+    if mask.shape != size:
+        raise ValueError(f'{path}: the mask is {mask.shape}, but the image is {size}')
+    palette = VOC12WSSSDataset.METAINFO['palette']
+    save_mask(safe_join(voc / 'SegmentationClassAug', name, '.png'), mask, palette)

@@ -1,0 +1,165 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from mmwsss.datasets import COCO14WSSSDataset
+from mmwsss.datasets.converters import convert_coco, draw_mask
+from mmwsss.masks.mask_io import load_mask
+from tests.oracles.coco_masks import run_lengths
+
+SIZE = (10, 12)
+CLASS_IDS = {18: 17, 1: 1, 44: 40}  # dog, person, bottle
+
+
+@pytest.fixture
+def api():
+    return pytest.importorskip(
+        'pycocotools.mask', reason='pycocotools, the extra "coco", is missing'
+    )
+
+
+def box(y1, x1, y2, x2):
+    mask = np.zeros(SIZE, np.uint8)
+    mask[y1:y2, x1:x2] = 1
+    return mask
+
+
+def annotation(mask, category_id, iscrowd=0, **changes):
+    segmentation = {'size': list(SIZE), 'counts': run_lengths(mask)}
+    item = {'segmentation': segmentation, 'category_id': category_id, 'iscrowd': iscrowd}
+    return {**item, **changes}
+
+
+@pytest.mark.usefixtures('api')
+class TestDrawMask:
+    @pytest.mark.parametrize('order', [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+    def test_the_smaller_object_is_on_top(self, order):
+        big, middle, small = box(0, 0, 8, 8), box(2, 2, 9, 9), box(4, 4, 6, 6)
+        items = [annotation(big, 1), annotation(middle, 18), annotation(small, 44)]
+        expected = np.zeros(SIZE, np.uint8)
+        for mask, value in [(big, 1), (middle, 17), (small, 40)]:
+            expected[mask == 1] = value
+        np.testing.assert_array_equal(
+            draw_mask(SIZE, [items[i] for i in order], CLASS_IDS), expected
+        )
+
+    def test_crowds_are_ignored_and_single_objects_in_them_stay(self):
+        crowd, person = box(0, 0, 9, 9), box(3, 3, 5, 5)
+        got = draw_mask(SIZE, [annotation(person, 1), annotation(crowd, 1, iscrowd=1)], CLASS_IDS)
+        expected = np.where(person, 1, np.where(crowd, 255, 0))
+        np.testing.assert_array_equal(got, expected)
+
+    def test_polygons_and_compressed_run_lengths(self, api):
+        polygon = {'segmentation': [[2, 3, 7, 3, 7, 8, 2, 8]], 'category_id': 18}
+        got = draw_mask(SIZE, [polygon], CLASS_IDS)
+        np.testing.assert_array_equal(got, 17 * box(3, 2, 8, 7))
+        code = api.encode(np.asfortranarray(box(1, 2, 3, 4)))
+        got = draw_mask(SIZE, [{'segmentation': code, 'category_id': 1}], CLASS_IDS)
+        np.testing.assert_array_equal(got, box(1, 2, 3, 4))
+
+    def test_nothing_to_draw(self):
+        assert not draw_mask(SIZE, [], CLASS_IDS).any()
+        assert not draw_mask(
+            SIZE, [annotation(box(0, 0, 1, 1), 1, segmentation=[])], CLASS_IDS
+        ).any()
+
+    @pytest.mark.parametrize('polygon', [[1, 2, 3, 4], [1, 2, 3, 4, 5, 6, 7]])
+    def test_malformed_polygon(self, polygon):
+        item = {'id': 5, 'segmentation': [polygon], 'category_id': 1}
+        with pytest.raises(ValueError, match='annotation 5: a polygon needs three points'):
+            draw_mask(SIZE, [item], CLASS_IDS)
+
+    def test_run_lengths_of_another_size(self):
+        with pytest.raises(
+            ValueError, match=r'run lengths for \[10, 12\], but the image is \(5, 5\)'
+        ):
+            draw_mask((5, 5), [annotation(box(0, 0, 1, 1), 1)], CLASS_IDS)
+
+
+@pytest.fixture
+def instances(tmp_path):
+    path = tmp_path / 'instances_train2014.json'
+    images = [
+        {'id': i, 'file_name': f'COCO_train2014_{i:012d}.jpg', 'height': SIZE[0], 'width': SIZE[1]}
+        for i in (9, 4, 7)
+    ]
+    annotations = [
+        annotation(box(0, 0, 3, 3), 18, id=1, image_id=9),
+        annotation(box(5, 5, 9, 9), 1, id=2, image_id=9, iscrowd=1),
+        annotation(box(5, 5, 9, 9), 44, id=3, image_id=7),
+    ]
+    categories = [
+        {'id': 44, 'name': 'bottle'},
+        {'id': 1, 'name': 'person'},
+        {'id': 18, 'name': 'dog'},
+    ]
+    content = {'images': images, 'annotations': annotations, 'categories': categories}
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.usefixtures('api')
+class TestConvert:
+    def test_masks_labels_and_list(self, instances, tmp_path):
+        out = tmp_path / 'out'
+        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        assert report.exit_code == 0
+        first, second = 'COCO_train2014_000000000009', 'COCO_train2014_000000000007'
+        assert (out / 'train.txt').read_text().split() == [first, second]
+        labels = json.loads((out / 'labels_train.json').read_text())
+        assert labels == {first: ['person', 'dog'], second: ['bottle']}
+        mask = load_mask(out / f'masks/train2014/{first}.png', 81)
+        expected = np.where(box(5, 5, 9, 9), 255, 17 * box(0, 0, 3, 3))
+        np.testing.assert_array_equal(mask, expected)
+        assert sorted(p.stem for p in (out / 'masks/train2014').iterdir()) == sorted(
+            [first, second]
+        )
+
+    def test_class_ids_are_those_of_the_dataset(self, instances, tmp_path):
+        convert_coco(instances, 'train', tmp_path, expected_count=2, progress=False)
+        mask = load_mask(tmp_path / 'masks/train2014/COCO_train2014_000000000007.png')
+        assert COCO14WSSSDataset.METAINFO['classes'][mask.max()] == 'bottle'
+
+    def test_the_dataset_reads_what_it_writes(self, instances, tmp_path):
+        convert_coco(instances, 'train', tmp_path, expected_count=2, progress=False)
+        dataset = COCO14WSSSDataset(
+            data_root=str(tmp_path),
+            data_prefix={'img_path': '', 'seg_map_path': 'masks/train2014'},
+            ann_file='train.txt',
+            labels={'source': 'json', 'path': 'labels_train.json'},
+            check_files='lazy',
+            expected_count=2,
+            pipeline=[{'type': 'LoadMask'}],
+        )
+        assert dataset.get_cat_ids(0) == [1, 17]
+        assert set(np.unique(dataset[0]['gt_seg_map'])) == {0, 17, 255}
+
+    def test_a_failure_is_named_and_the_next_run_finishes(self, instances, tmp_path):
+        good = instances.read_text()
+        content = json.loads(good)
+        content['annotations'][2]['segmentation'] = [[1, 2]]
+        instances.write_text(json.dumps(content))
+        report = convert_coco(
+            instances, 'train', tmp_path / 'out', expected_count=2, progress=False
+        )
+        assert list(report.failed) == ['COCO_train2014_000000000007']
+        assert not (tmp_path / 'out/train.txt').exists()
+        instances.write_text(good)
+        report = convert_coco(
+            instances, 'train', tmp_path / 'out', expected_count=2, progress=False
+        )
+        assert (len(report.done), len(report.skipped), report.exit_code) == (1, 1, 0)
+        assert (tmp_path / 'out/train.txt').exists()
+
+    def test_foreign_category(self, instances, tmp_path):
+        instances.write_text(instances.read_text().replace('bottle', 'botle'))
+        with pytest.raises(ValueError, match="class 'botle'; the closest valid name is 'bottle'"):
+            convert_coco(instances, 'train', tmp_path)
+
+
+def test_missing_pycocotools_says_how_to_install_it(instances, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pycocotools', None)
+    with pytest.raises(ImportError, match='pip install pycocotools'):
+        convert_coco(instances, 'train', tmp_path)

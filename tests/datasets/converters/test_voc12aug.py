@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from mmwsss.datasets.converters import convert_voc12aug, read_sbd_mat
+from mmwsss.masks.mask_io import load_mask, save_mask
+
+SIZE = (6, 8)
+
+
+def write_mat(path, mask):
+    savemat(path, {'GTcls': {'Segmentation': mask, 'Boundaries': np.zeros(3)}})
+
+
+def filled(value):
+    return np.full(SIZE, value, np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """VOC: a train, b val. SBD: a, b (both also in VOC), c, d."""
+    voc, sbd = tmp_path / 'voc', tmp_path / 'cls'
+    sbd.mkdir()
+    (voc / 'JPEGImages').mkdir(parents=True)
+    (voc / 'ImageSets/Segmentation').mkdir(parents=True)
+    for name, value in [('a', 1), ('b', 2)]:
+        save_mask(voc / f'SegmentationClass/{name}.png', filled(value))
+    for name, value in [('a', 11), ('b', 12), ('c', 3), ('d', 20)]:
+        Image.new('RGB', SIZE[::-1]).save(voc / f'JPEGImages/{name}.jpg')
+        write_mat(sbd / f'{name}.mat', filled(value))
+    (voc / 'ImageSets/Segmentation/train.txt').write_text('a\n')
+    (voc / 'ImageSets/Segmentation/val.txt').write_text('b\n')
+    return voc, sbd
+
+
+def lists_and_masks(voc):
+    ids = (voc / 'ImageSets/Segmentation/train_aug.txt').read_text().split()
+    masks = {p.stem: int(load_mask(p).max()) for p in (voc / 'SegmentationClassAug').iterdir()}
+    return ids, masks
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_vocs_masks_come_first_and_val_is_left_out(folders, workers):
+    voc, sbd = folders
+    report = convert_voc12aug(voc, sbd, workers=workers, progress=False)
+    assert report.exit_code == 0
+    ids, masks = lists_and_masks(voc)
+    assert ids == ['a', 'c', 'd']
+    assert masks == {'a': 1, 'b': 2, 'c': 3, 'd': 20}
+
+
+def test_png_masks_give_the_same(folders, tmp_path):
+    voc, sbd = folders
+    for path in sbd.iterdir():
+        save_mask(tmp_path / f'png/{path.stem}.png', read_sbd_mat(path))
+    convert_voc12aug(voc, tmp_path / 'png', progress=False)
+    assert lists_and_masks(voc)[1] == {'a': 1, 'b': 2, 'c': 3, 'd': 20}
+
+
+def test_a_failure_is_named_and_the_next_run_finishes(folders):
+    voc, sbd = folders
+    write_mat(sbd / 'c.mat', filled(21))
+    report = convert_voc12aug(voc, sbd, progress=False)
+    assert report.exit_code == 1
+    assert list(report.failed) == ['c']
+    assert 'expected class ids 0 .. 20 (H, W), but got (6, 8) from 21 to 21' in report.failed['c']
+    assert not (voc / 'ImageSets/Segmentation/train_aug.txt').exists()
+    write_mat(sbd / 'c.mat', filled(3))
+    report = convert_voc12aug(voc, sbd, progress=False)
+    assert (report.done, report.skipped, report.failed) == (['c'], ['a', 'd', 'b'], {})
+    assert lists_and_masks(voc)[0] == ['a', 'c', 'd']
+
+
+def test_other_size_and_missing_image_are_named(folders):
+    voc, sbd = folders
+    write_mat(sbd / 'c.mat', np.zeros((2, 3), np.uint8))
+    (voc / 'JPEGImages/d.jpg').unlink()
+    failed = convert_voc12aug(voc, sbd, progress=False).failed
+    assert 'the mask is (2, 3), but the image is (6, 8)' in failed['c']
+    assert 'd.jpg' in failed['d']
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'), [(b'hello', 'is not a readable .mat file'), (None, 'holds no GTcls')]
+)
+def test_files_that_are_not_sbds(tmp_path, content, message):
+    path = tmp_path / 'x.mat'
+    if content is None:
+        savemat(path, {'other': 1})
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_sbd_mat(path)
+
+
+def test_wrong_folders(folders, tmp_path):
+    voc, sbd = folders
+    with pytest.raises(FileNotFoundError, match='folder of SBD does not exist'):
+        convert_voc12aug(voc, tmp_path / 'nope')
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(ValueError, match='but holds neither'):
+        convert_voc12aug(voc, tmp_path / 'empty')
+    save_mask(sbd / 'a.png', filled(0))
+    with pytest.raises(ValueError, match='but holds both'):
+        convert_voc12aug(voc, sbd)
+    with pytest.raises(FileNotFoundError, match=r'train\.txt'):
+        convert_voc12aug(tmp_path, sbd)

@@ -1,0 +1,72 @@
+"""Describe any folder of images as a dataset: lists, labels, classes, statistics.
+
+Examples::
+
+    python tools/dataset_converters/generic.py photos --labels names.csv --out data/custom --val-fraction 0.1
+    python tools/dataset_converters/generic.py photos --masks masks --classes cat dog --out data/custom
+
+Labels are a CSV with lines "id,class;class" or a JSON {id: [class, ...]}; the id is the image's file name
+without suffix. Every image and mask is decoded. Writes labels.csv, classes.txt, train.txt, val.txt and
+statistics.json. Exit code 1: some images failed and are named; the files describe the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from mmwsss.datasets.converters import convert_folder
+from mmwsss.utils.cli import (
+    add_verbose_argument,
+    add_workers_argument,
+    finish_report,
+    run_tool,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('images', help='folder of images')
+    parser.add_argument('--out', required=True, help='folder for the files')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--labels', help='CSV or JSON of class names')
+    source.add_argument('--masks', help='folder of masks <id>.png')
+    parser.add_argument(
+        '--classes',
+        nargs='+',
+        help='foreground class names in the order of their ids, or one text file of them',
+    )
+    parser.add_argument('--val-fraction', type=float, default=0.0, help='share of val.txt')
+    parser.add_argument('--seed', type=int, default=0, help='of the draw for val.txt')
+    add_workers_argument(parser)
+    add_verbose_argument(parser)
+    return parser.parse_args(argv)
+
+
+def class_names(given: list[str] | None) -> list[str] | None:
+    if given and len(given) == 1 and Path(given[0]).is_file():
+        lines = Path(given[0]).read_text(encoding='utf-8-sig').splitlines()
+        return [line.strip() for line in lines if line.strip()]
+    return given
+
+
+def main(args: argparse.Namespace) -> int:
+    report, statistics = convert_folder(
+        args.images,
+        args.out,
+        labels=args.labels,
+        masks=args.masks,
+        classes=class_names(args.classes),
+        val_fraction=args.val_fraction,
+        seed=args.seed,
+        workers=args.workers,
+    )
+    print(json.dumps(statistics, indent=2))
+    return finish_report(report)
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())

@@ -1,0 +1,41 @@
+"""Make VOC 2012's train_aug split from VOC and SBD.
+
+Example::
+
+    python tools/dataset_converters/voc12aug.py data/VOCdevkit/VOC2012 data/benchmark_RELEASE/dataset/cls
+
+The second folder holds SBD's .mat files, or masks as .png. Writes SegmentationClassAug/<id>.png and
+ImageSets/Segmentation/train_aug.txt (10,582 images) into the first. Run again, it goes on where it
+stopped. Exit code 1: some images failed and are named; the others are done, the list is not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmwsss.datasets.converters import convert_voc12aug
+from mmwsss.utils.cli import (
+    add_verbose_argument,
+    add_workers_argument,
+    finish_report,
+    run_tool,
+)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('voc', help='VOCdevkit/VOC2012')
+    parser.add_argument('sbd', help="SBD's dataset/cls (.mat), or a folder of masks (.png)")
+    add_workers_argument(parser)
+    add_verbose_argument(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    return finish_report(convert_voc12aug(args.voc, args.sbd, args.workers))
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
