@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+
+from mmwsss.apis.masks import MaskWriter, load_rgb, make_masks, mask_settings
+from mmwsss.masks import (
+    ClassMaps,
+    ManifestError,
+    load_class_maps,
+    load_mask,
+    make_manifest,
+    read_manifest,
+    save_class_maps,
+    write_manifest,
+)
+from mmwsss.refine import REFINERS, BaseRefiner
+from tests.oracles.confusion import plain_labels
+from tests.tiny_models import localizer_config
+
+THRESHOLD = {'type': 'BackgroundThreshold', 'threshold': 0.5}
+
+
+@REFINERS.register_module()
+class MeanBrightness(BaseRefiner):
+    """Background scores the mean of the image's red: a refiner that needs the image."""
+
+    needs_image = True
+
+    def __init__(self, weights: str | None = None) -> None:
+        self.weights = weights
+
+    def input_files(self):
+        return [self.weights] if self.weights else []
+
+    def __call__(self, maps, image=None, image_id=''):
+        background = np.full((1, *maps.scores.shape[1:]), image[..., 0].mean() / 255)
+        scores = np.concatenate([background, maps.scores])
+        return ClassMaps([0, *maps.keys], scores, maps.image_size)
+
+
+def mask_config(demo_root, refiners=(THRESHOLD,)) -> Config:
+    cfg = localizer_config(demo_root)
+    cfg['mask_cfg'] = {'refiners': [dict(refiner) for refiner in refiners]}
+    return Config(cfg)
+
+
+@pytest.fixture
+def case(demo_root, tmp_path):
+    """A config, and random class maps of its eight images at half size."""
+    cfg = mask_config(demo_root)
+    dataset = DATASETS.build(cfg.map_dataset)
+    rng = np.random.default_rng(0)
+    ids = []
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i)
+        height, width = load_rgb(info['img_path']).shape[:2]
+        keys = np.array(info['img_label'])
+        scores = rng.random((len(keys), height // 2, width // 2), dtype=np.float32)
+        maps = ClassMaps(keys, scores, (height, width))
+        save_class_maps(tmp_path / 'maps' / f'{info["img_id"]}.npz', maps)
+        ids.append(info['img_id'])
+    classes = dataset.metainfo['classes']
+    write_manifest(tmp_path / 'maps', make_manifest('maps', classes, 'train', ids))
+    return cfg, tmp_path / 'maps', tmp_path / 'masks', ids
+
+
+def contents(folder) -> dict[str, bytes]:
+    files = sorted(folder.rglob('*.png'))
+    assert files
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_masks_of_all_images_with_a_manifest(case, workers):
+    cfg, maps, out, ids = case
+    report = make_masks(cfg, maps, out, workers=workers)
+    assert (report.done, report.failed, report.exit_code) == (ids, {}, 0)
+    for name in ids:
+        found = load_class_maps(maps / f'{name}.npz')
+        labels = load_mask(out / f'{name}.png', 6, image_size=found.image_size)
+        expected = plain_labels(found.full_size_scores(), found.keys.tolist(), 0.5)
+        np.testing.assert_array_equal(labels, expected)
+    manifest = read_manifest(out)
+    assert manifest.complete
+    assert (manifest.stage, manifest.split, manifest.ids_count) == ('masks', 'train', 8)
+    assert manifest.settings == {
+        'refiners': [THRESHOLD],
+        'threshold': 0.5,
+        'threshold_source': 'config',
+    }
+    assert manifest.inputs == {'maps': read_manifest(maps).sha256()}
+
+
+def test_an_interrupted_run_continues_to_the_same_files(case, monkeypatch, tmp_path):
+    cfg, maps, out, ids = case
+    make_masks(cfg, maps, tmp_path / 'whole')
+    calls = []
+    write = MaskWriter.__call__
+
+    def interrupted(self, name):
+        calls.append(name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        write(self, name)
+
+    monkeypatch.setattr(MaskWriter, '__call__', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_masks(cfg, maps, out)
+    assert not read_manifest(out).complete
+    (out / f'{ids[0]}.png').write_bytes((out / f'{ids[0]}.png').read_bytes()[:40])  # cut short
+    report = make_masks(cfg, maps, out)
+    assert report.skipped == ids[1:3]
+    assert report.done == [ids[0], *ids[3:]]
+    assert contents(out) == contents(tmp_path / 'whole')
+    assert read_manifest(out).complete
+
+
+def test_other_settings_are_refused_until_overwritten(case, demo_root):
+    cfg, maps, out, ids = case
+    make_masks(cfg, maps, out)
+    before = contents(out)
+    other = mask_config(demo_root, [{**THRESHOLD, 'threshold': 0.8}])
+    message = r'settings\.refiners\[0\]\.threshold does not fit: found 0\.5, expected 0\.8'
+    with pytest.raises(ManifestError, match=message):
+        make_masks(other, maps, out)
+    assert contents(out) == before
+    assert make_masks(other, maps, out, overwrite=True).done == ids
+    assert contents(out) != before
+
+
+def test_broken_and_missing_maps_are_named_and_the_rest_is_done(case):
+    cfg, maps, out, ids = case
+    (maps / f'{ids[1]}.npz').write_bytes((maps / f'{ids[1]}.npz').read_bytes()[:100])
+    (maps / f'{ids[4]}.npz').unlink()
+    report = make_masks(cfg, maps, out, workers=2)
+    assert list(report.failed) == [ids[1], ids[4]]
+    assert f'{ids[1]}.npz is not a readable class map' in report.failed[ids[1]]
+    assert f'class map not found: {maps / ids[4]}.npz' in report.failed[ids[4]]
+    assert len(report.done) == 6
+    assert report.exit_code == 1
+    manifest = read_manifest(out)
+    assert (manifest.complete, manifest.failed) == (False, [ids[1], ids[4]])
+
+
+def test_maps_of_other_classes_or_another_split_are_refused(case):
+    cfg, maps, out, ids = case
+    good = read_manifest(maps)
+    wrong = [*good.classes[:-1], 'unicorn']
+    write_manifest(maps, make_manifest('maps', wrong, 'train', ids))
+    with pytest.raises(ManifestError, match="classes does not fit: found 'unicorn' as class 5"):
+        make_masks(cfg, maps, out)
+    write_manifest(maps, make_manifest('maps', good.classes, 'val', ids))
+    with pytest.raises(ManifestError, match='split does not fit: found val, expected train'):
+        make_masks(cfg, maps, out)
+    write_manifest(maps, make_manifest('maps', good.classes, 'train', ids[:3]))
+    with pytest.raises(ManifestError, match=r'ids does not fit.*name those wanted with --list'):
+        make_masks(cfg, maps, out)
+    write_manifest(maps, make_manifest('masks', good.classes, 'train', ids))
+    with pytest.raises(ManifestError, match='stage does not fit: found masks, expected maps'):
+        make_masks(cfg, maps, out)
+    (maps / 'manifest.json').unlink()
+    with pytest.raises(FileNotFoundError, match=r'maps/manifest\.json not found'):
+        make_masks(cfg, maps, out)
+    assert not out.exists()
+
+
+def test_a_list_of_images(case):
+    cfg, maps, out, ids = case
+    assert make_masks(cfg, maps, out, ids=ids[2:4]).done == ids[2:4]
+    assert len(contents(out)) == 2
+    assert make_masks(cfg, maps, out).skipped == ids[2:4]  # the rest follows
+    with pytest.raises(ValueError, match=r"1 of 2 ids are not in map_dataset, first \['nowhere'\]"):
+        make_masks(cfg, maps, out, ids=[ids[0], 'nowhere'])
+
+
+def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path):
+    _, maps, out, ids = case
+    weights = tmp_path / 'weights.pth'
+    weights.write_bytes(b'1')
+    refiner = {'type': 'MeanBrightness', 'weights': str(weights)}
+    cfg = mask_config(demo_root, [refiner])
+    make_masks(cfg, maps, out)
+    found = load_class_maps(maps / f'{ids[0]}.npz')
+    image = load_rgb(demo_root / 'JPEGImages' / f'{ids[0]}.jpg')
+    expected = plain_labels(
+        found.full_size_scores(), found.keys.tolist(), image[..., 0].mean() / 255
+    )
+    np.testing.assert_array_equal(load_mask(out / f'{ids[0]}.png'), expected)
+    manifest = read_manifest(out)
+    assert list(manifest.inputs) == ['maps', 'refiner_file_0 weights.pth']
+    assert manifest.settings['threshold'] is None
+    weights.write_bytes(b'2')
+    with pytest.raises(ManifestError, match=r'inputs\.refiner_file_0 weights\.pth does not fit'):
+        make_masks(cfg, maps, out)
+
+
+def test_images_are_not_touched_otherwise(case, demo_root, tmp_path):
+    cfg, maps, out, _ = case
+    cfg.map_dataset.data_prefix = {'img_path': str(tmp_path / 'no_images')}
+    (tmp_path / 'no_images').mkdir()
+    assert make_masks(cfg, maps, out).exit_code == 0
+
+
+def test_load_rgb_gives_red_first(tmp_path):
+    from PIL import Image
+
+    picture = np.zeros((2, 3, 3), np.uint8)
+    picture[..., 0] = 200
+    Image.fromarray(picture).save(tmp_path / 'red.png')
+    np.testing.assert_array_equal(load_rgb(tmp_path / 'red.png'), picture)
+
+
+def test_source_of_the_threshold_is_recorded():
+    cfg = {'map_dataset': {}, 'mask_cfg': {'refiners': [THRESHOLD], 'threshold_source': 'a sweep'}}
+    assert mask_settings(Config(cfg))['threshold_source'] == 'a sweep'
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'error', 'message'),
+    [
+        ({'mask_cfg': {'refiners': []}}, KeyError, '`map_dataset` in the config'),
+        ({'map_dataset': {}}, KeyError, '`mask_cfg` in the config'),
+        ({'map_dataset': {}, 'mask_cfg': {}}, KeyError, 'mask_cfg needs `refiners`'),
+        (
+            {'map_dataset': {}, 'mask_cfg': {'refiner': []}},
+            ValueError,
+            r"unknown keys \['refiner'\]; known are \['refiners'",
+        ),
+        (
+            {'map_dataset': {}, 'mask_cfg': {'refiners': [THRESHOLD, THRESHOLD]}},
+            ValueError,
+            '2 of BackgroundThreshold, expected at most one',
+        ),
+    ],
+)
+def test_configs_that_do_not_fit(cfg, error, message):
+    with pytest.raises(error, match=message):
+        mask_settings(Config(cfg))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmwsss.masks import ClassMaps, save_class_maps, save_mask
+
+TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'eval_masks.py'))
+
+
+def run(*arguments) -> int:
+    args = TOOL['parse_args']([*map(str, arguments), '--workers', '0'])
+    with pytest.raises(SystemExit) as end:
+        TOOL['run_tool'](TOOL['main'], args)
+    return end.value.code
+
+
+@pytest.fixture
+def folders(tmp_path):
+    gt = np.array([[0, 0, 1, 1]])
+    for name in 'ab':
+        save_mask(tmp_path / 'gt' / f'{name}.png', gt)
+        save_mask(tmp_path / 'pred' / f'{name}.png', np.array([[0, 1, 1, 1]]))
+        maps = ClassMaps(np.array([1]), np.array([[[0.1, 0.3, 0.6, 0.9]]]), (1, 4))
+        save_class_maps(tmp_path / 'maps' / f'{name}.npz', maps)
+    (tmp_path / 'list.txt').write_text('a\n')
+    (tmp_path / 'names.txt').write_text('background\ncat\n')
+    return tmp_path
+
+
+def test_masks(folders, capsys):
+    json_file = folders / 'out.json'
+    code = run(
+        folders / 'pred', folders / 'gt', '--classes', folders / 'names.txt', '--json', json_file
+    )
+    assert code == 0
+    out = capsys.readouterr().out
+    assert 'mIoU 58.33' in out  # (1/2 + 2/3) / 2
+    assert '2 done' in out
+    content = json.loads(json_file.read_text())
+    assert content['IoU'] == pytest.approx({'background': 1 / 2, 'cat': 2 / 3})
+    assert content['images'] == 2
+
+
+def test_maps(folders, capsys):
+    code = run(folders / 'maps', folders / 'gt', '--num-classes', 2, '--maps', '--list',
+               folders / 'list.txt', '--thresholds', 0.2, 0.5)  # fmt: skip
+    assert code == 0
+    out = capsys.readouterr().out
+    assert 'uses ground truth' in out
+    rows = [
+        [cell.strip() for cell in line.split('|')[1:4]] for line in out.splitlines() if '|' in line
+    ]
+    assert ['0.2', '58.33', ''] in rows
+    assert ['0.5', '100.00', 'best'] in rows
+    assert 'images: 1\n' in out
+
+
+def test_failures_are_named(folders, capsys):
+    (folders / 'pred' / 'b.png').unlink()
+    assert run(folders / 'pred', folders / 'gt', '--num-classes', 2) == 1
+    captured = capsys.readouterr()
+    assert 'images: 1 of 2; 1 FAILED' in captured.out
+    assert 'name them with --list' in captured.out
+    assert 'failed: b: FileNotFoundError: mask not found' in captured.err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ((), 'name the classes with --classes'),
+        (('--num-classes', 2, '--thresholds', 0.5), '--thresholds belong to --maps'),
+        (('--num-classes', 2, '--list', 'nowhere.txt'), 'list of image ids not found: nowhere.txt'),
+        (('--classes', 'voc', '--num-classes', 20), '--num-classes is 20, but there are 21'),
+    ],
+)
+def test_errors_are_one_line(folders, capsys, arguments, message):
+    assert run(folders / 'pred', folders / 'gt', *arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith('error: ')
+    assert message in err
+    assert err.count('\n') == 1
