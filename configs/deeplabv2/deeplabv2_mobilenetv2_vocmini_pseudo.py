@@ -19,6 +19,8 @@ train_pipeline = [
     dict(type='PackWSSSInputs'),
 ]
 model = dict(backbone=dict(frozen_stages=3), decode_head=dict(num_classes=21))
+# mmseg's MobileNetV2 freezes its stages only once training starts, after DDP has listed them.
+find_unused_parameters = True
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
