@@ -1,5 +1,5 @@
-# MobileNetV2 at output stride 16 with a CAM head: small enough to train on a CPU. Initial weights: ImageNet, from
-# the file named by `pretrained` (mean and std 127.5).
+# MobileNetV2 at output stride 16 with a CAM head: small enough to train on a CPU. Initial weights:
+# ImageNet, from the file named by `pretrained` (mean and std 127.5).
 num_classes = 20  # foreground classes of the dataset
 pretrained = 'data/weights/mobilenet_v2_imagenet.pth'
 model = dict(

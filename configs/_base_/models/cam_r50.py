@@ -1,5 +1,5 @@
-# ResNet-50 at output stride 16 with a CAM head, the localizer of IRNet and SIPE. All batch-norm is frozen, and
-# so is everything up to stage 2. Initial weights: ImageNet (torchvision).
+# ResNet-50 at output stride 16 with a CAM head, the localizer of IRNet and SIPE. All batch-norm is frozen,
+# and so is everything up to stage 2. Initial weights: ImageNet (torchvision).
 num_classes = 20  # foreground classes of the dataset
 model = dict(
     type='ImageLevelClassifier',

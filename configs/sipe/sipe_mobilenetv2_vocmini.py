@@ -1,0 +1,8 @@
+# SIPE on the 149 training images of voc_mini, small enough for a CPU.
+_base_ = [
+    '../_base_/models/sipe_mobilenetv2.py',
+    '../_base_/datasets/vocmini_cls.py',
+    '../_base_/schedules/schedule_vocmini_cls.py',
+    '../_base_/default_runtime.py',
+]
+mask_cfg = dict(refiners=[])

@@ -1,0 +1,122 @@
+"""Make docs/results.md and the table in README.md from the run summaries in results/.
+
+The numbers are never typed: a row is the mean over the seeds of `results/<name>/seed*.json`, which
+`benchmarks/study.py` writes. `--check` fails if the pages are not what the summaries say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+START, END = '<!-- results:start -->', '<!-- results:end -->'
+HEADER = '| run | scored | mIoU % | seeds | protocol |\n|---|---|---|---|---|\n'
+
+
+def read_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Summaries by run name, each list in the order of the seeds."""
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob('*/seed*.json')):
+        summary = json.loads(path.read_text(encoding='utf-8'))
+        runs.setdefault(summary['name'], []).append(summary)
+    return {name: sorted(group, key=lambda run: run['seed']) for name, group in runs.items()}
+
+
+def spread(values: list[float]) -> str:
+    """Mean, and the sample standard deviation where there are several values."""
+    if len(values) == 1:
+        return f'{values[0]:.2f}'
+    return f'{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}'
+
+
+def rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
+    """One row per kind of score of a run."""
+    kinds = list(dict.fromkeys(s['what'] for run in group for s in run['scores']))
+    for what in kinds:
+        scores = [s for run in group for s in run['scores'] if s['what'] == what]
+        protocol = scores[0]['protocol']
+        thresholds = sorted({s['threshold'] for s in scores if s.get('threshold') is not None})
+        if len(thresholds) > 1:  # a sweep's best, which differs between seeds
+            found = ', '.join(f'{t:g}' for t in thresholds)
+            protocol = protocol.replace(
+                f'threshold {scores[0]["threshold"]:g}', f'threshold {found}'
+            )
+        yield f'| `{name}` | {what} | {spread([s["mIoU"] for s in scores])} | {len(scores)} | {protocol} |'
+
+
+def page(runs: dict[str, list[dict[str, Any]]]) -> str:
+    """The text of docs/results.md."""
+    parts = [
+        '# Measured results',
+        '',
+        'Made by `tools/analysis_tools/results_table.py` from the run summaries in `results/`; do not edit.',
+        'Mean ± sample standard deviation over seeds. Published numbers are on the pages of the methods.',
+        '',
+        HEADER + '\n'.join(row for name, group in runs.items() for row in rows(name, group)),
+        '',
+        '## Commands',
+        '',
+    ]
+    for name, group in runs.items():
+        first = group[0]
+        minutes = (
+            statistics.mean(sum(step['seconds'] for step in run['steps']) for run in group) / 60
+        )
+        seeds = ', '.join(str(run['seed']) for run in group)
+        parts += [
+            f'### `{name}`',
+            '',
+            f'Seeds {seeds}; {minutes:.1f} minutes each on {first["hardware"]}; '
+            f'code {first["code"]}, {first["date"]}. Seed {first["seed"]}:',
+            '',
+            '```bash',
+            *[step['command'] for step in first['steps']],
+            '```',
+            '',
+        ]
+    return '\n'.join(parts).rstrip() + '\n'
+
+
+def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
+    """README.md with the table between its markers replaced.
+
+    Raises:
+        ValueError: A marker is missing.
+    """
+    if START not in text or END not in text:
+        raise ValueError(f'README.md must hold the markers {START} and {END}')
+    before, rest = text.split(START, 1)
+    after = rest.split(END, 1)[1]
+    table = HEADER + '\n'.join(row for name, group in runs.items() for row in rows(name, group))
+    return f'{before}{START}\n{table}\n{END}{after}'
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
+    args = parser.parse_args()
+    runs = read_runs(ROOT / 'results')
+    readme = ROOT / 'README.md'
+    wanted = {
+        ROOT / 'docs' / 'results.md': page(runs),
+        readme: readme_with_table(readme.read_text(encoding='utf-8'), runs),
+    }
+    stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text('utf-8') != text]
+    if args.check:
+        for path in stale:
+            print(f'{path.relative_to(ROOT)} is not what results/ says', file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(wanted[path], encoding='utf-8')
+        print(f'wrote {path.relative_to(ROOT)}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
