@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from .labels import read_image_ids
 __all__ = ['FileIndex', 'ids_of_folder', 'read_split']
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+_PLAIN_NAME = re.compile(r'\w[\w.-]*')
 _TWO_COLUMNS = re.compile(r'(\S+)\.(?:jpe?g|png)\s+\S+\.png', re.IGNORECASE)
 
 
@@ -142,10 +144,11 @@ class FileIndex:
         return [image_id for image_id in ids if not self.exists(image_id)]
 
     def _join(self, image_id: str, suffix: str) -> str:
+        if not _PLAIN_NAME.fullmatch(image_id):  # safe_join is slow for 100,000 ids
+            safe_join(self.folder, image_id)
         if '://' in self.folder:
-            safe_join('.', image_id)
             return fileio.join_path(self.folder, image_id + suffix, backend_args=self.backend_args)
-        return str(safe_join(self.folder, image_id, suffix))
+        return os.path.join(self.folder, image_id + suffix)
 
     def _suffixes(self, image_id: str) -> list[str]:
         """Return the suffixes of an id's image files."""
