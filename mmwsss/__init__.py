@@ -5,17 +5,13 @@ the few classes that training checkpoints hold, and registers every component in
 that ``custom_imports = dict(imports=['mmwsss'])`` is all a config needs.
 """
 
-import warnings
-
-from mmwsss.compat import allow_safe_resume, check_dependencies
+from mmwsss.compat import allow_safe_resume, check_dependencies, quiet_imports
 from mmwsss.version import __version__
 
 check_dependencies()
 allow_safe_resume()
 
-with warnings.catch_warnings():
-    # mmcv without compiled ops warns about a module that nothing of ours uses.
-    warnings.filterwarnings('ignore', message='Fail to import')
+with quiet_imports():
     from mmwsss import datasets, engine, evaluation, models, refine
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'refine']

@@ -7,12 +7,21 @@ versions the modules state about themselves count.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-__all__ = ['Requirement', 'allow_safe_resume', 'check_dependencies', 'parse_version']
+__all__ = [
+    'Requirement',
+    'allow_safe_resume',
+    'check_dependencies',
+    'parse_version',
+    'quiet_imports',
+]
 
 
 class Requirement(NamedTuple):
@@ -40,12 +49,27 @@ def parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.group().split('.')) if match else ()
 
 
+# What OpenMMLab says while it is imported, about optional parts that nothing of ours uses.
+IMPORT_CHATTER = 'Could not import OneDL'
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Leave out what mmcv and mmseg say about optional parts while they are imported."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as printed:
+        warnings.filterwarnings('ignore', message='Fail to import')
+        try:
+            yield
+        finally:
+            rest = [line for line in printed.getvalue().splitlines() if line != IMPORT_CHATTER]
+    if rest:
+        print('\n'.join(rest))
+
+
 def find_problem(requirement: Requirement) -> str | None:
     """Import one requirement and say in a line what is wrong with it, or return None."""
     try:
-        with warnings.catch_warnings():
-            # mmcv without compiled ops warns about a module that nothing of ours uses.
-            warnings.filterwarnings('ignore', message='Fail to import')
+        with quiet_imports():
             module = importlib.import_module(requirement.module)
     except ImportError as error:
         return f'{requirement.module}: cannot be imported ({error}); {requirement.install}'

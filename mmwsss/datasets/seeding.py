@@ -19,6 +19,7 @@ __all__ = ['ItemKey', 'decode_key', 'encode_key', 'seeded_item']
 
 EPOCHS = 1 << 24
 SEEDS = 1 << 32
+KEY_FLAG = 1 << 100  # above every plain index, so that an index past the end is never taken for a key
 
 
 class ItemKey(NamedTuple):
@@ -30,25 +31,26 @@ class ItemKey(NamedTuple):
 
 
 def encode_key(index: int, epoch: int, seed: int, size: int) -> int:
-    """Pack (seed, epoch, index) into one integer that is at least ``size``.
+    """Pack (seed, epoch, index) into one integer that is at least ``KEY_FLAG``.
 
     Raises:
         ValueError: The index, the epoch or the seed is out of range.
     """
     if not 0 <= index < size:
         raise ValueError(f'index must lie in [0, {size}), but got {index}')
-    if not 0 <= epoch < EPOCHS - 1 or not 0 <= seed < SEEDS:
+    if not 0 <= epoch < EPOCHS or not 0 <= seed < SEEDS:
         raise ValueError(f'epoch and seed must fit 24 and 32 bits, but got {epoch} and {seed}')
-    return (seed * EPOCHS + epoch + 1) * size + index
+    return KEY_FLAG + (seed * EPOCHS + epoch) * size + index
 
 
 def decode_key(key: int, size: int) -> ItemKey:
-    """Unpack a key of :func:`encode_key`; a plain index below ``size`` comes back as it is."""
-    rest, index = divmod(int(key), size)
-    if rest == 0:
-        return ItemKey(index, None, None)
+    """Unpack a key of :func:`encode_key`; a plain index comes back as it is."""
+    key = int(key)
+    if key < KEY_FLAG:
+        return ItemKey(key, None, None)
+    rest, index = divmod(key - KEY_FLAG, size)
     seed, epoch = divmod(rest, EPOCHS)
-    return ItemKey(index, epoch - 1, seed)
+    return ItemKey(index, epoch, seed)
 
 
 @contextlib.contextmanager

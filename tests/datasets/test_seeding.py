@@ -23,6 +23,8 @@ def test_keys_round_trip(index, epoch, seed):
 
 def test_a_plain_index_is_left_alone():
     assert decode_key(3, 10) == (3, None, None)
+    assert decode_key(10, 10) == (10, None, None)  # past the end, but no key
+    assert decode_key(-1, 10) == (-1, None, None)
 
 
 @pytest.mark.parametrize(
