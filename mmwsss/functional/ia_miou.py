@@ -10,7 +10,8 @@ any number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
 import numpy as np
@@ -47,13 +48,16 @@ class InstanceRecords(NamedTuple):
 class _Members(NamedTuple):
     """Which pixels belong to which instance; a pixel may belong to several.
 
-    ``owner[k]`` is the instance (0 .. n - 1) and ``pixel[k]`` the flat index of one membership;
-    ``classes`` (n,) are the class ids.
+    Neighbours in a row that agree in everything are kept as one run. ``owner[k]`` is the instance
+    (0 .. n - 1), ``pixel[k]`` the flat index of the first pixel and ``length[k]`` the number of pixels of
+    run k; ``classes`` (n,) are the class ids.
     """
 
     owner: np.ndarray
     pixel: np.ndarray
+    length: np.ndarray
     classes: np.ndarray
+    may_overlap: bool = False
 
 
 def ia_miou(
@@ -68,7 +72,7 @@ def ia_miou(
     """Score predicted label maps against ground truth, instance by instance.
 
     Args:
-        preds: One integer label map (H, W) per image.
+        preds: One integer label map (H, W) per image; a generator is read one image at a time.
         gts: The ground truths, same order and sizes.
         instances: One entry per image, each as :func:`instance_ious` takes it. None: the instances
             are the 8-connected components of each class of the ground truth.
@@ -92,15 +96,10 @@ def ia_miou(
         >>> ia_miou([pred], [gt], num_classes=2)['IA-mIoU']
         0.5
     """
-    preds, gts = list(preds), list(gts)
-    given = [None] * len(gts) if instances is None else list(instances)
-    if not len(preds) == len(gts) == len(given):
-        raise ValueError(
-            'preds, gts and instances must have one entry per image, '
-            f'but have {len(preds)}, {len(gts)} and {len(given)}'
-        )
+    sources = (preds, gts) if instances is None else (preds, gts, instances)
     records = []
-    for n, (pred, gt, of_image) in enumerate(zip(preds, gts, given)):
+    for n, (pred, gt, *given) in enumerate(_zip_equal(*sources)):
+        of_image = given[0] if given else None
         try:
             records.append(
                 instance_ious(pred, gt, of_image, num_classes, ignore_index, tolerance=tolerance)
@@ -223,13 +222,13 @@ def instance_ious(
         valid = valid & (instances != ignore_index)
     true_classes = np.where(valid, gt, 0)
     predicted = np.where(valid & (pred != ignore_index), pred, 0)
-    if instances is None:
-        members = _members_from_components(true_classes)
-    elif isinstance(instances, np.ndarray):
-        members = _members_from_map(instances, valid, true_classes, num_classes, tolerance)
+    blobs = _label(predicted)
+    if instances is None or isinstance(instances, np.ndarray):
+        own = _label(true_classes) if instances is None else np.where(valid, instances, 0)
+        members = _members_from_map(own, true_classes, blobs, num_classes, tolerance)
     else:
         members = _members_from_masks(instances, valid, true_classes, num_classes, tolerance)
-    return _score(predicted.ravel(), _label(predicted).ravel(), members)
+    return _score(predicted.ravel(), blobs.ravel(), members)
 
 
 def instances_in_mask(gt: Any, ignore_index: int = 255) -> np.ndarray:
@@ -246,27 +245,45 @@ def instances_in_mask(gt: Any, ignore_index: int = 255) -> np.ndarray:
     return _label(np.where(gt != ignore_index, gt, 0))
 
 
+def _zip_equal(*sources: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """Zip that refuses sources of different lengths and holds one image at a time."""
+    end = object()
+    for n, items in enumerate(itertools.zip_longest(*sources, fillvalue=end)):
+        if any(item is end for item in items):
+            raise ValueError(
+                'preds, gts and instances must have one entry per image, '
+                f'but one of them ends after {n}'
+            )
+        yield items
+
+
 def _score(predicted: np.ndarray, blobs: np.ndarray, members: _Members) -> InstanceRecords:
     """Divide the components among the instances and compute IoUs. All maps are flat."""
-    owner, pixel, classes = members
+    owner, pixel, length, classes, may_overlap = members
     n = len(classes)
-    areas = np.bincount(owner, minlength=n)
-    is_hit = predicted[pixel] == classes[owner]
-    owner, pixel = owner[is_hit], pixel[is_hit]
-    # Only components that touch an instance matter; number them 0 .. m - 1.
-    touched = np.flatnonzero(np.bincount(blobs[pixel]))
+    areas = _count(owner, length, n)
+    is_hit = predicted[pixel] == classes.astype(predicted.dtype)[owner]
+    owner, pixel, length = owner[is_hit], pixel[is_hit], length[is_hit]
+    blob = blobs[pixel]
+    blob_areas = np.bincount(blobs)
+    hits = _count(blob, length, len(blob_areas))
+    touched = np.flatnonzero(hits)  # only these components matter; number them 0 .. m - 1
     m = len(touched)
-    blob_of = np.zeros(int(blobs.max()) + 1, dtype=np.int64)
-    blob_of[touched] = np.arange(m)
-    overlaps = np.bincount(owner * m + blob_of[blobs[pixel]], minlength=n * m).reshape(n, m)
-    is_covered = np.zeros(predicted.shape, dtype=bool)
-    is_covered[pixel] = True
-    blob_areas = np.bincount(blobs, minlength=len(blob_of))[touched]
-    uncovered = blob_areas - np.bincount(blob_of[blobs[is_covered]], minlength=m)
+    number = np.zeros(len(blob_areas), dtype=np.int64)
+    number[touched] = np.arange(m)
+    overlaps = _count(owner * m + number[blob], length, n * m).reshape(n, m)
+    if may_overlap:
+        hits = np.bincount(blobs[np.unique(pixel)], minlength=len(blob_areas))
+    uncovered = blob_areas[touched] - hits[touched]
     shares = overlaps @ (uncovered / overlaps.sum(axis=0))  # (n, m) @ (m,) -> (n,)
     kept = areas > 0
     ious = overlaps.sum(axis=1)[kept] / (areas + shares)[kept]
     return InstanceRecords(classes[kept], areas[kept], ious)
+
+
+def _count(bins: np.ndarray, length: np.ndarray, size: int) -> np.ndarray:
+    """Pixels per bin; sums of integers below 2^53 are exact in float64."""
+    return np.bincount(bins, weights=length, minlength=size).astype(np.int64)
 
 
 def _label(labels: np.ndarray) -> np.ndarray:
@@ -274,26 +291,26 @@ def _label(labels: np.ndarray) -> np.ndarray:
     return label_regions(labels, background=0, connectivity=2)
 
 
-def _members_from_components(true_classes: np.ndarray) -> _Members:
-    numbers = _label(true_classes).ravel()
-    pixel = np.flatnonzero(numbers)
-    owner = numbers[pixel] - 1
-    classes = np.zeros(int(numbers.max()), dtype=np.int64)
-    classes[owner] = true_classes.ravel()[pixel]
-    return _Members(owner, pixel, classes)
-
-
 def _members_from_map(
     instances: np.ndarray,
-    valid: np.ndarray,
     true_classes: np.ndarray,
+    blobs: np.ndarray,
     num_classes: int,
     tolerance: float,
 ) -> _Members:
-    pixel = np.flatnonzero((instances != 0) & valid)
-    ids, owner = _compress(instances.ravel()[pixel])
-    found = true_classes.ravel()[pixel]
-    votes = np.bincount(owner * num_classes + found, minlength=len(ids) * num_classes)
+    """Members of a map in which 0 is no instance; ignored pixels are 0 in all three maps."""
+    flat = [labels.ravel() for labels in (instances, true_classes, blobs)]
+    changes = np.ones(flat[0].shape, dtype=bool)
+    changes[1:] = False
+    for labels in flat:
+        changes[1:] |= labels[1:] != labels[:-1]
+    pixel = np.flatnonzero(changes)
+    length = np.diff(pixel, append=len(changes))
+    class_areas = _count(flat[1][pixel], length, num_classes)
+    is_inside = flat[0][pixel] != 0
+    pixel, length = pixel[is_inside], length[is_inside]
+    ids, owner = np.unique(flat[0][pixel], return_inverse=True)
+    votes = _count(owner * num_classes + flat[1][pixel], length, len(ids) * num_classes)
     votes = votes.reshape(-1, num_classes)
     classes = votes.argmax(axis=1)
     areas = votes.sum(axis=1)
@@ -304,8 +321,8 @@ def _members_from_map(
             f'instances and gt contradict each other: instance {ids[i]} must lie on one foreground '
             f'class, but its pixels carry (class: pixels) {carried}'
         )
-    _check_all_classes_have_instances(true_classes, classes, num_classes)
-    return _Members(owner, pixel, classes)
+    _check_all_classes_have_instances(class_areas, classes)
+    return _Members(owner, pixel, length, classes)
 
 
 def _members_from_masks(
@@ -337,32 +354,22 @@ def _members_from_masks(
             f'instances and gt contradict each other: instance {i} of class {classes[i]} has '
             f'{int(differing[i])} of {areas[i]} pixels where gt shows a class without a mask there'
         )
-    _check_all_classes_have_instances(true_classes, classes[areas > 0], num_classes)
-    return _Members(owner, pixel, classes)
+    class_areas = np.bincount(true_classes.ravel(), minlength=num_classes)
+    _check_all_classes_have_instances(class_areas, classes[areas > 0])
+    return _Members(owner, pixel, np.ones(len(pixel)), classes, may_overlap=True)
 
 
-def _check_all_classes_have_instances(
-    true_classes: np.ndarray, classes: np.ndarray, num_classes: int
-) -> None:
-    areas = np.bincount(true_classes.ravel(), minlength=num_classes)
-    areas[0] = 0
-    areas[classes] = 0
-    missing = {int(c): int(areas[c]) for c in np.flatnonzero(areas)}
-    if missing:
+def _check_all_classes_have_instances(class_areas: np.ndarray, classes: np.ndarray) -> None:
+    """``class_areas`` (num_classes,): pixels per class; ``classes``: those of the instances."""
+    missing = class_areas.copy()
+    missing[0] = 0
+    missing[classes] = 0
+    if missing.any():
+        found = {int(c): int(missing[c]) for c in np.flatnonzero(missing)}
         raise ValueError(
             'instances and gt contradict each other: gt shows classes without any instance, '
-            f'(class: pixels) {missing}'
+            f'(class: pixels) {found}'
         )
-
-
-def _compress(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted distinct ids and, for each entry, its place among them."""
-    if ids.size and ids.min() >= 0 and ids.max() <= np.iinfo(np.uint16).max:
-        found = np.flatnonzero(np.bincount(ids))
-        place = np.zeros(found[-1] + 1, dtype=np.int64)
-        place[found] = np.arange(len(found))
-        return found, place[ids]
-    return np.unique(ids, return_inverse=True)
 
 
 def _as_label_map(name: str, value: Any) -> np.ndarray:
@@ -371,7 +378,7 @@ def _as_label_map(name: str, value: Any) -> np.ndarray:
         raise ValueError(f'{name} must be (H, W), but got shape {array.shape}')
     if array.dtype.kind not in 'iu':
         raise TypeError(f'{name} must hold integers, but holds {array.dtype}')
-    return array.astype(np.int64, copy=False)
+    return array
 
 
 def _as_mask_and_class(i: int, pair: Any) -> tuple[np.ndarray, int]:
@@ -392,6 +399,8 @@ def _check_shape(name: str, value: np.ndarray, reference: np.ndarray) -> None:
 
 
 def _check_ids(name: str, labels: np.ndarray, num_classes: int, ignore_index: int) -> None:
+    if labels.min() >= 0 and labels.max() < num_classes:
+        return
     is_wrong = ((labels < 0) | (labels >= num_classes)) & (labels != ignore_index)
     if is_wrong.any():
         raise ValueError(

@@ -287,6 +287,24 @@ def test_figure_4_growing_on_the_small_object_moves_ia_miou_linearly():
     assert max(miou) - min(miou) < 0.025
 
 
+def test_generators_are_read_one_image_at_a_time():
+    alive = []
+
+    def images():
+        for _ in range(3):
+            alive.append(1)
+            yield np.eye(6, dtype=np.int64)
+
+    def truths():
+        for n, image in enumerate(images()):
+            assert len(alive) <= 2 * n + 2
+            yield image
+
+    scores = ia_miou(images(), truths(), num_classes=2)
+    assert scores['IA-mIoU'] == 1
+    assert scores['num_instances']['all'] == 3
+
+
 @pytest.mark.parametrize('seed', range(5))
 def test_invariances(seed):
     scenes = [random_scene(100 * seed + i) for i in range(6)]
@@ -398,7 +416,7 @@ def test_malformed_arguments(change, message):
 def test_wrong_types_and_lengths():
     with pytest.raises(TypeError, match='pred must hold integers, but holds float64'):
         instance_ious(np.zeros((4, 4)), np.zeros((4, 4), int))
-    with pytest.raises(ValueError, match='have 1, 2 and 2'):
+    with pytest.raises(ValueError, match='one of them ends after 1'):
         ia_miou([np.zeros((2, 2), int)], [np.zeros((2, 2), int)] * 2)
     records = InstanceRecords(np.array([3]), np.array([1]), np.array([1.0]))
     with pytest.raises(ValueError, match=r'must lie in 1\.\.2, but span 3\.\.3'):
