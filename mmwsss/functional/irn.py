@@ -65,7 +65,7 @@ def confident_labels(
 
     Foreground where the CRF of (maps against ``fg_threshold``) says so; background where this and
     the CRF of (maps against ``bg_threshold``) say background; the rest is ignored. Both CRFs run
-    on one lattice.
+    side by side on one lattice.
 
     Args:
         image: (H, W, 3) uint8.
@@ -280,8 +280,8 @@ def _combine(
 ) -> np.ndarray:
     """Clean both label maps (0 = background, i = i-th class) and keep what is sure."""
     num_labels = len(class_ids) + 1
-    lattice = CRFLattice(image, num_labels, **{**SEED_CRF, **crf_params})
-    strict, loose = (lattice.labels(part, num_labels) for part in (strict, loose))
+    lattice = CRFLattice(image, 2 * num_labels, **{**SEED_CRF, **crf_params})
+    strict, loose = lattice.labels_together([strict, loose], num_labels)
     ids = np.array([0, *class_ids])
     out = ids[strict]
     out[(strict == 0) & (loose != 0)] = ignore_index

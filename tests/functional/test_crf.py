@@ -100,6 +100,31 @@ def test_shared_lattice_for_labels():
     assert (lattice.labels(second, 3) == dense_crf_labels(image, second, 3)).all()
 
 
+def test_maps_cleaned_together_do_not_influence_each_other():
+    image, probs, _ = scene(labels=3, seed=2)
+    maps = [
+        probs.argmax(axis=0),
+        np.minimum(probs.argmax(axis=0), 1),
+        np.full(image.shape[:2], 2),
+        scene(labels=3, seed=6)[2].astype(np.uint8),
+    ]
+    maps[3][:5] = 255
+    params = {
+        'gaussian_sxy': 3,
+        'bilateral_sxy': 50,
+        'bilateral_srgb': 5,
+        'bilateral_compat': 10,
+    }
+    got = CRFLattice(image, 9, **params).labels_together(maps, 3, ignore_index=255)
+    assert len(got) == 4
+    for one, labels in zip(got, maps):
+        assert one.dtype == labels.dtype
+        assert (one == dense_crf_labels(image, labels, 3, ignore_index=255)).all()
+    with pytest.raises(ValueError, match='built for 5 labels, got 8'):
+        CRFLattice(image, 5, **params).labels_together(maps, 3, ignore_index=255)
+    assert CRFLattice(image, 5).labels_together([], 3) == []
+
+
 @pytest.mark.parametrize('size', [(1, 1), (1, 300), (300, 1), (2, 700)])
 def test_extreme_sizes(size):
     rng = np.random.default_rng(0)
