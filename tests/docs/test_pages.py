@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import shlex
+from functools import cache
+
+import pytest
+from mmengine.config import DictAction
+from mmseg.registry import DATA_SAMPLERS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+
+from mmwsss.utils.config import load_config
+from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, prose, read_page
+
+# Files that a page asks the reader to write.
+READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
+OTHER_OPTIONS = {'--nproc_per_node'}  # torchrun's
+COMPONENT = re.compile(
+    r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
+    r'|Expansion|PreProcessor|Decoder|Mask|Image|Crop|Inputs|LongSide|Score|Refiner))\b'
+)
+
+
+class _ParserSeen(Exception):
+    """Carries a tool's parser out of it."""
+
+
+@cache
+def tool_parser(tool: str) -> argparse.ArgumentParser:
+    """The parser of a tool, caught where the tool is about to use it."""
+    spec = importlib.util.spec_from_file_location(tool.replace('/', '_')[:-3], ROOT / tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def seen(parser, *args, **kwargs):
+            raise _ParserSeen(parser)
+
+        patch.setattr(argparse.ArgumentParser, 'parse_args', seen)
+        with pytest.raises(_ParserSeen) as caught:
+            module.parse_args([])
+    return caught.value.args[0]
+
+
+def tool_commands() -> list[tuple[str, str, list[str]]]:
+    """(page, tool, arguments) of every command line that runs a tool."""
+    found = []
+    for path in PAGES:
+        for line in commands(path):
+            words = shlex.split(line, comments=True)
+            tools = [i for i, word in enumerate(words) if word.startswith('tools/')]
+            if tools:
+                found.append((page_name(path), words[tools[0]], words[tools[0] + 1 :]))
+    assert len(found) > 20
+    return found
+
+
+TOOL_COMMANDS = tool_commands()
+
+
+@pytest.mark.parametrize('path', PAGES, ids=page_name)
+def test_named_files_exist(path):
+    files = set(
+        re.findall(r'\b(?:tools|configs|tests|benchmarks|mmwsss)/[\w./]+\.py', read_page(path))
+    )
+    made_here = {block.file for block in blocks(path, 'python')}
+    missing = [
+        name
+        for name in sorted(files - made_here)
+        if not READERS_FILES.fullmatch(name) and not (ROOT / name).is_file()
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize('path', PAGES, ids=page_name)
+def test_links_resolve(path):
+    broken = []
+    for target in re.findall(r'\]\(([^)\s]+)\)', prose(path)):
+        if re.match(r'[a-z]+:', target):
+            continue
+        name, _, anchor = target.partition('#')
+        page = (path.parent / name).resolve() if name else path
+        if not page.exists() or (anchor and anchor not in anchors(page)):
+            broken.append(target)
+    assert not broken
+
+
+@pytest.mark.parametrize(
+    ('page', 'tool', 'arguments'), TOOL_COMMANDS, ids=[f'{p}:{t}' for p, t, _ in TOOL_COMMANDS]
+)
+def test_command_lines_are_what_the_tools_take(page, tool, arguments, capsys):
+    parser = tool_parser(tool)
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit:
+        pytest.fail(f'{page}: {tool} {" ".join(arguments)}: {capsys.readouterr().err}')
+    config = getattr(args, 'config', None)
+    if config and not READERS_FILES.fullmatch(config):
+        options = args.cfg_options or {}
+        cfg = load_config(ROOT / config, options)
+        for key, value in options.items():
+            node = cfg
+            for part in key.split('.'):
+                node = node[int(part)] if isinstance(node, list) else node.get(part)
+            assert DictAction._parse_int_float_bool(str(value)) == value == node or node == value
+
+
+def test_options_in_the_text_belong_to_a_tool():
+    tools = [str(path.relative_to(ROOT)) for path in (ROOT / 'tools').rglob('*.py')]
+    known = {option for tool in tools for option in tool_parser(tool)._option_string_actions}
+    assert '--cfg-options' in known
+    unknown = {
+        (page_name(path), option)
+        for path in PAGES
+        for option in re.findall(r'(?<![\w-])--[a-z][\w-]*', prose(path))
+        if option not in known | OTHER_OPTIONS
+    }
+    assert not unknown
+
+
+@pytest.mark.parametrize('path', PAGES, ids=page_name)
+def test_named_components_exist(path):
+    source = ''.join(file.read_text(encoding='utf-8') for file in (ROOT / 'mmwsss').rglob('*.py'))
+    ours = set(re.findall(r'^class (\w+)', source, re.MULTILINE))
+    here = set(re.findall(r'^class (\w+)', read_page(path), re.MULTILINE))
+    registries = (MODELS, METRICS, HOOKS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS)
+    names = set(COMPONENT.findall(read_page(path))) | set(
+        re.findall(r"type='(\w+)'", read_page(path))
+    )
+    unknown = [
+        name
+        for name in sorted(names - ours - here)
+        if not any(registry.get(name) for registry in registries)
+    ]
+    assert not unknown
