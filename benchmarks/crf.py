@@ -2,9 +2,9 @@
 
     python benchmarks/crf.py --out work_dirs/benchmarks/crf.json
 
-``pair``: cleaning two label maps of one 500x375 photograph side by side on one lattice against two calls that
-build their own. ``pool``: the same work on ``--images`` images in ``--workers`` processes against one, by wall
-time: it means something only on a machine with as many free cores.
+``pair``: cleaning two label maps of one 500x375 photograph side by side on one lattice against two
+calls that build their own. ``pool``: the same work on ``--images`` images in ``--workers`` processes
+against one, by wall time: it means something only on a machine with as many free cores.
 """
 
 from __future__ import annotations
