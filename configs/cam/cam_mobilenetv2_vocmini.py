@@ -1,6 +1,8 @@
+# CAM on the 149 training images of voc_mini, small enough for a CPU.
 _base_ = [
     '../_base_/models/cam_mobilenetv2.py',
     '../_base_/datasets/vocmini_cls.py',
-    '../_base_/schedules/schedule_wsss_5e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/schedules/schedule_vocmini_cls.py',
+    '../_base_/cpu_runtime.py',
 ]
+mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.2)])

@@ -1,5 +1,5 @@
-# DeepLabV2 on a quarter-width ResNet-18, from scratch, for the generated demo images: about 90 seconds on
-# two CPU cores. A plain SGD with the long schedule's rates does not get far in so few steps, hence Adam.
+# DeepLabV2 on a quarter-width ResNet-18, from scratch, for the generated demo images, in bfloat16. A plain
+# SGD with the long schedule's rates does not get far in so few steps, hence Adam.
 _base_ = [
     '../_base_/models/deeplabv2_r101.py',
     '../_base_/datasets/demo_seg.py',
@@ -10,7 +10,7 @@ _base_ = [
 
 pretrained = None
 initial_weights = 'scratch'
-max_iters = 300
+max_iters = 400
 model = dict(
     data_preprocessor=dict(
         mean=[127.5, 127.5, 127.5],
@@ -27,10 +27,19 @@ model = dict(
     ),
     decode_head=dict(in_channels=128, num_classes=6, dilations=(1, 2, 4, 6)),
 )
-train_dataloader = dict(batch_size=10)
+train_dataloader = dict(batch_size=10, num_workers=1)
+val_dataloader = dict(num_workers=1)
+test_dataloader = val_dataloader
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=5e-4), paramwise_cfg=None
+    type='BFloat16OptimWrapper',
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=5e-4),
+    paramwise_cfg=None,
 )
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='ChannelsLastHook'),
+]
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]

@@ -3,6 +3,6 @@ _base_ = [
     '../_base_/models/sipe_mobilenetv2.py',
     '../_base_/datasets/vocmini_cls.py',
     '../_base_/schedules/schedule_vocmini_cls.py',
-    '../_base_/default_runtime.py',
+    '../_base_/cpu_runtime.py',
 ]
 mask_cfg = dict(refiners=[])

@@ -17,7 +17,7 @@ val_pipeline = [dict(type='LoadImage'), dict(type='LoadMask'), dict(type='PackWS
 
 train_dataloader = dict(
     batch_size=16,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='SeededSampler', shuffle=True),
@@ -49,7 +49,7 @@ map_dataset = dict(
 # The table of the maps' mIoU uses the ground truth of the training images.
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(

@@ -18,7 +18,7 @@ val_pipeline = [dict(type='LoadImage'), dict(type='LoadMask'), dict(type='PackWS
 
 train_dataloader = dict(
     batch_size=10,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='SeededSampler', shuffle=True, infinite=True),
@@ -34,7 +34,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(

@@ -1,7 +1,11 @@
-# Localizers on voc_mini: 149 images, MobileNetV2, two CPU cores.
-_base_ = ['./schedule_wsss_5e.py']
+# Localizers on voc_mini: 149 images, MobileNetV2, two CPU cores. Nine iterations an epoch are too few for plain
+# SGD at rates that do not diverge, hence AdamW.
 max_epochs = 10
-optim_wrapper = dict(type='BFloat16OptimWrapper', optimizer=dict(lr=0.02))
+optim_wrapper = dict(
+    type='BFloat16OptimWrapper',
+    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=10.0)}),
+)
 param_scheduler = [
     dict(
         type='PolyLR',
@@ -13,4 +17,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     )
 ]
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+auto_scale_lr = dict(enable=False, base_batch_size=16)
