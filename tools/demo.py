@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
         data_root=Path(args.data_root),
         true_masks=args.true_masks,
     )
-    run_demo(plan, lambda line: print(line, flush=True))
+    run_demo(plan)
     return 0
 
 

@@ -11,6 +11,7 @@ import copy
 import json
 import logging
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +121,7 @@ class Steps:
         say: Prints a line.
     """
 
-    def __init__(self, work_dir: Path, total: int, say: Say = print) -> None:
+    def __init__(self, work_dir: Path, total: int, say: Say) -> None:
         self.work_dir, self.total, self.say = work_dir, total, say
         self.number = 0
         self.seconds: dict[str, float] = {}
@@ -270,7 +271,13 @@ def forget_stream(stream: Any) -> None:
                 logger.removeHandler(handler)
 
 
-def run_demo(plan: DemoPlan, say: Say = print) -> dict[str, Any]:
+def console() -> Say:
+    """A function that prints lines to what is standard output now, even inside ``output_to``."""
+    stream = sys.stdout
+    return lambda line: print(line, file=stream, flush=True)
+
+
+def run_demo(plan: DemoPlan, say: Say | None = None) -> dict[str, Any]:
     """Make data, train SIPE, write maps and masks, train a segmenter on them, score, report.
 
     Writes ``report.html``, ``report.json`` and ``panel.png`` to ``plan.work_dir``. A second call does
@@ -278,7 +285,7 @@ def run_demo(plan: DemoPlan, say: Say = print) -> dict[str, Any]:
 
     Args:
         plan: What to use and where to write.
-        say: Prints a line.
+        say: Prints a line; None: to standard output.
 
     Returns:
         The content of ``report.json``.
@@ -288,7 +295,7 @@ def run_demo(plan: DemoPlan, say: Say = print) -> dict[str, Any]:
         RuntimeError: Some images failed; they are named.
         ValueError: A config does not fit, or ``data_root`` holds another dataset.
     """
-    return Demo(plan, say).run()
+    return Demo(plan, say or console()).run()
 
 
 class Demo:
@@ -299,7 +306,7 @@ class Demo:
         say: Prints a line.
     """
 
-    def __init__(self, plan: DemoPlan, say: Say = print) -> None:
+    def __init__(self, plan: DemoPlan, say: Say) -> None:
         self.plan, self.say = plan, say
         self.work_dir = Path(plan.work_dir)
         self.log = self.work_dir / 'log.txt'

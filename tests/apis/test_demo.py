@@ -214,7 +214,7 @@ def test_settings_that_do_not_fit(demo_root, tmp_path):
         run_demo(dataclasses.replace(plan, localizer_options=options))
     with pytest.raises(ValueError, match='max_iter'):
         run_demo(dataclasses.replace(plan, segmenter_options={'train_cfgs.max_iters': 3}))
-    with pytest.raises(FileNotFoundError, match='nothing.py'):
+    with pytest.raises(FileNotFoundError, match=r'nothing\.py'):
         run_demo(dataclasses.replace(plan, localizer=tmp_path / 'nothing.py'))
     with pytest.raises(ValueError, match='other settings'):
         run_demo(dataclasses.replace(plan, data=dict(plan.data, train=9)), lambda _: None)
@@ -247,3 +247,12 @@ def test_a_failed_step_is_done_again_in_its_folder(tmp_path):
         's', 't', {}, lambda folder: {'left': [p.name for p in folder.iterdir()]}
     )
     assert seen == {'left': ['half']}
+
+
+def test_lines_reach_the_console_while_libraries_print_to_the_log(tmp_path, capsys):
+    say = demo.console()
+    with demo.output_to(tmp_path / 'log.txt'):
+        say('shown')
+        print('hidden')
+    assert capsys.readouterr().out == 'shown\n'
+    assert (tmp_path / 'log.txt').read_text() == 'hidden\n'
