@@ -28,15 +28,15 @@ def read_page(path: Path) -> str:
     return path.read_text(encoding='utf-8')
 
 
-def blocks(path: Path, language: str) -> list[Block]:
-    """The blocks of one language, in order."""
+def blocks(path: Path, *languages: str) -> list[Block]:
+    """The blocks of some languages, in order."""
     found = [Block(*match) for match in _BLOCK.findall(read_page(path))]
-    return [block for block in found if block.language == language]
+    return [block for block in found if block.language in languages]
 
 
 def commands(path: Path) -> list[str]:
     """The command lines of a page's shell blocks, continuation lines joined."""
-    text = ''.join(block.text for block in blocks(path, 'sh')).replace('\\\n', ' ')
+    text = ''.join(block.text for block in blocks(path, 'sh', 'bash')).replace('\\\n', ' ')
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
