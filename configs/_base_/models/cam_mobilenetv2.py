@@ -21,5 +21,7 @@ model = dict(
     ),
     head=dict(type='CAMHead', num_classes=num_classes, in_channels=320),
     freeze_norm=True,
+    # No gradient up to stride 8, as the ResNet-50 recipe has it.
+    frozen_modules=('conv1', 'layer1', 'layer2', 'layer3'),
     test_cfg=dict(scales=(1.0, 0.5, 1.5), flip=True),
 )

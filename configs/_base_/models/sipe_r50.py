@@ -8,5 +8,6 @@ model = dict(
         side_in_channels=(256, 512, 1024, 2048),
         side_channels=(128, 128, 256, 256),
         bg_attenuation=0.5,
+        loss_weights=dict(cls=1.0, gsc=1.0),
     )
 )
