@@ -8,7 +8,7 @@ _base_ = [
     '../_base_/iter_runtime.py',
 ]
 
-max_iters = 600
+max_iters = 300
 crop_size = (257, 257)
 train_pipeline = [
     dict(type='LoadImage'),
@@ -22,6 +22,17 @@ model = dict(backbone=dict(frozen_stages=3), decode_head=dict(num_classes=21))
 # mmseg's MobileNetV2 freezes its stages only once training starts, after DDP has listed them.
 find_unused_parameters = True
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+# 300 steps are too few for DeepLabV2's SGD, which is meant for 20,000.
+optim_wrapper = dict(
+    type='BFloat16OptimWrapper',
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-4, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys=dict(_delete_=True, decode_head=dict(lr_mult=10.0))),
+)
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='ChannelsLastHook'),
+]
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]
