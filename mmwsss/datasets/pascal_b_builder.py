@@ -1,0 +1,395 @@
+"""Build PASCAL-B, or a set like it, from LVIS and COCO annotations.
+
+Source: Mun et al., WACV 2024: classes of VOC, objects from LVIS (potted plants from COCO), other
+annotations become background, images sampled so that classes and sizes are balanced.
+
+What counts as labelled, which decides whether a pixel may be called background:
+
+* COCO annotates its categories in every image, except that crowds are one annotation. They become
+  ignore (255).
+* LVIS annotates a category only in the images that it verified for it. An image in which a category of
+  ours is marked as not exhaustively annotated (``not_exhaustive_category_ids``) is dropped: a mask cannot
+  say where its unlabelled objects are.
+* In an LVIS image that was not verified for a class (neither annotated nor listed in
+  ``neg_category_ids``), objects of the class that COCO knows become ignore.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.fileio import get_text
+
+from mmwsss.datasets.label_sources.coco import image_name, load_instances
+from mmwsss.functional.balanced_sampling import balanced_subset
+from mmwsss.functional.ia_miou import LARGE_AREA, SMALL_AREA
+from mmwsss.functional.polygons import segmentation_to_mask
+from mmwsss.masks import atomic_path, load_mask, safe_join, save_mask
+
+from .voc import VOC12WSSSDataset
+
+__all__ = [
+    'CATEGORY_TABLE',
+    'Candidate',
+    'Source',
+    'choose_images',
+    'count_all',
+    'count_objects',
+    'list_candidates',
+    'read_category_table',
+    'read_source',
+    'render',
+    'statistics',
+    'voc_candidates',
+    'write_set',
+]
+
+CATEGORY_TABLE = Path(__file__).parent / 'tables' / 'pascal_b_categories.csv'
+CLASSES = VOC12WSSSDataset.METAINFO['classes']
+SIZES = ('S', 'M', 'L')
+IGNORE = 255
+
+
+class Source(NamedTuple):
+    """Annotations of one kind.
+
+    Attributes:
+        kind: ``'lvis'`` or ``'coco'``, which columns of the category table apply.
+        images: Image id (file name without suffix) -> its entry in the JSON.
+        annotations: Image id -> annotations of mapped categories.
+        class_of: Category id -> class name.
+    """
+
+    kind: str
+    images: dict[str, dict[str, Any]]
+    annotations: dict[str, list[dict[str, Any]]]
+    class_of: dict[int, str]
+
+
+class Candidate(NamedTuple):
+    """An image that may be chosen.
+
+    Attributes:
+        name: Image id.
+        size: (H, W).
+        objects: (class id, segmentation, annotation id).
+        ignored: Segmentations of crowds and of objects that were not verified.
+    """
+
+    name: str
+    size: tuple[int, int]
+    objects: list[tuple[int, Any, int]]
+    ignored: list[Any]
+
+
+def read_category_table(path: str | os.PathLike[str] = CATEGORY_TABLE) -> dict[str, dict[str, str]]:
+    """Read which category of a source is which class.
+
+    Args:
+        path: CSV with the columns source, category, class, reason; rows without class record what was
+            considered and left out.
+
+    Returns:
+        Source -> category name -> class name.
+
+    Raises:
+        ValueError: A column is missing, a class is unknown, a reason is missing or a row repeated.
+    """
+    table: dict[str, dict[str, str]] = defaultdict(dict)
+    seen = set()
+    for n, row in enumerate(csv.DictReader(get_text(os.fspath(path)).splitlines()), start=2):
+        missing = {'source', 'category', 'class', 'reason'} - row.keys()
+        if missing or not row['reason']:
+            raise ValueError(
+                f'{path}, line {n}: every row needs source, category, class and reason'
+            )
+        key = (row['source'], row['category'])
+        if key in seen:
+            raise ValueError(f'{path}, line {n}: {key} is there twice')
+        seen.add(key)
+        if row['class'] and row['class'] not in CLASSES[1:]:
+            raise ValueError(f'{path}, line {n}: {row["class"]!r} is not a class of VOC')
+        if row['class']:
+            table[row['source']][row['category']] = row['class']
+    return dict(table)
+
+
+def read_source(
+    paths: Sequence[str | os.PathLike[str]], kind: str, table: Mapping[str, Mapping[str, str]]
+) -> Source:
+    """Read annotation files of one kind.
+
+    Args:
+        paths: JSON files, e.g. of train and val.
+        kind: ``'lvis'`` or ``'coco'``.
+        table: Of :func:`read_category_table`.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ValueError: A file is no annotation file, or the table does not know any of its categories.
+    """
+    source = Source(kind, {}, defaultdict(list), {})
+    for path in paths:
+        content = load_instances(os.fspath(path))
+        mapped = table.get(kind, {})
+        class_of = {
+            c['id']: mapped[c['name']] for c in content['categories'] if c['name'] in mapped
+        }
+        if not class_of:
+            raise ValueError(f'{path}: none of its categories is a {kind} category of the table')
+        source.class_of.update(class_of)
+        names = {}
+        for image in content['images']:
+            name = image_name(image, os.fspath(path)).rsplit('/', 1)[-1]
+            names[image['id']] = name
+            source.images[name] = image
+        for annotation in content['annotations']:
+            if annotation['category_id'] in class_of:
+                source.annotations[names[annotation['image_id']]].append(annotation)
+    return source
+
+
+def list_candidates(
+    coco: Source, lvis: Source | None = None, excluded: Sequence[str] = ()
+) -> list[Candidate]:
+    """List the images that may be chosen, by the rules at the top of this module.
+
+    Args:
+        coco: COCO annotations: of potted plants, or of all classes if ``lvis`` is None.
+        lvis: LVIS annotations. Images that COCO lacks are left out.
+        excluded: Image ids to leave out, e.g. with wrong annotations.
+
+    Returns:
+        Images with at least one object, in the order of their ids.
+    """
+    names = set(coco.images) if lvis is None else set(coco.images) & set(lvis.images)
+    found = []
+    for name in sorted(names - set(excluded)):
+        candidate = _candidate(name, coco, lvis)
+        if candidate is not None and candidate.objects:
+            found.append(candidate)
+    return found
+
+
+def _candidate(name: str, coco: Source, lvis: Source | None) -> Candidate | None:
+    image = coco.images[name]
+    known = {**coco.class_of} if lvis is None else lvis.class_of
+    lvis_classes = set() if lvis is None else set(known.values())
+    objects, ignored = [], []
+    if lvis is not None:
+        entry = lvis.images[name]
+        if any(c in known for c in entry.get('not_exhaustive_category_ids', ())):
+            return None
+        verified = {known[c] for c in entry.get('neg_category_ids', ()) if c in known}
+        for a in lvis.annotations.get(name, ()):
+            verified.add(known[a['category_id']])
+            objects.append((CLASSES.index(known[a['category_id']]), a['segmentation'], a['id']))
+    for a in coco.annotations.get(name, ()):
+        of_class = coco.class_of[a['category_id']]
+        if a.get('iscrowd', 0):
+            ignored.append(a['segmentation'])
+        elif of_class not in lvis_classes:
+            objects.append((CLASSES.index(of_class), a['segmentation'], a['id']))
+        elif of_class not in verified:
+            ignored.append(a['segmentation'])
+    return Candidate(name, (int(image['height']), int(image['width'])), objects, ignored)
+
+
+def render(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
+    """Paint an image's masks; smaller objects lie on top of larger ones.
+
+    Args:
+        candidate: The image.
+
+    Returns:
+        Class mask and instance map, uint8 (H, W), 255 = ignore in both.
+
+    Raises:
+        ValueError: A segmentation is malformed, or there are more than 254 objects.
+    """
+    classes = np.zeros(candidate.size, dtype=np.uint8)
+    instances = np.zeros(candidate.size, dtype=np.uint8)
+    try:
+        masks = [segmentation_to_mask(s, candidate.size) for _, s, _ in candidate.objects]
+        for segmentation in candidate.ignored:
+            mask = segmentation_to_mask(segmentation, candidate.size)
+            classes[mask], instances[mask] = IGNORE, IGNORE
+    except ValueError as error:
+        raise ValueError(f'image {candidate.name!r}: {error}') from error
+    if len(masks) >= IGNORE:
+        raise ValueError(f'image {candidate.name!r}: {len(masks)} objects do not fit an 8-bit map')
+    ids = [annotation for _, _, annotation in candidate.objects]
+    order = sorted(range(len(masks)), key=lambda i: (-int(masks[i].sum()), ids[i]))
+    for number, i in enumerate(order, start=1):
+        classes[masks[i]] = candidate.objects[i][0]
+        instances[masks[i]] = number
+    return classes, instances
+
+
+def count_objects(classes: np.ndarray, instances: np.ndarray) -> np.ndarray:
+    """Count the visible objects per class and size.
+
+    Args:
+        classes: Class mask (H, W).
+        instances: Instance map (H, W), 0 = none, 255 = ignore.
+
+    Returns:
+        int64 (20, 3): class id - 1, size S (area < 32^2), M (< 96^2), L.
+    """
+    counts = np.zeros((len(CLASSES) - 1, len(SIZES)), dtype=np.int64)
+    areas = np.bincount(instances.ravel(), minlength=IGNORE + 1)
+    areas[[0, IGNORE]] = 0
+    class_of = np.zeros(len(areas), dtype=np.int64)
+    class_of[instances.ravel()] = classes.ravel()
+    for i in np.flatnonzero(areas):
+        size = int(areas[i] >= SMALL_AREA) + int(areas[i] >= LARGE_AREA)
+        if 1 <= class_of[i] < len(CLASSES):
+            counts[class_of[i] - 1, size] += 1
+    return counts
+
+
+def count_all(candidates: Sequence[Candidate], workers: int = 0) -> dict[str, np.ndarray]:
+    """Render every candidate and count its objects.
+
+    Args:
+        candidates: Images.
+        workers: Processes that share the work; 0: this one.
+
+    Returns:
+        Image id -> :func:`count_objects`.
+    """
+    if workers > 0:
+        with ProcessPoolExecutor(workers) as pool:
+            counts = list(pool.map(_count_rendered, candidates, chunksize=16))
+    else:
+        counts = [_count_rendered(candidate) for candidate in candidates]
+    return {candidate.name: count for candidate, count in zip(candidates, counts)}
+
+
+def _count_rendered(candidate: Candidate) -> np.ndarray:
+    return count_objects(*render(candidate))
+
+
+def choose_images(
+    counts: Mapping[str, np.ndarray], target: float, max_images: int, seed: int = 0
+) -> list[str]:
+    """Sample images toward equal numbers of objects per class and size.
+
+    Args:
+        counts: Image id -> :func:`count_objects`.
+        target: Objects wanted per class and size.
+        max_images: Most images.
+        seed: Of the order among equally good images.
+
+    Returns:
+        Sorted image ids; see :func:`mmwsss.functional.balanced_sampling.balanced_subset`.
+    """
+    names = sorted(counts)
+    if not names:
+        raise ValueError('there is no image to choose from')
+    table = np.stack([counts[name].ravel() for name in names])
+    return [names[i] for i in balanced_subset(table, target, max_images, seed)]
+
+
+def voc_candidates(
+    root: str | os.PathLike[str], names: Sequence[str]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Read class masks and instance maps of a dataset in VOC layout, to balance it by the same rule.
+
+    Args:
+        root: Folder with ``SegmentationClass`` and ``SegmentationObject``.
+        names: Image ids.
+
+    Yields:
+        Image id, class mask and instance map.
+    """
+    for name in names:
+        classes = load_mask(safe_join(Path(root, 'SegmentationClass'), name, '.png'))
+        instances = load_mask(safe_join(Path(root, 'SegmentationObject'), name, '.png'))
+        yield name, classes, instances
+
+
+def statistics(before: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Summarise objects per class and size over all candidates and over the chosen images.
+
+    Args:
+        before: Image id -> :func:`count_objects` of all candidates.
+        names: Chosen images.
+
+    Returns:
+        ``before`` and ``after``, each with ``images`` and ``objects`` (class -> size -> number).
+    """
+    result = {}
+    for key, chosen in (('before', sorted(before)), ('after', list(names))):
+        zero = np.zeros((len(CLASSES) - 1, len(SIZES)), dtype=np.int64)
+        total = sum((before[name] for name in chosen), start=zero)
+        objects = {name: dict(zip(SIZES, row.tolist())) for name, row in zip(CLASSES[1:], total)}
+        result[key] = {'images': len(chosen), 'objects': objects}
+    return result
+
+
+def write_set(
+    out: str | os.PathLike[str],
+    candidates: Mapping[str, Candidate],
+    names: Sequence[str],
+    image_dirs: Sequence[str | os.PathLike[str]],
+    summary: Mapping[str, Any],
+) -> None:
+    """Write the set in VOC layout. The same list and inputs give the same bytes.
+
+    Args:
+        out: Folder to write to.
+        candidates: Image id -> candidate.
+        names: Chosen image ids.
+        image_dirs: Folders with ``<id>.jpg``.
+        summary: Content of ``statistics.json``.
+
+    Raises:
+        FileNotFoundError: An image is in none of the folders.
+        ValueError: A name is no candidate.
+    """
+    out = Path(out)
+    unknown = [name for name in names if name not in candidates]
+    if unknown:
+        raise ValueError(
+            f'{len(unknown)} images of the list are no candidates (not annotated, excluded or not '
+            f'exhaustively annotated): {", ".join(unknown[:5])}'
+        )
+    for name in names:
+        image = find_image(name, image_dirs)
+        classes, instances = render(candidates[name])
+        save_mask(safe_join(out / 'SegmentationClass', name, '.png'), classes)
+        save_mask(safe_join(out / 'SegmentationObject', name, '.png'), instances)
+        with atomic_path(safe_join(out / 'JPEGImages', name, '.jpg')) as temporary:
+            shutil.copyfile(image, temporary)
+    _write_text(
+        out / 'ImageSets' / 'Segmentation' / 'val.txt', ''.join(f'{n}\n' for n in sorted(names))
+    )
+    _write_text(out / 'statistics.json', json.dumps(summary, indent=2, sort_keys=True) + '\n')
+
+
+def find_image(name: str, image_dirs: Sequence[str | os.PathLike[str]]) -> Path:
+    """Return the file ``<name>.jpg`` in the first folder that has it.
+
+    Raises:
+        FileNotFoundError: No folder has it.
+    """
+    for folder in image_dirs:
+        path = safe_join(folder, name, '.jpg')
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f'image {name}.jpg is in none of {[str(d) for d in image_dirs]}')
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')

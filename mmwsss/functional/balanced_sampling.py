@@ -1,0 +1,109 @@
+"""Choosing images so that classes and object sizes are equally common."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ['balanced_subset']
+
+
+def balanced_subset(
+    counts: np.ndarray, target: float, max_images: int, seed: int = 0, *, max_passes: int = 10
+) -> np.ndarray:
+    """Choose images whose objects come closest to ``target`` per cell.
+
+    A cell is e.g. a class and a size. The sum over cells of ``(number of objects - target)^2`` is lowered
+    greedily, image by image, until no further image lowers it. Then each chosen image in turn is
+    exchanged for the image that lowers the sum most, or given up, until a pass changes nothing. Images
+    full of objects that are already common raise the sum and are left; rare cells attract images until
+    they are filled or have no more. Equals are taken in a random order drawn from ``seed``.
+
+    Args:
+        counts: Integer (M, D), objects of image m in cell d.
+        target: Objects wanted per cell.
+        max_images: Most images to choose.
+        seed: Of the order among equals.
+        max_passes: Most passes of exchanges; each costs (chosen images) x M x D.
+
+    Returns:
+        Indices of the chosen images, increasing.
+
+    Raises:
+        ValueError: ``counts`` is not (M, D) or negative, or another number is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> balanced_subset(np.array([[9, 0], [1, 1], [0, 2], [1, 0]]), target=2, max_images=2)
+        array([1, 3])
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.dtype.kind not in 'iu' or (counts.size and counts.min() < 0):
+        raise ValueError(
+            f'counts must be integers >= 0 (M, D), but got {counts.dtype} {counts.shape}'
+        )
+    if not target > 0 or max_images < 1 or max_passes < 0:
+        raise ValueError(
+            'target and max_images must be positive and max_passes 0 or more, '
+            f'but got {target}, {max_images} and {max_passes}'
+        )
+    order = np.random.default_rng(seed).permutation(len(counts))
+    choice = _Choice(counts[order].astype(np.float64), target)
+    choice.fill(max_images)
+    for _ in range(max_passes):
+        if not choice.exchange(max_images):
+            break
+    return np.sort(order[choice.chosen])
+
+
+class _Choice:
+    """The chosen images and how far their objects are from the target."""
+
+    def __init__(self, counts: np.ndarray, target: float) -> None:
+        self.counts = counts
+        self.squares = (counts**2).sum(axis=1)
+        self.is_free = counts.sum(axis=1) > 0
+        self.excess = np.full(counts.shape[1], -float(target))  # objects so far - target
+        self.chosen = np.zeros(0, dtype=np.int64)
+
+    def best(self) -> tuple[int, float]:
+        """The free image that lowers the sum most, and by how much it changes it."""
+        if not self.is_free.any():
+            return -1, np.inf
+        change = np.where(self.is_free, self.squares + 2 * (self.counts @ self.excess), np.inf)
+        return int(change.argmin()), float(change.min())
+
+    def add(self, image: int) -> None:
+        self.chosen = np.append(self.chosen, image)
+        self.is_free[image] = False
+        self.excess = self.excess + self.counts[image]
+
+    def remove(self, image: int) -> None:
+        self.chosen = self.chosen[self.chosen != image]
+        self.is_free[image] = True
+        self.excess = self.excess - self.counts[image]
+
+    def fill(self, max_images: int) -> bool:
+        """Add images as long as that lowers the sum; return whether any was added."""
+        before = len(self.chosen)
+        while len(self.chosen) < max_images:
+            image, change = self.best()
+            if change >= 0:
+                break
+            self.add(image)
+        return len(self.chosen) > before
+
+    def exchange(self, max_images: int) -> bool:
+        """Put each image in question once; return whether anything changed."""
+        has_changed = False
+        for image in self.chosen.copy():
+            self.remove(image)
+            back = self.squares[image] + 2 * self.counts[image] @ self.excess
+            other, change = self.best()
+            if change < min(back, 0):
+                self.add(other)
+                has_changed = True
+            elif back < 0:
+                self.add(image)
+            else:
+                has_changed = True
+        return self.fill(max_images) or has_changed

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmwsss.functional.balanced_sampling import balanced_subset
+
+
+def greedy_loop(counts, target, max_images, order):
+    """The rule as a plain loop, images in the order of equals."""
+    so_far, chosen = np.zeros(counts.shape[1]), []
+    while len(chosen) < max_images:
+        best, best_value = None, ((so_far - target) ** 2).sum()
+        for m in order:
+            value = ((so_far + counts[m] - target) ** 2).sum()
+            if m not in chosen and counts[m].sum() > 0 and value < best_value:
+                best, best_value = m, value
+        if best is None:
+            break
+        chosen.append(best)
+        so_far += counts[best]
+    return sorted(chosen)
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_equals_plain_loop(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(0.7, size=(30, 6))
+    order = np.random.default_rng(seed + 1).permutation(30)
+    got = balanced_subset(counts, target=5, max_images=12, seed=seed + 1, max_passes=0)
+    assert got.tolist() == greedy_loop(counts, 5, 12, order)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_balances(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(np.geomspace(0.05, 3, 12), size=(2000, 12))
+
+    def distance(chosen):
+        return ((counts[chosen].sum(axis=0) - 40) ** 2).sum()
+
+    greedy = balanced_subset(counts, target=40, max_images=500, max_passes=0)
+    chosen = balanced_subset(counts, target=40, max_images=500)
+    assert distance(chosen) < 0.8 * distance(greedy)
+    for _ in range(20):
+        assert distance(rng.choice(2000, len(chosen), replace=False)) > 3 * distance(chosen)
+    total = counts[chosen].sum(axis=0)
+    assert counts.sum(axis=0).max() > 40 * counts.sum(axis=0).min()
+    assert total.max() < 6 * total.min()
+    for one in chosen:  # nothing more to gain by leaving out one image
+        assert distance(np.setdiff1d(chosen, one)) >= distance(chosen)
+
+
+def test_stops_when_nothing_helps_and_at_the_limit():
+    counts = np.array([[1, 0]] * 10 + [[0, 0]] * 3 + [[50, 1]])
+    assert len(balanced_subset(counts, target=4, max_images=99)) == 4
+    assert len(balanced_subset(counts, target=4, max_images=2)) == 2
+    assert balanced_subset(np.zeros((3, 2), int), target=4, max_images=9).tolist() == []
+
+
+def test_the_seed_decides_among_equals_only():
+    counts = np.ones((50, 1), dtype=int)
+    first = balanced_subset(counts, 5, 50, seed=0)
+    assert first.tolist() == balanced_subset(counts, 5, 50, seed=0).tolist()
+    assert any(first.tolist() != balanced_subset(counts, 5, 50, seed=s).tolist() for s in (1, 2))
+
+
+def test_malformed_arguments():
+    with pytest.raises(ValueError, match=r'counts must be integers >= 0 \(M, D\), but got float64'):
+        balanced_subset(np.ones((2, 2)), 1, 1)
+    with pytest.raises(ValueError, match='counts must be integers >= 0'):
+        balanced_subset(np.full((2, 2), -1), 1, 1)
+    for target, images in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match=f'but got {target}, {images} and 10'):
+            balanced_subset(np.ones((2, 2), int), target, images)

@@ -1,0 +1,169 @@
+"""Build PASCAL-B, a size-balanced evaluation set, from LVIS and COCO annotations and images.
+
+Examples::
+
+    python tools/dataset_converters/pascal_b.py data/pascal_b --lvis lvis_v1_val.json \\
+        --coco instances_train2017.json instances_val2017.json --images train2017 val2017
+    python tools/dataset_converters/pascal_b.py data/pascal_b --lvis ... --coco ... --images ... \\
+        --from-list pascal_b_ids.txt
+    python tools/dataset_converters/pascal_b.py data/voc_balanced.txt --voc data/VOC2012 --split val
+
+Without --lvis, COCO gives all classes. The result is in VOC layout (JPEGImages, SegmentationClass,
+SegmentationObject, ImageSets/Segmentation/val.txt) with statistics.json and sampling.json. With --from-list
+nothing is sampled: the same list and files give the same bytes. With --voc an existing dataset with
+instance maps is balanced by the same rule; only a list of ids is written. What counts as labelled is said
+in mmwsss/datasets/pascal_b_builder.py, which category is which class in
+mmwsss/datasets/tables/pascal_b_categories.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsss.datasets.pascal_b_builder import (
+    CATEGORY_TABLE,
+    choose_images,
+    count_all,
+    count_objects,
+    list_candidates,
+    read_category_table,
+    read_source,
+    statistics,
+    voc_candidates,
+    write_set,
+)
+from mmwsss.masks import atomic_path, hash_file, read_id_list
+from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('out', help='folder to write; with --voc the list file to write')
+    parser.add_argument('--lvis', nargs='+', default=[], help='LVIS v1 annotation files')
+    parser.add_argument('--coco', nargs='+', default=[], help='COCO 2017 instances files')
+    parser.add_argument('--images', nargs='+', default=[], help='folders with <id>.jpg')
+    parser.add_argument('--voc', help='balance this dataset in VOC layout instead')
+    parser.add_argument('--split', default='val', help='list of --voc (default: %(default)s)')
+    parser.add_argument('--exclude', help='text file of image ids to leave out')
+    parser.add_argument('--from-list', help='text file of the image ids to build, no sampling')
+    parser.add_argument(
+        '--target', type=float, default=60, help='objects per class and size (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--max-images', type=int, default=1137, help='as many as in the paper: %(default)s'
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--table', default=str(CATEGORY_TABLE), help='category table (CSV)')
+    parser.add_argument('--figure', help='draw objects per class and size to this file')
+    add_workers_argument(parser)
+    add_verbose_argument(parser)
+    args = parser.parse_args(argv)
+    if bool(args.voc) == bool(args.coco):
+        parser.error('give either --coco (with or without --lvis) or --voc')
+    if args.voc and args.from_list:
+        parser.error('--from-list does not go with --voc')
+    return args
+
+
+def main(args: argparse.Namespace) -> int:
+    if args.voc:
+        summary = balance_voc(args)
+    else:
+        summary = build(args)
+    print(as_table(summary))
+    if args.figure:
+        draw(summary, args.figure)
+    return 0
+
+
+def build(args: argparse.Namespace) -> dict[str, Any]:
+    """Sample or take the list, write the set, return its statistics."""
+    table = read_category_table(args.table)
+    lvis = read_source(args.lvis, 'lvis', table) if args.lvis else None
+    coco = read_source(args.coco, 'coco', table)
+    excluded = read_id_list(args.exclude) if args.exclude else []
+    candidates = {c.name: c for c in list_candidates(coco, lvis, excluded)}
+    counts = count_all(list(candidates.values()), args.workers)
+    if args.from_list:
+        names = sorted(read_id_list(args.from_list))
+    else:
+        names = choose_images(counts, args.target, args.max_images, args.seed)
+        write_json(Path(args.out, 'sampling.json'), sampling(args))
+    known = [name for name in names if name in counts]  # write_set names the others
+    summary = statistics(counts, known)
+    summary['inputs'] = {Path(f).name: hash_file(f) for f in [*args.lvis, *args.coco, args.table]}
+    summary['excluded'] = sorted(excluded)
+    write_set(args.out, candidates, names, args.images, summary)
+    return summary
+
+
+def balance_voc(args: argparse.Namespace) -> dict[str, Any]:
+    """Write the list of a balanced subset of a dataset in VOC layout; return its statistics."""
+    names = read_id_list(Path(args.voc, 'ImageSets', 'Segmentation', f'{args.split}.txt'))
+    excluded = set(read_id_list(args.exclude)) if args.exclude else set()
+    kept = [name for name in names if name not in excluded]
+    counts = {name: count_objects(*maps) for name, *maps in voc_candidates(args.voc, kept)}
+    chosen = choose_images(counts, args.target, args.max_images, args.seed)
+    with atomic_path(args.out) as temporary:
+        temporary.write_text(''.join(f'{name}\n' for name in chosen), encoding='utf-8')
+    return statistics(counts, chosen)
+
+
+def sampling(args: argparse.Namespace) -> dict[str, Any]:
+    return {'seed': args.seed, 'target': args.target, 'max_images': args.max_images}
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + '\n', encoding='utf-8')
+
+
+def as_table(summary: Mapping[str, Any]) -> str:
+    """Objects per class and size, before -> after."""
+    before, after = summary['before'], summary['after']
+    lines = [f'{"class":<14}' + ''.join(f'{size:>16}' for size in ('small', 'medium', 'large'))]
+    for name in before['objects']:
+        cells = [f'{before["objects"][name][s]} -> {after["objects"][name][s]}' for s in 'SML']
+        lines.append(f'{name:<14}' + ''.join(f'{cell:>16}' for cell in cells))
+    lines.append(f'{before["images"]} candidate images, {after["images"]} chosen')
+    return '\n'.join(lines)
+
+
+def draw(summary: Mapping[str, Any], path: str) -> None:
+    """Bars of objects per class and size, before and after."""
+    import matplotlib as mpl
+
+    mpl.use('Agg')
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 1, figsize=(11, 7), sharex=True, layout='constrained')
+    for axis, key in zip(axes, ('before', 'after')):
+        bars(axis, summary[key]['objects'])
+        axis.set_title(f'{key}: {summary[key]["images"]} images')
+    axes[1].tick_params(axis='x', rotation=60)
+    axes[0].legend(title='object size')
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def bars(axis: Any, objects: Mapping[str, Mapping[str, int]]) -> None:
+    names: Sequence[str] = list(objects)
+    place = np.arange(len(names))
+    labels = {'S': 'small < 32²', 'M': 'medium < 96²', 'L': 'large'}
+    for k, (size, label) in enumerate(labels.items()):
+        heights = [objects[name][size] for name in names]
+        axis.bar(place + 0.28 * (k - 1), heights, width=0.28, label=label)
+    axis.set_xticks(place, names)
+    axis.set_ylabel('objects')
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
