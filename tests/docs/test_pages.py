@@ -7,8 +7,17 @@ import shlex
 from functools import cache
 
 import pytest
-from mmseg.registry import DATA_SAMPLERS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmseg.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    TRANSFORMS,
+)
 
+from mmwsss.registry import REFINERS
 from mmwsss.utils.config import load_config
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, prose, read_page
 
@@ -16,6 +25,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, 
 READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
 OTHER_OPTIONS = {'--help', '--nproc_per_node'}  # argparse's, torchrun's
 BASES = {'BaseMetric', 'BaseSegDataset'}  # of mmengine and mmseg
+REGISTRIES = (MODELS, METRICS, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS)
 COMPONENT = re.compile(
     r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
     r'|Expansion|PreProcessor|Decoder|Mask|Image|Crop|Inputs|LongSide|Score|Refiner))\b'
@@ -127,13 +137,24 @@ def test_named_components_exist(path):
     source = ''.join(file.read_text(encoding='utf-8') for file in (ROOT / 'mmwsss').rglob('*.py'))
     ours = set(re.findall(r'^class (\w+)', source, re.MULTILINE))
     here = set(re.findall(r'^class (\w+)', read_page(path), re.MULTILINE))
-    registries = (MODELS, METRICS, HOOKS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS)
     names = set(COMPONENT.findall(read_page(path))) | set(
         re.findall(r"type='(\w+)'", read_page(path))
     )
     unknown = [
         name
         for name in sorted(names - ours - here - BASES)
-        if not any(registry.get(name) for registry in registries)
+        if not any(registry.get(name) for registry in REGISTRIES)
+    ]
+    assert not unknown
+
+
+@pytest.mark.parametrize('path', PAGES, ids=page_name)
+def test_types_in_examples_are_registered_by_importing_the_package(path):
+    text = '\n'.join(block.text for block in blocks(path, 'python'))
+    here = set(re.findall(r'^class (\w+)', text, re.MULTILINE))
+    unknown = [
+        name
+        for name in sorted(set(re.findall(r"type='(\w+)'", text)) - here)
+        if not any(registry.get(name) for registry in REGISTRIES) and name not in REFINERS
     ]
     assert not unknown
