@@ -3,6 +3,7 @@
 from . import transforms
 from .coco import COCO14WSSSDataset
 from .labels import read_image_ids, read_image_labels
+from .pascal_b import PascalBDataset
 from .samplers import SeededSampler
 from .transforms import (
     LoadImage,
@@ -20,6 +21,7 @@ __all__ = [
     'LoadMask',
     'PackWSSSInputs',
     'PaddedRandomCrop',
+    'PascalBDataset',
     'RandomResizeLongSide',
     'SeededSampler',
     'VOC12WSSSDataset',

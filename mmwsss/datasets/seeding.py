@@ -19,7 +19,9 @@ __all__ = ['ItemKey', 'decode_key', 'encode_key', 'seeded_item']
 
 EPOCHS = 1 << 24
 SEEDS = 1 << 32
-KEY_FLAG = 1 << 100  # above every plain index, so that an index past the end is never taken for a key
+KEY_FLAG = (
+    1 << 100
+)  # above every plain index, so that an index past the end is never taken for a key
 
 
 class ItemKey(NamedTuple):

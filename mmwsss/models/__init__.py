@@ -9,6 +9,7 @@ from mmwsss.models.heads import (
     LargeFOVHead,
     SIPEHead,
 )
+from mmwsss.models.irnet import IRNet
 from mmwsss.models.losses import SizeBalancedCrossEntropyLoss
 from mmwsss.models.segmentors import MSCEncoderDecoder
 
@@ -16,6 +17,7 @@ __all__ = [
     'BaseMapHead',
     'CAMHead',
     'DeepLabV2Head',
+    'IRNet',
     'ImageLevelClassifier',
     'LargeFOVHead',
     'MSCEncoderDecoder',

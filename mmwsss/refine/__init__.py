@@ -4,14 +4,20 @@ from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
 from mmwsss.refine.build import build_refiner
 from mmwsss.refine.chain import RefinerChain, labels_from_maps
+from mmwsss.refine.dense_crf import DenseCRF
+from mmwsss.refine.random_walk import RandomWalk
+from mmwsss.refine.svm_expansion import SVMExpansion
 from mmwsss.registry import REFINERS
 
 __all__ = [
     'REFINERS',
     'BackgroundThreshold',
     'BaseRefiner',
+    'DenseCRF',
     'MapsOrLabels',
+    'RandomWalk',
     'RefinerChain',
+    'SVMExpansion',
     'build_refiner',
     'check_image',
     'labels_from_maps',

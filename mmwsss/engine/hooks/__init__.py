@@ -3,11 +3,13 @@
 from mmwsss.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmwsss.engine.hooks.check_initial_weights import CheckInitialWeightsHook
 from mmwsss.engine.hooks.check_num_classes import CheckNumClassesHook
+from mmwsss.engine.hooks.ewc_hook import EWCHook
 from mmwsss.engine.hooks.iteration_seed_hook import IterationSeedHook
 
 __all__ = [
     'ChannelsLastHook',
     'CheckInitialWeightsHook',
     'CheckNumClassesHook',
+    'EWCHook',
     'IterationSeedHook',
 ]

@@ -1,0 +1,71 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def tool():
+    path = ROOT / 'tools' / 'analysis_tools' / 'results_table.py'
+    spec = importlib.util.spec_from_file_location('results_table', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def summary(seed, miou, threshold):
+    score = dict(what='maps', protocol=f'9 images, threshold {threshold:g}', mIoU=miou)
+    return dict(
+        name='cam',
+        seed=seed,
+        code='abc',
+        date='2026-01-01',
+        hardware='2 cores',
+        steps=[dict(command='python tools/train.py c.py', seconds=60.0)],
+        scores=[{**score, 'threshold': threshold}],
+    )
+
+
+def test_rows_are_mean_and_spread_over_seeds(tool, tmp_path):
+    folder = tmp_path / 'cam'
+    folder.mkdir()
+    for seed, miou, threshold in ((0, 30.0, 0.2), (1, 32.0, 0.25), (2, 34.0, 0.2)):
+        (folder / f'seed{seed}.json').write_text(json.dumps(summary(seed, miou, threshold)))
+    runs = tool.read_runs(tmp_path)
+    assert list(tool.rows('cam', runs['cam'])) == [
+        '| `cam` | maps | 32.00 ± 2.00 | 3 | 9 images, threshold 0.2, 0.25 |'
+    ]
+    text = tool.page(runs)
+    assert 'Seeds 0, 1, 2; 1.0 minutes each on 2 cores; code abc, 2026-01-01' in text
+    assert 'python tools/train.py c.py' in text
+    readme = tool.readme_with_table(f'a\n{tool.START}\nold\n{tool.END}\nb\n', runs)
+    assert 'old' not in readme
+    assert '32.00 ± 2.00' in readme
+    assert readme.endswith(f'{tool.END}\nb\n')
+    with pytest.raises(ValueError, match='must hold the markers'):
+        tool.readme_with_table('no markers', runs)
+
+
+def test_the_pages_are_what_the_stored_runs_say(tool):
+    runs = tool.read_runs(ROOT / 'results')
+    assert runs
+    assert (ROOT / 'docs' / 'results.md').read_text('utf-8') == tool.page(runs)
+    readme = (ROOT / 'README.md').read_text('utf-8')
+    assert tool.readme_with_table(readme, runs) == readme
+
+
+def test_every_stored_run_says_what_it_is():
+    paths = sorted((ROOT / 'results').glob('*/seed*.json'))
+    assert paths
+    for path in paths:
+        run = json.loads(path.read_text('utf-8'))
+        assert (ROOT / run['config']).is_file(), path
+        assert run['seed'] == int(path.stem.removeprefix('seed'))
+        assert run['steps']
+        for score in run['scores']:
+            assert 0 <= score['mIoU'] <= 100
+            assert 'images' in score['protocol']
+            assert 'CRF' in score['protocol']
