@@ -3,5 +3,6 @@ _base_ = './default_runtime.py'
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
     dict(type='ChannelsLastHook'),
 ]

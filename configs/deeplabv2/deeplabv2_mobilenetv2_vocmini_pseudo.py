@@ -31,6 +31,7 @@ optim_wrapper = dict(
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
     dict(type='ChannelsLastHook'),
 ]
 param_scheduler = [

@@ -1,6 +1,3 @@
 _base_ = ['./sipe_r50_voc.py']
-model = dict(
-    backbone=dict(
-        depth=101, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet101')
-    )
-)
+pretrained = 'torchvision://resnet101'  # or a file with torchvision's names
+model = dict(backbone=dict(depth=101, init_cfg=dict(checkpoint=pretrained)))

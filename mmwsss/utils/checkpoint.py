@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 import re
@@ -82,6 +83,17 @@ def guard_checkpoints(cfg: Config, trust: bool = False) -> None:
     allow_safe_resume()
     for path in named_checkpoints(cfg):
         load_checkpoint_file(path, mmap=True)
+    check_torchvision(cfg)
+
+
+def check_torchvision(cfg: Config) -> None:
+    """Say up front that ``torchvision://`` weights need torchvision, and what to do without it."""
+    wanted = [path for path in init_checkpoints(cfg.get('model')) if path.startswith('torchvision:')]
+    if wanted and importlib.util.find_spec('torchvision') is None:
+        raise ImportError(
+            f'initial weights {wanted[0]!r} need torchvision, which is not installed. Install it, or '
+            "give a file with torchvision's names: --cfg-options pretrained=FILE"
+        )
 
 
 def named_checkpoints(cfg: Config) -> list[str]:

@@ -85,6 +85,13 @@ def test_mmengine_cannot_fall_back_to_unsafe_loading():
     assert not os.path.exists('executed')
 
 
+def test_torchvision_weights_without_torchvision_say_what_to_do(monkeypatch):
+    nested = dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'))
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(ImportError, match=r'need torchvision.*pretrained=FILE'):
+        guard_checkpoints(Config(dict(model=nested)))
+
+
 def test_the_latest_checkpoint_of_a_resumed_run_is_checked(tmp_path):
     torch.save({'state_dict': Payload()}, 'epoch_1.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))

@@ -1,6 +1,7 @@
 # ResNet-50 at output stride 16 with a CAM head, the localizer of IRNet and SIPE. All batch-norm is frozen,
 # and so is everything up to stage 2. Initial weights: ImageNet (torchvision).
 num_classes = 20  # foreground classes of the dataset
+pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
 model = dict(
     type='ImageLevelClassifier',
     data_preprocessor=dict(
@@ -18,7 +19,7 @@ model = dict(
         strides=(1, 2, 2, 1),
         dilations=(1, 1, 1, 1),
         style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
     head=dict(type='CAMHead', num_classes=num_classes, in_channels=2048),
     freeze_norm=True,
