@@ -26,6 +26,7 @@ __all__ = ['SIPEHead']
 
 FEATURES = ('hierarchical', 'semantic')
 TEST_MAPS = ('is_cam', 'cam')
+BACKGROUNDS = ('all', 'present')
 
 
 @MODELS.register_module()
@@ -79,6 +80,10 @@ class SIPEHead(BaseMapHead):
             Without, seeds still compete with the background, but ``L_gsc`` and the maps are over the K
             foreground classes.
         bg_attenuation: The paper's alpha, in [0, 1].
+        background_from: Classes that the general CAM's background ``1 - max_k S_k`` looks at: ``'all'``
+            (the paper and the released code) or ``'present'``, those of the image's label. Each map is
+            divided by its own peak, so a weak response of an absent class takes as much from the
+            background as a present one.
         gsc: Whether the consistency loss is used (the paper's GSC).
         loss_weights: Weights of ``cls`` and ``gsc``; missing ones are 1.
         detach: Whether prototype features are cut off from the backbone.
@@ -107,6 +112,7 @@ class SIPEHead(BaseMapHead):
         test_seed_feature: str = 'hierarchical',
         background_modeling: bool = True,
         bg_attenuation: float = 0.5,
+        background_from: str = 'all',
         gsc: bool = True,
         loss_weights: dict[str, float] | None = None,
         detach: bool = True,
@@ -120,6 +126,7 @@ class SIPEHead(BaseMapHead):
         _check_choice('seed_feature', seed_feature, FEATURES)
         _check_choice('test_seed_feature', test_seed_feature, FEATURES)
         _check_choice('test_map', test_map, TEST_MAPS)
+        _check_choice('background_from', background_from, BACKGROUNDS)
         if not len(side_in_channels) == len(side_channels) == len(side_indices) > 0:
             raise ValueError(
                 'side_in_channels, side_channels and side_indices must have one entry per side '
@@ -141,6 +148,7 @@ class SIPEHead(BaseMapHead):
         self.test_seed_feature = test_seed_feature
         self.background_modeling = background_modeling
         self.bg_attenuation = bg_attenuation
+        self.background_from = background_from
         self.gsc = gsc
         self.loss_weights = _check_weights(loss_weights or {})
         self.detach = detach
@@ -250,7 +258,10 @@ class SIPEHead(BaseMapHead):
 
     def _general_cam(self, outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
         """Scores with background (N, K + 1, h, w) of the allowed classes and pixels."""
-        scores = with_background(peak_normalize(at_least_float32(outputs['cam_logits'])))
+        classes = peak_normalize(at_least_float32(outputs['cam_logits']))
+        if self.background_from == 'present':
+            classes = classes * valid[:, 1:].amax(dim=(2, 3), keepdim=True)
+        scores = with_background(classes)
         if valid.shape[2:] not in ((1, 1), scores.shape[2:]):
             scores = F.interpolate(
                 scores, size=valid.shape[2:], mode='bilinear', align_corners=True
