@@ -130,7 +130,7 @@ def render_html(content: dict[str, Any], panel: bytes) -> str:
         f'<p>A classifier (SIPE) saw {counts["train"]["images"]} generated images and, for each, '
         f'only the <em>names</em> of the objects in it ({html.escape(names)}). Its class maps became '
         f'masks, and a DeepLabV2 learned from these masks. No true mask was used in training or in '
-        f'choosing anything, except in the row that says so.</p>',
+        f'choosing anything, except in the rows that say so.</p>',
         *section('Scores', score_table(scores)),
         f'<p class="note">mIoU: mean over {len(content["classes"])} classes, background included, '
         'all pixels of all images added up; pixels labelled 255 (the rim of the objects) do not '

@@ -43,7 +43,10 @@ def prepare_cpu_ranks(cfg: Config) -> None:
     setup_launcher(cfg.launcher)
     if cfg.get('model_wrapper_cfg') is None:
         cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            device_ids=None,
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
         )
 
 

@@ -4,6 +4,7 @@ from mmwsss.models.heads.base import BaseMapHead, stack_labels
 from mmwsss.models.heads.cam_head import CAMHead
 from mmwsss.models.heads.deeplabv2_head import DeepLabV2Head
 from mmwsss.models.heads.largefov_head import LargeFOVHead
+from mmwsss.models.heads.single_feature import SingleFeatureDecodeHead
 from mmwsss.models.heads.sipe_head import SIPEHead
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     'DeepLabV2Head',
     'LargeFOVHead',
     'SIPEHead',
+    'SingleFeatureDecodeHead',
     'stack_labels',
 ]
