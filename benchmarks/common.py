@@ -122,8 +122,8 @@ def environment() -> dict:
 
 
 def write_json(path: str | os.PathLike[str], results: dict) -> None:
-    """Write results with their environment; print them too."""
-    content = {'environment': environment(), 'results': results}
+    """Write results with the environment at the start of the process; print them too."""
+    content = {'environment': STARTED, 'results': results}
     text = json.dumps(content, indent=2)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(text + '\n', encoding='utf-8')
@@ -151,3 +151,7 @@ def _processor() -> str:
             if line.startswith('model name'):
                 return line.split(':', 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+#: Taken at import: the working tree may move on while a long benchmark runs the code it loaded.
+STARTED = environment()
