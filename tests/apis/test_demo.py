@@ -19,7 +19,7 @@ from mmwsss.masks import load_mask, read_id_list, read_manifest
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SMALL = {
     'train_cfg.max_iters': 3,
-    'train_dataloader.batch_size': 4,
+    'train_dataloader.batch_size': 2,
     'train_dataloader.num_workers': 0,
     'train_dataloader.persistent_workers': False,
     'default_hooks.checkpoint.interval': 1,
@@ -160,11 +160,13 @@ def test_a_lost_file_is_made_again_and_nothing_else(finished, tmp_path, monkeypa
 
 def test_other_settings_start_the_step_and_those_after_it_again(finished, tmp_path):
     options = {**finished[0].segmenter_options, 'train_cfg.max_iters': 2}
-    plan = copy_of(finished, tmp_path, segmenter_options=options)
+    plan = copy_of(finished, tmp_path, segmenter_options=options, true_masks=True)
     said: list[str] = []
-    run_demo(plan, said.append)
+    content = run_demo(plan, said.append)
     again = [i for i, line in enumerate(said) if 'starting again' in line]
-    assert [said[i - 1].split(']')[0] for i in again] == ['[6/8', '[7/8', '[8/8']
+    assert [said[i - 1].split(']')[0] for i in again] == ['[6/10', '[7/10', '[10/10']
+    names = [score['name'] for score in content['scores']]
+    assert names[2:] == [f'DeepLabV2 trained on the {kind} masks' for kind in ('SIPE', 'true')]
     assert not (plan.work_dir / 'segmenter' / 'iter_3.pth').exists()
     assert (plan.work_dir / 'segmenter' / 'iter_2.pth').is_file()
 
@@ -174,7 +176,7 @@ def test_a_cut_training_goes_on(demo_root, tmp_path, monkeypatch):
     after_iteration = demo.ProgressHook.after_train_iter
 
     def cut(self, runner, *args, **kwargs):
-        if runner.iter == 2:
+        if runner.iter == 1:  # the second of three, its checkpoint is written
             raise KeyboardInterrupt
         after_iteration(self, runner, *args, **kwargs)
 
@@ -186,7 +188,7 @@ def test_a_cut_training_goes_on(demo_root, tmp_path, monkeypatch):
     made = demo.Demo(plan, said.append)
     made.data = made.make_data()
     result = made.train('localizer', 'training', made.localizer, made.inputs(made.localizer))
-    assert any('going on from iteration' in line for line in said)
+    assert any('going on from iteration 2 of 3' in line for line in said)
     assert Path(result['checkpoint']).name == 'iter_3.pth'
 
 
