@@ -162,7 +162,7 @@ def segmenter(study: Study, args: argparse.Namespace, masks: Path | None) -> Non
     study.add(
         f'segmenter on {source}',
         f'{images} val images, one scale, no mirror, {NO_CRF}, no image labels at inference',
-        {'mIoU': json.loads(files[-1].read_text())['mIoU']},
+        {'mIoU': round(json.loads(files[-1].read_text())['mIoU'], 2)},
     )
 
 
