@@ -71,6 +71,19 @@ def test_nystroem_is_close(count):
     assert machine.approximate(10**6) is machine
 
 
+def test_nystroem_leaves_near_ties_to_the_exact_machine():
+    features, labels = scene(3, 2, size=(60, 70))
+    features[:, 20:40] = features.max() * 3  # a flat region far from every sample
+    labels[20:40] = 255
+    machine = fit_pixel_svm(features, labels, 200)
+    exact = machine.predict(features)
+    alone = machine.approximate(12, tolerance=0).predict(features)
+    assert (alone != exact).mean() > 0.005
+    assert (machine.approximate(12, tolerance=np.inf).predict(features) == exact).all()
+    few = (machine.approximate(12, tolerance=0.1).predict(features) != exact).mean()
+    assert few < (alone != exact).mean()
+
+
 def test_single_label_fills_the_image():
     features, labels = scene(1)
     labels[0, 0] = 255
