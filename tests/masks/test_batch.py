@@ -126,7 +126,8 @@ def test_bad_arguments(arguments, message):
 
 
 SCRIPT = """
-    import sys, time
+    import signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit it ignored
     from pathlib import Path
     sys.path.insert(0, sys.argv[3])  # the module alone: the package takes seconds to import
     from batch import process_items

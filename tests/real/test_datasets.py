@@ -57,7 +57,12 @@ def test_voc_mini_configs_build(name):
         settings.data_root = str(DATA / 'voc_mini')
         item = DATASETS.build(settings)[0]
         if loader == 'train_dataloader':
-            assert tuple(item['inputs'].shape[1:]) == config.crop_size
+            size = tuple(item['inputs'].shape[1:])
+            if name.endswith('_cls'):
+                assert size == config.crop_size
+            else:  # mmseg's RandomCrop leaves a smaller image to the preprocessor's padding
+                assert all(side <= crop for side, crop in zip(size, config.crop_size))
+                assert max(size) > 200
         else:
             assert tuple(item['inputs'].shape[1:]) == item['data_samples'].ori_shape
 

@@ -41,8 +41,8 @@ def test_rows_are_mean_and_spread_over_seeds(tool, tmp_path):
     text = tool.page(runs)
     assert 'Seeds 0, 1, 2; 1.0 minutes each on 2 cores; code abc, 2026-01-01' in text
     assert 'python tools/train.py c.py' in text
-    readme = tool.readme_with_table(f'a\n{tool.START}\nold\n{tool.END}\nb\n', runs)
-    assert 'old' not in readme
+    readme = tool.readme_with_table(f'a\n{tool.START}\nstale text\n{tool.END}\nb\n', runs)
+    assert 'stale text' not in readme
     assert '32.00 ± 2.00' in readme
     assert readme.endswith(f'{tool.END}\nb\n')
     with pytest.raises(ValueError, match='must hold the markers'):
