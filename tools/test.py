@@ -14,7 +14,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='weights of the model')
     parser.add_argument('--work-dir', help='folder for logs and scores')
-    parser.add_argument('--out', help="folder for the predicted label maps (needs mmseg's IoUMetric)")
+    parser.add_argument(
+        '--out', help="folder for the predicted label maps (needs mmseg's IoUMetric)"
+    )
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--tta', action='store_true', help="the config's scales and mirrors")
     parser.add_argument(

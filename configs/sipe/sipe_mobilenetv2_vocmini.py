@@ -5,6 +5,7 @@ _base_ = [
     '../_base_/schedules/schedule_vocmini_cls.py',
     '../_base_/cpu_runtime.py',
 ]
-# 149 images make a weaker classifier, whose seeds spill over: the background counts more than the paper's 0.5.
+# 149 images make a weaker classifier, whose seeds spill over: the background counts more than the
+# paper's 0.5.
 model = dict(head=dict(bg_attenuation=0.75))
 mask_cfg = dict(refiners=[])

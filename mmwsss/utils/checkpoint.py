@@ -88,7 +88,9 @@ def guard_checkpoints(cfg: Config, trust: bool = False) -> None:
 
 def check_torchvision(cfg: Config) -> None:
     """Say up front that ``torchvision://`` weights need torchvision, and what to do without it."""
-    wanted = [path for path in init_checkpoints(cfg.get('model')) if path.startswith('torchvision:')]
+    wanted = [
+        path for path in init_checkpoints(cfg.get('model')) if path.startswith('torchvision:')
+    ]
     if wanted and importlib.util.find_spec('torchvision') is None:
         raise ImportError(
             f'initial weights {wanted[0]!r} need torchvision, which is not installed. Install it, or '

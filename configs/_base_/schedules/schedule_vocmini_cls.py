@@ -1,5 +1,5 @@
-# Localizers on voc_mini: 149 images, MobileNetV2, two CPU cores. Nine iterations an epoch are too few for plain
-# SGD at rates that do not diverge, hence AdamW.
+# Localizers on voc_mini: 149 images, MobileNetV2, two CPU cores. Nine iterations an epoch are too few
+# for plain SGD at rates that do not diverge, hence AdamW.
 max_epochs = 12
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',

@@ -1,6 +1,6 @@
 # The localizers' recipe: 5 epochs of SGD, new layers at ten times the backbone's rate, poly 0.9 per
-# iteration. momentum=0 is what the released code of IRNet and SIPE runs with: it hands the weight decay (1e-4) to the
-# optimizer's momentum slot. These rates diverge at momentum 0.9.
+# iteration. momentum=0 is what the released code of IRNet and SIPE runs with: it hands the weight
+# decay (1e-4) to the optimizer's momentum slot. These rates diverge at momentum 0.9.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.0, weight_decay=1e-4),
