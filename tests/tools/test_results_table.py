@@ -57,6 +57,22 @@ def test_the_pages_are_what_the_stored_runs_say(tool):
     assert tool.readme_with_table(readme, runs) == readme
 
 
+def test_method_pages_hold_the_tables_of_their_runs(tool, tmp_path):
+    runs = {'cam': [summary(0, 30.0, 0.2)]}
+    page = 'a\n<!-- results: cam -->\nb\n<!-- results: sipe -->\nc\n'
+    once = tool.method_page(page, runs)
+    assert '| `cam` | maps | 30.00 | 1 |' in once
+    assert 'No runs are stored yet.' in once
+    assert [line for line in once.splitlines() if line in 'abc'] == ['a', 'b', 'c']
+    assert tool.method_page(once, runs) == once
+    pages = sorted((ROOT / 'docs' / 'methods').glob('*.md'))
+    assert pages
+    stored = tool.read_runs(ROOT / 'results')
+    for path in pages:
+        text = path.read_text('utf-8')
+        assert tool.method_page(text, stored) == text, path.name
+
+
 def test_every_stored_run_says_what_it_is():
     paths = sorted((ROOT / 'results').glob('*/seed*.json'))
     assert paths

@@ -1,4 +1,4 @@
-"""Make docs/results.md and the table in README.md from the run summaries in results/.
+"""Make docs/results.md and the tables in README.md and docs/methods/ from the run summaries in results/.
 
 The numbers are never typed: a row is the mean over the seeds of `results/<name>/seed*.json`, which
 `benchmarks/study.py` writes. `--check` fails if the pages are not what the summaries say.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import sys
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 START, END = '<!-- results:start -->', '<!-- results:end -->'
+# On a method's page: the runs whose names begin with the word.
+METHOD = re.compile(r'<!-- results: (\w+) -->\n(?:.*?<!-- /results -->\n)?', re.DOTALL)
 HEADER = '| run | scored | mIoU % | seeds | protocol |\n|---|---|---|---|---|\n'
 
 
@@ -97,6 +100,18 @@ def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     return f'{before}{START}\n{table}\n{END}{after}'
 
 
+def method_page(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
+    """A page with the tables behind its ``<!-- results: NAME -->`` markers replaced."""
+
+    def table(found: re.Match[str]) -> str:
+        word = found.group(1)
+        lines = [r for name, g in runs.items() if name.startswith(word) for r in rows(name, g)]
+        body = HEADER + '\n'.join(lines) if lines else 'No runs are stored yet.'
+        return f'<!-- results: {word} -->\n{body}\n<!-- /results -->\n'
+
+    return METHOD.sub(table, text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
@@ -107,6 +122,8 @@ def main() -> int:
         ROOT / 'docs' / 'results.md': page(runs),
         readme: readme_with_table(readme.read_text(encoding='utf-8'), runs),
     }
+    for path in sorted((ROOT / 'docs' / 'methods').glob('*.md')):
+        wanted[path] = method_page(path.read_text(encoding='utf-8'), runs)
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text('utf-8') != text]
     if args.check:
         for path in stale:
