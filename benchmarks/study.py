@@ -34,6 +34,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config of the localizer')
+    parser.add_argument(
+        '--demo-report', help='only keep the scores of this report.json of the demo'
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--segmenter', help='config of a segmenter to train on the masks')
     parser.add_argument('--true-masks', action='store_true', help='train only the segmenter')
@@ -166,6 +169,49 @@ def segmenter(study: Study, args: argparse.Namespace, masks: Path | None) -> Non
     )
 
 
+def demo_scores(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The scores of the demo's report, as a study keeps them."""
+    scores = []
+    for found in report['scores']:
+        rule = f'threshold {found["threshold"]}' + (
+            ', uses ground truth' * found['uses_ground_truth']
+        )
+        where = f'{found["images"]} generated {found["split"]} images, {found["views"]}, {NO_CRF}'
+        score = score_of(found['miou'], found['iou'])
+        scores.append({'what': found['name'], 'protocol': f'{where}, {rule}', **score})
+    for name, coverage in report['coverage'].items():
+        pooled = {key: round(100 * value, 2) for key, value in coverage['pooled'].items()}
+        scores.append(
+            {
+                'what': f'coverage of {name}',
+                'protocol': 'pooled pixels of 200 train images, no CRF',
+                **pooled,
+            }
+        )
+    return scores
+
+
+def keep_demo(args: argparse.Namespace) -> None:
+    """Store the demo's scores."""
+    report = json.loads(Path(args.demo_report).read_text(encoding='utf-8'))
+    seconds = report['seconds']
+    total = sum(seconds.values()) if isinstance(seconds, dict) else seconds
+    write_json(
+        Path(args.results) / 'demo' / 'seed0.json',
+        {
+            'name': 'demo',
+            'config': args.config,
+            'segmenter': 'configs/deeplabv2/deeplabv2_tiny_demo_pseudo.py',
+            'seed': 0,
+            'code': report['version'],
+            'date': date.today().isoformat(),
+            'hardware': hardware(),
+            'steps': [{'command': 'make demo', 'seconds': round(total, 1)}],
+            'scores': demo_scores(report),
+        },
+    )
+
+
 def hardware() -> str:
     model = platform.processor() or platform.machine()
     info = Path('/proc/cpuinfo')
@@ -179,6 +225,10 @@ def main() -> None:
     args = parse_args()
     if args.true_masks and not args.segmenter:
         raise SystemExit('error: --true-masks needs --segmenter')
+    if args.demo_report:
+        (Path(args.results) / 'demo').mkdir(parents=True, exist_ok=True)
+        keep_demo(args)
+        return
     name = Path(args.segmenter if args.true_masks else args.config).stem
     if args.true_masks:
         name += '_true-masks'

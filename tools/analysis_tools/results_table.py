@@ -42,7 +42,9 @@ def rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
     """One row per kind of score of a run."""
     kinds = list(dict.fromkeys(s['what'] for run in group for s in run['scores']))
     for what in kinds:
-        scores = [s for run in group for s in run['scores'] if s['what'] == what]
+        scores = [s for run in group for s in run['scores'] if s['what'] == what and 'mIoU' in s]
+        if not scores:
+            continue
         protocol = scores[0]['protocol']
         thresholds = sorted({s['threshold'] for s in scores if s.get('threshold') is not None})
         if len(thresholds) > 1:  # a sweep's best, which differs between seeds
