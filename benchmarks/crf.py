@@ -13,7 +13,7 @@ import argparse
 import time
 
 import numpy as np
-from common import time_ratio, write_json
+from common import ratio_of, time_ratio, write_json
 from scipy.ndimage import gaussian_filter
 from skimage.data import astronaut
 
@@ -49,33 +49,28 @@ def shared(image: np.ndarray, first: np.ndarray, second: np.ndarray, labels: int
     return CRFLattice(image, 2 * labels, **PARAMS).labels_together([first, second], labels)
 
 
-def pool_ratio(labels: int, images: int, workers: int) -> dict:
-    """Wall time of one process over that of ``workers``."""
+def pool_ratio(labels: int, images: int, workers: int, repeats: int) -> dict:
+    """Wall time of one process over that of ``workers``, in turns."""
     ids = [str(i) for i in range(images)]
 
     def work(name: str) -> int:
         return int(sum(part.sum() for part in shared(*scene(labels, int(name)), labels)))
 
-    seconds, results = {}, {}
-    for count in (0, workers):
+    def run(count: int) -> tuple[float, dict[str, int]]:
         found: dict[str, int] = {}
         start = time.perf_counter()
         report = process_items(
             ids, work, workers=count, on_result=found.__setitem__, progress=False
         )
-        seconds[count] = time.perf_counter() - start
         if report.failed:
             raise RuntimeError(report.summary())
-        results[count] = found
-    if results[0] != results[workers]:
+        return time.perf_counter() - start, found
+
+    rounds = [(run(0), run(workers)) for _ in range(repeats + 1)][1:]
+    if any(one[1] != pool[1] for one, pool in rounds):
         raise RuntimeError('the pool gave other results than one process')
-    return {
-        'workers': workers,
-        'images': images,
-        'ratio': round(seconds[0] / seconds[workers], 3),
-        'wall_seconds_one': round(seconds[0], 3),
-        'wall_seconds_pool': round(seconds[workers], 3),
-    }
+    seconds = [one[0] for one, _ in rounds], [pool[0] for _, pool in rounds]
+    return {'workers': workers, 'images': images, 'clock': 'wall time', **ratio_of(*seconds)}
 
 
 def main() -> None:
@@ -97,7 +92,7 @@ def main() -> None:
         one, other = (f(image, first, second, labels) for f in (separate, shared))
         pair['agreement'] = float(np.mean([(a == b).mean() for a, b in zip(one, other)]))
         results[f'pair_{labels}_labels'] = pair
-    results['pool'] = pool_ratio(args.labels[0], args.images, args.workers)
+    results['pool'] = pool_ratio(args.labels[0], args.images, args.workers, args.repeats)
     write_json(args.out, results)
 
 
