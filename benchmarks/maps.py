@@ -83,11 +83,13 @@ def read_image(path: Path, model: ImageLevelClassifier, device: str) -> torch.Te
 
 @torch.no_grad()
 def mask_of(
-    model: ImageLevelClassifier, image: torch.Tensor, dtype: torch.dtype | None
+    model: ImageLevelClassifier,
+    image: torch.Tensor,
+    label: torch.Tensor,
+    dtype: torch.dtype | None,
 ) -> np.ndarray:
     device = image.device.type
     with torch.autocast(device, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
-        label = two_classes(model, image.device)
         _, keys, maps = model.class_maps(image, label)
     return keys[maps.argmax(dim=0)].cpu().numpy()
 
@@ -97,12 +99,18 @@ def agreement(model: ImageLevelClassifier, args: argparse.Namespace) -> dict[str
     if not paths:
         raise SystemExit(f'error: no .jpg images in {args.images}')
     images = [read_image(path, model, args.device) for path in paths]
-    plain = [mask_of(model, image, None) for image in images]
+    # The classes that the model finds in float32; maps of classes that are not there are noise.
+    labels = [model.predict_label(image) for image in images]
+
+    def masks(dtype: torch.dtype | None) -> list[np.ndarray]:
+        return [mask_of(model, image, label, dtype) for image, label in zip(images, labels)]
+
+    plain = masks(None)
     changed: dict[str, Any] = {'images': len(paths), 'goal': GOAL_CHANGED}
     for name, dtype in (('bfloat16', torch.bfloat16), ('float16', torch.float16)):
-        changed[name] = changed_share(plain, [mask_of(model, image, dtype) for image in images])
+        changed[name] = changed_share(plain, masks(dtype))
     model.to(memory_format=torch.channels_last)
-    changed['channels_last'] = changed_share(plain, [mask_of(model, i, None) for i in images])
+    changed['channels_last'] = changed_share(plain, masks(None))
     return changed
 
 
