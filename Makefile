@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LEGACY_BIN := $(LEGACY_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test lint test-legacy bench docs clean
+.PHONY: help setup demo test lint test-legacy clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands

@@ -26,7 +26,7 @@ OPENMMLAB = [
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.24']
-DEV = ['pytest>=7.4', 'ruff>=0.4', 'pre-commit>=3.5']
+DEV = ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff>=0.4', 'pre-commit>=3.5']
 
 setup(
     name='mmwsss',
@@ -39,7 +39,7 @@ setup(
     package_data={'mmwsss': ['**/*.csv', '**/*.json']},
     python_requires='>=3.9',
     install_requires=[
-        'torch>=2.0',
+        'torch>=2.6',
         'numpy>=1.22',
         'scipy>=1.9',
         'scikit-image>=0.19',

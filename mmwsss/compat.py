@@ -33,7 +33,7 @@ class Requirement(NamedTuple):
 
 
 REQUIREMENTS = (
-    Requirement('torch', '2.0.0', 'pip install torch'),
+    Requirement('torch', '2.6.0', 'pip install torch'),
     Requirement('mmengine', '0.10.0', 'pip install onedl-mmengine  (or: mmengine)'),
     Requirement('mmcv', '2.0.0', 'pip install onedl-mmcv  (or: mmcv)'),
     Requirement('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
@@ -71,7 +71,7 @@ def find_problem(requirement: Requirement) -> str | None:
     try:
         with quiet_imports():
             module = importlib.import_module(requirement.module)
-    except ImportError as error:
+    except Exception as error:  # mmcv and mmseg check versions by assert; libraries fail to load
         return f'{requirement.module}: cannot be imported ({error}); {requirement.install}'
     found = str(getattr(module, '__version__', ''))
     if parse_version(found) < parse_version(requirement.minimum):

@@ -5,4 +5,7 @@ _base_ = [
     '../_base_/schedules/schedule_vocmini_cls.py',
     '../_base_/cpu_runtime.py',
 ]
-mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.2)])
+mask_cfg = dict(
+    refiners=[dict(type='BackgroundThreshold', threshold=0.2)],
+    threshold_source='sweep on the masks of the training images, while the recipe was sought',
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ from mmwsss.masks import (
     BatchReport,
     ClassMaps,
     hash_file,
+    hash_text,
     is_class_map_file,
     make_manifest,
     process_items,
@@ -166,17 +168,30 @@ class MapWriter:
         }
 
 
-def map_settings(model: ImageLevelClassifier) -> dict[str, Any]:
+def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
     """What decides the content of the maps beside weights and images."""
-    cfg = model.test_cfg
+    test_cfg = model.test_cfg
+    decisive = {'model': cfg.model, 'pipeline': cfg.map_dataset.get('pipeline')}
     return {
-        'scales': [float(scale) for scale in cfg['scales']],
-        'flip': bool(cfg['flip']),
-        'labels': cfg['labels'],
-        'stride': cfg['stride'],
+        'scales': [float(scale) for scale in test_cfg['scales']],
+        'flip': bool(test_cfg['flip']),
+        'labels': test_cfg['labels'],
+        'stride': test_cfg['stride'],
         'head': type(model.head).__name__,
         'has_background': bool(model.head.has_background),
+        # Every switch of head, backbone and preprocessing, which are too many to list.
+        'model_sha256': hash_text(json.dumps(without_init(decisive), sort_keys=True, default=str)),
     }
+
+
+def without_init(node: Any) -> Any:
+    """A config without initial weights, which a loaded checkpoint replaces."""
+    if isinstance(node, dict):
+        kept = {key: value for key, value in node.items() if key not in ('init_cfg', 'train_cfg')}
+        return {str(key): without_init(value) for key, value in kept.items()}
+    if isinstance(node, (list, tuple)):
+        return [without_init(value) for value in node]
+    return node
 
 
 def make_maps(
@@ -224,7 +239,7 @@ def make_maps(
         Path(cfg.map_dataset.get('ann_file') or 'all').stem,
         ids,
         config_text=cfg.pretty_text,
-        settings=map_settings(model),
+        settings=map_settings(model, cfg),
         inputs={'checkpoint': hash_file(checkpoint)},
         complete=False,
     )
@@ -261,7 +276,9 @@ def write_maps(
         writer.submit(name, Path(paths[name]), compute_class_maps(model, loader.get(name)))
 
     try:
-        report = process_items(ids, work, finished.__contains__, 'class maps')
+        report = process_items(
+            ids, work, finished.__contains__, 'class maps', progress=get_dist_info()[0] == 0
+        )
     finally:
         loader.close()
         errors = writer.close()

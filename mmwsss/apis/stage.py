@@ -21,6 +21,8 @@ from mmwsss.masks import (
 
 __all__ = ['finish_output', 'open_output']
 
+SUFFIXES = {'maps': '.npz', 'masks': '.png'}
+
 
 def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) -> None:
     """Prepare a folder: go on in one of the same making, refuse any other.
@@ -30,7 +32,8 @@ def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) ->
     Args:
         out: The folder; created if need be.
         manifest: What is about to be written.
-        overwrite: Remove the outputs of a folder of another making instead of refusing it.
+        overwrite: Remove the outputs of a folder of another making instead of refusing it. A folder
+            with files of unknown origin is refused all the same.
 
     Raises:
         ManifestError: The folder was made with other inputs or settings; names the difference.
@@ -49,42 +52,41 @@ def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) ->
 def _prepare(out: Path, manifest: Manifest, overwrite: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     remove_stale_temporaries(out)
-    if (out / MANIFEST_NAME).is_file():
-        if overwrite:
-            _remove_outputs(out)
-        else:
-            _check_same(out, manifest)
-    elif _outputs(out):
-        if not overwrite:
+    outputs = [path for path in out.rglob('*') if path.suffix == SUFFIXES[manifest.stage]]
+    if not (out / MANIFEST_NAME).is_file():
+        if outputs:
             raise ManifestError(
-                f'{out} holds {len(_outputs(out))} files of unknown origin (no {MANIFEST_NAME}); '
-                'choose an empty folder, or pass --overwrite to replace them'
+                f'{out} holds {len(outputs)} files of unknown origin (no {MANIFEST_NAME}), which are '
+                'not touched; choose another folder'
             )
-        _remove_outputs(out)
+    elif overwrite and read_manifest(out).stage == manifest.stage:
+        for path in outputs:
+            path.unlink()
+    else:
+        _check_same(out, manifest)
     write_manifest(out, manifest)
 
 
 def _check_same(out: Path, manifest: Manifest) -> None:
+    found = read_manifest(out)
     try:
         check_manifest(
-            read_manifest(out),
+            found,
             folder=out,
             stage=manifest.stage,
+            split=manifest.split,
             classes=manifest.classes,
             settings=manifest.settings,
             inputs=manifest.inputs,
         )
     except ManifestError as error:
         raise ManifestError(f'{error}. Choose another folder, or pass --overwrite.') from error
-
-
-def _outputs(out: Path) -> list[Path]:
-    return [path for path in out.rglob('*') if path.suffix in ('.npz', '.png')]
-
-
-def _remove_outputs(out: Path) -> None:
-    for path in _outputs(out):
-        path.unlink()
+    grows = manifest.ids_count > found.ids_count
+    if not grows and manifest.ids_sha256 != found.ids_sha256:
+        raise ManifestError(
+            f'{out} was made for {found.ids_count} images, but is now asked to hold '
+            f'{manifest.ids_count} others or fewer. Choose another folder, or pass --overwrite.'
+        )
 
 
 def finish_output(

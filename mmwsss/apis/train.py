@@ -9,8 +9,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
+from torch import nn
 
-from mmwsss.utils.checkpoint import guard_checkpoints
+from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import setup_launcher
 
 __all__ = ['build_runner', 'default_work_dir', 'enable_amp', 'run_test', 'run_training']
@@ -50,9 +51,9 @@ def prepare_cpu_ranks(cfg: Config) -> None:
         )
 
 
-def build_runner(cfg: Config, trust_checkpoint: bool = False) -> Runner:
+def build_runner(cfg: Config, trust_checkpoint: bool = False, initial: bool = True) -> Runner:
     """Check the checkpoints that a run would load and build its runner."""
-    guard_checkpoints(cfg, trust_checkpoint)
+    guard_checkpoints(cfg, trust_checkpoint, initial)
     prepare_cpu_ranks(cfg)
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
@@ -94,7 +95,8 @@ def run_test(
         The metrics.
 
     Raises:
-        ValueError: ``tta`` is asked of a config without ``tta_model`` and ``tta_pipeline``.
+        ValueError: The checkpoint does not fit the model, or ``tta`` is asked of a config without
+            ``tta_model`` and ``tta_pipeline``.
     """
     cfg.load_from = str(checkpoint)
     if tta:
@@ -105,7 +107,30 @@ def run_test(
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
     if out is not None:
         add_output(cfg, out)
-    return build_runner(cfg, trust_checkpoint).test()
+    runner = build_runner(cfg, trust_checkpoint, initial=False)
+    if not trust_checkpoint:
+        check_fit(runner.model, checkpoint)
+    return runner.test()
+
+
+def check_fit(model: nn.Module, checkpoint: str | Path) -> None:
+    """Refuse a checkpoint that would leave weights of the model at random; MMEngine only logs it.
+
+    Raises:
+        ValueError: Weights are missing in the file or have another shape there.
+    """
+    while hasattr(model, 'module'):  # DDP, test-time augmentation
+        model = model.module
+    content = load_checkpoint_file(checkpoint, mmap=True)
+    found = content.get('state_dict', content)
+    found = {key.removeprefix('module.'): value for key, value in found.items()}
+    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}
+    bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
+    if bad:
+        raise ValueError(
+            f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: of {len(wanted)} '
+            f'weights {len(bad)} are missing or have another shape there, e.g. {bad[:3]}'
+        )
 
 
 def add_output(cfg: Config, out: str) -> None:
@@ -115,4 +140,4 @@ def add_output(cfg: Config, out: str) -> None:
     writers = [e for e in evaluators if e.get('type') == 'IoUMetric']
     if not writers:
         raise ValueError('--out needs an IoUMetric in test_evaluator to write the label maps')
-    writers[0].update(output_dir=out, keep_results=True)
+    writers[0].update(output_dir=out)

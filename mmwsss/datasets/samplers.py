@@ -20,7 +20,9 @@ class SeededSampler(Sampler):
     """Yield keys that encode (seed, epoch, index); rank r of R takes every R-th of the global order.
 
     With the same global batch, one process and several ranks see the same images, with the same
-    augmentations, in the same iterations; a resumed run continues the sequence.
+    augmentations, in the same iterations; a resumed run continues the sequence. By epochs this needs a
+    number of images that the ranks share evenly, or a last batch that is dropped either way: else the
+    few images that pad the epoch may complete one more batch.
 
     Args:
         dataset: A dataset that understands keys (``WSSSDataset`` and wrappers of it).

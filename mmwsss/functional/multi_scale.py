@@ -71,6 +71,8 @@ def fuse_scales(maps: Sequence[Tensor], size: tuple[int, int], eps: float = 1e-5
     """
     if not maps:
         raise ValueError('maps must hold at least one scale, but got none')
+    if not len(maps[0]):  # an image without any class
+        return maps[0].new_zeros((0, *size), dtype=torch.float32)
     total = sum(
         F.interpolate(m[None].float(), size=size, mode='bilinear', align_corners=False)[0]
         for m in maps

@@ -60,7 +60,7 @@ def first_line(error: Exception) -> str:
     return (found.group(1) if found else text.split('\n')[0]).split('. ')[0]
 
 
-def guard_checkpoints(cfg: Config, trust: bool = False) -> None:
+def guard_checkpoints(cfg: Config, trust: bool = False, initial: bool = True) -> None:
     """Make sure that nothing a run loads is unpickled.
 
     Every checkpoint file the config names (``load_from``, ``init_cfg``, the latest one of a resumed run)
@@ -70,6 +70,7 @@ def guard_checkpoints(cfg: Config, trust: bool = False) -> None:
     Args:
         cfg: The config of the run.
         trust: Skip all of this (the ``--trust-checkpoint`` switch).
+        initial: Whether the run loads initial weights; testing does not.
 
     Raises:
         FileNotFoundError: A local checkpoint does not exist.
@@ -81,9 +82,10 @@ def guard_checkpoints(cfg: Config, trust: bool = False) -> None:
         return
     os.environ[FORCE_SAFE] = '1'
     allow_safe_resume()
-    for path in named_checkpoints(cfg):
+    for path in named_checkpoints(cfg, initial):
         load_checkpoint_file(path, mmap=True)
-    check_torchvision(cfg)
+    if initial:
+        check_torchvision(cfg)
 
 
 def check_torchvision(cfg: Config) -> None:
@@ -98,9 +100,9 @@ def check_torchvision(cfg: Config) -> None:
         )
 
 
-def named_checkpoints(cfg: Config) -> list[str]:
+def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
     """Local checkpoint files that a run of this config would load, without repetition."""
-    paths = [cfg.get('load_from'), *init_checkpoints(cfg.get('model'))]
+    paths = [cfg.get('load_from'), *init_checkpoints(cfg.get('model') if initial else None)]
     resumes = cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir')
     if resumes and (Path(cfg.work_dir) / 'last_checkpoint').is_file():
         paths.append(find_latest_checkpoint(cfg.work_dir))

@@ -22,6 +22,8 @@ SHORTCUTS = {
 }
 # Top-level keys that our tools read beside MMEngine's Runner arguments.
 TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', *SHORTCUTS)
+# Variables that nearly every config defines for its own use.
+USUAL_KEYS = ('train_pipeline', 'val_pipeline', 'test_pipeline', 'map_pipeline')
 MISSPELT_RATIO = 0.85
 
 
@@ -56,7 +58,12 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
         cfg.merge_from_dict(cfg_options)
     for name, nested in SHORTCUTS.items():
         if cfg.get(name) != before[name]:
-            replace_nested(cfg, nested, before[name], cfg[name])
+            replaced = replace_nested(cfg, nested, before[name], cfg[name])
+            if not replaced:
+                raise ValueError(
+                    f'--cfg-options {name}={cfg[name]!r}: nothing in {path} takes its '
+                    f'{nested!r} from {name}'
+                )
     register_everything(cfg)
     return cfg
 
@@ -74,7 +81,9 @@ def register_everything(cfg: Config) -> None:
 def known_keys() -> list[str]:
     """Top-level keys that MMEngine's Runner or a tool of ours reads."""
     runner = [name for name in inspect.signature(Runner.__init__).parameters if name != 'self']
-    return sorted({*runner, *TOOL_KEYS, 'custom_imports', 'auto_scale_lr', 'runner_type'})
+    return sorted(
+        {*runner, *TOOL_KEYS, *USUAL_KEYS, 'custom_imports', 'auto_scale_lr', 'runner_type'}
+    )
 
 
 def check_spelling(keys: Iterable[str], path: str | Path) -> None:
@@ -120,9 +129,12 @@ def walk(node: Any) -> Iterator[ConfigDict]:
             yield from walk(value)
 
 
-def replace_nested(cfg: Config, name: str, old: Any, new: Any) -> None:
-    """Set every nested ``name`` that still holds ``old`` to ``new``."""
+def replace_nested(cfg: Config, name: str, old: Any, new: Any) -> int:
+    """Set every nested ``name`` that still holds ``old`` to ``new``, and count them."""
+    replaced = 0
     for value in list(cfg.values()):
         for node in walk(value):
             if name in node and node[name] == old:
                 node[name] = new
+                replaced += 1
+    return replaced

@@ -107,12 +107,33 @@ def test_a_folder_of_another_making_is_refused(tiny_cam, tmp_path):
     assert [file.name for file in out.glob('*.npz')] == ['train_0001.npz']
 
 
+def test_another_switch_of_the_head_is_another_making(tiny_cam, tmp_path):
+    cfg, checkpoint = tiny_cam
+    make_maps(cfg, checkpoint, tmp_path / 'maps', ids=['train_0000'])
+    cfg.model.head.dropout = 0.3
+    with pytest.raises(ManifestError, match='model_sha256'):
+        make_maps(cfg, checkpoint, tmp_path / 'maps')
+
+
+def test_a_folder_may_grow_but_not_change_its_images(tiny_cam, tmp_path):
+    cfg, checkpoint = tiny_cam
+    out = tmp_path / 'maps'
+    make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0001'])
+    with pytest.raises(ManifestError, match='was made for 2 images, but is now asked to hold 1'):
+        make_maps(cfg, checkpoint, out, ids=['train_0000'])
+    with pytest.raises(ManifestError, match='was made for 2 images'):
+        make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0002'])
+    assert len(make_maps(cfg, checkpoint, out).done) == 6
+
+
 def test_files_of_unknown_origin_are_not_touched(tiny_cam, tmp_path):
     out = tmp_path / 'mine'
     out.mkdir()
     (out / 'train_0000.npz').write_bytes(b'precious')
     with pytest.raises(ManifestError, match='1 files of unknown origin'):
         make_maps(*tiny_cam, out)
+    with pytest.raises(ManifestError, match='not touched'):
+        make_maps(*tiny_cam, out, overwrite=True)
     assert (out / 'train_0000.npz').read_bytes() == b'precious'
 
 

@@ -111,6 +111,18 @@ def test_validation_reports_labels_and_maps(demo_root, tmp_path):
     assert runner.iter == 4
 
 
+def test_a_checkpoint_that_does_not_fit_is_refused(demo_root, tmp_path):
+    cfg = config(demo_root, tmp_path / 'run')
+    cfg.test_dataloader, cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
+    cfg.test_cfg = dict(type='TestLoop')
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='torchvision://resnet18')
+    torch.save(
+        {'state_dict': {'head.classifier.weight': torch.zeros(5, 64, 1, 1)}}, tmp_path / 'c.pth'
+    )
+    with pytest.raises(ValueError, match=r"c\.pth' does not fit ImageLevelClassifier.*backbone"):
+        run_test(cfg, tmp_path / 'c.pth')
+
+
 def test_bfloat16_and_channels_last_train(demo_root, tmp_path):
     cfg = config(demo_root, tmp_path / 'run')
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None

@@ -57,6 +57,10 @@ def test_output_size_may_be_coarser():
     assert maps.shape == (2, 5, 6)
 
 
+def test_an_image_without_classes_has_no_maps():
+    assert fuse_scales([torch.zeros(0, 4, 4)], (8, 6)).shape == (0, 8, 6)
+
+
 def test_bad_scales_are_named():
     with pytest.raises(ValueError, match='scale must be positive, but got 0'):
         scale_view(torch.rand(3, 4, 4), 0, flip=False)

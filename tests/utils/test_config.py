@@ -58,6 +58,13 @@ def test_a_misspelt_key_of_the_file_is_refused(path):
         load_config(path)
 
 
+def test_a_shortcut_that_reaches_nothing_is_refused(path):
+    path.write_text("model = dict(type='M')\ntest_pipeline = []\n")
+    assert load_config(path).test_pipeline == []
+    with pytest.raises(ValueError, match=r"nothing in .* takes its 'checkpoint' from pretrained"):
+        load_config(path, {'pretrained': 'w.pth'})
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'none\.py'):
         load_config(tmp_path / 'none.py')
