@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mmwsss.masks import atomic_path, code_version, read_id_list
+from mmwsss.masks import atomic_path, code_version, hash_text, read_id_list
 from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,12 +61,16 @@ class Study:
     def run(self, *arguments: str) -> None:
         """Run a tool unless this very command succeeded before."""
         command = shlex.join(['python', *arguments])
-        if any(step['command'] == command for step in self.steps):
+        # An edited recipe repeats the steps that read it.
+        texts = [load_config(a).pretty_text for a in arguments if a.startswith('configs/')]
+        made = {'command': command, 'configs': hash_text('\n'.join(texts))[:16]}
+        if any(step.items() >= made.items() for step in self.steps):
             return
         print(f'>> {command}', flush=True)
         start = time.monotonic()
         subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)  # noqa: S603
-        self.steps.append({'command': command, 'seconds': round(time.monotonic() - start, 1)})
+        seconds = round(time.monotonic() - start, 1)
+        self.steps.append({**made, 'seconds': seconds, 'code': code_version()})
         write_json(self.log, self.steps)
 
     def add(self, what: str, protocol: str, score: dict[str, Any]) -> None:

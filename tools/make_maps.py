@@ -13,6 +13,7 @@ from mmwsss.masks import read_id_list
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,
+    add_trust_argument,
     finish_report,
     run_tool,
     setup_launcher,
@@ -35,11 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--overwrite', action='store_true', help='replace maps that were made in another way'
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='allow a checkpoint that holds more than tensors and plain data: it can run code',
-    )
+    add_trust_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 
 from mmwsss.apis.train import default_work_dir, run_test
-from mmwsss.utils.cli import add_config_arguments, add_launcher_arguments, run_tool
+from mmwsss.utils.cli import (
+    add_config_arguments,
+    add_launcher_arguments,
+    add_trust_argument,
+    run_tool,
+)
 from mmwsss.utils.config import load_config
 
 
@@ -19,11 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--tta', action='store_true', help="the config's scales and mirrors")
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='allow checkpoints that hold more than tensors and plain data: they can run code',
-    )
+    add_trust_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
 

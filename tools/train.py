@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 
 from mmwsss.apis.train import default_work_dir, enable_amp, run_training
-from mmwsss.utils.cli import add_config_arguments, add_launcher_arguments, run_tool
+from mmwsss.utils.cli import (
+    add_config_arguments,
+    add_launcher_arguments,
+    add_trust_argument,
+    run_tool,
+)
 from mmwsss.utils.config import load_config
 
 
@@ -22,11 +27,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="scale the learning rate with the global batch, by the config's auto_scale_lr",
     )
     parser.add_argument('--seed', type=int, help="seed, instead of the config's randomness.seed")
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='allow checkpoints that hold more than tensors and plain data: they can run code',
-    )
+    add_trust_argument(parser)
     add_config_arguments(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)

@@ -25,6 +25,7 @@ __all__ = [
     'KNOWN_ERRORS',
     'add_config_arguments',
     'add_launcher_arguments',
+    'add_trust_argument',
     'add_verbose_argument',
     'add_workers_argument',
     'default_workers',
@@ -71,6 +72,15 @@ def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
         help='how the processes of a distributed run were started; torchrun is "pytorch"',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def add_trust_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-checkpoint``, which leaves weights-only loading."""
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='allow checkpoints that hold more than tensors and plain data: they can run code',
+    )
 
 
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:
