@@ -86,10 +86,10 @@ def mask_of(
     model: ImageLevelClassifier,
     image: torch.Tensor,
     label: torch.Tensor,
-    dtype: torch.dtype | None,
+    autocast: torch.dtype | None,
 ) -> np.ndarray:
     device = image.device.type
-    with torch.autocast(device, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+    with torch.autocast(device, dtype=autocast or torch.bfloat16, enabled=autocast is not None):
         _, keys, maps = model.class_maps(image, label)
     return keys[maps.argmax(dim=0)].cpu().numpy()
 
@@ -102,15 +102,17 @@ def agreement(model: ImageLevelClassifier, args: argparse.Namespace) -> dict[str
     # The classes that the model finds in float32; maps of classes that are not there are noise.
     labels = [model.predict_label(image) for image in images]
 
-    def masks(dtype: torch.dtype | None) -> list[np.ndarray]:
-        return [mask_of(model, image, label, dtype) for image, label in zip(images, labels)]
+    def masks(autocast: torch.dtype | None = None, precision: str = 'float32') -> list[np.ndarray]:
+        model.test_cfg['precision'] = precision
+        return [mask_of(model, image, label, autocast) for image, label in zip(images, labels)]
 
-    plain = masks(None)
+    plain = masks()
     changed: dict[str, Any] = {'images': len(paths), 'goal': GOAL_CHANGED}
-    for name, dtype in (('bfloat16', torch.bfloat16), ('float16', torch.float16)):
-        changed[name] = changed_share(plain, masks(dtype))
+    for name in ('bfloat16', 'float16'):
+        changed[f'autocast {name}'] = changed_share(plain, masks(getattr(torch, name)))
+        changed[f'precision={name}'] = changed_share(plain, masks(precision=name))
     model.to(memory_format=torch.channels_last)
-    changed['channels_last'] = changed_share(plain, masks(None))
+    changed['channels_last'] = changed_share(plain, masks())
     return changed
 
 

@@ -17,7 +17,10 @@ from mmwsss.models.heads.base import stack_labels
 
 __all__ = ['ImageLevelClassifier']
 
-DEFAULT_TEST_CFG = dict(scales=(1.0,), flip=True, labels='gt', score_threshold=0.5, stride=1)
+DEFAULT_TEST_CFG = dict(
+    scales=(1.0,), flip=True, labels='gt', score_threshold=0.5, stride=1, precision='float32'
+)
+PRECISIONS = ('float32', 'float16', 'bfloat16')
 
 
 @MODELS.register_module()
@@ -36,7 +39,10 @@ class ImageLevelClassifier(BaseModel):
             ``scales=(1.0,)``, ``flip=True`` (each scale with its mirror),
             ``labels='gt'`` (classes of the image's label; ``'predicted'``: classes whose probability
             exceeds ``score_threshold=0.5``, at least the best one),
-            ``stride=1`` (maps are written at 1/stride of the image size).
+            ``stride=1`` (maps are written at 1/stride of the image size),
+            ``precision='float32'`` (maps are computed in the weights' own precision even where a
+            caller's autocast is on, so that mixed precision changes no mask; ``'float16'`` and
+            ``'bfloat16'`` run the backbone under autocast, and the head in float32).
         train_cfg: Unused, accepted for symmetry with mmseg models.
         init_cfg: MMEngine initialisation.
 
@@ -159,11 +165,18 @@ class ImageLevelClassifier(BaseModel):
         if label is None:
             label = self.predict_label(image)
         keys = self.map_keys(label)
+        with self._autocast(image, 'float32'):
+            return self._class_maps(image, label, keys)
+
+    def _class_maps(
+        self, image: Tensor, label: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores, ``keys`` and the maps of one image, see :meth:`class_maps`."""
         channels = keys if self.head.has_background else keys - 1
         logits: list[Tensor] = []
 
         def map_function(views: Tensor) -> Tensor:
-            outputs = mirror_sum(self.head(self.extract_feat(views)))
+            outputs = mirror_sum(self.head(self._test_features(views)))
             logits.append(self.head.class_logits(outputs)[0].float() / len(views))
             return self.head.maps(outputs, label[None])[0, channels]
 
@@ -173,6 +186,16 @@ class ImageLevelClassifier(BaseModel):
         )
         return torch.stack(logits).mean(dim=0).sigmoid(), keys, maps
 
+    def _autocast(self, image: Tensor, precision: str) -> torch.autocast:
+        """Autocast of that precision on the image's device; off for ``'float32'``."""
+        dtype = None if precision == 'float32' else getattr(torch, precision)
+        return torch.autocast(image.device.type, dtype=dtype, enabled=dtype is not None)
+
+    def _test_features(self, views: Tensor) -> tuple[Tensor, ...]:
+        """Backbone features in ``test_cfg['precision']``, handed on in the views' dtype."""
+        with self._autocast(views, self.test_cfg['precision']):
+            return tuple(feat.to(views.dtype) for feat in self.extract_feat(views))
+
     def map_keys(self, label: Tensor) -> Tensor:
         """Class ids (n,) of the maps that an image with this multi-hot label (K,) gets."""
         keys = label.nonzero()[:, 0] + 1
@@ -181,7 +204,9 @@ class ImageLevelClassifier(BaseModel):
     @torch.no_grad()
     def predict_label(self, image: Tensor) -> Tensor:
         """Multi-hot label (K,) of the classes above ``score_threshold``, at least the best one."""
-        score = self(image[None]).sigmoid()[0]
+        with self._autocast(image, 'float32'):
+            feats = self._test_features(image[None])
+            score = self.head.class_logits(self.head(feats)).sigmoid()[0]
         label = (score > self.test_cfg['score_threshold']).float()
         label[score.argmax()] = 1
         return label
@@ -197,6 +222,10 @@ def check_test_cfg(test_cfg: dict) -> dict:
     if test_cfg['labels'] not in ('gt', 'predicted'):
         raise ValueError(
             f"test_cfg.labels must be 'gt' or 'predicted', but got {test_cfg['labels']!r}"
+        )
+    if test_cfg['precision'] not in PRECISIONS:
+        raise ValueError(
+            f'test_cfg.precision must be one of {PRECISIONS}, but got {test_cfg["precision"]!r}'
         )
     if not isinstance(test_cfg['stride'], int) or test_cfg['stride'] < 1:
         raise ValueError(f'test_cfg.stride must be an int >= 1, but got {test_cfg["stride"]!r}')

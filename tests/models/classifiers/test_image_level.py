@@ -87,6 +87,31 @@ def test_labels_may_be_predicted():
     assert len(keys) == 1  # the best class although none passes the threshold
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize('label', [torch.tensor([0.0, 1, 0, 1]), None])
+def test_autocast_changes_no_map(dtype, label):
+    model, image = build().eval(), torch.randn(3, 40, 52)
+    plain = model.class_maps(image, label)
+    with torch.autocast('cpu', dtype=dtype):
+        under_autocast = model.class_maps(image, label)
+    for got, expected in zip(under_autocast, plain):
+        torch.testing.assert_close(got, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_half_precision_is_asked_for_and_rounds_the_backbone_only(precision):
+    model, image = build(test_cfg=dict(precision=precision)).eval(), torch.randn(3, 40, 52)
+    seen = []
+    model.backbone.layer4.register_forward_hook(lambda *args: seen.append(args[-1].dtype))
+    model.head.register_forward_hook(lambda *args: seen.append(args[-1]['cam_logits'].dtype))
+    label = torch.tensor([0.0, 1, 0, 1])
+    score, keys, maps = model.class_maps(image, label)
+    assert seen == [getattr(torch, precision), torch.float32]
+    exact = build().eval().class_maps(image, label)
+    assert score.dtype == maps.dtype == torch.float32 and keys.tolist() == [2, 4]
+    assert 0 < (maps - exact[2]).abs().max() < 0.1
+
+
 def test_predict_fills_the_samples():
     model = build().eval()
     out = model(torch.randn(1, 3, 32, 32), [sample()], mode='predict')[0]
@@ -147,6 +172,11 @@ def test_padding_is_zero_after_normalisation():
 def test_config_mistakes_fail_when_the_model_is_built(kwargs, message):
     with pytest.raises(ValueError, match=message):
         build(**kwargs)
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="precision must be one of .*'float32'.* but got 'half'"):
+        build(test_cfg=dict(precision='half'))
 
 
 def test_a_missing_label_names_the_image():
