@@ -3,6 +3,7 @@
 from . import transforms
 from .coco import COCO14WSSSDataset
 from .labels import read_image_ids, read_image_labels
+from .pair_dataset import PairDataset, flatten_groups
 from .pascal_b import PascalBDataset
 from .samplers import SeededSampler
 from .transforms import (
@@ -21,11 +22,13 @@ __all__ = [
     'LoadMask',
     'PackWSSSInputs',
     'PaddedRandomCrop',
+    'PairDataset',
     'PascalBDataset',
     'RandomResizeLongSide',
     'SeededSampler',
     'VOC12WSSSDataset',
     'WSSSDataset',
+    'flatten_groups',
     'read_image_ids',
     'read_image_labels',
     'transforms',

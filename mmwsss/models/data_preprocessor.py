@@ -30,7 +30,16 @@ class WSSSDataPreProcessor(SegDataPreProcessor):
     """
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Normalise, stack and clear the padding; see ``SegDataPreProcessor.forward``."""
+        """Normalise, stack and clear the padding; see ``SegDataPreProcessor.forward``.
+
+        Raises:
+            TypeError: The batch is a list: groups of a ``PairDataset`` that were not made flat.
+        """
+        if isinstance(data, (list, tuple)):
+            raise TypeError(
+                'a batch must be a dict, but got a list: the dataloader of a PairDataset needs '
+                "collate_fn=dict(type='flatten_groups')"
+            )
         batch = super().forward(data, training)
         for image, sample in zip(batch['inputs'], batch['data_samples'] or ()):
             box = sample.get('valid_box')

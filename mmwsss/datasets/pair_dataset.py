@@ -1,0 +1,269 @@
+"""Groups of images that share a class, for methods that compare images in training."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import FUNCTIONS
+from mmengine.structures import BaseDataElement
+from mmseg.registry import DATASETS
+
+from .class_index import ClassIndex, image_label
+from .seeding import decode_key, encode_key, seeded_item
+
+__all__ = ['Group', 'PairDataset', 'flatten_groups']
+
+GROUP_SIZES = (1, 2, 3, 4)
+# Keys of further views lie apart from all keys of a sampler, which are far below 1 << 104.
+VIEW_SHIFT = 104
+
+
+class Group(NamedTuple):
+    """What was drawn for an item: indices of its images, and the class id (1..K) they share."""
+
+    images: tuple[int, ...]
+    shared_class: int
+
+
+@FUNCTIONS.register_module()
+def flatten_groups(batch: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[Any]]:
+    """Collate items of :class:`PairDataset` to a flat batch, the views of a group side by side.
+
+    In a config: ``train_dataloader = dict(collate_fn=dict(type='flatten_groups'), ...)``.
+
+    Args:
+        batch: N items of g views each.
+
+    Returns:
+        What mmengine's ``pseudo_collate`` makes of the N x g views, in the order
+        (group 0, view 0), (group 0, view 1), ...
+    """
+    return pseudo_collate(list(itertools.chain.from_iterable(batch)))
+
+
+@DATASETS.register_module()
+class PairDataset:
+    """Wraps a dataset with image-level labels: an item is a group of images that share a class.
+
+    Item i draws a class among the labels of image i, each with the same probability, and then its
+    partners among the other images of that class: without repetition as long as there are others, the
+    image itself only where no other has the class. Images without label are left out, so that item i is
+    the i-th *labelled* image.
+
+    With :class:`~mmwsss.datasets.samplers.SeededSampler` a draw follows from (seed, epoch, i) alone,
+    whatever the number of workers and ranks and after a restart, and so do the augmentations; the first
+    image is augmented as it would be without this wrapper, so that a group size of 1 trains as the plain
+    dataset does. With other samplers the draws come from NumPy's global generator, as augmentations do.
+
+    An item is a list of g items of the wrapped dataset, whose ``data_samples`` have the metainfo
+    ``group_size`` (g), ``group_index`` (i), ``view_index`` (0..g-1) and ``shared_class`` (0-based, as an
+    index into ``gt_label``); without ``data_samples`` the entries are added to the item. ``batch_size``
+    counts groups; ``collate_fn=dict(type='flatten_groups')`` makes a flat batch of
+    ``batch_size * group_size`` images.
+
+    Source: RPNet draws pairs with a class in common; its text does not say how, and its table VII has
+    one to four images per iteration.
+
+    Args:
+        dataset: Config of the dataset, or the dataset: a ``WSSSDataset``, a wrapper of it, or another one
+            with labels; see :func:`~mmwsss.datasets.class_index.image_label`.
+        group_size: Images in a group, 1 to 4.
+        class_balanced: Draw the class first, all with the same probability, and all images of the group
+            among its images. An epoch then has as many items, but shows images of rare classes more
+            often and others not at all.
+        lazy_init: Load the dataset later, with ``full_init``.
+
+    Raises:
+        TypeError: The dataset has no image-level labels.
+        ValueError: ``group_size`` is not one of 1 to 4, or no image has a label.
+    """
+
+    accepts_item_keys: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        dataset: Any,
+        group_size: int = 2,
+        class_balanced: bool = False,
+        lazy_init: bool = False,
+    ) -> None:
+        if group_size not in GROUP_SIZES:
+            raise ValueError(f'group_size must be one of {GROUP_SIZES}, but got {group_size!r}')
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.group_size = int(group_size)
+        self.class_balanced = bool(class_balanced)
+        self._index: ClassIndex | None = None
+        if not lazy_init:
+            self.full_init()
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """Meta information of the wrapped dataset."""
+        return self.dataset.metainfo
+
+    @property
+    def index(self) -> ClassIndex:
+        """Images by class; loads the dataset if that was put off."""
+        self.full_init()
+        return self._index
+
+    def full_init(self) -> None:
+        """Load the wrapped dataset and index its labels, once."""
+        if self._index is not None:
+            return
+        if hasattr(self.dataset, 'full_init'):
+            self.dataset.full_init()
+        index = ClassIndex(image_label(self.dataset, i) for i in range(len(self.dataset)))
+        self._labelled = index.labelled
+        if not len(self._labelled):
+            raise ValueError(f'no image of {type(self.dataset).__name__} has a label to share')
+        self._classes = np.array(index.classes)
+        self._index = index
+
+    def __len__(self) -> int:
+        """Number of groups in an epoch: that of the images with a label."""
+        self.full_init()
+        return len(self._labelled)
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Annotation of the image that item ``idx`` stands for."""
+        self.full_init()
+        return self.dataset.get_data_info(int(self._labelled[idx]))
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Class ids (1..K) of the image that item ``idx`` stands for."""
+        return self.index.labels_of(int(self._labelled[idx])).tolist()
+
+    def group(self, idx: int) -> Group:
+        """Draw the group of an item, without loading it.
+
+        Args:
+            idx: A key of ``SeededSampler``: always the same group. A plain index: another draw of
+                NumPy's global generator each time.
+        """
+        key = decode_key(idx, len(self))
+        return self._draw(key.index, draw_generator(idx if key.seed is not None else None))
+
+    def __getitem__(self, idx: int) -> list[dict[str, Any]]:
+        """Load the group of an item: a list of ``group_size`` items of the wrapped dataset."""
+        key = decode_key(idx, len(self))
+        if not -len(self) <= key.index < len(self):
+            raise IndexError(f'index must lie in [0, {len(self)}), but got {idx}')
+        group = self.group(idx)
+        meta = {
+            'group_size': self.group_size,
+            'group_index': key.index % len(self),
+            'shared_class': group.shared_class - 1,
+        }
+        keys = [None if key.seed is None else view_key(idx, j) for j in range(self.group_size)]
+        return [
+            self._view(image, keys[j], {**meta, 'view_index': j})
+            for j, image in enumerate(group.images)
+        ]
+
+    def __iter__(self) -> Iterator[list[dict[str, Any]]]:
+        """Iterate over the items once. (Indices past the end are keys, so Python needs to be told.)"""
+        return (self[idx] for idx in range(len(self)))
+
+    def draw_statistics(self, seed: int = 0, epoch: int = 0) -> dict[str, Any]:
+        """What an epoch of a run with this seed draws, without loading an image.
+
+        Args:
+            seed: Seed of the sampler.
+            epoch: Epoch, from 0.
+
+        Returns:
+            ``items``, ``unlabelled`` (images left out), ``shared_class`` (class id -> groups),
+            ``images_of_class`` (class id -> images), ``views`` (number of times an image is shown ->
+            images, unlabelled ones left out), ``repeating_groups`` (groups that show an image twice).
+        """
+        size = len(self)
+        groups = [self.group(encode_key(i, epoch, seed, size)) for i in range(size)]
+        classes = Counter(group.shared_class for group in groups)
+        shown = Counter(image for group in groups for image in group.images)
+        views = Counter(shown[image] for image in self._labelled.tolist())
+        return {
+            'items': size,
+            'unlabelled': len(self.index) - size,
+            'shared_class': {c: classes[c] for c in self.index.classes},
+            'images_of_class': {c: len(self.index.images_of(c)) for c in self.index.classes},
+            'views': dict(sorted(views.items())),
+            'repeating_groups': sum(len({*g.images}) < self.group_size for g in groups),
+        }
+
+    def __repr__(self) -> str:
+        name = f'{type(self).__name__} of {self.group_size}'
+        if self._index is None:
+            return f'{name}: not loaded yet'
+        counts = [len(self._index.images_of(c)) for c in self._index.classes]
+        how = 'classes balanced' if self.class_balanced else 'a class of each image'
+        return (
+            f'{name} ({how}): {len(self)} groups, {len(self._index) - len(self)} images without '
+            f'label left out, {len(counts)} classes of {min(counts)} to {max(counts)} images, '
+            f'{sum(count < self.group_size for count in counts)} of them with fewer than '
+            f'{self.group_size}; {self.dataset!r}'
+        )
+
+    def _draw(self, position: int, generator: np.random.Generator) -> Group:
+        if self.class_balanced:
+            shared = int(generator.choice(self._classes))
+            first = int(generator.choice(self.index.images_of(shared)))
+        else:
+            first = int(self._labelled[position])
+            shared = int(generator.choice(self.index.labels_of(first)))
+        partners = draw_partners(
+            self.index.images_of(shared), first, self.group_size - 1, generator
+        )
+        return Group((first, *partners), shared)
+
+    def _view(self, image: int, key: int | None, meta: dict[str, int]) -> dict[str, Any]:
+        """Load one image of a group and note its place."""
+        if key is None:
+            item = self.dataset[image]
+        else:
+            with seeded_item(key):
+                item = self.dataset[image]
+        sample = item.get('data_samples')
+        if isinstance(sample, BaseDataElement):
+            sample.set_metainfo(meta)
+            return item
+        return {**item, **meta}
+
+
+def draw_partners(
+    images: np.ndarray, first: int, count: int, generator: np.random.Generator
+) -> list[int]:
+    """Draw ``count`` of ``images`` beside ``first``, each other one before any is repeated.
+
+    Args:
+        images: Images of a class in ascending order, ``first`` among them.
+        first: Image that has no part in the draw unless it is the only one.
+        count: Partners to draw.
+        generator: Source of the draw.
+    """
+    own = int(np.searchsorted(images, first))
+    others = len(images) - 1
+    if not others:
+        return [first] * count
+    partners: list[int] = []
+    while len(partners) < count:
+        places = generator.choice(others, min(others, count - len(partners)), replace=False)
+        partners.extend(images[places + (places >= own)].tolist())
+    return partners
+
+
+def draw_generator(key: int | None) -> np.random.Generator:
+    """Generator of the draw of an item: of its key, or of NumPy's global state."""
+    if key is None:
+        return np.random.default_rng(np.random.randint(1 << 31, size=4))  # noqa: NPY002
+    return np.random.default_rng(np.random.SeedSequence(key, spawn_key=(0,)))
+
+
+def view_key(key: int, view: int) -> int:
+    """Key of a view's augmentations; that of the first view is the item's own."""
+    return key + (view << VIEW_SHIFT)
