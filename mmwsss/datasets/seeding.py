@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch.utils.data import Dataset
 
-__all__ = ['ItemKey', 'decode_key', 'encode_key', 'seeded_item']
+__all__ = ['ItemKey', 'SeededItems', 'decode_key', 'encode_key', 'seeded_item']
 
 EPOCHS = 1 << 24
 SEEDS = 1 << 32
@@ -67,3 +69,26 @@ def seeded_item(key: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+class SeededItems(Dataset):
+    """Some items of a dataset, each with augmentations that depend on the seed and its index only.
+
+    Args:
+        dataset: The dataset.
+        indices: Its indices to take, in order.
+        seed: The seed.
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int], seed: int) -> None:
+        self.dataset, self.indices, self.seed = dataset, indices, seed
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> Any:
+        index = self.indices[i]
+        key = self.seed * len(self.dataset) + index
+        with seeded_item(key), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key)
+            return self.dataset[index]

@@ -217,7 +217,7 @@ class IRNet(BaseModel):
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
         labels = resize_labels(labels.to(inputs.device), edge_logits.shape[2:])
         return irn_losses(
-            edge_logits.squeeze(1).sigmoid().float(),
+            edge_logits.squeeze(1).float().sigmoid(),
             displacement.float(),
             labels.long(),
             radius=self.radius,

@@ -4,6 +4,7 @@ from mmwsss.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmwsss.engine.hooks.check_initial_weights import CheckInitialWeightsHook
 from mmwsss.engine.hooks.check_num_classes import CheckNumClassesHook
 from mmwsss.engine.hooks.ewc_hook import EWCHook
+from mmwsss.engine.hooks.irnet_calibration_hook import IRNetCalibrationHook
 from mmwsss.engine.hooks.iteration_seed_hook import IterationSeedHook
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'CheckInitialWeightsHook',
     'CheckNumClassesHook',
     'EWCHook',
+    'IRNetCalibrationHook',
     'IterationSeedHook',
 ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import copy
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModule, is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import HOOKS
@@ -14,6 +19,9 @@ from torch import Tensor, nn
 __all__ = ['CheckInitialWeightsHook']
 
 _SHOWN = 5
+# Class -> patterns of weights that files of initial weights never hold. Swin's output norms are mmseg's
+# addition; they start as the identity.
+_NEVER_IN_FILES = {'SwinTransformer': (r'norm\d\.',)}
 
 
 @HOOKS.register_module()
@@ -25,7 +33,26 @@ class CheckInitialWeightsHook(Hook):
     ends several points too low. This hook raises instead, before the first iteration, when any
     weight or statistic of the module has no counterpart of the same shape in the file. Entries of
     the file that the module does not have (a classifier, say) are fine.
+
+    Backbones that load files in a way of their own (mmseg's Swin, MiT, ViT: they convert names, resize
+    position tables) are asked to do so once more, on a copy filled with NaN: what is NaN afterwards is
+    missing.
+
+    Args:
+        ignore: Class name of a module -> regular expressions; weights whose name inside the module
+            begins like one of them may be missing. Added to the default, the output norms of
+            ``SwinTransformer``.
+
+    Raises:
+        ValueError: A pattern is no regular expression.
     """
+
+    def __init__(self, ignore: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.ignore = {name: tuple(patterns) for name, patterns in _NEVER_IN_FILES.items()}
+        for name, patterns in (ignore or {}).items():
+            for pattern in patterns:
+                _check_pattern(name, pattern)
+            self.ignore[name] = (*self.ignore.get(name, ()), *patterns)
 
     def before_train(self, runner: Runner) -> None:
         """Check the model that is about to be trained.
@@ -39,8 +66,9 @@ class CheckInitialWeightsHook(Hook):
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for name, module in model.named_modules():
+            patterns = self.ignore.get(type(module).__name__, ())
             for cfg in _pretrained_cfgs(module):
-                _check_file(name, module, cfg['checkpoint'], cfg.get('prefix'))
+                _check_file(name, module, cfg['checkpoint'], cfg.get('prefix'), patterns)
 
 
 def _pretrained_cfgs(module: nn.Module) -> list[dict]:
@@ -49,16 +77,20 @@ def _pretrained_cfgs(module: nn.Module) -> list[dict]:
     return [cfg for cfg in cfgs if cfg.get('type') in ('Pretrained', 'PretrainedInit')]
 
 
-def _check_file(name: str, module: nn.Module, checkpoint: str, prefix: str | None) -> None:
+def _check_file(
+    name: str, module: nn.Module, checkpoint: str, prefix: str | None, patterns: Sequence[str]
+) -> None:
     found = _read_state(checkpoint, prefix)
     wanted = {
         key: value
         for key, value in module.state_dict().items()
         if not key.endswith('num_batches_tracked')
     }
-    bad = [
-        key for key, value in wanted.items() if key not in found or found[key].shape != value.shape
-    ]
+    if _loads_in_its_own_way(module):
+        bad = _left_by_own_loading(module)
+    else:
+        bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
+    bad = [key for key in bad if not any(re.match(pattern, key) for pattern in patterns)]
     if bad:
         entries = f'entries under {prefix!r}' if prefix else 'entries'
         raise ValueError(
@@ -69,13 +101,49 @@ def _check_file(name: str, module: nn.Module, checkpoint: str, prefix: str | Non
         )
 
 
+def _loads_in_its_own_way(module: nn.Module) -> bool:
+    own = (
+        isinstance(module, BaseModule) and type(module).init_weights is not BaseModule.init_weights
+    )
+    return own and isinstance(module.init_cfg, dict)  # of a list, other entries would fill the NaNs
+
+
+def _left_by_own_loading(module: BaseModule) -> list[str]:
+    """Names of the floating-point entries that the module's own loading leaves untouched."""
+    probe = copy.deepcopy(module).cpu()
+    for child in probe.modules():
+        if hasattr(child, 'init_weights') and child is not probe:
+            child.init_weights = _do_nothing
+    probe._dump_init_info = _do_nothing
+    probe._is_init = False
+    state = {k: v for k, v in probe.state_dict().items() if v.is_floating_point()}
+    with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
+        for value in state.values():
+            value.fill_(float('nan'))
+        probe.init_weights()
+    return [key for key, value in probe.state_dict().items() if value.isnan().any()]
+
+
+def _do_nothing() -> None:
+    """Stand in for an initialisation."""
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f'ignore[{name!r}]: {pattern!r} is no regular expression: {error}'
+        ) from None
+
+
 def _some(names: Iterable[str]) -> str:
     return ', '.join(list(names)[:_SHOWN]) or 'none'
 
 
 def _read_state(checkpoint: str, prefix: str | None) -> dict[str, Tensor]:
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    state = content.get('state_dict', content)
+    state = content.get('state_dict', content.get('model', content))
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     if not prefix:
         return state

@@ -20,7 +20,7 @@ from mmseg.registry import DATASETS, HOOKS, MODELS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from mmwsss.datasets.seeding import seeded_item
+from mmwsss.datasets.seeding import SeededItems
 from mmwsss.functional.ewc import (
     check_fisher_fits,
     ewc_penalty,
@@ -270,7 +270,7 @@ class EWCHook(Hook):
             dataset = DATASETS.build(self.fisher_dataset)
         indices = _evenly_spaced(len(dataset), self.num_images)
         rank, world_size = get_dist_info()
-        items = _SeededItems(dataset, indices[rank::world_size], self.seed)
+        items = SeededItems(dataset, indices[rank::world_size], self.seed)
         print_log(f'EWC: Fisher information of {len(indices)} images', logger='current')
         device = next(iter(parameters.values())).device
         devices = [device] if device.type == 'cuda' else []
@@ -415,19 +415,3 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, was_training in modes:
             module.training = was_training
-
-
-class _SeededItems(Dataset):
-    """Items of a dataset whose augmentations depend on the seed and the index only."""
-
-    def __init__(self, dataset: Any, indices: list[int], seed: int) -> None:
-        self.dataset, self.indices, self.seed = dataset, indices, seed
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, i: int) -> Any:
-        index = self.indices[i]
-        with seeded_item(self.seed * len(self.dataset) + index), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed * len(self.dataset) + index)
-            return self.dataset[index]

@@ -1,0 +1,61 @@
+# IRNet on the 149 training images of voc_mini, small enough for a CPU.
+_base_ = [
+    '../_base_/models/irn_mobilenetv2.py',
+    '../_base_/datasets/vocmini_cls.py',
+    '../_base_/schedules/schedule_irn_3e.py',
+    '../_base_/cpu_runtime.py',
+]
+
+pseudo_mask_dir = 'work_dirs/irn_vocmini_labels'  # folder of confident labels
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadMask'),
+    dict(type='RandomResizeLongSide', min_size=250, max_size=500),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PaddedRandomCrop', crop_size=(288, 288)),
+    dict(type='PackWSSSInputs'),
+]
+train_dataloader = dict(
+    batch_size=16,
+    dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline),
+)
+val_dataloader = None
+val_evaluator = None
+test_dataloader = None
+test_evaluator = None
+
+# Nine iterations an epoch are too few for plain SGD, hence AdamW.
+max_epochs = 8
+optim_wrapper = dict(
+    type='BFloat16OptimWrapper',
+    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=1e-4),
+)
+param_scheduler = [
+    dict(
+        type='PolyLR',
+        power=0.9,
+        eta_min=0.0,
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
+]
+train_cfg = dict(max_epochs=max_epochs)
+default_hooks = dict(checkpoint=dict(interval=max_epochs))
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(type='ChannelsLastHook'),
+    dict(type='IRNetCalibrationHook'),
+]
+
+mask_cfg = dict(
+    refiners=[
+        dict(
+            type='RandomWalk',
+            config='configs/irn/irn_mobilenetv2_vocmini.py',
+            checkpoint='work_dirs/irn_mobilenetv2_vocmini/epoch_8.pth',
+        )
+    ]
+)

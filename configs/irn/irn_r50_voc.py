@@ -1,0 +1,46 @@
+# IRNet on ResNet-50, PASCAL VOC 2012 train_aug. It is trained on labels that class maps are sure about, and
+# turns the maps into masks by random walk. After a localizer has written work_dirs/maps:
+#   python tools/make_masks.py configs/irn/irn_r50_voc_labels.py --maps work_dirs/maps --out work_dirs/irn_labels
+#   python tools/train.py configs/irn/irn_r50_voc.py
+#   python tools/make_masks.py configs/irn/irn_r50_voc.py --maps work_dirs/maps --out work_dirs/masks
+_base_ = [
+    '../_base_/models/irn_r50.py',
+    '../_base_/datasets/voc12aug_cls.py',
+    '../_base_/schedules/schedule_irn_3e.py',
+    '../_base_/default_runtime.py',
+]
+
+pseudo_mask_dir = 'work_dirs/irn_labels'  # folder of confident labels
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadMask'),
+    # 0.5 .. 1.5 of a long side of 500, which is that of nearly all VOC images.
+    dict(type='RandomResizeLongSide', min_size=250, max_size=750),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PaddedRandomCrop', crop_size=(512, 512)),
+    dict(type='PackWSSSInputs'),
+]
+train_dataloader = dict(
+    batch_size=32,
+    dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline),
+)
+val_dataloader = None
+val_evaluator = None
+test_dataloader = None
+test_evaluator = None
+
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(type='IRNetCalibrationHook'),
+]
+
+mask_cfg = dict(
+    refiners=[
+        dict(
+            type='RandomWalk',
+            config='configs/irn/irn_r50_voc.py',
+            checkpoint='work_dirs/irn_r50_voc/epoch_3.pth',
+        )
+    ]
+)

@@ -1,0 +1,83 @@
+"""The last step of IRNet's training: the mean displacement of the training set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import get_dist_info
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch.utils.data import DataLoader
+
+from mmwsss.datasets.seeding import SeededItems
+from mmwsss.models.irnet import IRNet
+
+__all__ = ['IRNetCalibrationHook']
+
+
+@HOOKS.register_module()
+class IRNetCalibrationHook(Hook):
+    """Set IRNet's mean displacement after the last iteration, before the last checkpoint is written.
+
+    The losses fix the displacement field only up to a constant, which is estimated as the mean over the
+    training set and subtracted at test time (IRNet, CVPR 2019). Every training image is looked at once,
+    through the training pipeline, its augmentations seeded by ``seed`` and the image: up to rounding the
+    result depends on neither workers nor processes. Masks by random walk do not need it, instances do.
+
+    Args:
+        seed: seed of the augmentations.
+    """
+
+    # After hooks that change parameters, before the checkpoint is written (VERY_LOW).
+    priority = 'LOW'
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that the model can be calibrated.
+
+        Raises:
+            TypeError: it is no IRNet.
+        """
+        model = _unwrap(runner)
+        if not isinstance(model, IRNet):
+            raise TypeError(
+                f'IRNetCalibrationHook belongs to an IRNet, but the model is {type(model).__name__}'
+            )
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Calibrate when this was the last iteration."""
+        if not self.is_last_train_iter(runner):
+            return
+        loader = runner.train_dataloader
+        rank, world_size = get_dist_info()
+        indices = range(rank, len(loader.dataset), world_size)
+        batches = DataLoader(
+            SeededItems(loader.dataset, indices, self.seed),
+            batch_size=loader.batch_size,
+            num_workers=loader.num_workers,
+            collate_fn=pseudo_collate,
+            generator=torch.Generator().manual_seed(self.seed),  # spares the global generator
+        )
+        vertical, horizontal = _unwrap(runner).calibrate(batches).tolist()
+        print_log(
+            f'IRNet: mean displacement of {len(loader.dataset)} images {vertical:.4f} (vertical), '
+            f'{horizontal:.4f} (horizontal)',
+            logger='current',
+        )
+
+
+def _unwrap(runner: Runner) -> Any:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

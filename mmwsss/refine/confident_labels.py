@@ -1,0 +1,95 @@
+"""The labels that IRNet is trained on, as a refiner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mmwsss.functional.irn import SEED_CRF, confident_labels, confident_labels_threshold_free
+from mmwsss.masks import ClassMaps
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
+from mmwsss.registry import REFINERS
+
+__all__ = ['ConfidentLabels']
+
+
+@REFINERS.register_module()
+class ConfidentLabels(BaseRefiner):
+    """Label the pixels that class maps are sure about, and leave the others undecided (255).
+
+    Two variants, as in :class:`~mmwsss.refine.RandomWalk`. Without thresholds the maps' own background
+    competes, once as it is and once attenuated (as the released code of SIPE does). With thresholds the
+    foreground maps alone are compared with two constants (as IRNet, CVPR 2019). Either way both label
+    maps are cleaned by a dense CRF, on one pair of lattices; foreground is what the first says,
+    background where both say so.
+
+    Args:
+        fg_threshold: score of the background in the first map, in [0, 1]; the paper's is 0.30. None:
+            threshold-free.
+        bg_threshold: score of the background in the second, at most ``fg_threshold``; the paper's is
+            0.05. None together with ``fg_threshold``.
+        bg_attenuation: factor of the background map in the second map of the threshold-free variant.
+        crf: kernel parameters of :class:`~mmwsss.functional.crf.CRFLattice`, instead of those for seeds.
+
+    Raises:
+        ValueError: one threshold without the other, a number out of range, or an unknown key in ``crf``.
+    """
+
+    needs_image = True
+
+    def __init__(
+        self,
+        fg_threshold: float | None = None,
+        bg_threshold: float | None = None,
+        bg_attenuation: float = 0.5,
+        crf: Mapping[str, float] | None = None,
+    ) -> None:
+        if (fg_threshold is None) != (bg_threshold is None):
+            raise ValueError(
+                'fg_threshold and bg_threshold belong together: give both or none, but got '
+                f'{fg_threshold} and {bg_threshold}'
+            )
+        if fg_threshold is not None and not 0 <= bg_threshold <= fg_threshold <= 1:
+            raise ValueError(
+                'thresholds must fulfil 0 <= bg_threshold <= fg_threshold <= 1, '
+                f'but got {bg_threshold} and {fg_threshold}'
+            )
+        if not 0 <= bg_attenuation <= 1:
+            raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
+        unknown = sorted(set(crf or ()) - set(SEED_CRF))
+        if unknown:
+            raise ValueError(f'crf has unknown keys {unknown}; known are {sorted(SEED_CRF)}')
+        self.fg_threshold, self.bg_threshold = fg_threshold, bg_threshold
+        self.bg_attenuation = bg_attenuation
+        self.crf = dict(crf or {})
+
+    def __call__(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> np.ndarray:
+        """Label one image, see :class:`BaseRefiner`.
+
+        Returns:
+            uint8 (H, W): 0, the maps' class ids, and 255.
+
+        Raises:
+            ImportError: ``pydensecrf`` is missing.
+            TypeError: labels arrived.
+            ValueError: no background map in the threshold-free variant, or an image that does not fit.
+        """
+        if not isinstance(maps, ClassMaps):
+            raise TypeError(f'ConfidentLabels needs ClassMaps, but got {describe(maps)}')
+        check_image(image, maps.image_size, image_id)
+        scores, foreground = maps.full_size_scores(), maps.keys > 0
+        ids = maps.keys[foreground].tolist()
+        if self.fg_threshold is not None:
+            thresholds = {'fg_threshold': self.fg_threshold, 'bg_threshold': self.bg_threshold}
+            return confident_labels(image, scores[foreground], ids, **thresholds, **self.crf)
+        if not maps.has_background:
+            raise ValueError(
+                f'{image_id}: the class maps have no background map: '
+                'set fg_threshold and bg_threshold'
+            )
+        return confident_labels_threshold_free(
+            image, scores, ids, bg_attenuation=self.bg_attenuation, **self.crf
+        )
