@@ -1,5 +1,6 @@
 """Registered models: localizers, heads, losses and segmentors."""
 
+from mmwsss.models.backbones import GridVisionTransformer, WideResNet38
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.models.data_preprocessor import WSSSDataPreProcessor
 from mmwsss.models.heads import (
@@ -7,6 +8,7 @@ from mmwsss.models.heads import (
     CAMHead,
     DeepLabV2Head,
     LargeFOVHead,
+    RPNetHead,
     SIPEHead,
 )
 from mmwsss.models.irnet import IRNet
@@ -17,11 +19,15 @@ __all__ = [
     'BaseMapHead',
     'CAMHead',
     'DeepLabV2Head',
+    'GridVisionTransformer',
     'IRNet',
     'ImageLevelClassifier',
     'LargeFOVHead',
     'MSCEncoderDecoder',
+    'RPNetHead',
     'SIPEHead',
+    'SeededLightHamHead',
     'SizeBalancedCrossEntropyLoss',
     'WSSSDataPreProcessor',
+    'WideResNet38',
 ]

@@ -26,7 +26,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ['ALIASES', 'mmwsss_to_released_sipe', 'released_sipe_to_mmwsss', 'unwrap_state_dict']
+__all__ = [
+    'ALIASES',
+    'drop_common_prefixes',
+    'listing',
+    'mmwsss_to_released_sipe',
+    'released_sipe_to_mmwsss',
+    'unwrap_state_dict',
+]
 
 #: Groups of copies that a released checkpoint may hold beside the weights themselves.
 ALIASES = ('stage', 'backbone', 'newly_added')
@@ -50,7 +57,7 @@ def released_sipe_to_mmwsss(state: Mapping[str, Tensor]) -> tuple[dict[str, Tens
     Raises:
         ValueError: Keys are left over or missing, or two copies of a weight differ; they are named.
     """
-    state = _drop_common_prefixes(state)
+    state = drop_common_prefixes(state)
     found: dict[str, tuple[str, Tensor]] = {}
     leftovers, loose = [], {}
     for key, value in state.items():
@@ -124,11 +131,11 @@ def unwrap_state_dict(content: Any) -> dict[str, Tensor]:
         )
     wrong = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if wrong:
-        raise ValueError(f'expected tensors only, but these entries are not: {_listing(wrong)}')
+        raise ValueError(f'expected tensors only, but these entries are not: {listing(wrong)}')
     return dict(content)
 
 
-def _drop_common_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def drop_common_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Drop ``module.`` and ``net.`` if every key has it."""
     for prefix in ('module.', 'net.', 'module.'):
         if state and all(key.startswith(prefix) for key in state):
@@ -174,7 +181,7 @@ def _check_loose_copies(loose: dict[str, Tensor], found: dict[str, tuple[str, Te
     wrong = [k for k, v in loose.items() if not any(torch.equal(v, other) for other in new)]
     if wrong:
         raise ValueError(
-            f'{_listing(wrong)} should be copies of {", ".join(NEW_LAYERS)}, but equal none of them'
+            f'{listing(wrong)} should be copies of {", ".join(NEW_LAYERS)}, but equal none of them'
         )
 
 
@@ -206,8 +213,8 @@ def _check_names(found: Mapping[str, Any], leftovers: list[str], what: str) -> N
     missing = [n for n in expected - set(found) if not n.endswith('num_batches_tracked')]
     if leftovers or missing:
         raise ValueError(
-            f'this is no {what}: keys left over: {_listing(leftovers)}; '
-            f'missing: {_listing(sorted(missing))} (names inside ResNet-{depth})'
+            f'this is no {what}: keys left over: {listing(leftovers)}; '
+            f'missing: {listing(sorted(missing))} (names inside ResNet-{depth})'
         )
 
 
@@ -229,6 +236,7 @@ def _resnet_names(blocks: Sequence[int]) -> list[str]:
     return names
 
 
-def _listing(names: Sequence[str], limit: int = 8) -> str:
+def listing(names: Sequence[str], limit: int = 8) -> str:
+    """The first names in quotes, and how many more there are; ``none`` for none."""
     more = f' and {len(names) - limit} more' if len(names) > limit else ''
     return ', '.join(map(repr, names[:limit])) + more if names else 'none'

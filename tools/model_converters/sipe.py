@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
+from typing import Any
 
-import torch
+from torch import Tensor
 
 import mmwsss
-from mmwsss.masks.atomic import atomic_path
-from mmwsss.models.convert import (
-    ALIASES,
-    mmwsss_to_released_sipe,
-    released_sipe_to_mmwsss,
-    unwrap_state_dict,
-)
-from mmwsss.utils.checkpoint import UntrustedCheckpointError, load_checkpoint_file
+from mmwsss.apis.convert import convert_file
+from mmwsss.models.convert import ALIASES, mmwsss_to_released_sipe, released_sipe_to_mmwsss
 
 ALIAS_KEY = 'sipe_aliases'
 
@@ -38,17 +34,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def convert(args: argparse.Namespace) -> dict:
-    """Read the source and return what the target file shall hold."""
-    try:
-        content = load_checkpoint_file(args.source)
-    except UntrustedCheckpointError as error:
-        raise ValueError(
-            f'{args.source!r} holds more than tensors and plain data; this tool reads nothing else'
-        ) from error
-    state = unwrap_state_dict(content)
+def convert(
+    state: dict[str, Tensor], meta: dict[str, Any], args: argparse.Namespace
+) -> dict[str, Any]:
+    """What the target file shall hold."""
     if args.reverse:
-        meta = content.get('meta') if isinstance(content.get('meta'), dict) else {}
         aliases = meta.get(ALIAS_KEY, ['stage']) if args.aliases is None else args.aliases
         return {'net': mmwsss_to_released_sipe(state, aliases)}
     state, aliases = released_sipe_to_mmwsss(state)
@@ -58,16 +48,7 @@ def convert(args: argparse.Namespace) -> dict:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
-        content = convert(args)
-    except (ValueError, FileNotFoundError) as error:
-        print(f'error: {args.source}: {error}', file=sys.stderr)
-        return 1
-    with atomic_path(args.target) as temporary:
-        torch.save(content, temporary)
-    count = len(content['net' if args.reverse else 'state_dict'])
-    print(f'{args.target}: {count} weights written')
-    return 0
+    return convert_file(args.source, args.target, functools.partial(convert, args=args))
 
 
 if __name__ == '__main__':

@@ -1,0 +1,57 @@
+"""From one file of weights to another: what the tools in ``tools/model_converters`` run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmwsss.masks.atomic import atomic_path
+from mmwsss.models.convert import unwrap_state_dict
+from mmwsss.utils.checkpoint import UntrustedCheckpointError, load_checkpoint_file
+
+__all__ = ['convert_file']
+
+# Takes the weights of a file and its meta dict, returns what the new file shall hold.
+Conversion = Callable[[dict[str, Tensor], dict[str, Any]], dict[str, Any]]
+
+
+def convert_file(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], conversion: Conversion
+) -> int:
+    """Read weights, convert them and write them, whole or not at all.
+
+    Args:
+        source: A checkpoint that holds tensors and plain data only.
+        target: The file to write.
+        conversion: From the source's weights and ``meta`` to the target's content.
+
+    Returns:
+        Exit code: 0, or 1 after a message if the source cannot be read or does not fit.
+    """
+    try:
+        state, meta = _read(source)
+        content = conversion(state, meta)
+    except (ValueError, FileNotFoundError) as error:
+        print(f'error: {source}: {error}', file=sys.stderr)
+        return 1
+    with atomic_path(target) as temporary:
+        torch.save(content, temporary)
+    print(f'{target}: {len(unwrap_state_dict(content))} weights written')
+    return 0
+
+
+def _read(source: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        content = load_checkpoint_file(source)
+    except UntrustedCheckpointError as error:
+        raise ValueError(
+            f'{str(source)!r} holds more than tensors and plain data; this tool reads nothing else'
+        ) from error
+    state = unwrap_state_dict(content)
+    meta = content.get('meta')
+    return state, meta if isinstance(meta, dict) else {}

@@ -1,0 +1,52 @@
+"""A vision transformer whose token grid fits the image, whatever its size."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmseg.models.backbones import VisionTransformer
+from mmseg.registry import MODELS
+from torch import Tensor
+
+__all__ = ['GridVisionTransformer']
+
+
+@MODELS.register_module()
+class GridVisionTransformer(VisionTransformer):
+    """mmseg's ``VisionTransformer`` for class maps of images of any size.
+
+    It takes the same arguments and weights. Two things differ:
+
+    - An image whose sides are no multiples of the patch size is resized (bilinear) to the nearest ones.
+      mmseg pads it with zeros at the right and the bottom instead: the token grid then spans more than
+      the image, so that maps resized to the image are stretched by up to a patch, and those of the
+      mirror image in the other direction.
+    - Position embeddings are resized whenever the grid differs from the trained one. mmseg compares the
+      number of tokens only, so that a 7x28 grid gets the rows of a 14x14 one.
+
+    At the trained size the outputs are equal to mmseg's. Outputs are tuples of (N, C, h, w), one per
+    entry of ``out_indices``, all at the stride of the patch size.
+    """
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Compute the token grids of the layers in ``out_indices``.
+
+        Args:
+            inputs: Normalised images (N, C, H, W).
+
+        Returns:
+            Tensors (N, embed_dims, h, w), with h and w the sides in patches, rounded, at least 1.
+        """
+        patch = self.patch_size
+        size = [max(1, round(side / patch)) * patch for side in inputs.shape[2:]]
+        if list(inputs.shape[2:]) != size:
+            inputs = F.interpolate(inputs, size=size, mode='bilinear', align_corners=False)
+        return super().forward(inputs)
+
+    def _pos_embeding(
+        self, patched_img: Tensor, hw_shape: tuple[int, int], pos_embed: Tensor
+    ) -> Tensor:
+        """Add the position embeddings, resized to the grid ``hw_shape`` (mmseg's spelling)."""
+        trained = tuple(side // self.patch_size for side in self.img_size)
+        if tuple(hw_shape) != trained:
+            pos_embed = self.resize_pos_embed(pos_embed, hw_shape, trained, self.interpolate_mode)
+        return self.drop_after_pos(patched_img + pos_embed)

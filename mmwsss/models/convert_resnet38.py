@@ -1,0 +1,85 @@
+"""Names of weights: public WideResNet-38 files, and ours.
+
+Public files name the layers ``conv1a``, ``b2``, ``b2_1`` ... ``b5_2``, ``b6``, ``b7``, ``bn7``, with
+``bn_branch2a``, ``conv_branch2a``, ``bn_branch2b1``, ``conv_branch2b1``, ``conv_branch1`` and, in the
+bottlenecks, ``bn_branch2b2`` and ``conv_branch2b2`` inside; localizers trained from them add the classifier
+``fc8.weight``. Ours are those of ``ImageLevelClassifier``: ``backbone.*`` with the same names inside, and
+``head.classifier.weight``.
+
+As initial weights a public file needs no converter, the backbone's names being the public ones::
+
+    backbone=dict(type='WideResNet38', init_cfg=dict(type='Pretrained', checkpoint='resnet38.pth'))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from mmwsss.models.backbones import WideResNet38
+from mmwsss.models.convert import drop_common_prefixes, listing
+
+__all__ = ['mmwsss_to_public_resnet38', 'public_resnet38_to_mmwsss']
+
+_CLASSIFIER = {'fc8.weight': 'head.classifier.weight'}
+
+
+def public_resnet38_to_mmwsss(
+    state: Mapping[str, Tensor], drop: Sequence[str] = ()
+) -> dict[str, Tensor]:
+    """Rename the weights of a public WideResNet-38, with or without the classifier ``fc8``.
+
+    Args:
+        state: Their state dict; prefixes ``net.`` and ``module.`` common to all keys are dropped.
+        drop: Layers to leave out, such as ``'linear1000'``: keys that are this name or begin with it
+            and a dot. Anything else that is unknown is refused.
+
+    Returns:
+        Our state dict.
+
+    Raises:
+        ValueError: Keys are left over or missing, or a name in ``drop`` occurs nowhere; they are named.
+    """
+    state = drop_common_prefixes(state)
+    absent = [name for name in drop if not any(_below(key, name) for key in state)]
+    if absent:
+        raise ValueError(f'drop names {listing(absent)}, but the file has no such layers')
+    state = {k: v for k, v in state.items() if not any(_below(k, name) for name in drop)}
+    names = {**{name: f'backbone.{name}' for name in _backbone_names()}, **_CLASSIFIER}
+    return _rename(state, names, 'public WideResNet-38 file')
+
+
+def mmwsss_to_public_resnet38(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename our weights to those of a public WideResNet-38 file.
+
+    Args:
+        state: State dict of an ``ImageLevelClassifier`` with ``WideResNet38`` and a ``CAMHead``, or
+            the part of it below ``backbone.``.
+
+    Raises:
+        ValueError: Keys are left over or missing; they are named.
+    """
+    names = {f'backbone.{name}': name for name in _backbone_names()}
+    names.update({ours: theirs for theirs, ours in _CLASSIFIER.items()})
+    return _rename(state, names, 'mmwsss localizer with WideResNet38 and CAMHead')
+
+
+def _backbone_names() -> list[str]:
+    return list(WideResNet38(width=0.01).state_dict())
+
+
+def _below(key: str, layer: str) -> bool:
+    return key == layer or key.startswith(layer + '.')
+
+
+def _rename(state: Mapping[str, Tensor], names: Mapping[str, str], what: str) -> dict[str, Tensor]:
+    leftovers = [key for key in state if key not in names]
+    # Files older than torch 0.4.1 have no batch counters, and loading does without; `fc8` is optional.
+    optional = ('num_batches_tracked', *_CLASSIFIER, *_CLASSIFIER.values())
+    missing = [key for key in names if key not in state and not key.endswith(optional)]
+    if leftovers or missing:
+        raise ValueError(
+            f'this is no {what}: keys left over: {listing(leftovers)}; missing: {listing(missing)}'
+        )
+    return {names[key]: value for key, value in state.items()}

@@ -1,0 +1,40 @@
+"""SegNeXt's decode head with predictions that can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.models.decode_heads import LightHamHead
+from mmseg.registry import MODELS
+from torch import Tensor
+
+__all__ = ['SeededLightHamHead']
+
+
+@MODELS.register_module()
+class SeededLightHamHead(LightHamHead):
+    """mmseg's ``LightHamHead`` whose random start of the matrix factorisation is fixed in evaluation.
+
+    Hamburger, SegNeXt's attention, factorises the features by a few multiplicative steps from random
+    bases, at test time too: mmseg's head gives an image other scores with every call. Here each
+    prediction starts from the same bases, so that it depends on the image alone, whatever the order of
+    the images and the number of ranks. Training is as in mmseg. No further weights.
+
+    Args:
+        test_seed: Seed of the bases in evaluation mode.
+        **kwargs: Arguments of mmseg's head.
+    """
+
+    def __init__(self, test_seed: int = 0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.test_seed = test_seed
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Compute logits (N, num_classes, h, w) from the backbone's feature maps."""
+        if self.training:
+            return super().forward(inputs)
+        device = inputs[0].device
+        with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
+            torch.manual_seed(self.test_seed)
+            return super().forward(inputs)

@@ -1,0 +1,51 @@
+"""Convert a public WideResNet-38 file to ours, or ours to theirs (--reverse); nothing may be left over."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from typing import Any
+
+from torch import Tensor
+
+import mmwsss
+from mmwsss.apis.convert import convert_file
+from mmwsss.models.convert_resnet38 import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='checkpoint to read')
+    parser.add_argument('target', help='checkpoint to write')
+    parser.add_argument('--reverse', action='store_true', help='from ours to the public names')
+    parser.add_argument(
+        '--drop',
+        nargs='+',
+        default=[],
+        metavar='LAYER',
+        help='layers of the public file to leave out, e.g. another classifier',
+    )
+    args = parser.parse_args(argv)
+    if args.drop and args.reverse:
+        parser.error('--drop does not go with --reverse')
+    return args
+
+
+def convert(
+    state: dict[str, Tensor], meta: dict[str, Any], args: argparse.Namespace
+) -> dict[str, Any]:
+    """What the target file shall hold: weights alone for the public names, else a checkpoint."""
+    if args.reverse:
+        return dict(mmwsss_to_public_resnet38(state))
+    weights = public_resnet38_to_mmwsss(state, args.drop)
+    return {'meta': {'mmwsss_version': mmwsss.__version__}, 'state_dict': weights}
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return convert_file(args.source, args.target, functools.partial(convert, args=args))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
