@@ -62,7 +62,8 @@ class PairDataset:
 
     An item is a list of g items of the wrapped dataset, whose ``data_samples`` have the metainfo
     ``group_size`` (g), ``group_index`` (i), ``view_index`` (0..g-1) and ``shared_class`` (0-based, as an
-    index into ``gt_label``); without ``data_samples`` the entries are added to the item. ``batch_size``
+    index into ``gt_label``), and with ``SeededSampler`` ``noise_seed``, for random numbers that the network
+    draws for this view; without ``data_samples`` the entries are added to the item. ``batch_size``
     counts groups; ``collate_fn=dict(type='flatten_groups')`` makes a flat batch of
     ``batch_size * group_size`` images.
 
@@ -228,6 +229,7 @@ class PairDataset:
         else:
             with seeded_item(key):
                 item = self.dataset[image]
+            meta = {**meta, 'noise_seed': noise_seed(key)}
         sample = item.get('data_samples')
         if isinstance(sample, BaseDataElement):
             sample.set_metainfo(meta)
@@ -267,3 +269,9 @@ def draw_generator(key: int | None) -> np.random.Generator:
 def view_key(key: int, view: int) -> int:
     """Key of a view's augmentations; that of the first view is the item's own."""
     return key + (view << VIEW_SHIFT)
+
+
+def noise_seed(key: int) -> int:
+    """Seed for random numbers that belong to a view but are drawn in the network, in [0, 2**63)."""
+    sequence = np.random.SeedSequence(key, spawn_key=(1,))
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
