@@ -9,6 +9,7 @@ from mmwsss.models.heads import (
     DeepLabV2Head,
     LargeFOVHead,
     RPNetHead,
+    SeededLightHamHead,
     SIPEHead,
 )
 from mmwsss.models.irnet import IRNet
