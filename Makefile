@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 LEGACY_BIN := $(LEGACY_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test lint test-legacy clean
+.PHONY: help setup demo test lint docs test-legacy clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands
@@ -16,7 +16,7 @@ help:  ## List the commands
 
 setup: $(VENV)/.ready  ## Make the virtual environment .venv
 
-$(VENV)/.ready: requirements/runtime.txt requirements/crf.txt requirements/dev.txt setup.py
+$(VENV)/.ready: requirements/runtime.txt requirements/crf.txt requirements/docs.txt requirements/dev.txt setup.py
 	@echo '[setup] virtual environment in $(VENV)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo '[setup] torch (on its own first, so that its CPU build is kept)'
@@ -37,6 +37,10 @@ lint: setup  ## Check style
 test: lint  ## Lint and run all tests
 	@echo '[test] pytest'
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+docs: setup  ## Build the documentation as a site, without warnings
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo '[docs] open work_dirs/site/index.html'
 
 $(LEGACY_VENV)/.ready: requirements/legacy.txt setup.py
 	@echo '[setup] the original OpenMMLab distributions in $(LEGACY_VENV)'
