@@ -19,6 +19,10 @@ SHORTCUTS = {
     'data_root': 'data_root',
     'pseudo_mask_dir': 'pseudo_mask_dir',
     'pretrained': 'checkpoint',
+    'instance_dir': 'instance_dir',
+    'tau': 'tau',
+    'ewc_strength': 'strength',
+    'fisher_file': 'fisher_file',
 }
 # Top-level keys that our tools read beside MMEngine's Runner arguments.
 TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', *SHORTCUTS)
@@ -34,8 +38,8 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
 
     - an option whose top-level key is neither in the file nor known to a tool is refused, and so is a
       top-level key of the file that is a near miss of a known one;
-    - setting ``data_root``, ``pseudo_mask_dir`` or ``pretrained`` replaces the nested values that the
-      file derived from it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset.
+    - setting one of ``SHORTCUTS``, such as ``data_root`` or ``pseudo_mask_dir``, replaces the nested values
+      that the file derived from it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset.
 
     Args:
         path: The config file.

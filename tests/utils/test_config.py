@@ -32,6 +32,15 @@ def test_shortcuts_reach_the_nested_values_derived_from_them(path):
     assert cfg.model.backbone.init_cfg.checkpoint == 'new.pth'
 
 
+@pytest.mark.parametrize(('key', 'nested'), [('tau', 'tau'), ('ewc_strength', 'strength')])
+def test_shortcuts_reach_into_losses_and_lists_of_hooks(path, key, nested):
+    path.write_text(
+        f'{key} = 3.0\nmodel = dict(loss=dict({nested}={key}))\ncustom_hooks = [dict({nested}={key})]\n'
+    )
+    cfg = load_config(path, {key: 5.0})
+    assert cfg.model.loss[nested] == cfg.custom_hooks[0][nested] == 5.0
+
+
 def test_nested_options_and_runner_keys_pass(path):
     cfg = load_config(path, {'train_dataloader.batch_size': 4, 'work_dir': 'w', 'model.extra': 1})
     assert (cfg.train_dataloader.batch_size, cfg.work_dir, cfg.model.extra) == (4, 'w', 1)

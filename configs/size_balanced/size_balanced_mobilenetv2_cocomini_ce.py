@@ -1,0 +1,49 @@
+# DeepLabV2 on MobileNetV2 with plain cross-entropy for the 77 training images of coco_mini/voc20, sized for
+# two CPU cores; from ImageNet weights. The row that the size-balanced losses are compared with, and the
+# first half of it is task A of size_balanced_mobilenetv2_cocomini_sb.py.
+_base_ = [
+    '../_base_/models/deeplabv2_mobilenetv2.py',
+    '../_base_/datasets/cocomini_seg.py',
+    '../_base_/schedules/schedule_deeplabv2_20k.py',
+    '../_base_/tta.py',
+    '../_base_/iter_runtime.py',
+]
+
+max_iters = 240
+crop_size = (257, 257)
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadMask'),
+    dict(type='RandomResize', scale=(640, 640), ratio_range=(0.5, 1.5), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackWSSSInputs'),
+]
+# The first three stages, half of the cost, stay as they are.
+model = dict(backbone=dict(frozen_stages=3), decode_head=dict(num_classes=21))
+# mmseg's MobileNetV2 freezes its stages only once training starts, after DDP has listed them.
+find_unused_parameters = True
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+# 240 steps are too few for DeepLabV2's SGD, which is meant for 20,000.
+optim_wrapper = dict(
+    type='BFloat16OptimWrapper',
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-4, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys=dict(_delete_=True, decode_head=dict(lr_mult=10.0))),
+)
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(type='ChannelsLastHook'),
+]
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=120))
+instance_dir = 'data/coco_mini/voc20/SegmentationObject'
+test_evaluator = [
+    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='IAmIoUMetric', instance_dir=instance_dir),
+]
+val_evaluator = test_evaluator

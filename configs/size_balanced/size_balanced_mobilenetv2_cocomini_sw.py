@@ -1,0 +1,12 @@
+# As size_balanced_mobilenetv2_cocomini_ce.py, with the size-weighted cross-entropy L_sw from the start. Like
+# the plain one it is averaged over the pixels that are not ignored, so that only the weights differ.
+_base_ = './size_balanced_mobilenetv2_cocomini_ce.py'
+
+tau = 10.0
+model = dict(
+    decode_head=dict(
+        loss_decode=dict(
+            _delete_=True, type='SizeBalancedCrossEntropyLoss', tau=tau, avg_non_ignore=True
+        )
+    )
+)
