@@ -25,14 +25,17 @@ class SeededSampler(Sampler):
     few images that pad the epoch may complete one more batch.
 
     Args:
-        dataset: A dataset that understands keys (``WSSSDataset`` and wrappers of it).
+        dataset: A dataset that understands keys (``WSSSDataset``, ``PairDataset``).
         shuffle: Draw a new permutation each epoch.
         seed: Seed; the runner's if None.
         infinite: Go on with the next epoch forever, for iteration-based training.
+        epoch_size: Items of a training epoch, over all ranks. The permutations follow each other
+            without a break, and an epoch ends after so many items: a part of a dataset trains for as
+            many iterations as all of it. None: the size of the dataset.
 
     Raises:
         TypeError: The dataset does not understand keys.
-        ValueError: The dataset is empty.
+        ValueError: The dataset is empty, or ``epoch_size`` is not positive or goes with ``infinite``.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class SeededSampler(Sampler):
         shuffle: bool = True,
         seed: int | None = None,
         infinite: bool = False,
+        epoch_size: int | None = None,
     ) -> None:
         if not getattr(dataset, 'accepts_item_keys', False):
             raise TypeError(
@@ -49,36 +53,46 @@ class SeededSampler(Sampler):
             )
         if len(dataset) == 0:
             raise ValueError('SeededSampler needs a dataset with at least one item, but got none')
+        if epoch_size is not None and (infinite or epoch_size < 1):
+            raise ValueError(
+                f'epoch_size must be positive and go without infinite=True, but got {epoch_size} '
+                f'and infinite={infinite}'
+            )
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else int(seed)
         self.infinite = infinite
+        self.epoch_size = self.size if epoch_size is None else int(epoch_size)
         self.epoch = 0
         self.skipped = 0
 
     def epoch_keys(self, epoch: int) -> list[int]:
-        """Keys of one epoch in global order, over all ranks."""
+        """Keys of one pass over the dataset in global order, over all ranks."""
         generator = torch.Generator().manual_seed(self.seed + epoch)
         order = torch.randperm(self.size, generator=generator) if self.shuffle else None
         indices = range(self.size) if order is None else order.tolist()
         return [encode_key(index, epoch, self.seed, self.size) for index in indices]
 
+    def stream(self, start: int) -> Iterator[int]:
+        """Keys of all passes in global order, over all ranks, from place ``start`` on."""
+        passes = map(self.epoch_keys, itertools.count(start // self.size))
+        return itertools.islice(itertools.chain.from_iterable(passes), start % self.size, None)
+
     def __iter__(self) -> Iterator[int]:
         """Iterate over this rank's keys."""
         if self.infinite:
-            start = self.rank + self.skipped * self.world_size
-            epochs = itertools.count(start // self.size)
-            stream = itertools.chain.from_iterable(map(self.epoch_keys, epochs))
-            return itertools.islice(stream, start % self.size, None, self.world_size)
-        keys = self.epoch_keys(self.epoch)
+            stream = self.stream(self.skipped * self.world_size)
+            return itertools.islice(stream, self.rank, None, self.world_size)
+        start = self.epoch * self.epoch_size
+        keys = list(itertools.islice(self.stream(start), self.epoch_size))
         missing = -len(keys) % self.world_size
         padded = keys + list(itertools.islice(itertools.cycle(keys), missing))
         return iter(padded[self.rank :: self.world_size])
 
     def __len__(self) -> int:
         """Items of this rank in an epoch, rounded up."""
-        return -(-self.size // self.world_size)
+        return -(-self.epoch_size // self.world_size)
 
     def skip(self, num_samples: int) -> None:
         """Start the infinite stream after ``num_samples`` items of this rank, without loading them.

@@ -16,7 +16,7 @@ from mmwsss.masks.names import safe_join
 from .label_sources import name_some
 from .labels import read_image_ids
 
-__all__ = ['FileIndex', 'ids_of_folder', 'read_split']
+__all__ = ['FileIndex', 'ids_of_folder', 'read_split', 'read_subset']
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 _PLAIN_NAME = re.compile(r'\w[\w.-]*')
@@ -54,6 +54,34 @@ def read_split(path: str, backend_args: dict[str, Any] | None = None) -> list[st
             f'ann_file: {path} names {len(repeated)} images more than once: {name_some(repeated)}'
         )
     return ids
+
+
+def read_subset(path: str, ids: Sequence[str]) -> list[str]:
+    """Return the ids of a split that a list names, in the order of the split.
+
+    Args:
+        path: Text file of image ids on the local disk.
+        ids: Ids of the split.
+
+    Raises:
+        FileNotFoundError: ``path`` does not exist.
+        ValueError: It names no image, one twice, or one that is not in the split.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'subset: the list {path} does not exist (tools/dataset_converters/subset.py makes such '
+            'lists)'
+        )
+    chosen = read_split(path)
+    known = set(ids)
+    strange = [name for name in chosen if name not in known]
+    if strange:
+        raise ValueError(
+            f'subset: {path} names {len(strange)} images that are not in the split: '
+            f'{name_some(strange)}'
+        )
+    chosen = set(chosen)
+    return [name for name in ids if name in chosen]
 
 
 def _id_of_line(line: str) -> str:

@@ -19,7 +19,7 @@ from .classes import resolve_metainfo
 from .label_sources import name_some
 from .labels import read_image_labels
 from .seeding import decode_key, seeded_item
-from .splits import FileIndex, ids_of_folder, read_split
+from .splits import FileIndex, ids_of_folder, read_split, read_subset
 
 __all__ = ['WSSSDataset']
 
@@ -59,6 +59,9 @@ class WSSSDataset(BaseSegDataset):
             class ids of ``classes``; a relative path starts from the *working directory*, not from
             ``data_root``. Its manifest must name the same classes, and every image of the split
             must have its mask. Without manifest there is a warning.
+        subset: Text file of image ids, as ``tools/dataset_converters/subset.py`` writes it, to use of
+            the split; a relative path starts from the *working directory*. All must be in the split,
+            whose number of images is then not checked. None: the whole split.
         expected_count: Number of images that the split should have; another number is a warning.
             None: the dataset's own number, by the name of ``ann_file``. 0: no check.
         unlabeled: What to do about images without any label: ``'error'`` names them, ``'drop'``
@@ -92,6 +95,7 @@ class WSSSDataset(BaseSegDataset):
         labels: dict[str, Any] | None = None,
         classes: Sequence[str] | str | None = None,
         pseudo_mask_dir: str | None = None,
+        subset: str | None = None,
         expected_count: int | None = None,
         unlabeled: str = 'error',
         check_files: str = 'error',
@@ -112,6 +116,7 @@ class WSSSDataset(BaseSegDataset):
         self.unlabeled = unlabeled
         self.check_files = check_files
         self.pseudo_mask_dir = pseudo_mask_dir
+        self.subset = subset
         self.class_counts: dict[str, int] | None = None
         self.num_dropped = 0
         prefix = {key: path for key, path in (data_prefix or {}).items() if path is not None}
@@ -191,6 +196,8 @@ class WSSSDataset(BaseSegDataset):
 
     def __repr__(self) -> str:
         name = f'{type(self).__name__} {self.split_name!r}'
+        if self.subset:
+            name += f' (part {PurePath(self.subset).stem!r})'
         if not self._fully_initialized:
             return f'{name}: not loaded yet'
         text = f'{name}: {len(self)} images, {self.num_fg_classes} foreground classes'
@@ -213,7 +220,10 @@ class WSSSDataset(BaseSegDataset):
 
     def _load_ids(self) -> list[str]:
         if self.ann_file:
-            return read_split(self.ann_file, self.backend_args)
+            ids = read_split(self.ann_file, self.backend_args)
+            return read_subset(self.subset, ids) if self.subset else ids
+        if self.subset:
+            raise ValueError('subset needs ann_file, the list that it is a part of')
         return ids_of_folder(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
 
     def _load_labels(self, ids: list[str]) -> dict[str, list[int]] | None:
@@ -259,7 +269,7 @@ class WSSSDataset(BaseSegDataset):
         return f'{ordered[0]} to {ordered[-1]}, median {ordered[len(ordered) // 2]}'
 
     def _check_count(self, count: int) -> None:
-        expected = self.expected_count
+        expected = 0 if self.subset else self.expected_count
         if expected is None:
             expected = self.EXPECTED_COUNTS.get(self.split_name, 0) if self.ann_file else 0
         if expected and count != expected:

@@ -1,0 +1,77 @@
+"""Make lists of a part of the training images, with the same fraction of every class.
+
+Example::
+
+    python tools/dataset_converters/subset.py configs/cam/cam_mobilenetv2_vocmini.py \\
+        --out data/voc_mini_subsets
+
+The images and their labels are those of the config's training dataset, whatever their source. Writes one
+list a fraction (train_1of2.txt, ..., named after the dataset's list) and statistics.json with the images
+per class. Every class keeps at least one image; each list contains the smaller ones; the same seed gives
+the same lists. Use one as train_dataloader.dataset.subset.
+"""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from mmseg.registry import DATASETS
+
+from mmwsss.datasets.class_index import image_label
+from mmwsss.datasets.converters import choose_subsets, subset_statistics, write_lines
+from mmwsss.utils.cli import add_config_arguments, run_tool, write_json
+from mmwsss.utils.config import load_config
+
+FRACTIONS = [Fraction(1, n) for n in (2, 4, 8, 16)]
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_arguments(parser)
+    parser.add_argument('--out', required=True, help='folder for the lists')
+    parser.add_argument(
+        '--fractions',
+        nargs='+',
+        type=Fraction,
+        default=FRACTIONS,
+        metavar='F',
+        help='parts of each class (default: 1/2 1/4 1/8 1/16)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    cfg = load_config(args.config, args.cfg_options)
+    dataset = training_dataset(cfg)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    labels = {info['img_id']: image_label(dataset, i) for i, info in enumerate(infos)}
+    parts = choose_subsets(labels, args.fractions, args.seed)
+    statistics = subset_statistics(labels, parts, dataset.metainfo['classes'])
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    for fraction, names in parts.items():
+        path = out / f'{dataset.split_name}_{fraction.numerator}of{fraction.denominator}.txt'
+        write_lines(path, names)
+        counts = statistics['parts'][str(fraction)]['images_with_class'].values()
+        print(f'{path}: {len(names)} images, {min(counts)} to {max(counts)} of a class')
+    write_json(out / 'statistics.json', {'seed': args.seed, **statistics})
+    return 0
+
+
+def training_dataset(cfg: Any) -> Any:
+    """The whole training dataset below all wrappers, its images not looked for."""
+    dataset = cfg.train_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    options = {'subset': None, 'check_files': 'lazy', 'unlabeled': 'keep', 'pipeline': []}
+    return DATASETS.build({**dataset, **options})
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
