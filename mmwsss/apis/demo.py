@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import logging
-import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import mmwsss
 from mmwsss.apis.demo_report import REPORT_FILES, PictureRow, write_report
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.masks import load_rgb, make_masks, mask_settings
+from mmwsss.apis.steps import Say, Steps
 from mmwsss.apis.train import build_runner, run_test
 from mmwsss.datasets.demo_data import make_demo_data
 from mmwsss.evaluation.folder import find_mask, score_maps, score_masks
@@ -36,20 +35,17 @@ from mmwsss.evaluation.tables import jsonable, percent
 from mmwsss.masks import (
     BatchReport,
     hash_file,
-    hash_text,
     load_class_maps,
     load_mask,
     read_id_list,
     read_manifest,
 )
-from mmwsss.utils.cli import write_json
 from mmwsss.utils.config import load_config
 
 __all__ = ['DemoPlan', 'Score', 'Steps', 'run_demo']
 
 SECONDS_BETWEEN_LINES = 10.0
 BEST_THRESHOLD = 'the best on the ground truth of these very images'
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -110,109 +106,6 @@ class Score:
             f'{self.name}: mIoU {percent(self.miou)} % on {self.images} {self.split} images; '
             f'threshold: {self.threshold}; {self.views}{note}'
         )
-
-
-class Steps:
-    """Run steps once, and remember them.
-
-    Args:
-        work_dir: Folder of the demo; each step may fill the folder ``<work_dir>/<name>``.
-        total: Number of steps, for messages.
-        say: Prints a line.
-    """
-
-    def __init__(self, work_dir: Path, total: int, say: Say) -> None:
-        self.work_dir, self.total, self.say = work_dir, total, say
-        self.number = 0
-        self.seconds: dict[str, float] = {}
-
-    def begin(self, title: str) -> None:
-        """Say which step comes now."""
-        self.number += 1
-        self.say(f'[{self.number}/{self.total}] {title}')
-
-    def run(
-        self,
-        name: str,
-        title: str,
-        inputs: dict[str, Any],
-        work: Callable[[Path], dict[str, Any]],
-        lines: Callable[[dict[str, Any]], list[str]] | None = None,
-        files: Sequence[Path] = (),
-    ) -> dict[str, Any]:
-        """Do a step unless it is done.
-
-        Args:
-            name: Name of the record and of the step's folder.
-            title: What the step does, for people.
-            inputs: Plain values that decide the result.
-            work: Called with the step's folder; returns the result as plain values. Goes on where it
-                was cut if the folder holds something.
-            lines: What to print about a result.
-            files: Files outside the step's folder that it makes.
-
-        Returns:
-            The result, of now or of before.
-        """
-        self.begin(title)
-        folder, record = self.work_dir / name, self.work_dir / 'steps' / f'{name}.json'
-        fingerprint = hash_text(json.dumps(inputs, sort_keys=True, default=str))
-        found = read_record(record)
-        if found.get('fingerprint') not in (None, fingerprint) and folder.is_dir():
-            self.say('      made from other inputs before: starting again')
-            shutil.rmtree(folder)
-        if is_done(found, fingerprint, folder) and all(path.is_file() for path in files):
-            self.say('      done before')
-        else:
-            found = self._work(folder, record, fingerprint, found, work)
-        self.seconds[name] = found['seconds']
-        for line in lines(found['result']) if lines else ():
-            self.say(f'      {line}')
-        return found['result']
-
-    def _work(
-        self,
-        folder: Path,
-        record: Path,
-        fingerprint: str,
-        found: dict[str, Any],
-        work: Callable[[Path], dict[str, Any]],
-    ) -> dict[str, Any]:
-        """Call ``work`` between an incomplete and a complete record; times of cut runs add up."""
-        spent = found.get('seconds', 0.0) if found.get('fingerprint') == fingerprint else 0.0
-        entry = {'fingerprint': fingerprint, 'complete': False, 'seconds': spent}
-        folder.mkdir(parents=True, exist_ok=True)
-        record.parent.mkdir(parents=True, exist_ok=True)
-        write_json(record, entry)
-        start = time.monotonic()
-        try:
-            entry['result'] = work(folder)
-            entry['complete'] = True
-            entry['files'] = count_files(folder)
-        finally:
-            entry['seconds'] = spent + time.monotonic() - start
-            write_json(record, entry)
-        return entry
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """The record of a step; empty where there is none or it is damaged."""
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def is_done(found: dict[str, Any], fingerprint: str, folder: Path) -> bool:
-    """Whether a record is complete, of these inputs, and its files are still there."""
-    complete = found.get('complete') is True and found.get('fingerprint') == fingerprint
-    return complete and count_files(folder) >= found.get('files', 0)
-
-
-def count_files(folder: Path) -> int:
-    """Number of files below ``folder``."""
-    return sum(path.is_file() for path in folder.rglob('*'))
 
 
 class ProgressHook(Hook):

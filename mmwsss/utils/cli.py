@@ -23,6 +23,7 @@ from mmwsss.masks import BatchReport, atomic_path
 
 __all__ = [
     'KNOWN_ERRORS',
+    'OptionAction',
     'add_config_arguments',
     'add_launcher_arguments',
     'add_trust_argument',
@@ -30,6 +31,7 @@ __all__ = [
     'add_workers_argument',
     'default_workers',
     'finish_report',
+    'option_words',
     'run_tool',
     'setup_launcher',
     'write_json',
@@ -45,6 +47,35 @@ MAX_SHOWN = 30
 WAIT_SECONDS = 7 * 24 * 3600  # a rank that is done waits for the slowest one
 
 
+class OptionAction(DictAction):
+    """MMEngine's ``DictAction``, which keeps spaces in values and reads JSON values as they are.
+
+    ``KEY=my photos`` stays one text, and ``KEY='"a, b"'`` (a JSON text) is not taken for a list.
+    """
+
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        if val[:1] in ('"', '[', '{'):
+            try:
+                return json.loads(val)
+            except ValueError:
+                pass
+        parsed = DictAction._parse_iterable(val)
+        return val.strip('\'"') if isinstance(parsed, str) else parsed
+
+
+def option_words(options: dict[str, Any]) -> list[str]:
+    """Options as words behind ``--cfg-options``, such that :class:`OptionAction` gives them back."""
+    return [f'{key}={option_text(value)}' for key, value in options.items()]
+
+
+def option_text(value: Any) -> str:
+    """A value as :class:`OptionAction` reads it: plain where that is clear, else as JSON."""
+    plain = str(value)
+    is_plain = value is None or isinstance(value, (bool, int, float, str))
+    return plain if is_plain and OptionAction._parse_iterable(plain) == value else json.dumps(value)
+
+
 def add_verbose_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--verbose``: tracebacks and debugging messages."""
     parser.add_argument('--verbose', action='store_true', help='show the traceback of an error')
@@ -56,7 +87,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionAction,
         metavar='KEY=VALUE',
         help='replace settings of the config, e.g. data_root=data/voc_mini model.head.num_classes=5',
     )

@@ -124,3 +124,26 @@ def test_launchers_without_their_environment(monkeypatch):
     monkeypatch.setattr(cli.torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ValueError, match='--launcher slurm needs an accelerator'):
         cli.setup_launcher('slurm')
+
+
+@pytest.mark.parametrize(
+    'value',
+    [1, 0.5, True, None, 'a', 'my photos/a b', 'a, b', '[1]', '1', 'None', '', 'ä"x"', "it's",
+     [1.0, 0.5], ['a b', None], {'type': 'X', 'y': [1]}, '(a', "'quoted'"],
+)  # fmt: skip
+def test_options_come_back_as_they_were(value):
+    parser = argparse.ArgumentParser()
+    cli.add_config_arguments(parser)
+    words = cli.option_words({'a.b': value, 'c': 2})
+    assert parser.parse_args(['x.py', '--cfg-options', *words]).cfg_options == {
+        'a.b': value,
+        'c': 2,
+    }
+
+
+def test_options_as_people_write_them():
+    parser = argparse.ArgumentParser()
+    cli.add_config_arguments(parser)
+    words = ['a=data/my photos', 'b=[a,b]', 'c=1,2', 'd="x"', 'e=(1, 2)', 'f=[1.0]']
+    found = parser.parse_args(['x.py', '--cfg-options', *words]).cfg_options
+    assert found == dict(a='data/my photos', b=['a', 'b'], c=[1, 2], d='x', e=(1, 2), f=[1.0])
