@@ -1,0 +1,306 @@
+"""What a run left in its folder: configs, maps, masks, scores, logs, whoever ran it.
+
+Nothing here depends on the names of sub-folders more than it must: maps and masks are known by their
+manifests, scores by their content, trainings by MMEngine's logs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwsss.masks import MANIFEST_NAME, Manifest, ManifestError, read_manifest
+from mmwsss.utils.config import load_config
+from mmwsss.visualization.report import StageScore, ThresholdCurve, Training
+
+__all__ = [
+    'RunFolder',
+    'open_run',
+    'read_environment',
+    'read_scores',
+    'read_trainings',
+]
+
+DEPTH = 3
+TIMESTAMP = re.compile(r'\d{8}_\d{6}')
+NOT_CURVES = ('base_lr', 'data_time', 'epoch', 'iter', 'lr', 'memory', 'step', 'time')
+ENVIRONMENT = (
+    'sys.platform', 'Python', 'PyTorch', 'MMEngine', 'CUDA available', 'GPU 0', 'GPU 0,1', 'NVCC',
+    'seed', 'Distributed launcher', 'GPU number',
+)  # fmt: skip
+PREDICTIONS = re.compile(r'predictions?(_\w+)?|segmenter\w*/masks')
+NO_CRF = 'no CRF'
+
+
+@dataclass
+class RunFolder:
+    """The parts of a run.
+
+    Attributes:
+        root: The folder.
+        maps: Folders of class maps and their manifests.
+        masks: Folders of pseudo masks and their manifests.
+        predictions: Folders of a segmenter's masks.
+        configs: Configs that MMEngine left beside the trainings, by path.
+        jsons: JSON objects of the run by path, but logs and manifests.
+    """
+
+    root: Path
+    maps: dict[Path, Manifest] = field(default_factory=dict)
+    masks: dict[Path, Manifest] = field(default_factory=dict)
+    predictions: list[Path] = field(default_factory=list)
+    configs: dict[Path, Config] = field(default_factory=dict)
+    jsons: dict[Path, dict[str, Any]] = field(default_factory=dict)
+
+    def name(self, path: str | os.PathLike[str]) -> str:
+        """A path as the report names it: below the run's folder where it is."""
+        path = Path(path)
+        inside = path.is_relative_to(self.root) and path != self.root
+        return (path.relative_to(self.root) if inside else path).as_posix()
+
+    def maps_of(self, masks: Path) -> Path | None:
+        """The folder of maps that masks were made of; None if it is not in the run."""
+        wanted = self.masks[masks].inputs.get('maps')
+        return next((p for p, found in self.maps.items() if found.sha256() == wanted), None)
+
+
+def open_run(root: str | os.PathLike[str]) -> RunFolder:
+    """Look through a run's folder, three levels deep.
+
+    Configs in it are executed as every config is: open runs of people you trust.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: It holds nothing of a run.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f'folder of a run not found: {root}')
+    run = RunFolder(root)
+    for folder in folders(root, DEPTH):
+        add_manifest(run, folder)
+        if PREDICTIONS.fullmatch(run.name(folder)) and next(folder.glob('*.png'), None):
+            run.predictions.append(folder)
+        for path in sorted(folder.glob('*.json')):
+            content = read_json(path) if path.name not in ('scalars.json', MANIFEST_NAME) else None
+            if isinstance(content, dict):
+                run.jsons[path] = content
+        if any(TIMESTAMP.fullmatch(entry.name) for entry in folder.iterdir()):
+            run.configs.update(dumped_configs(folder))
+    run.predictions = [folder for folder in run.predictions if folder not in run.masks]
+    if not (run.maps or run.masks or run.configs or run.jsons):
+        raise ValueError(f'{root} holds no maps, masks, scores or trainings: is it a run?')
+    return run
+
+
+def folders(root: Path, depth: int) -> Iterator[Path]:
+    """``root`` and the folders below it, sorted; links and hidden folders are left out."""
+    yield root
+    if depth == 0:
+        return
+    for entry in sorted(root.iterdir()):
+        if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith('.'):
+            yield from folders(entry, depth - 1)
+
+
+def add_manifest(run: RunFolder, folder: Path) -> None:
+    """Note a folder of maps or masks; one with a damaged manifest is left out."""
+    if not (folder / MANIFEST_NAME).is_file():
+        return
+    try:
+        manifest = read_manifest(folder)
+    except (ManifestError, OSError):
+        return
+    (run.maps if manifest.stage == 'maps' else run.masks)[folder] = manifest
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file; None if it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+
+
+def dumped_configs(folder: Path) -> dict[Path, Config]:
+    """Configs that MMEngine wrote to a work directory; those that do not load are left out."""
+    found = {}
+    for path in sorted(folder.glob('*.py')):
+        try:
+            found[path] = load_config(path)
+        except (ValueError, SyntaxError, OSError, KeyError, TypeError, ImportError):
+            continue
+    return found
+
+
+# --- scores ---------------------------------------------------------------------------------------
+
+
+def read_scores(run: RunFolder) -> tuple[list[StageScore], list[ThresholdCurve], set[Path]]:
+    """Scores that ``eval_masks.py`` and ``test.py`` left.
+
+    Returns:
+        The scores, the threshold curves, and the resolved folders that were scored.
+    """
+    scores: list[StageScore] = []
+    curves: list[ThresholdCurve] = []
+    scored: set[Path] = set()
+    for path, content in run.jsons.items():
+        if content.get('what') == 'class maps' and 'thresholds' in content:
+            name = run.name(content['predictions'])
+            scores += map_scores(content, name)
+            curves.append(curve_of(content, name))
+        elif content.get('what') == 'masks' and 'mIoU' in content:
+            scores.append(mask_score(content, run.name(content['predictions'])))
+        elif TIMESTAMP.fullmatch(path.stem) and 'mIoU' in content:
+            scores.append(test_score(content, run.name(path.parents[1])))
+            continue
+        else:
+            continue
+        scored.add(Path(content['predictions']).resolve())
+    return scores, curves, scored
+
+
+def curve_of(content: dict[str, Any], name: str) -> ThresholdCurve:
+    """The threshold curve of what ``score_maps`` found."""
+    return ThresholdCurve(name, content['thresholds'], content['mIoU'], content['argmax_mIoU'])
+
+
+def map_scores(content: dict[str, Any], name: str) -> list[StageScore]:
+    """Scores of class maps with and without threshold."""
+    where = describe_images(content)
+    best = StageScore(
+        f'{name}: best threshold',
+        f'{where}; threshold {content["best_threshold"]:g}, the best on the ground truth of these '
+        f'very images; {NO_CRF}',
+        content['best_mIoU'],
+        content.get('best_IoU', {}),
+        uses_ground_truth=True,
+    )
+    if content['argmax_mIoU'] is None:
+        return [best]
+    rule = f'{where}; no threshold (argmax with the own background); {NO_CRF}'
+    argmax = content.get('argmax_IoU', {})
+    return [best, StageScore(f'{name}: no threshold', rule, content['argmax_mIoU'], argmax)]
+
+
+def mask_score(content: dict[str, Any], name: str) -> StageScore:
+    """Score of a folder of masks, instance-aware scores included where there are any."""
+    others = {key: content[key] for key in ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L') if key in content}
+    settings = (content.get('manifest') or {}).get('settings', {})
+    return StageScore(
+        name,
+        f'{describe_images(content)}; {describe_masks(settings)}',
+        content['mIoU'],
+        content.get('IoU', {}),
+        'ground truth' in str(settings.get('threshold_source')),
+        others,
+    )
+
+
+def test_score(content: dict[str, Any], name: str) -> StageScore:
+    """Score of a segmenter in its test loop, which MMEngine keeps in percent."""
+    others = {
+        key: content[key] / 100 for key in ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L') if key in content
+    }
+    rule = 'the test loop of its config: one scale, no mirror unless the config says otherwise'
+    return StageScore(name, f'{rule}; {NO_CRF}', content['mIoU'] / 100, others=others)
+
+
+def describe_images(content: dict[str, Any]) -> str:
+    """How many images of which split, and at which scales their maps were made."""
+    manifest = content.get('manifest') or {}
+    settings, asked = manifest.get('settings', {}), content.get('images_asked', content['images'])
+    split = f' {manifest["split"]}' if manifest.get('split') else ''
+    text = f'{content["images"]}{split} images'
+    if asked != content['images']:
+        text += f' ({asked - content["images"]} of {asked} failed)'
+    if 'scales' in settings:
+        scales = ', '.join(f'{scale:g}' for scale in settings['scales'])
+        text += f'; scales {scales}' + (' with mirrors' if settings.get('flip') else '')
+    return text
+
+
+def describe_masks(settings: dict[str, Any]) -> str:
+    """Threshold and refiners of a folder of masks."""
+    if not settings:
+        return 'made by: unknown (no manifest)'
+    names = [refiner.get('type', '?') for refiner in settings.get('refiners') or []]
+    threshold = settings.get('threshold')
+    source = f', from {settings.get("threshold_source")}'
+    rule = 'no threshold' if threshold is None else f'threshold {threshold:g}{source}'
+    refiners = [name for name in names if name != 'BackgroundThreshold']
+    crf = [] if any('CRF' in name for name in names) else [NO_CRF]
+    return '; '.join([rule, *(['refiners ' + ', '.join(refiners)] if refiners else []), *crf])
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+
+def read_trainings(run: RunFolder) -> list[Training]:
+    """Curves of every training, from MMEngine's ``vis_data/scalars.json``."""
+    files = defaultdict(list)
+    for path in sorted(run.root.rglob('vis_data/scalars.json')):
+        files[run.name(path.parents[2]) if path.parents[2] != run.root else 'training'].append(path)
+    trainings = [training_of(name, paths) for name, paths in files.items()]
+    return [training for training in trainings if training.losses or training.metrics]
+
+
+def training_of(name: str, paths: Iterable[Path]) -> Training:
+    """Curves of one training; a later log goes on where its first step lies."""
+    curves: dict[str, dict[float, float]] = defaultdict(dict)
+    for path in paths:
+        for row in scalar_rows(path):
+            keys = [key for key in row if key.rsplit('/', 1)[-1] not in NOT_CURVES]
+            for key in keys:
+                curves[key][row['step']] = row[key]
+    lines = {
+        key: (sorted(points), [points[step] for step in sorted(points)])
+        for key, points in curves.items()
+        if len(points) > 1
+    }
+    losses = {key: line for key, line in lines.items() if 'loss' in key.lower()}
+    return Training(name, losses, {k: line for k, line in lines.items() if k not in losses})
+
+
+def scalar_rows(path: Path) -> Iterator[dict[str, float]]:
+    """Rows of numbers with a step; damaged lines are left out."""
+    for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get('step'), (int, float)):
+            yield {key: value for key, value in row.items() if isinstance(value, (int, float))}
+
+
+def read_environment(run: RunFolder) -> dict[str, str]:
+    """Versions and hardware: from the log of the first training, and the code version of manifests."""
+    found: dict[str, str] = {}
+    for path in sorted(run.root.rglob('*.log')):
+        if TIMESTAMP.fullmatch(path.stem):
+            found = environment_of(path)
+            break
+    versions = [m.code_version for m in [*run.maps.values(), *run.masks.values()]]
+    if versions:
+        found['mmwsss of the run'] = ', '.join(dict.fromkeys(versions))
+    return found
+
+
+def environment_of(path: Path) -> dict[str, str]:
+    """The lines about the system that MMEngine writes on top of a log."""
+    found = {}
+    with path.open(encoding='utf-8', errors='replace') as file:
+        for _, line in zip(range(200), file):
+            key, separator, value = line.strip().partition(': ')
+            if separator and key in ENVIRONMENT:
+                found[key] = value.strip()
+    return found

@@ -1,0 +1,66 @@
+"""Write the report of a run as one HTML page: tools/report.py RUN_DIR.
+
+The page holds everything it shows and opens from disk. Scores, maps, masks and logs are found in RUN_DIR,
+images and true masks through the configs that the trainings left there. Parts whose data are missing are
+left out; the page and this tool say which, and what makes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import DictAction
+
+from mmwsss.apis.report import ReportOptions, write_run_report
+from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('run_dir', help='folder of a run: of a pipeline, a study, the demo ...')
+    parser.add_argument('--out', help='the page (default: report.html in RUN_DIR)')
+    parser.add_argument(
+        '--config', help='config that says where the images are (default: those found in RUN_DIR)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace settings of these configs, e.g. data_root=data/voc_mini',
+    )
+    parser.add_argument('--gt', help='folder of true masks (default: that of the config)')
+    parser.add_argument(
+        '--instances',
+        help='folder of instance maps, or COCO or LVIS JSON (default: SegmentationObject beside '
+        'the true masks, else connected regions)',
+    )
+    parser.add_argument(
+        '--images', type=int, default=4, help='best and worst images of each stage (default: 4)'
+    )
+    add_workers_argument(parser)
+    add_verbose_argument(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    options = ReportOptions(
+        config=args.config,
+        cfg_options=args.cfg_options,
+        ground_truth=args.gt,
+        instances=args.instances,
+        images=args.images,
+        workers=args.workers,
+    )
+    path, report = write_run_report(args.run_dir, args.out, options)
+    for part in report.missing:
+        how = f' -> {part.command}' if part.command else ''
+        print(f'left out: {part.part}: {part.reason}{how}')
+    print(f'report: {path}')
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
