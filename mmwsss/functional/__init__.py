@@ -10,6 +10,7 @@ from mmwsss.functional.irn import *  # noqa: F403
 from mmwsss.functional.multi_scale import *  # noqa: F403
 from mmwsss.functional.polygons import *  # noqa: F403
 from mmwsss.functional.random_walk import *  # noqa: F403
+from mmwsss.functional.rpnet import *  # noqa: F403
 from mmwsss.functional.sipe import *  # noqa: F403
 from mmwsss.functional.size_weights import *  # noqa: F403
 from mmwsss.functional.svm import *  # noqa: F403

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ['check_ndim', 'check_positive']
+__all__ = ['check_choice', 'check_ndim', 'check_positive']
 
 
 def check_ndim(name: str, value: Tensor, ndim: int) -> None:
@@ -17,3 +17,9 @@ def check_positive(name: str, value: float) -> None:
     """Raise ValueError unless ``value`` is greater than zero."""
     if not value > 0:
         raise ValueError(f'{name} must be positive, but got {value}')
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {choices}, but got {value!r}')

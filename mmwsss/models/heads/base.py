@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-__all__ = ['BaseMapHead', 'stack_labels']
+__all__ = ['BaseMapHead', 'complete_loss_weights', 'stack_boxes', 'stack_labels']
 
 
 def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Tensor:
@@ -36,6 +36,50 @@ def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Ten
                 f'gt_label over {num_classes} classes (head.num_classes), but got {found}'
             )
     return torch.stack([sample.gt_label.float() for sample in data_samples])
+
+
+def stack_boxes(data_samples: Sequence[SegDataSample], device: torch.device) -> Tensor:
+    """Collect the valid boxes of a batch.
+
+    Args:
+        data_samples: One sample per image with the metainfo ``valid_box``, pixels of the padded batch
+            as (x1, y1, x2, y2), half-open.
+        device: Where the result lives.
+
+    Returns:
+        Boxes (N, 4).
+
+    Raises:
+        ValueError: A sample has no valid box; the image is named.
+    """
+    for sample in data_samples:
+        if sample.get('valid_box') is None:
+            raise ValueError(
+                f'image {sample.get("img_id", sample.get("img_path"))!r}: expected the metainfo '
+                'valid_box=(x1, y1, x2, y2), which PackWSSSInputs records, but got none'
+            )
+    return torch.tensor([list(sample.get('valid_box')) for sample in data_samples], device=device)
+
+
+def complete_loss_weights(
+    weights: dict[str, float] | None, defaults: dict[str, float]
+) -> dict[str, float]:
+    """Fill in the weights of the loss terms that are not given.
+
+    Args:
+        weights: Weights by term; None for none.
+        defaults: All terms that exist, with their usual weights.
+
+    Raises:
+        ValueError: A term is unknown or its weight negative.
+    """
+    complete = {**defaults, **(weights or {})}
+    if len(complete) > len(defaults) or min(complete.values()) < 0:
+        known = ' and '.join(repr(name) for name in defaults)
+        raise ValueError(
+            f'loss_weights must hold non-negative numbers for {known}, but got {weights}'
+        )
+    return complete
 
 
 class BaseMapHead(BaseModule, metaclass=ABCMeta):

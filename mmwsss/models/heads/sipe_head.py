@@ -11,6 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize, with_background
+from mmwsss.functional.checks import check_choice
 from mmwsss.functional.sipe import (
     at_least_float32,
     class_prototypes,
@@ -20,13 +21,19 @@ from mmwsss.functional.sipe import (
     structure_similarity,
 )
 from mmwsss.functional.valid import valid_mask
-from mmwsss.models.heads.base import BaseMapHead, stack_labels
+from mmwsss.models.heads.base import (
+    BaseMapHead,
+    complete_loss_weights,
+    stack_boxes,
+    stack_labels,
+)
 
 __all__ = ['SIPEHead']
 
 FEATURES = ('hierarchical', 'semantic')
 TEST_MAPS = ('is_cam', 'cam')
 BACKGROUNDS = ('all', 'present')
+LOSS_WEIGHTS = {'cls': 1.0, 'gsc': 1.0}
 
 
 @MODELS.register_module()
@@ -122,11 +129,11 @@ class SIPEHead(BaseMapHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_classes, in_channels, in_index, init_cfg)
-        _check_choice('feature', feature, FEATURES)
-        _check_choice('seed_feature', seed_feature, FEATURES)
-        _check_choice('test_seed_feature', test_seed_feature, FEATURES)
-        _check_choice('test_map', test_map, TEST_MAPS)
-        _check_choice('background_from', background_from, BACKGROUNDS)
+        check_choice('feature', feature, FEATURES)
+        check_choice('seed_feature', seed_feature, FEATURES)
+        check_choice('test_seed_feature', test_seed_feature, FEATURES)
+        check_choice('test_map', test_map, TEST_MAPS)
+        check_choice('background_from', background_from, BACKGROUNDS)
         if not len(side_in_channels) == len(side_channels) == len(side_indices) > 0:
             raise ValueError(
                 'side_in_channels, side_channels and side_indices must have one entry per side '
@@ -150,7 +157,7 @@ class SIPEHead(BaseMapHead):
         self.bg_attenuation = bg_attenuation
         self.background_from = background_from
         self.gsc = gsc
-        self.loss_weights = _check_weights(loss_weights or {})
+        self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
         self.detach = detach
         self.test_map = test_map
         self.has_background = estimated_background
@@ -223,7 +230,7 @@ class SIPEHead(BaseMapHead):
         classification = self.classification_loss(outputs, labels)
         losses = {'loss_cls': self.loss_weights['cls'] * classification}
         if self.gsc:
-            boxes = _stack_boxes(data_samples, labels.device)
+            boxes = stack_boxes(data_samples, labels.device)
             size = tuple(outputs[self.feature].shape[2:])
             valid = valid_mask(labels, boxes, image_size, size)
             losses['loss_gsc'] = self.loss_weights['gsc'] * self._consistency(outputs, valid)
@@ -286,29 +293,3 @@ def _resize(features: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(features.shape[2:]) == tuple(size):
         return features
     return F.interpolate(features, size=tuple(size), mode='bilinear', align_corners=False)
-
-
-def _stack_boxes(data_samples: Sequence[SegDataSample], device: torch.device) -> Tensor:
-    """Valid boxes (N, 4) of a batch."""
-    for sample in data_samples:
-        if sample.get('valid_box') is None:
-            raise ValueError(
-                f'image {sample.get("img_id", sample.get("img_path"))!r}: expected the metainfo '
-                'valid_box=(x1, y1, x2, y2), which PackWSSSInputs records, but got none'
-            )
-    return torch.tensor([list(sample.get('valid_box')) for sample in data_samples], device=device)
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {choices}, but got {value!r}')
-
-
-def _check_weights(weights: dict[str, float]) -> dict[str, float]:
-    """Loss weights with defaults; unknown names and negative values are refused."""
-    complete = {'cls': 1.0, 'gsc': 1.0, **weights}
-    if len(complete) > 2 or min(complete.values()) < 0:
-        raise ValueError(
-            f"loss_weights must hold non-negative numbers for 'cls' and 'gsc', but got {weights}"
-        )
-    return complete

@@ -1,0 +1,34 @@
+# RPNet on the 149 training images of voc_mini, small enough for a CPU. Eight pairs an iteration and 108
+# iterations show the network as many images, 1728, as twelve epochs of the CAM and SIPE configs do.
+_base_ = [
+    '../_base_/models/rpnet_mobilenetv2.py',
+    '../_base_/datasets/vocmini_cls.py',
+    '../_base_/schedules/schedule_vocmini_cls.py',
+    '../_base_/cpu_runtime.py',
+]
+max_iters = 108
+train_dataloader = dict(
+    batch_size=8,  # groups
+    collate_fn=dict(type='flatten_groups'),
+    sampler=dict(infinite=True),
+    dataset=dict(
+        _delete_=True,
+        type='PairDataset',
+        group_size=2,
+        dataset={{_base_.train_dataloader.dataset}},
+    ),
+)
+train_cfg = dict(
+    _delete_=True, type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters
+)
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+]
+default_hooks = dict(
+    logger=dict(log_metric_by_epoch=False), checkpoint=dict(by_epoch=False, interval=max_iters)
+)
+log_processor = dict(by_epoch=False)
+mask_cfg = dict(
+    refiners=[dict(type='BackgroundThreshold', threshold=0.2)],
+    threshold_source='that of the CAM config',
+)

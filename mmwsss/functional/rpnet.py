@@ -1,0 +1,262 @@
+"""Region prototypes across images as pure tensor functions (Liu et al., RPNet, 2021).
+
+The steps, for features ``f`` of one block, projected features ``o`` of the classified block and class
+logits ``A``::
+
+    mask = confidence_map(f) > threshold               # confident regions
+    prototypes = region_prototype(f, mask)             # one vector per image and block
+    foreground = foreground_probability(o, prototypes) # of all images of a group
+    enhanced = gaussian_smooth(foreground) * A
+    loss = normalized_consistency(A, enhanced, labels)
+
+Half precision: means, norms and divisions run in float32 whatever the input; results have the
+input's dtype.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mmwsss.functional.cam import keep_labelled, peak_normalize
+from mmwsss.functional.checks import check_choice, check_ndim, check_positive
+from mmwsss.functional.sipe import at_least_float32, class_prototypes
+
+__all__ = [
+    'confidence_map',
+    'foreground_probability',
+    'gaussian_smooth',
+    'normalized_consistency',
+    'raw_consistency',
+    'region_prototype',
+]
+
+PEAKS = ('channel', 'image')
+
+
+def confidence_map(features: Tensor, peak: str = 'channel', eps: float = 1e-5) -> Tensor:
+    """How close each pixel's strongest response is to the peak of that response.
+
+    ``max_c relu(f_c) / (max_xy relu(f_c) + eps)``.
+
+    Source: Liu et al., RPNet, 2021 (confidence map of a block).
+
+    Args:
+        features: Features (N, C, h, w) of one block, floating point.
+        peak: ``'channel'``: each channel is divided by its own peak, as in the paper; with many channels
+            nearly every pixel is then close to the peak of some channel. ``'image'``: all channels are
+            divided by the largest value of the image.
+        eps: Added to the peak; an image without a positive value has confidence 0.
+
+    Returns:
+        Confidence (N, 1, h, w) in [0, 1), dtype of ``features``.
+
+    Raises:
+        ValueError: ``features`` does not have four dimensions, or ``peak`` is unknown.
+    """
+    check_ndim('features', features, 4)
+    check_choice('peak', peak, PEAKS)
+    if peak == 'image':
+        return peak_normalize(features.amax(dim=1, keepdim=True), eps)
+    return peak_normalize(features, eps).amax(dim=1, keepdim=True)
+
+
+def region_prototype(features: Tensor, mask: Tensor, eps: float = 1e-5) -> Tensor:
+    """Average the features over a region.
+
+    Source: Liu et al., RPNet, 2021 (region prototype).
+
+    Args:
+        features: Features (N, C, h, w).
+        mask: Non-negative weights (N, 1, h, w), usually ones and zeros.
+        eps: Lower bound of the divisor; an empty region gives a zero prototype.
+
+    Returns:
+        Prototypes (N, C), dtype of ``features``. Differentiable in both arguments.
+
+    Raises:
+        ValueError: Shapes do not fit or ``eps`` is not positive.
+
+    Example:
+        >>> import torch
+        >>> features = torch.tensor([[[[1.0, 3.0, 8.0]]]])
+        >>> region_prototype(features, torch.tensor([[[[1.0, 1.0, 0.0]]]]))
+        tensor([[2.]])
+    """
+    check_ndim('mask', mask, 4)
+    if mask.shape[1] != 1:
+        raise ValueError(f'mask must have one channel, but got shape {tuple(mask.shape)}')
+    return class_prototypes(mask, features, eps)[:, 0]
+
+
+def foreground_probability(
+    features: Tensor, prototypes: Tensor, chunk_size: int = 64, eps: float = 1e-5
+) -> Tensor:
+    """Cosine of every pixel with the prototype that it is closest to.
+
+    ``F(x, y) = max_p cos(f(x, y), prototype_p)``.
+
+    Source: Liu et al., RPNet, 2021 (foreground probability).
+
+    The maximum is taken over ``chunk_size`` prototypes at a time, and the backward pass uses the
+    remembered winners: beside copies of its arguments it holds N * chunk_size * hw numbers, however many
+    prototypes there are. Among equals, the first prototype wins and gets the gradient. Second
+    derivatives are not available.
+
+    Args:
+        features: Features (N, C, h, w).
+        prototypes: Prototypes (N, P, C), P >= 1. A zero prototype has cosine 0 with every pixel.
+        chunk_size: Prototypes that are compared at once.
+        eps: Lower bound of a norm.
+
+    Returns:
+        Cosines (N, 1, h, w) in [-1, 1], dtype of ``features``. Differentiable in both arguments.
+
+    Raises:
+        ValueError: Shapes do not fit, or ``chunk_size`` or ``eps`` is not positive.
+
+    Example:
+        >>> import torch
+        >>> features = torch.tensor([[[[2.0, 0.0, 3.0]], [[0.0, 1.0, 4.0]]]])
+        >>> foreground_probability(features, torch.tensor([[[1.0, 0.0], [0.0, -1.0]]]))[0, 0]
+        tensor([[1.0000, 0.0000, 0.6000]])
+    """
+    check_ndim('features', features, 4)
+    check_ndim('prototypes', prototypes, 3)
+    check_positive('chunk_size', chunk_size)
+    check_positive('eps', eps)
+    fits = prototypes.shape[0] == features.shape[0] and prototypes.shape[2] == features.shape[1]
+    if not fits or prototypes.shape[1] < 1:
+        raise ValueError(
+            f'prototypes must be (N, P, C) with P >= 1 for features {tuple(features.shape)}, '
+            f'but got {tuple(prototypes.shape)}'
+        )
+    with torch.autocast(device_type=features.device.type, enabled=False):
+        pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
+        centres = F.normalize(prototypes.to(pixels.dtype), dim=2, eps=eps)
+        best = _MaximumProduct.apply(centres, pixels, int(chunk_size))  # (N, hw)
+        # Dividing the winners by the pixels' norms spares a normalised copy of the features.
+        lengths = pixels.square().sum(dim=1).clamp(min=eps**2).sqrt()
+        cosine = best / lengths
+    return cosine.to(features.dtype).view(len(features), 1, *features.shape[2:])
+
+
+def gaussian_smooth(maps: Tensor, sigma: float = 3.0, kernel_size: int = 5) -> Tensor:
+    """Convolve maps with a Gaussian of finite size, rows and columns in turn.
+
+    The weights ``exp(-d^2 / (2 sigma^2))`` at distances d of -r..r pixels, r = (kernel_size - 1) / 2,
+    are divided by their sum. Beyond the border the nearest pixel is repeated, so that a constant map
+    stays as it is and maps smaller than the kernel are allowed.
+
+    Args:
+        maps: Maps (N, C, h, w), floating point.
+        sigma: Standard deviation in pixels.
+        kernel_size: Odd number of weights in each direction.
+
+    Returns:
+        Maps of the same shape and dtype. Differentiable.
+
+    Raises:
+        ValueError: ``maps`` does not have four dimensions, ``sigma`` is not positive or
+            ``kernel_size`` is not odd.
+    """
+    check_ndim('maps', maps, 4)
+    check_positive('sigma', sigma)
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size must be an odd positive number, but got {kernel_size}')
+    radius = kernel_size // 2
+    with torch.autocast(device_type=maps.device.type, enabled=False):
+        wide = at_least_float32(maps)
+        distance = torch.arange(-radius, radius + 1, device=wide.device, dtype=wide.dtype)
+        weights = torch.softmax(-(distance**2) / (2 * sigma**2), dim=0)
+        planes = wide.flatten(0, 1)[:, None]  # (NC, 1, h, w)
+        padded = F.pad(planes, (radius,) * 4, mode='replicate')
+        rows = F.conv2d(padded, weights.view(1, 1, 1, -1))
+        smooth = F.conv2d(rows, weights.view(1, 1, -1, 1))
+    return smooth.view_as(maps).to(maps.dtype)
+
+
+def normalized_consistency(logits: Tensor, enhanced: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared difference of two peak-normalised class maps of the labelled classes.
+
+    ``mean over images, classes and pixels of y_k (S_k - S'_k)^2`` with ``S_k = relu(A_k) / (max + eps)``.
+    All K classes count in the mean; those that an image does not carry are zero.
+
+    Source: Liu et al., RPNet, 2021, in the form of the authors' released code; the paper's equation 13
+    is :func:`raw_consistency`.
+
+    Args:
+        logits: Class activation maps (N, K, h, w) of the plain branch.
+        enhanced: Those of the enhanced branch.
+        labels: Multi-hot labels (N, K).
+
+    Returns:
+        A scalar in [0, 1]. Differentiable in both maps.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    _check_same_shape('enhanced', enhanced, logits)
+    difference = peak_normalize(logits) - peak_normalize(enhanced)
+    return keep_labelled(difference, labels).square().mean()
+
+
+def raw_consistency(features: Tensor, enhanced: Tensor) -> Tensor:
+    """Squared difference of two features, summed over channels and pixels, mean over images.
+
+    Source: Liu et al., RPNet, 2021, equation 13.
+
+    Args:
+        features: Features (N, C, h, w) of the plain branch.
+        enhanced: Those of the enhanced branch.
+
+    Returns:
+        A non-negative scalar without upper bound. Differentiable in both features.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    _check_same_shape('enhanced', enhanced, features)
+    return (features - enhanced).square().sum(dim=(1, 2, 3)).mean()
+
+
+class _MaximumProduct(torch.autograd.Function):
+    """``max_p <centre_p, pixel>``: (N, P, C), (N, C, hw) -> (N, hw), over chunks of centres."""
+
+    @staticmethod
+    def forward(ctx: Any, centres: Tensor, pixels: Tensor, chunk_size: int) -> Tensor:
+        best, winner = torch.bmm(centres[:, :chunk_size], pixels).max(dim=1)
+        for start in range(chunk_size, centres.shape[1], chunk_size):
+            products = torch.bmm(centres[:, start : start + chunk_size], pixels)
+            value, index = products.max(dim=1)
+            winner = torch.where(value > best, index + start, winner)
+            best = torch.maximum(best, value)
+        ctx.save_for_backward(centres, pixels, winner)
+        ctx.chunk_size = chunk_size
+        return best
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        centres, pixels, winner = ctx.saved_tensors
+        grad_centres, grad_pixels = torch.zeros_like(centres), torch.zeros_like(pixels)
+        for start in range(0, centres.shape[1], ctx.chunk_size):
+            chunk = centres[:, start : start + ctx.chunk_size]
+            number = torch.arange(start, start + chunk.shape[1], device=winner.device)
+            share = grad[:, None] * (winner[:, None] == number[:, None])  # (N, chunk, hw)
+            grad_centres[:, start : start + ctx.chunk_size] = share @ pixels.transpose(1, 2)
+            grad_pixels.baddbmm_(chunk.transpose(1, 2), share)
+        return grad_centres, grad_pixels, None
+
+
+def _check_same_shape(name: str, value: Tensor, other: Tensor) -> None:
+    check_ndim(name, value, 4)
+    if value.shape != other.shape:
+        raise ValueError(
+            f'{name} must have the shape of the plain branch {tuple(other.shape)}, '
+            f'but got {tuple(value.shape)}'
+        )

@@ -1,0 +1,347 @@
+"""The RPNet head: class maps that are to survive a weighting by regions of other images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmwsss.functional.cam import keep_labelled
+from mmwsss.functional.checks import check_choice
+from mmwsss.functional.rpnet import (
+    PEAKS,
+    confidence_map,
+    foreground_probability,
+    gaussian_smooth,
+    normalized_consistency,
+    raw_consistency,
+    region_prototype,
+)
+from mmwsss.functional.sipe import at_least_float32
+from mmwsss.functional.valid import valid_mask
+from mmwsss.models.heads.base import (
+    BaseMapHead,
+    complete_loss_weights,
+    stack_boxes,
+    stack_labels,
+)
+
+__all__ = ['RPNetHead']
+
+CONSISTENCIES = ('normalized', 'raw')
+TEST_MAPS = ('plain', 'enhanced')
+LOSS_WEIGHTS = {'cls': 1.0, 'cls_enhanced': 1.0, 'consistency': 10.0}
+
+
+@MODELS.register_module()
+class RPNetHead(BaseMapHead):
+    """Cross-image region prototypes.
+
+    Source: Liu et al., Cross-Image Region Mining with Region Prototypical Network for Weakly Supervised
+    Segmentation (RPNet), 2021. Images come in groups of g that share a class. For the features ``f_n``
+    of each used block n:
+
+    1. mask ``M_n``: pixels of confidence ``max_c f_n / max_xy f_n`` above ``confidence_threshold``, each
+       dropped with probability ``drop_prob`` in training;
+    2. prototype ``p_n``: mean over ``M_n`` of the projection ``O_n = proj_n(relu(f_n / max f_n))``;
+    3. foreground ``F``: at each pixel of the classified feature, the largest cosine with the prototypes
+       of all blocks and of all images of the group;
+    4. enhanced branch: ``f'_N = G(F) f_N`` with a Gaussian ``G``, classified like ``f_N`` (plain branch);
+    5. ``L = w_cls L_c(plain) + w_cls_enhanced L_c(enhanced) + w_consistency L_s``, where ``L_s`` compares
+       the class maps of both branches.
+
+    How the formulas are read and computed:
+
+    - The cosine needs both sides in one space. The pixel's side is the *projected* classified feature
+      ``O_N``; if its block is not among ``block_indices``, it gets a projection of its own.
+    - The projections have no bias, so the positive factor ``1 / max f_n`` cancels in the cosine and is not
+      computed. Projection and mean are exchanged: only ``O_N`` is computed at every pixel.
+    - The classifier has no bias either, so the logits of ``G(F) f_N`` are ``G(F)`` times the plain logits.
+    - Nothing is detached: the losses reach the projections and the backbone through prototypes and pixels.
+    - Departure: padding of the crop gives no prototype (``skip_padding``); the paper does not say.
+    - An empty mask gives a zero prototype, whose cosine is 0.
+
+    The plain map is that of ``CAMHead``: at test time nothing is computed beyond it unless
+    ``test_map='enhanced'``, which takes each view as a group of one, without dropping.
+
+    Dropping draws from a generator seeded by the sample's metainfo ``noise_seed``, which ``PairDataset``
+    records, so that it does not depend on the number of ranks or on the device; without this metainfo it
+    draws from torch's global generator (see ``IterationSeedHook``).
+
+    Args:
+        num_classes: Foreground classes K.
+        in_channels: Channels of the classified feature.
+        in_index: Its position in the backbone's outputs, counted from 0.
+        block_indices: Positions of the blocks that give prototypes. The default is the paper's best
+            pair, blocks 2 and 4 of four.
+        block_channels: Their channels.
+        proj_channels: Channels of the common space.
+        group_size: Images in a group; None: what the samples' metainfo ``group_size`` says, 1 without it.
+        confidence_threshold: In [0, 1).
+        confidence_peak: ``'channel'`` or ``'image'``, see
+            :func:`~mmwsss.functional.rpnet.confidence_map`.
+        drop_prob: Probability in [0, 1) that a pixel is dropped from its mask.
+        sigma: Standard deviation of the Gaussian in feature pixels; None: no smoothing.
+        kernel_size: Its odd size.
+        consistency: ``'normalized'``: of peak-normalised maps of the labelled classes (released);
+            ``'raw'``: of the features, summed (the paper's equation 13).
+        loss_weights: Weights of ``cls``, ``cls_enhanced`` and ``consistency`` (the paper's lambda);
+            missing ones are 1, 1 and 10.
+        skip_padding: Whether pixels outside of ``valid_box`` are left out of the masks.
+        test_map: ``'plain'`` (released) or ``'enhanced'``.
+        init_cfg: MMEngine initialisation; PyTorch's default for the convolutions if None.
+
+    Raises:
+        ValueError: A setting is out of its range, or settings of blocks have different lengths.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 2048,
+        in_index: int = 3,
+        block_indices: Sequence[int] = (1, 3),
+        block_channels: Sequence[int] = (512, 2048),
+        proj_channels: int = 256,
+        group_size: int | None = None,
+        confidence_threshold: float = 0.3,
+        confidence_peak: str = 'channel',
+        drop_prob: float = 0.5,
+        sigma: float | None = 3.0,
+        kernel_size: int = 5,
+        consistency: str = 'normalized',
+        loss_weights: dict[str, float] | None = None,
+        skip_padding: bool = True,
+        test_map: str = 'plain',
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(num_classes, in_channels, in_index, init_cfg)
+        check_choice('confidence_peak', confidence_peak, PEAKS)
+        check_choice('consistency', consistency, CONSISTENCIES)
+        check_choice('test_map', test_map, TEST_MAPS)
+        _check_blocks(in_index, block_indices, block_channels)
+        _check_numbers(group_size, confidence_threshold, drop_prob, sigma, kernel_size)
+        if proj_channels < 1:
+            raise ValueError(f'proj_channels must be at least 1, but got {proj_channels}')
+        self.block_indices = tuple(block_indices)
+        self.group_size = group_size
+        self.confidence_threshold = confidence_threshold
+        self.confidence_peak = confidence_peak
+        self.drop_prob = drop_prob
+        self.sigma = sigma
+        self.kernel_size = kernel_size
+        self.consistency = consistency
+        self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
+        self.skip_padding = skip_padding
+        self.test_map = test_map
+        self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
+        channels = {in_index: in_channels, **dict(zip(block_indices, block_channels))}
+        self.projections = nn.ModuleDict(
+            {
+                str(index): nn.Conv2d(channels[index], proj_channels, kernel_size=1, bias=False)
+                for index in sorted(channels)
+            }
+        )
+
+    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Compute ``cam_logits`` (N, K, h, w) and, for the enhanced map, ``enhanced_logits``."""
+        logits = self.classifier(feats[self.in_index])
+        if self.test_map == 'plain':
+            return {'cam_logits': logits}
+        masks = [self._confident(feats[index]) for index in self.block_indices]
+        weight = self._foreground_weight(feats, masks, group_size=1)
+        return {'cam_logits': logits, 'enhanced_logits': weight * at_least_float32(logits)}
+
+    def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """Rectified logits (N, K, h, w) of the labelled classes, not normalised."""
+        name = 'cam_logits' if self.test_map == 'plain' else 'enhanced_logits'
+        return keep_labelled(outputs[name].clamp(min=0), labels)
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        image_size: tuple[int, int],
+    ) -> dict[str, Tensor]:
+        """Compute ``loss_cls``, ``loss_cls_enhanced`` and ``loss_consistency``, all weighted.
+
+        Args:
+            feats: Backbone features of whole groups, the images of a group side by side.
+            data_samples: Samples with ``gt_label`` (K,) and, with ``skip_padding``, the ``valid_box``
+                metainfo, pixels of the padded batch as (x1, y1, x2, y2), half-open.
+            image_size: Height and width of the padded batch in pixels.
+
+        Raises:
+            ValueError: A sample lacks its label or its valid box, or the batch is not made of whole
+                groups.
+        """
+        labels = stack_labels(data_samples, self.num_classes)
+        group_size = resolve_group_size(data_samples, self.group_size)
+        masks = self._training_masks(feats, data_samples, labels, image_size)
+        weight = self._foreground_weight(feats, masks, group_size)
+        logits = at_least_float32(self.classifier(feats[self.in_index]))
+        enhanced = weight * logits
+        terms = {
+            'cls': self.classification_loss({'cam_logits': logits}, labels),
+            'cls_enhanced': self.classification_loss({'cam_logits': enhanced}, labels),
+        }
+        if self.consistency == 'raw':
+            features = at_least_float32(feats[self.in_index])
+            terms['consistency'] = raw_consistency(features, weight * features)
+        else:
+            terms['consistency'] = normalized_consistency(logits, enhanced, labels)
+        return {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
+
+    def _training_masks(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        labels: Tensor,
+        image_size: tuple[int, int],
+    ) -> list[Tensor]:
+        """Confident pixels of each block, without padding and dropped ones: (N, 1, h_n, w_n) each."""
+        masks = [self._confident(feats[index]) for index in self.block_indices]
+        if self.skip_padding:
+            boxes = stack_boxes(data_samples, labels.device)
+            sizes = [tuple(mask.shape[2:]) for mask in masks]
+            inside = [valid_mask(labels, boxes, image_size, size)[:, :1] for size in sizes]
+            masks = [mask * valid for mask, valid in zip(masks, inside)]
+        if self.training and self.drop_prob > 0:
+            masks = drop_pixels(masks, data_samples, self.drop_prob)
+        return masks
+
+    @torch.no_grad()
+    def _confident(self, features: Tensor) -> Tensor:
+        """Ones and zeros (N, 1, h, w), float32."""
+        confidence = confidence_map(features, self.confidence_peak)
+        return (confidence > self.confidence_threshold).float()
+
+    def _foreground_weight(
+        self, feats: Sequence[Tensor], masks: Sequence[Tensor], group_size: int
+    ) -> Tensor:
+        """``G(F)`` (N, 1, h, w) in at least float32, from the prototypes of each group."""
+        pixels = self.projections[str(self.in_index)](feats[self.in_index].relu())
+        pixels = at_least_float32(pixels)  # O_N, (N, C', h, w)
+        own = [
+            region_prototype(pixels, mask)
+            if index == self.in_index
+            else self._prototype(feats[index], mask, index).to(pixels.dtype)
+            for index, mask in zip(self.block_indices, masks)
+        ]
+        # (N, blocks, C') -> (groups, g * blocks, C') -> each image sees those of its group.
+        groups = torch.stack(own, dim=1).reshape(len(pixels) // group_size, -1, pixels.shape[1])
+        prototypes = groups.repeat_interleave(group_size, dim=0)
+        foreground = foreground_probability(pixels, prototypes)
+        if self.sigma is None:
+            return foreground
+        return gaussian_smooth(foreground, self.sigma, self.kernel_size)
+
+    def _prototype(self, features: Tensor, mask: Tensor, index: int) -> Tensor:
+        """Region prototypes (N, C') of a block: the projection of the mean is the mean of it."""
+        mean = region_prototype(features.relu(), mask)
+        return F.linear(mean, self.projections[str(index)].weight.flatten(1))
+
+
+def resolve_group_size(data_samples: Sequence[SegDataSample], expected: int | None) -> int:
+    """Find the number of images in a group and check that the batch is made of whole groups.
+
+    Args:
+        data_samples: Samples of the batch; those of ``PairDataset`` have the metainfo ``group_size`` and
+            ``group_index``.
+        expected: The number, if the config states it.
+
+    Returns:
+        ``expected``, or what the samples say, or 1.
+
+    Raises:
+        ValueError: Samples disagree with each other or with ``expected``, the batch is not a multiple
+            of the number, or neighbours are of different groups.
+    """
+    stated = {sample.get('group_size') for sample in data_samples}
+    if len(stated) > 1:
+        raise ValueError(
+            f'all samples must have the same group_size, but got {sorted(stated, key=str)}'
+        )
+    found = stated.pop() if stated else None
+    size = expected or found or 1
+    if found not in (None, size):
+        raise ValueError(
+            f'head.group_size is {expected}, but the samples come in groups of {found}'
+        )
+    if len(data_samples) % size:
+        raise ValueError(
+            f'a batch must be made of whole groups of {size} images, but got {len(data_samples)} '
+            "images: use PairDataset with collate_fn=dict(type='flatten_groups')"
+        )
+    for start in range(0, len(data_samples), size):
+        indices = {s.get('group_index') for s in data_samples[start : start + size]}
+        if len(indices) > 1:
+            raise ValueError(
+                f'images {start} to {start + size - 1} of the batch must be of one group, but got '
+                f'the groups {sorted(indices, key=str)}'
+            )
+    return size
+
+
+def drop_pixels(
+    masks: Sequence[Tensor], data_samples: Sequence[SegDataSample], prob: float
+) -> list[Tensor]:
+    """Set each pixel to zero with a probability.
+
+    Args:
+        masks: Masks (N, 1, h_n, w_n), one for each block.
+        data_samples: Their samples. Those with the metainfo ``noise_seed`` get the same draw on every
+            device and whatever else is in the batch.
+        prob: The probability.
+
+    Returns:
+        Masks of the same shapes.
+    """
+    generators = [_generator_of(sample) for sample in data_samples]
+    dropped = []
+    for mask in masks:
+        noise = [torch.rand(mask.shape[1:], generator=generator) for generator in generators]
+        keep = torch.stack(noise) >= prob
+        dropped.append(mask * keep.to(mask))
+    return dropped
+
+
+def _generator_of(sample: SegDataSample) -> torch.Generator | None:
+    """CPU generator seeded by the sample, or None for the global one."""
+    seed = sample.get('noise_seed')
+    return None if seed is None else torch.Generator().manual_seed(int(seed))
+
+
+def _check_blocks(in_index: int, indices: Sequence[int], channels: Sequence[int]) -> None:
+    if not len(indices) == len(channels) > 0 or len(set(indices)) < len(indices):
+        raise ValueError(
+            'block_indices and block_channels must have one entry per block, each block once, '
+            f'but got {indices} and {channels}'
+        )
+    if min(in_index, *indices) < 0:
+        raise ValueError(
+            f'in_index and block_indices count from 0, but got {in_index} and {indices}'
+        )
+
+
+def _check_numbers(
+    group_size: int | None,
+    confidence_threshold: float,
+    drop_prob: float,
+    sigma: float | None,
+    kernel_size: int,
+) -> None:
+    if group_size is not None and group_size < 1:
+        raise ValueError(f'group_size must be at least 1 or None, but got {group_size}')
+    shares = {'confidence_threshold': confidence_threshold, 'drop_prob': drop_prob}
+    for name, value in shares.items():
+        if not 0 <= value < 1:
+            raise ValueError(f'{name} must lie in [0, 1), but got {value}')
+    if sigma is not None and not sigma > 0:
+        raise ValueError(f'sigma must be positive or None, but got {sigma}')
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f'kernel_size must be an odd positive number, but got {kernel_size}')
