@@ -42,6 +42,11 @@ class GridVisionTransformer(VisionTransformer):
             inputs = F.interpolate(inputs, size=size, mode='bilinear', align_corners=False)
         return super().forward(inputs)
 
+    def train(self, mode: bool = True) -> GridVisionTransformer:
+        """Set the training mode; mmseg's method returns None."""
+        super().train(mode)
+        return self
+
     def _pos_embeding(
         self, patched_img: Tensor, hw_shape: tuple[int, int], pos_embed: Tensor
     ) -> Tensor:

@@ -79,3 +79,54 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_registers():
     assert HOOKS.get('CheckInitialWeightsHook') is CheckInitialWeightsHook
+
+
+TRANSFORMERS = {
+    'SwinTransformer': dict(embed_dims=4, depths=(1, 1), num_heads=(1, 1), strides=(4, 2),
+                            window_size=2, out_indices=(0, 1)),
+    'GridVisionTransformer': dict(img_size=32, embed_dims=8, num_layers=1, num_heads=1,
+                                  final_norm=True),
+    'MixVisionTransformer': dict(embed_dims=4, num_stages=1, num_layers=[1], num_heads=[1],
+                                 patch_sizes=[7], strides=[4], sr_ratios=[8], out_indices=(0,)),
+    'MSCAN': dict(embed_dims=[4], num_stages=1, depths=[1], mlp_ratios=[2],
+                  norm_cfg=dict(type='BN')),
+}  # fmt: skip
+
+
+def check_transformer(kind: str, path: str, ignore: dict | None = None) -> None:
+    cfg = dict(type=kind, **TRANSFORMERS[kind], init_cfg=dict(type='Pretrained', checkpoint=path))
+    runner = SimpleNamespace(model=nn.ModuleDict(dict(backbone=MODELS.build(cfg))))
+    before = {key: value.clone() for key, value in runner.model.state_dict().items()}
+    HOOKS.build(dict(type='CheckInitialWeightsHook', ignore=ignore)).before_train(runner)
+    after = runner.model.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+
+
+@pytest.mark.parametrize('kind', TRANSFORMERS)
+def test_transformers_that_read_files_in_their_own_way(tmp_path, kind):
+    state = MODELS.build(dict(type=kind, **TRANSFORMERS[kind])).state_dict()
+    file = {key: value for key, value in state.items() if not key.startswith(('norm0', 'norm1.'))}
+    if kind != 'SwinTransformer':  # mmseg adds Swin's output norms; they start as the identity
+        file = dict(state)
+    file['head.weight'] = torch.zeros(1)
+    check_transformer(kind, write(tmp_path / 'whole.pth', {'state_dict': file}))
+    lost = next(key for key in state if 'attn' in key and key.endswith('weight'))
+    file.pop(lost)
+    path = write(tmp_path / 'part.pth', {'state_dict': file})
+    with pytest.raises(ValueError, match=rf'do not fit backbone \({kind}\).* 1 are missing.*{lost}'):
+        check_transformer(kind, path)
+    check_transformer(kind, path, ignore={kind: [lost]})
+
+
+def test_weights_that_swin_renames_and_vit_resizes_count_as_found(tmp_path):
+    state = MODELS.build(dict(type='SwinTransformer', **TRANSFORMERS['SwinTransformer']))
+    names = {f'backbone.{key}': value for key, value in state.state_dict().items()}
+    check_transformer('SwinTransformer', write(tmp_path / 'swin.pth', {'model': names}))
+    tall = dict(TRANSFORMERS['GridVisionTransformer'], img_size=48)
+    vit = MODELS.build(dict(type='GridVisionTransformer', **tall)).state_dict()
+    check_transformer('GridVisionTransformer', write(tmp_path / 'vit.pth', vit))
+
+
+def test_a_pattern_to_ignore_must_be_a_regular_expression():
+    with pytest.raises(ValueError, match=r"ignore\['ResNet'\]: '\(' is no regular expression"):
+        CheckInitialWeightsHook(ignore={'ResNet': ['(']})
