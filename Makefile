@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 LEGACY_VENV ?= .venv-legacy
+OLDEST_VENV ?= .venv-oldest
 # A built wheel of mmcv 2.1.0 for the original distributions; built from source (20 minutes) where there is none.
 MMCV_WHEEL ?= $(firstword $(wildcard ../shared/wheels/mmcv-2.1.0-*.whl))
 BIN := $(VENV)/bin
 LEGACY_BIN := $(LEGACY_VENV)/bin
+OLDEST_BIN := $(OLDEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test lint docs test-legacy clean
+.PHONY: help setup demo test lint docs bench test-optimized test-oldest test-legacy clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands
@@ -42,6 +44,24 @@ docs: setup  ## Build the documentation as a site, without warnings
 	@$(BIN)/mkdocs build --quiet --strict
 	@echo '[docs] open work_dirs/site/index.html'
 
+bench: setup  ## Run all benchmarks (about 15 minutes; leave the machine alone)
+	@$(BIN)/python benchmarks/run_all.py
+	@$(BIN)/python tools/analysis_tools/benchmark_table.py
+
+test-optimized: setup  ## Run all tests with python -O: no check may depend on an assert
+	@OMP_NUM_THREADS=1 PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+$(OLDEST_VENV)/.ready: requirements/oldest.txt setup.py
+	@echo '[setup] the oldest allowed versions in $(OLDEST_VENV)'
+	@test -x $(OLDEST_BIN)/python || $(PYTHON) -m venv $(OLDEST_VENV)
+	@$(OLDEST_BIN)/pip install $(PIP_FLAGS) "$$(grep '^torch==' requirements/oldest.txt)"
+	@$(OLDEST_BIN)/pip install $(PIP_FLAGS) 'setuptools<80' wheel -r requirements/oldest.txt
+	@$(OLDEST_BIN)/pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
+	@touch $@
+
+test-oldest: $(OLDEST_VENV)/.ready  ## Run all tests on the oldest allowed versions
+	@OMP_NUM_THREADS=1 $(OLDEST_BIN)/python -m pytest -q -n 2 --dist loadfile
+
 $(LEGACY_VENV)/.ready: requirements/legacy.txt setup.py
 	@echo '[setup] the original OpenMMLab distributions in $(LEGACY_VENV)'
 	@test -x $(LEGACY_BIN)/python || $(PYTHON) -m venv $(LEGACY_VENV)
@@ -57,4 +77,4 @@ test-legacy: $(LEGACY_VENV)/.ready  ## Run all tests on the original mmengine, m
 	@OMP_NUM_THREADS=1 $(LEGACY_BIN)/python -m pytest -q -n 2 --dist loadfile
 
 clean:  ## Remove the environments and the demo's output
-	rm -rf $(VENV) $(LEGACY_VENV) work_dirs/demo
+	rm -rf $(VENV) $(LEGACY_VENV) $(OLDEST_VENV) work_dirs/demo work_dirs/site

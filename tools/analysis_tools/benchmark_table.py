@@ -1,0 +1,150 @@
+"""Make the table of docs/benchmarks.md from the figures in benchmarks/results/.
+
+The numbers are never typed. `--check` fails if the page is not what the figures say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import operator
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+START, END = '<!-- benchmarks:start -->', '<!-- benchmarks:end -->'
+HEADER = '| figure | measured | goal | met | measured on |\n|---|---|---|---|---|\n'
+HEAD_TIME = 'head forward+backward / correlation forward+backward'
+HEAD_MEMORY = 'head forward+backward / plain head forward+backward'
+LIMITS = {'<=': operator.le, '>=': operator.ge, '<': operator.lt}
+
+
+class Row(NamedTuple):
+    """A figure of a benchmark.
+
+    Attributes:
+        text: what it is.
+        file: name of its JSON file.
+        keys: where in the results it stands: a number, or a dict with ``ratio`` and its spread.
+        limit: ``<=``, ``>=`` or ``<``.
+        goal: what it is compared with, in its own unit.
+        unit: printed behind the number; ``%`` multiplies by 100.
+    """
+
+    text: str
+    file: str
+    keys: tuple[str, ...]
+    limit: str
+    goal: float
+    unit: str = 'x'
+
+
+SIPE_CASES = {
+    'N16_K20_32x32_C2048': '16 images, 20 classes, 32x32',
+    'N1_K80_64x64_C2048': '1, 80, 64x64',
+}
+ROWS = (
+    *(
+        Row(f'SIPE head / unavoidable correlation, forward + backward ({text})', 'sipe_head',
+            (case, 'time', HEAD_TIME), '<=', 1.25)
+        for case, text in SIPE_CASES.items()
+    ),
+    *(
+        Row(f'SIPE head: peak memory / plain formulation ({text})', 'sipe_head',
+            (case, 'memory', HEAD_MEMORY), '<=', 0.4, '%')
+        for case, text in SIPE_CASES.items()
+    ),
+    Row('4-scale mirrored SIPE maps of a 500x375 image / backbone passes alone (ResNet-50)', 'maps',
+        ('sipe_r50_voc',), '<=', 1.2),
+    Row('random walk, 70x94 grid: dense matrix squaring / ours', 'random_walk',
+        ('70x94', 'dense_over_stencil'), '>=', 100),
+    Row('random walk, 70x94 grid: memory of dense squaring / ours', 'random_walk',
+        ('70x94', 'dense_memory_over_stencil'), '>=', 10),
+    Row('random walk, 94x125 grid', 'random_walk', ('94x125', 'stencil', 'seconds'), '<', 1, 's'),
+    Row('SVM, 3 labels, 24 channels: scikit-learn predict / exact', 'svm',
+        ('local24', 'exact'), '>=', 25),
+    Row('SVM exact: labels equal to scikit-learn', 'svm',
+        ('local24', 'exact', 'agreement'), '>=', 0.999, '%'),
+    Row('SVM, 3 labels, 24 channels: scikit-learn predict / Nystroem', 'svm',
+        ('local24', 'nystroem'), '>=', 150),
+    Row('SVM Nystroem: labels equal to scikit-learn', 'svm',
+        ('local24', 'nystroem', 'agreement'), '>=', 0.98, '%'),
+    Row('dense CRF, two label maps, 3 labels: two lattices / shared lattice', 'crf',
+        ('pair_3_labels',), '>=', 1.4),
+    Row('dense CRF: one process / pool of two', 'crf', ('pool',), '>=', 1.7),
+    Row('IA-mIoU, 500x375: plain loop / ours', 'ia_miou', ('plain_over_ours',), '>=', 20),
+    Row('IA-mIoU of a 1,449-image split', 'ia_miou', ('split', 'seconds'), '<', 30, 's'),
+    Row('size weights of a 321x321 mask', 'size_weights',
+        ('milliseconds_per_mask', 'median'), '<=', 3, 'ms'),
+    Row('size weights / DeepLabV2 training step', 'size_weights',
+        ('share_of_training_step',), '<=', 0.03, '%'),
+)  # fmt: skip
+
+
+def read(folder: Path, row: Row) -> tuple[Any, dict[str, Any]]:
+    """The row's figure and the environment it was measured in; None where it was not measured."""
+    path = folder / f'{row.file}.json'
+    if not path.is_file():
+        return None, {}
+    content = json.loads(path.read_text(encoding='utf-8'))
+    found = content['results']
+    for key in row.keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found, content['environment']
+
+
+def show(value: float, unit: str) -> str:
+    """A number with three significant digits and its unit."""
+    value = 100 * value if unit == '%' else value
+    digits = f'{value:.0f}' if value >= 100 else f'{value:.3g}'
+    return f'{digits}{"" if unit == "x" else " "}{unit}'
+
+
+def line(folder: Path, row: Row) -> str:
+    """The row of the table."""
+    goal = f'{row.limit} {show(row.goal, row.unit)}'
+    found, environment = read(folder, row)
+    if found is None:
+        return f'| {row.text} | not measured | {goal} | | |'
+    value, spread = found, ''
+    if isinstance(found, dict):
+        value = found['ratio']
+        spread = f' ({show(found["ratio_min"], row.unit)} to {show(found["ratio_max"], row.unit)})'
+    met = 'yes' if LIMITS[row.limit](value, row.goal) else 'no'
+    where = '{device}, {threads} of {cores} cores, load {load_average}'.format(**environment)
+    stamp = f'{environment["date"][:10]}, {environment["commit"]}'
+    return f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {where}; {stamp} |'
+
+
+def page_with_table(text: str, folder: Path) -> str:
+    """The page with the table between its markers replaced.
+
+    Raises:
+        ValueError: A marker is missing.
+    """
+    if START not in text or END not in text:
+        raise ValueError(f'docs/benchmarks.md must hold the markers {START} and {END}')
+    before, rest = text.split(START, 1)
+    table = HEADER + '\n'.join(line(folder, row) for row in ROWS)
+    return f'{before}{START}\n{table}\n{END}{rest.split(END, 1)[1]}'
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
+    args = parser.parse_args()
+    path = ROOT / 'docs' / 'benchmarks.md'
+    text = path.read_text(encoding='utf-8')
+    wanted = page_with_table(text, ROOT / 'benchmarks' / 'results')
+    if args.check and wanted != text:
+        print(f'{path.relative_to(ROOT)} is not what benchmarks/results says', file=sys.stderr)
+        return 1
+    if wanted != text:
+        path.write_text(wanted, encoding='utf-8')
+        print(f'wrote {path.relative_to(ROOT)}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
