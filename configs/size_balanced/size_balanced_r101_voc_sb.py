@@ -1,0 +1,26 @@
+# DeepLabV2-R101 on pseudo masks of PASCAL VOC 2012 with the size-balanced cross-entropy L_sb of Mun et al.,
+# WACV 2024, both tasks in one run: cross-entropy until iteration 10,000, then L_sw and the EWC penalty.
+# As many iterations as deeplabv2_r101_voc_pseudo.py. `tau`, `ewc_strength` and the switch are ours.
+_base_ = '../deeplabv2/deeplabv2_r101_voc_pseudo.py'
+
+tau = 10.0
+ewc_strength = 1e4
+instance_dir = 'data/VOCdevkit/VOC2012/SegmentationObject'
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(
+        type='EWCHook',
+        strength=ewc_strength,
+        task_b_begin=10_000,
+        task_b_loss=dict(decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau)),
+        save_fisher='fisher.pth',
+        num_workers=4,
+    ),
+]
+val_evaluator = [
+    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='IAmIoUMetric', instance_dir=instance_dir),
+]
+test_evaluator = val_evaluator

@@ -1,0 +1,27 @@
+# Task B alone, from the checkpoint and the Fisher information that size_balanced_r101_voc_taska.py left, or
+# others given by --cfg-options load_from=FILE fisher_file=FILE. Without fisher_file (None) it is estimated
+# from the checkpoint first.
+_base_ = './size_balanced_r101_voc_sb.py'
+
+load_from = 'work_dirs/size_balanced_r101_voc_taska/iter_20000.pth'
+fisher_file = 'work_dirs/size_balanced_r101_voc_taska/fisher.pth'
+max_iters = 10_000
+tau = 10.0
+ewc_strength = 1e4
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(
+        type='EWCHook',
+        strength=ewc_strength,
+        task_b_begin=0,
+        task_b_loss=dict(decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau)),
+        fisher_file=fisher_file,
+        num_workers=4,
+    ),
+]
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters)

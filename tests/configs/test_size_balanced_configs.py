@@ -1,0 +1,156 @@
+"""Every config of configs/size_balanced trains through both tasks, with a small model on tiny images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmwsss.apis.train import run_training
+from mmwsss.engine.hooks.ewc_hook import EWCHook, load_fisher_file
+from mmwsss.models.losses import SizeBalancedCrossEntropyLoss
+from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.config import load_config
+from tests.datasets.tiny import make_tiny
+
+FOLDER = Path(__file__).parents[2] / 'configs' / 'size_balanced'
+NAMES = sorted(path.stem.removeprefix('size_balanced_') for path in FOLDER.glob('*.py'))
+ONE_RUN = [name for name in NAMES if name.endswith('_sb')]
+CLASSES = {'VOC12WSSSDataset': 21, 'COCO14WSSSDataset': 81}
+
+
+def config(name: str, **options: object) -> Config:
+    return load_config(FOLDER / f'size_balanced_{name}.py', options)
+
+
+def ewc(cfg: Config) -> dict | None:
+    found = [hook for hook in cfg.custom_hooks if hook['type'] == 'EWCHook']
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def shrunk(cfg: Config, data: Path, work_dir: Path, iters: int = 2) -> Config:
+    """The config for a few iterations of a narrow model from scratch on images of at most 16 pixels."""
+    backbone, head = cfg.model.backbone, cfg.model.decode_head
+    backbone.init_cfg = None
+    if backbone.type == 'ResNet':
+        backbone.update(depth=18, base_channels=4, stem_channels=4)
+        head.in_channels = 32
+    elif backbone.type == 'MobileNetV2':
+        backbone.update(widen_factor=0.1)
+        head.in_channels = 32
+    else:
+        backbone.update(embed_dims=4, num_layers=[1] * 4, num_heads=[1, 1, 2, 2])
+        head.update(in_channels=[4, 4, 8, 8], channels=8)
+    cfg.model.data_preprocessor.size = (33, 33)
+    loader = cfg.train_dataloader
+    loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    loader.dataset.update(data_root=str(data), ann_file='lists/some.txt', expected_count=0)
+    loader.dataset.data_prefix = dict(img_path='images', seg_map_path='masks')
+    for step in loader.dataset.pipeline:
+        step.update({'RandomResize': dict(scale=(32, 32)), 'RandomCrop': dict(crop_size=(32, 32))}
+                    .get(step.type, {}))  # fmt: skip
+    hook = ewc(cfg)
+    if hook is not None:
+        hook.update(num_workers=0, task_b_begin=min(hook['task_b_begin'], 1))
+    cfg.train_cfg.max_iters = iters
+    cfg.update(work_dir=str(work_dir), val_cfg=None, val_dataloader=None, val_evaluator=None)
+    cfg.custom_hooks = [h for h in cfg.custom_hooks if h['type'] != 'CheckInitialWeightsHook']
+    return cfg
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / 'data'
+    root.mkdir()
+    make_tiny(root)
+    (root / 'lists' / 'some.txt').write_text('first\nthird\n')
+    return root
+
+
+def loss_names(runner: Runner) -> set[str]:
+    keys = runner.message_hub.log_scalars
+    return {key.removeprefix('train/') for key in keys if 'loss_' in key}
+
+
+def last_checkpoint(runner: Runner) -> dict:
+    return load_checkpoint_file(Path(runner.work_dir) / f'iter_{runner.iter}.pth')
+
+
+def test_there_are_configs():
+    assert len(ONE_RUN) >= 4
+    assert {'r101_voc_sw', 'r101_voc_taska', 'r101_voc_taskb', 'r101_coco14_sb'} < set(NAMES)
+
+
+@pytest.mark.parametrize('name', [n for n in NAMES if '_task' not in n])
+def test_each_config_trains_two_iterations_with_its_losses(name, data, tmp_path):
+    runner = run_training(shrunk(config(name), data, tmp_path / 'work'))
+    expected = {
+        'ce': {'decode.loss_ce'},
+        'sw': {'decode.loss_sw'},
+        'sb': {'decode.loss_ce', 'decode.loss_sw', 'loss_ewc'},
+    }
+    assert loss_names(runner) == expected[name.rpartition('_')[2]]
+    assert ('ewc' in last_checkpoint(runner)) == name.endswith('_sb')
+
+
+def test_task_b_starts_from_the_files_that_task_a_leaves(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    second = config('r101_voc_taskb')
+    first = shrunk(config('r101_voc_taska'), data, Path(second.load_from).parent)
+    assert Path(second.fisher_file).parent == Path(second.load_from).parent
+    ewc(first)['task_b_begin'] = 2
+    weights = run_training(first).model.state_dict()
+    stored = load_fisher_file(second.fisher_file)
+    torch.testing.assert_close(stored['anchors']['decode_head.convs.0.bias'],
+                               weights['decode_head.convs.0.bias'])  # fmt: skip
+    load_from = str(Path(second.load_from).with_name('iter_2.pth'))
+    second = config('r101_voc_taskb', load_from=load_from, ewc_strength=3.0)
+    runner = run_training(shrunk(second, data, tmp_path / 'b'))
+    assert loss_names(runner) == {'decode.loss_sw', 'loss_ewc'}
+    anchors = last_checkpoint(runner)['ewc']['anchors']
+    assert all(torch.equal(anchors[key], value) for key, value in stored['anchors'].items())
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_head_dataset_and_scores_fit_together(name):
+    cfg = config(name)
+    dataset = cfg.train_dataloader.dataset.type
+    assert cfg.model.decode_head.num_classes == CLASSES[dataset]
+    assert cfg.test_dataloader.dataset.type == dataset
+    assert [metric.type for metric in cfg.test_evaluator] == ['IoUMetric', 'IAmIoUMetric']
+    assert cfg.param_scheduler[-1].end == cfg.max_iters == cfg.train_cfg.max_iters
+
+
+@pytest.mark.parametrize('name', ONE_RUN)
+def test_both_tasks_of_one_run_take_half_of_the_iterations(name):
+    cfg = config(name)
+    assert ewc(cfg)['task_b_begin'] * 2 == cfg.max_iters
+    assert ewc(cfg)['task_b_begin'] % cfg.default_hooks.checkpoint.interval == 0
+
+
+def test_rows_of_the_comparison_differ_only_in_the_loss():
+    rows = {row: config(f'mobilenetv2_cocomini_{row}') for row in ('ce', 'sw', 'sb')}
+    for row, cfg in rows.items():
+        cfg.model.decode_head.pop('loss_decode')
+        for key in ('tau', 'ewc_strength', 'custom_hooks'):
+            cfg.pop(key, None)
+        assert cfg.to_dict() == rows['ce'].to_dict(), row
+
+
+def test_defaults_are_those_of_the_loss_and_the_hook():
+    loss, hook = SizeBalancedCrossEntropyLoss(), EWCHook()
+    for name in NAMES:
+        cfg = config(name)
+        assert cfg.get('tau', loss.tau) == loss.tau, name
+        assert cfg.get('ewc_strength', hook.strength) == hook.strength, name
+
+
+def test_options_reach_the_loss_and_the_hook():
+    cfg = config('r101_voc_taskb', tau=3.0, ewc_strength=5.0, fisher_file='f.pth')
+    hook = ewc(cfg)
+    assert (hook['strength'], hook['fisher_file']) == (5.0, 'f.pth')
+    assert hook['task_b_loss']['decode_head']['tau'] == 3.0
