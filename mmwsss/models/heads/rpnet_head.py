@@ -123,7 +123,7 @@ class RPNetHead(BaseMapHead):
         check_choice('confidence_peak', confidence_peak, PEAKS)
         check_choice('consistency', consistency, CONSISTENCIES)
         check_choice('test_map', test_map, TEST_MAPS)
-        _check_blocks(in_index, block_indices, block_channels)
+        _check_blocks(in_index, in_channels, block_indices, block_channels)
         _check_numbers(group_size, confidence_threshold, drop_prob, sigma, kernel_size)
         if proj_channels < 1:
             raise ValueError(f'proj_channels must be at least 1, but got {proj_channels}')
@@ -316,7 +316,9 @@ def _generator_of(sample: SegDataSample) -> torch.Generator | None:
     return None if seed is None else torch.Generator().manual_seed(int(seed))
 
 
-def _check_blocks(in_index: int, indices: Sequence[int], channels: Sequence[int]) -> None:
+def _check_blocks(
+    in_index: int, in_channels: int, indices: Sequence[int], channels: Sequence[int]
+) -> None:
     if not len(indices) == len(channels) > 0 or len(set(indices)) < len(indices):
         raise ValueError(
             'block_indices and block_channels must have one entry per block, each block once, '
@@ -325,6 +327,11 @@ def _check_blocks(in_index: int, indices: Sequence[int], channels: Sequence[int]
     if min(in_index, *indices) < 0:
         raise ValueError(
             f'in_index and block_indices count from 0, but got {in_index} and {indices}'
+        )
+    classified = dict(zip(indices, channels)).get(in_index, in_channels)
+    if classified != in_channels:
+        raise ValueError(
+            f'in_channels is {in_channels}, but block_channels says {classified} for the same block'
         )
 
 

@@ -1,0 +1,457 @@
+"""RPNetHead: losses and maps against the oracle, groups, dropping, switches, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+import mmwsss  # noqa: F401  registers the models
+from mmwsss.functional import foreground_probability, gaussian_smooth, region_prototype
+from mmwsss.models.heads.rpnet_head import RPNetHead, drop_pixels
+from tests.oracles import rpnet as oracle
+from tests.oracles.sipe import numeric_gradient
+
+CHANNELS = (4, 6, 8, 10)
+K = 3
+SIZE = (64, 96)
+
+
+def make_head(**kwargs):
+    torch.manual_seed(0)
+    settings = dict(num_classes=K, in_channels=10, block_channels=(6, 10), proj_channels=5)
+    return RPNetHead(**{**settings, **kwargs})
+
+
+def make_feats(batch=4, seed=0, dtype=torch.float32):
+    """Blocks at strides 4, 8, 16, 16 of a 64 x 96 image, all of them leaves with gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [(16, 24), (8, 12), (4, 6), (4, 6)]
+    feats = [
+        torch.randn(batch, c, *s, generator=generator).to(dtype) for c, s in zip(CHANNELS, sizes)
+    ]
+    return [f.requires_grad_() for f in feats]
+
+
+def make_samples(count=4, group_size=None, noise=True):
+    """Samples whose first class is shared; every other image is padded on the right."""
+    samples = []
+    for number in range(count):
+        box = (0, 0, 96, 64) if number % 2 == 0 else (0, 0, 64, 64)
+        sample = SegDataSample(metainfo=dict(img_id=f'image{number}', valid_box=box))
+        if group_size is not None:
+            index = number // group_size
+            sample.set_metainfo(dict(group_size=group_size, group_index=index, shared_class=0))
+        if noise:
+            sample.set_metainfo(dict(noise_seed=100 + number))
+        sample.gt_label = torch.tensor([1.0, number % 2, 0.0])
+        samples.append(sample)
+    return samples
+
+
+def total(losses):
+    return sum(losses.values())
+
+
+def inside(sample, size):
+    """Cells whose centre lies in the sample's box."""
+    right = sample.get('valid_box')[2]
+    return (np.arange(size[1]) + 0.5) * SIZE[1] / size[1] < right
+
+
+def oracle_branches(head, feats, samples, g, kept=None):
+    """Logits of both branches (N, K, h, w) in NumPy, densely, from the head's weights."""
+    arrays = [f.detach().double().numpy() for f in feats]
+    weights = {k: c.weight.detach().double().numpy()[:, :, 0, 0] for k, c in projections(head)}
+    projected = {
+        k: [oracle.project(image, weight) for image in arrays[k]] for k, weight in weights.items()
+    }
+    own = []
+    for n in range(len(samples)):
+        for number, k in enumerate(head.block_indices):
+            confidence = oracle.confidence_map(arrays[k][n], head.confidence_peak)
+            mask = (confidence > head.confidence_threshold) * inside(samples[n], confidence.shape)
+            if kept is not None:
+                mask = mask * kept[number][n, 0].numpy()
+            own.append((n // g, oracle.region_prototype(projected[k][n], mask)))
+    classifier = head.classifier.weight.detach().double().numpy()[:, :, 0, 0]
+    plain, enhanced = [], []
+    for n in range(len(samples)):
+        prototypes = np.stack([p for group, p in own if group == n // g])
+        weight = oracle.foreground_probability(projected[head.in_index][n], prototypes)
+        if head.sigma is not None:
+            weight = oracle.gaussian_smooth(weight, head.sigma, head.kernel_size)
+        feature = arrays[head.in_index][n]
+        plain.append(np.einsum('kc,cyx->kyx', classifier, feature))
+        enhanced.append(np.einsum('kc,cyx->kyx', classifier, weight * feature))
+    return np.stack(plain), np.stack(enhanced)
+
+
+def projections(head):
+    return [(int(name), conv) for name, conv in head.projections.items()]
+
+
+def oracle_classification(maps, labels):
+    logits = maps.mean((2, 3))
+    terms = labels * np.log1p(np.exp(-logits)) + (1 - labels) * np.log1p(np.exp(logits))
+    return terms.mean()
+
+
+def labels_of(samples):
+    return torch.stack([s.gt_label for s in samples])
+
+
+# --- numbers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('g', [1, 2, 4])
+@pytest.mark.parametrize(
+    'settings', [{}, dict(sigma=None), dict(confidence_peak='image'), dict(block_indices=(1, 2))]
+)
+def test_losses_equal_the_oracle(g, settings):
+    if 'block_indices' in settings:
+        settings = dict(settings, block_channels=(6, 8))
+    head, feats, samples = make_head(drop_prob=0.0, **settings), make_feats(), make_samples()
+    samples = make_samples(group_size=g)
+    losses = head.loss(feats, samples, SIZE)
+    plain, enhanced = oracle_branches(head, feats, samples, g)
+    labels = labels_of(samples).numpy()
+    want = {
+        'loss_cls': oracle_classification(plain, labels),
+        'loss_cls_enhanced': oracle_classification(enhanced, labels),
+        'loss_consistency': 10 * oracle.normalized_consistency(plain, enhanced, labels),
+    }
+    assert losses.keys() == want.keys()
+    for name, value in want.items():
+        assert losses[name].item() == pytest.approx(value, rel=2e-4), name
+
+
+def test_losses_with_dropping_equal_the_oracle():
+    head, feats, samples = make_head(), make_feats(), make_samples(group_size=2)
+    assert head.training
+    kept = drop_pixels([torch.ones(4, 1, 8, 12), torch.ones(4, 1, 4, 6)], samples, 0.5)
+    plain, enhanced = oracle_branches(head, feats, samples, 2, kept)
+    want = 10 * oracle.normalized_consistency(plain, enhanced, labels_of(samples).numpy())
+    got = head.loss(feats, samples, SIZE)['loss_consistency']
+    assert got.item() == pytest.approx(want, rel=2e-4)
+
+
+def test_raw_consistency_equals_the_oracle():
+    head = make_head(consistency='raw', drop_prob=0.0, loss_weights=dict(consistency=1.0))
+    feats, samples = make_feats(), make_samples(group_size=2)
+    # The logits of a classifier that copies a channel are that channel of both branches.
+    copies = []
+    for channel in range(10):
+        with torch.no_grad():
+            head.classifier.weight.zero_()[0, channel] = 1
+        copies.append([maps[:, 0] for maps in oracle_branches(head, feats, samples, 2)])
+    plain, enhanced = (np.stack(maps, axis=1) for maps in zip(*copies))
+    want = oracle.raw_consistency(plain, enhanced)
+    assert head.loss(feats, samples, SIZE)['loss_consistency'].item() == pytest.approx(
+        want, rel=1e-4
+    )
+
+
+def test_gradients_of_the_consistency_loss_are_right():
+    head = make_head(drop_prob=0.0).double()
+    feats, samples = make_feats(dtype=torch.float64), make_samples(group_size=2)
+    weight = head.projections['1'].weight
+
+    def loss_of(values):
+        with torch.no_grad():
+            weight.copy_(torch.from_numpy(values))
+        return head.loss(feats, samples, SIZE)['loss_consistency'].item()
+
+    start = weight.detach().clone().numpy()
+    head.loss(feats, samples, SIZE)['loss_consistency'].backward()
+    got = weight.grad.clone().numpy()
+    want = numeric_gradient(loss_of, start)
+    assert np.abs(want).max() > 1e-4
+    np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_shortcuts_equal_the_plain_formulation():
+    """Projection before the mean and a second classification, in torch, values and gradients."""
+
+    def plain_weight(head, feats, masks):
+        projected = {}
+        for index, conv in projections(head):
+            f = feats[index]
+            projected[index] = conv((f / f.amax((1, 2, 3), keepdim=True)).relu())
+        own = [region_prototype(projected[i], m) for i, m in zip(head.block_indices, masks)]
+        groups = torch.stack(own, 1).view(2, -1, 5).repeat_interleave(2, 0)
+        return gaussian_smooth(foreground_probability(projected[3], groups))
+
+    grads = []
+    for plain in (True, False):
+        head, feats = make_head().double(), make_feats(dtype=torch.float64)
+        masks = [(f.detach() > 0.2).any(1, keepdim=True).double() for f in (feats[1], feats[3])]
+        if plain:
+            enhanced = head.classifier(plain_weight(head, feats, masks) * feats[3])
+        else:
+            enhanced = head._foreground_weight(feats, masks, 2) * head.classifier(feats[3])
+        enhanced.square().sum().backward()
+        grads.append([enhanced.detach(), feats[1].grad, *(p.grad for p in head.parameters())])
+    for a, b in zip(*grads):
+        assert a.abs().max() > 1e-6
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-9)
+
+
+# --- groups ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('g', [1, 2, 3, 4])
+@pytest.mark.parametrize('groups', [1, 3])
+def test_every_group_size_trains(g, groups):
+    head = make_head()
+    feats, samples = make_feats(g * groups), make_samples(g * groups, group_size=g)
+    losses = head.loss(feats, samples, SIZE)
+    total(losses).backward()
+    assert all(value.isfinite() for value in losses.values())
+    # What is trainable gets a gradient: distributed training needs no search for unused parameters.
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in head.parameters())
+    assert feats[1].grad.abs().sum() > 0
+    assert feats[0].grad is None
+
+
+def test_an_image_sees_the_prototypes_of_its_group_only():
+    head, feats, samples = make_head(), make_feats(), make_samples(group_size=2)
+
+    def consistency(changed):
+        values = [f.detach().clone() for f in feats]
+        for f in values:
+            f[changed] = f[changed].flip(1)  # other responses, other prototypes
+        masks = head._training_masks(values, samples, labels_of(samples), SIZE)
+        return head._foreground_weight(values, masks, 2)
+
+    before, partner, other = consistency([]), consistency([1]), consistency([2])
+    assert not torch.allclose(partner[0], before[0])
+    torch.testing.assert_close(other[:2], before[:2])
+
+
+def test_group_size_comes_from_the_samples_or_the_config():
+    feats = make_feats()
+    by_samples = make_head().loss(feats, make_samples(group_size=2), SIZE)
+    by_config = make_head(group_size=2).loss(feats, make_samples(), SIZE)
+    alone = make_head().loss(feats, make_samples(), SIZE)
+    assert by_samples['loss_consistency'] == by_config['loss_consistency']
+    assert by_samples['loss_consistency'] != alone['loss_consistency']
+
+
+def test_ranks_together_equal_one_process():
+    """Each rank's share of the groups has the mean loss of the whole batch, dropping included."""
+    head, feats, samples = make_head(), make_feats(), make_samples(group_size=2)
+    torch.manual_seed(1)
+    whole = head.loss(feats, samples, SIZE)
+    torch.manual_seed(2)
+    shares = [
+        head.loss([f[start : start + 2] for f in feats], samples[start : start + 2], SIZE)
+        for start in (0, 2)
+    ]
+    for name, value in whole.items():
+        torch.testing.assert_close(value, (shares[0][name] + shares[1][name]) / 2)
+
+
+def wrong_group(**meta):
+    samples = make_samples(group_size=2)
+    samples[1].set_metainfo(meta)
+    return samples
+
+
+@pytest.mark.parametrize(
+    ('settings', 'samples', 'message'),
+    [
+        ({}, make_samples(3, group_size=2), 'whole groups of 2 images, but got 3 images'),
+        (dict(group_size=3), make_samples(4), 'whole groups of 3 images, but got 4'),
+        (dict(group_size=4), make_samples(4, group_size=2), 'group_size is 4, but .* groups of 2'),
+        ({}, wrong_group(group_size=4), 'the same group_size'),
+        ({}, wrong_group(group_index=7), r'images 0 to 1 of the batch must be of one group'),
+    ],
+)
+def test_broken_groups_are_refused(settings, samples, message):
+    with pytest.raises(ValueError, match=message):
+        make_head(**settings).loss(make_feats(len(samples)), samples, SIZE)
+
+
+# --- dropping ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('prob', [0.1, 0.5, 0.9])
+def test_share_of_dropped_pixels(prob):
+    (kept,) = drop_pixels([torch.ones(4, 1, 60, 60)], make_samples(), prob)
+    assert kept.mean().item() == pytest.approx(1 - prob, abs=0.02)
+    assert set(kept.unique().tolist()) == {0.0, 1.0}
+
+
+def test_draws_belong_to_the_sample():
+    masks = [torch.ones(4, 1, 8, 12), torch.ones(4, 1, 4, 6)]
+    samples = make_samples()
+    first, again = drop_pixels(masks, samples, 0.5), drop_pixels(masks, samples, 0.5)
+    turned = drop_pixels(masks, samples[::-1], 0.5)
+    for a, b, c in zip(first, again, turned):
+        assert torch.equal(a, b)
+        assert torch.equal(a, c.flip(0))
+        assert not torch.equal(a[0], a[1])
+
+
+def test_without_noise_seed_the_global_generator_draws():
+    masks, samples = [torch.ones(4, 1, 8, 12)], make_samples(noise=False)
+    results = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        results.append(drop_pixels(masks, samples, 0.5)[0])
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_dropping_is_for_training():
+    feats, samples = make_feats(), make_samples()
+    losses = [
+        make_head(drop_prob=p).train(mode).loss(feats, samples, SIZE)['loss_consistency'].item()
+        for p, mode in [(0.5, True), (0.5, False), (0.0, True)]
+    ]
+    assert losses[0] != losses[1] == losses[2]
+
+
+def test_no_prototype_of_padding():
+    head, feats, samples = make_head(drop_prob=0.0), make_feats(), make_samples()
+    labels = labels_of(samples)
+    masks = head._training_masks(feats, samples, labels, SIZE)
+    assert [tuple(m.shape) for m in masks] == [(4, 1, 8, 12), (4, 1, 4, 6)]
+    assert (masks[0][1, :, :, 8:] == 0).all()
+    assert (masks[0][0, :, :, 8:] > 0).any()
+    everywhere = make_head(drop_prob=0.0, skip_padding=False)
+    assert (everywhere._training_masks(feats, samples, labels, SIZE)[0][1, :, :, 8:] > 0).any()
+
+
+def test_boxes_are_needed_only_to_skip_padding():
+    samples = make_samples()
+    samples[1].set_metainfo(dict(valid_box=None))
+    make_head(skip_padding=False).loss(make_feats(), samples, SIZE)
+    with pytest.raises(ValueError, match=r"image 'image1'.*valid_box"):
+        make_head().loss(make_feats(), samples, SIZE)
+
+
+# --- maps --------------------------------------------------------------------------------------
+
+
+def test_plain_map_equals_cam_head():
+    feats, labels, head = make_feats(), labels_of(make_samples()), make_head()
+    cam = MODELS.build(dict(type='CAMHead', num_classes=K, in_channels=10))
+    cam.load_state_dict(head.classifier.state_dict(prefix='classifier.'))
+    assert not head.has_background
+    assert set(head(feats)) == {'cam_logits'}
+    torch.testing.assert_close(head.maps(head(feats), labels), cam.maps(cam(feats), labels))
+
+
+def test_enhanced_map_equals_the_oracle():
+    """Each image is a group of its own, whatever the training had, and nothing is dropped."""
+    head, feats = make_head(test_map='enhanced', group_size=2).eval(), make_feats()
+    samples = make_samples()
+    for sample in samples:
+        sample.set_metainfo(dict(valid_box=(0, 0, 96, 64)))
+    _, enhanced = oracle_branches(head, feats, samples, 1)
+    labels = labels_of(samples)
+    want = np.maximum(enhanced, 0) * labels.numpy()[:, :, None, None]
+    np.testing.assert_allclose(head.maps(head(feats), labels).detach(), want, atol=1e-4)
+
+
+def test_both_maps_come_from_one_checkpoint():
+    make_head(test_map='enhanced').load_state_dict(make_head().state_dict())
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('blocks', [(3,), (0,), (0, 1, 2, 3), (3, 1), (0, 2)])
+def test_any_blocks(blocks):
+    head = make_head(block_indices=blocks, block_channels=[CHANNELS[b] for b in blocks])
+    assert [int(name) for name in head.projections] == sorted({3, *blocks})
+    losses = head.loss(make_feats(), make_samples(group_size=2), SIZE)
+    total(losses).backward()
+    assert all(p.grad is not None for p in head.parameters())
+
+
+def test_loss_weights_scale_the_terms():
+    feats, samples = make_feats(), make_samples(group_size=2)
+    plain = make_head().loss(feats, samples, SIZE)
+    weights = dict(cls=2.0, cls_enhanced=0.5, consistency=1.0)
+    weighted = make_head(loss_weights=weights).loss(feats, samples, SIZE)
+    torch.testing.assert_close(weighted['loss_cls'], 2 * plain['loss_cls'])
+    torch.testing.assert_close(weighted['loss_cls_enhanced'], plain['loss_cls_enhanced'] / 2)
+    torch.testing.assert_close(weighted['loss_consistency'], plain['loss_consistency'] / 10)
+
+
+def test_defaults_are_the_papers():
+    head = MODELS.build(dict(type='RPNetHead', num_classes=20))
+    assert head.loss_weights == dict(cls=1.0, cls_enhanced=1.0, consistency=10.0)
+    assert head.block_indices == (1, 3)
+    assert (head.confidence_threshold, head.drop_prob) == (0.3, 0.5)
+    assert (head.sigma, head.kernel_size, head.test_map) == (3.0, 5, 'plain')
+    shapes = [tuple(conv.weight.shape[:2]) for conv in head.projections.values()]
+    assert shapes == [(256, 512), (256, 2048)]
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_autocast_changes_little(dtype):
+    head, feats, samples = make_head(), make_feats(), make_samples(group_size=2)
+    want = head.loss(feats, samples, SIZE)
+    with torch.autocast('cpu', dtype=dtype):
+        got = head.loss(feats, samples, SIZE)
+    total(got).backward()
+    for name, value in want.items():
+        assert got[name].dtype == torch.float32
+        assert got[name].item() == pytest.approx(value.item(), rel=0.05)
+    assert all(p.grad.isfinite().all() for p in head.parameters())
+
+
+@pytest.mark.parametrize('settings', [{}, dict(consistency='raw')])
+def test_dead_features_and_unlabelled_images_train(settings):
+    head = make_head(**settings)
+    feats = [torch.zeros_like(f).requires_grad_() for f in make_feats()]
+    samples = make_samples(group_size=2)
+    for sample in samples:
+        sample.gt_label = torch.zeros(K)
+    losses = head.loss(feats, samples, SIZE)
+    total(losses).backward()
+    for value in (*losses.values(), *(p.grad for p in head.parameters()), feats[3].grad):
+        assert value.isfinite().all()
+
+
+def test_channels_last_changes_nothing():
+    head, feats, samples = make_head(), make_feats(), make_samples(group_size=2)
+    want = head.loss(feats, samples, SIZE)
+    strided = [f.contiguous(memory_format=torch.channels_last) for f in feats]
+    got = head.to(memory_format=torch.channels_last).loss(strided, samples, SIZE)
+    for name, value in want.items():
+        torch.testing.assert_close(got[name], value)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(block_indices=(1,)), 'one entry per block'),
+        (dict(block_indices=(1, 1)), 'each block once'),
+        (dict(block_indices=(), block_channels=()), 'one entry per block'),
+        (dict(block_indices=(1, -1)), 'count from 0'),
+        (dict(in_index=-1), 'count from 0'),
+        (dict(block_channels=(6, 12)), 'block_channels says 12'),
+        (dict(proj_channels=0), 'proj_channels must be at least 1'),
+        (dict(group_size=0), 'group_size must be at least 1 or None'),
+        (dict(confidence_threshold=1.0), r'confidence_threshold must lie in \[0, 1\)'),
+        (dict(confidence_peak='all'), 'confidence_peak must be one of'),
+        (dict(drop_prob=1.0), r'drop_prob must lie in \[0, 1\)'),
+        (dict(drop_prob=-0.1), r'drop_prob must lie in \[0, 1\)'),
+        (dict(sigma=0.0), 'sigma must be positive or None'),
+        (dict(kernel_size=4), 'kernel_size must be an odd'),
+        (dict(consistency='l2'), 'consistency must be one of'),
+        (dict(test_map='best'), 'test_map must be one of'),
+        (dict(loss_weights=dict(gsc=1.0)), "'consistency', but got .*gsc"),
+        (dict(loss_weights=dict(cls=-1.0)), 'non-negative'),
+    ],
+)
+def test_wrong_settings_fail_when_built(settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_head(**settings)
