@@ -1,15 +1,17 @@
 """Turn class maps into masks: tools/make_masks.py CONFIG --maps DIR --out DIR.
 
 Runs the refiners of the config's `mask_cfg` over DIR/<id>.npz and writes palette PNGs, with a manifest that
-says how they were made. Run again, it goes on where it stopped. Exit code 1: some images failed and are
-named; the others are done.
+says how they were made. With `--from DIR` it takes the masks or maps of another program instead and checks
+them. Run again, it goes on where it stopped. Exit code 1: some images failed and are named; the others are
+done.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from mmwsss.apis.masks import make_masks
+from mmwsss.apis.imported import KEY_MEANINGS
+from mmwsss.apis.masks import import_masks, make_masks
 from mmwsss.masks import read_id_list
 from mmwsss.utils.cli import (
     add_config_arguments,
@@ -27,12 +29,27 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_config_arguments(parser)
-    parser.add_argument('--maps', required=True, help='folder of class maps, from make_maps.py')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--maps', help='folder of class maps, from make_maps.py')
+    source.add_argument(
+        '--from',
+        dest='imported',
+        metavar='DIR',
+        help='folder of masks or maps of another program: <id>.png, .npy or .npz',
+    )
     parser.add_argument('--out', required=True, help='folder for the masks')
     parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
     parser.add_argument(
         '--overwrite', action='store_true', help='replace masks that are there already'
     )
+    parser.add_argument(
+        '--keys',
+        choices=KEY_MEANINGS,
+        default='foreground',
+        help='of --from with dictionaries: what an entry k of `keys` means, class id k + 1 (as IRN '
+        'counts) or class id k (default: %(default)s)',
+    )
+    parser.add_argument('--field', help='of --from: the array to take from files with several')
     add_workers_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
@@ -41,15 +58,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
     setup_launcher(args.launcher)
-    report = make_masks(
-        cfg,
-        args.maps,
-        args.out,
-        ids=read_id_list(args.list) if args.list else None,
-        workers=args.workers,
-        overwrite=args.overwrite,
-    )
-    return finish_report(report)
+    options = {
+        'ids': read_id_list(args.list) if args.list else None,
+        'workers': args.workers,
+        'overwrite': args.overwrite,
+    }
+    if args.imported:
+        options.update(keys=args.keys, field=args.field)
+        return finish_report(import_masks(cfg, args.imported, args.out, **options))
+    return finish_report(make_masks(cfg, args.maps, args.out, **options))
 
 
 if __name__ == '__main__':

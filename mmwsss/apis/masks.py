@@ -1,20 +1,27 @@
-"""Turning a folder of class maps into a folder of masks: what ``tools/make_masks.py`` runs."""
+"""Turning a folder of class maps, or of anyone's masks, into masks: ``tools/make_masks.py``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.dist import get_dist_info
+from mmengine.dist import get_dist_info, get_rank
 from mmseg.registry import DATASETS
+from PIL import Image
 
+from mmwsss.apis.imported import ForeignFolder
 from mmwsss.apis.stage import finish_output, open_output
+from mmwsss.datasets.label_sources import name_some
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.masks import (
+    IGNORE_INDEX,
+    MANIFEST_NAME,
     BatchReport,
+    ClassMaps,
     Manifest,
     ManifestError,
     check_manifest,
@@ -28,9 +35,10 @@ from mmwsss.masks import (
     save_mask,
     shard,
 )
-from mmwsss.refine import BackgroundThreshold, RefinerChain
+from mmwsss.refine import BackgroundThreshold, MapsOrLabels, RefinerChain
+from mmwsss.refine.chain import StartedChain
 
-__all__ = ['load_rgb', 'make_masks', 'mask_settings']
+__all__ = ['import_masks', 'load_rgb', 'make_masks', 'mask_settings']
 
 MASK_CFG_KEYS = ('refiners', 'threshold_source')
 
@@ -69,35 +77,163 @@ def make_masks(
     """
     settings = mask_settings(cfg)
     chain = RefinerChain(settings['refiners'])
-    dataset = DATASETS.build(cfg.map_dataset)
-    images = {
-        info['img_id']: info['img_path'] for info in map(dataset.get_data_info, range(len(dataset)))
-    }
-    split = Path(cfg.map_dataset.get('ann_file') or 'all').stem
-    found = check_maps(maps, dataset.metainfo['classes'], split, list(images), ids)
-    ids = list(images) if ids is None else list(ids)
+    images = Images(cfg.map_dataset)
+    found = check_maps(maps, images.classes, images.split, list(images.paths), ids)
+    ids = list(images.paths) if ids is None else list(ids)
     manifest = make_manifest(
         'masks',
-        dataset.metainfo['classes'],
-        split,
+        images.classes,
+        images.split,
         ids,
         config_text=cfg.pretty_text,
         settings=settings,
         inputs={'maps': found.sha256(), **hash_files(chain.input_files())},
         complete=False,
     )
-    writer = MaskWriter(chain, maps, out, images, dataset.metainfo)
+    writer = MaskWriter(chain, maps, out, images)
     open_output(out, manifest, overwrite)
+    return finish_output(out, manifest, write_masks(writer, ids, workers), ids)
+
+
+def import_masks(
+    cfg: Config,
+    folder: str | Path,
+    out: str | Path,
+    ids: Sequence[str] | None = None,
+    workers: int = 0,
+    overwrite: bool = False,
+    keys: str = 'foreground',
+    field: str | None = None,
+) -> BatchReport:
+    """Bring masks or class maps of another program into a folder of ours, with a manifest.
+
+    Class list, palette and images come from ``cfg.map_dataset``, or from the training dataset of a
+    config without one. Masks are checked (size, class ids) and written as they are; maps go through
+    ``cfg.mask_cfg.refiners``. The first readable file decides which of the two the folder holds.
+    What :func:`make_masks` says of failures, resuming and ranks holds here.
+
+    Args:
+        cfg: Config with ``map_dataset`` or ``train_dataloader``; for maps also with ``mask_cfg``.
+        folder: Files ``<id>.png``, ``.npy`` or ``.npz``, see
+            :func:`~mmwsss.apis.imported.read_foreign`.
+        out: Folder for the masks.
+        ids: Only these images of the dataset. None: all of them.
+        workers: Processes of each rank; 0 works in this one.
+        overwrite: Start again in a folder that holds masks already.
+        keys: What the keys of foreign dictionaries mean, ``'foreground'`` or ``'ids'``.
+        field: Array to take from files with several.
+
+    Returns:
+        The report of all ranks.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        KeyError: The config lacks what is needed.
+        ManifestError: ``folder`` has a manifest of ours that does not fit, or ``out`` holds masks
+            made from other files or with other settings.
+        ValueError: No file can be read, or an id is not in the dataset.
+    """
+    images = Images(image_dataset(cfg))
+    check_known(ids, images.paths)
+    ids = list(images.paths) if ids is None else list(ids)
+    if (Path(folder) / MANIFEST_NAME).is_file():
+        check_manifest(read_manifest(folder), folder=folder, classes=images.classes)
+    source = ForeignFolder(folder, len(images.classes), keys, field)
+    kind = source.kind(ids)
+    settings: dict[str, Any] = {'imported': kind}
+    if kind == 'maps':
+        settings = {**settings, 'keys': keys, 'field': field, **mask_settings(cfg)}
+    chain = RefinerChain(settings.get('refiners', ()))
+    manifest = make_manifest(
+        'masks',
+        images.classes,
+        images.split,
+        ids,
+        config_text=cfg.pretty_text,
+        settings=settings,
+        inputs={'imported': source.fingerprint(), **hash_files(chain.input_files())},
+        complete=False,
+    )
+    writer = ImportWriter(chain, source, kind, out, images)
+    open_output(out, manifest, overwrite)
+    report = finish_output(out, manifest, write_masks(writer, ids, workers), ids)
+    report_import(source, images, writer)
+    return report
+
+
+def report_import(source: ForeignFolder, images: Images, writer: ImportWriter) -> None:
+    """Say which files were not asked for and which masks hold classes that their image has not."""
+    if get_rank() != 0:
+        return
+    unknown = [name for name in source.files if name not in images.paths]
+    if unknown:
+        print(
+            f'{source.folder}: {len(unknown)} of {len(source.files)} files belong to no image of '
+            f'the dataset: {name_some(unknown)}',
+            file=sys.stderr,
+        )
+    if writer.unlabelled:
+        some = name_some([f'{name}: {ids}' for name, ids in writer.unlabelled.items()])
+        print(
+            f'{len(writer.unlabelled)} masks hold classes that the image-level label of their image '
+            f'does not have: {some}',
+            file=sys.stderr,
+        )
+
+
+def image_dataset(cfg: Config) -> dict[str, Any]:
+    """Config of the images that masks are wanted of: ``map_dataset``, else the training dataset.
+
+    Raises:
+        KeyError: The config has neither.
+    """
+    if 'map_dataset' in cfg:
+        return cfg.map_dataset
+    if 'dataset' not in cfg.get('train_dataloader', {}):
+        raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
+    dataset = dict(cfg.train_dataloader.dataset)
+    prefix = {k: v for k, v in dataset.get('data_prefix', {}).items() if k == 'img_path'}
+    masks_aside = {'data_prefix': prefix, 'pseudo_mask_dir': None, 'check_files': 'lazy'}
+    return {**dataset, **masks_aside, 'pipeline': []}
+
+
+class Images:
+    """The images of a dataset config.
+
+    Args:
+        dataset: The config.
+
+    Attributes:
+        classes: Class names, background first.
+        palette: Colours, or None.
+        split: Name of the split.
+        paths: Path of each image by id.
+        labels: Class ids of each image by id; None where the dataset has none.
+    """
+
+    def __init__(self, dataset: dict[str, Any]) -> None:
+        built = DATASETS.build(dataset)
+        infos = list(map(built.get_data_info, range(len(built))))
+        self.classes = list(built.metainfo['classes'])
+        self.palette = built.metainfo.get('palette')
+        self.split = Path(dataset.get('ann_file') or 'all').stem
+        self.paths = {info['img_id']: info['img_path'] for info in infos}
+        self.labels = {info['img_id']: info.get('img_label') for info in infos}
+
+
+def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchReport:
+    """Make this rank's share of the masks: on an accelerator here, the rest in the pool."""
     rank, world_size = get_dist_info()
-    report = process_items(
+    return process_items(
         shard(ids, rank, world_size),
         writer,
         writer.is_done,
         'masks',
         workers,
+        first=writer.start if writer.chain.uses_accelerator else None,
+        on_result=writer.take,
         progress=rank == 0,
     )
-    return finish_output(out, manifest, report, ids)
 
 
 def hash_files(paths: Sequence[str]) -> dict[str, str]:
@@ -112,31 +248,108 @@ class MaskWriter:
         chain: From class maps to labels.
         maps: Folder of class maps.
         out: Folder for the masks.
-        images: Path of each image by id.
-        metainfo: ``classes`` and ``palette`` of the dataset.
+        images: The images.
     """
 
     def __init__(
-        self,
-        chain: RefinerChain,
-        maps: str | Path,
-        out: str | Path,
-        images: dict[str, str],
-        metainfo: dict[str, Any],
+        self, chain: RefinerChain, maps: str | Path, out: str | Path, images: Images
     ) -> None:
         self.chain, self.maps, self.out, self.images = chain, Path(maps), Path(out), images
-        self.num_classes, self.palette = len(metainfo['classes']), metainfo.get('palette')
 
     def is_done(self, name: str) -> bool:
         """Whether the mask is there, whole."""
         return is_mask_file(safe_join(self.out, name, '.png'))
 
-    def __call__(self, name: str) -> None:
-        """Read the class maps of an image, refine them and write the mask."""
-        maps = load_class_maps(safe_join(self.maps, name, '.npz'), self.num_classes)
-        image = load_rgb(self.images[name], name) if self.chain.needs_image else None
-        labels = self.chain(maps, image, name)
-        save_mask(safe_join(self.out, name, '.png'), labels, self.palette)
+    def __call__(self, name: str, started: StartedChain | None = None) -> Any:
+        """Read the class maps of an image, refine them and write the mask.
+
+        Args:
+            name: Image id.
+            started: What :meth:`start` returned, if the chain works in two processes.
+
+        Returns:
+            What :meth:`take` is given.
+        """
+        image = self.image(name)
+        started = self.chain.start(self.read(name), image, name) if started is None else started
+        self.save(name, self.chain.finish(started, image, name))
+
+    def start(self, name: str) -> StartedChain:
+        """The part of the work that the accelerator does."""
+        return self.chain.start(self.read(name), self.image(name), name)
+
+    def take(self, name: str, result: Any) -> None:
+        """Note what the work on an image returned; here nothing."""
+
+    def read(self, name: str) -> ClassMaps:
+        """Class maps of an image."""
+        return load_class_maps(safe_join(self.maps, name, '.npz'), len(self.images.classes))
+
+    def image(self, name: str) -> np.ndarray | None:
+        """The image, if the chain needs it."""
+        return load_rgb(self.images.paths[name], name) if self.chain.needs_image else None
+
+    def save(self, name: str, labels: np.ndarray) -> None:
+        """Write the mask."""
+        save_mask(safe_join(self.out, name, '.png'), labels, self.images.palette)
+
+
+class ImportWriter(MaskWriter):
+    """Make the mask of one image from another program's file.
+
+    Args:
+        chain: From class maps to labels.
+        source: The files.
+        kind: ``'masks'`` or ``'maps'``, what all files must hold.
+        out: Folder for the masks.
+        images: The images.
+
+    Attributes:
+        unlabelled: Class ids in a mask that the image's label does not have, by image id.
+    """
+
+    def __init__(
+        self, chain: RefinerChain, source: ForeignFolder, kind: str, out: str | Path, images: Images
+    ) -> None:
+        super().__init__(chain, source.folder, out, images)
+        self.source, self.kind = source, kind
+        self.unlabelled: dict[str, list[int]] = {}
+
+    def __call__(self, name: str, started: StartedChain | None = None) -> list[int]:
+        """Read, check, refine and write; returns class ids that the image should not have."""
+        if self.kind == 'maps':
+            super().__call__(name, started)
+            return []
+        labels = self.read(name)
+        self.save(name, labels)
+        return self.surplus(name, np.unique(labels))
+
+    def take(self, name: str, result: list[int]) -> None:
+        """Note the class ids that the image should not have."""
+        if result:
+            self.unlabelled[name] = result
+
+    def read(self, name: str) -> MapsOrLabels:
+        """Read the file of an image and check it against the image and its label."""
+        with Image.open(self.images.paths[name]) as image:
+            size = image.size[::-1]
+        found = self.source.read(name, size)
+        if isinstance(found, ClassMaps) != (self.kind == 'maps'):
+            raise ValueError(f'holds no {self.kind}, unlike the first file of the folder')
+        surplus = self.surplus(name, found.keys) if self.kind == 'maps' else []
+        if surplus:
+            raise ValueError(
+                f'the maps are of the classes {found.keys.tolist()}, but the label of the image is '
+                f'{self.images.labels[name]}; is --keys right?'
+            )
+        return found
+
+    def surplus(self, name: str, class_ids: np.ndarray) -> list[int]:
+        """Class ids, without background and 255, that the image-level label does not have."""
+        label = self.images.labels[name]
+        if label is None:
+            return []
+        return sorted(set(class_ids.tolist()) - {0, IGNORE_INDEX, *label})
 
 
 def load_rgb(path: str | Path, image_id: str = '') -> np.ndarray:
@@ -210,12 +423,8 @@ def check_maps(
     """
     found = read_manifest(folder)
     check_manifest(found, folder=folder, stage='maps', classes=classes, split=split)
+    check_known(ids, dataset_ids)
     if ids is not None:
-        missing = sorted(set(ids) - set(dataset_ids))
-        if missing:
-            raise ValueError(
-                f'{len(missing)} of {len(ids)} ids are not in map_dataset, first {missing[:3]}'
-            )
         return found
     try:
         check_manifest(found, folder=folder, ids=dataset_ids)
@@ -224,3 +433,16 @@ def check_maps(
             f'{error}: the maps are of other images than map_dataset; name those wanted with --list'
         ) from error
     return found
+
+
+def check_known(ids: Sequence[str] | None, known: Iterable[str]) -> None:
+    """Refuse image ids that the dataset does not have.
+
+    Raises:
+        ValueError: Names some.
+    """
+    missing = sorted(set(ids or ()) - set(known))
+    if missing:
+        raise ValueError(
+            f'{len(missing)} of {len(ids)} ids are not in map_dataset, first {missing[:3]}'
+        )

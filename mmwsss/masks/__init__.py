@@ -16,7 +16,14 @@ from mmwsss.masks.manifest import (
     read_manifest,
     write_manifest,
 )
-from mmwsss.masks.mask_io import IGNORE_INDEX, is_mask_file, load_mask, save_mask, voc_palette
+from mmwsss.masks.mask_io import (
+    IGNORE_INDEX,
+    check_mask,
+    is_mask_file,
+    load_mask,
+    save_mask,
+    voc_palette,
+)
 from mmwsss.masks.names import read_id_list, safe_join, shard
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     'ManifestError',
     'atomic_path',
     'check_manifest',
+    'check_mask',
     'code_version',
     'hash_file',
     'hash_ids',

@@ -85,11 +85,12 @@ class BatchReport:
 
 def process_items(
     ids: Sequence[str],
-    work: Callable[[str], Any],
+    work: Callable[..., Any],
     is_done: Callable[[str], bool] | None = None,
     description: str = 'images',
     workers: int = 0,
     *,
+    first: Callable[[str], Any] | None = None,
     on_result: Callable[[str, Any], None] | None = None,
     progress: bool = True,
     log_interval: float = 10.0,
@@ -97,17 +98,22 @@ def process_items(
 ) -> BatchReport:
     """Call ``work(id)`` for every id that is not done; one image's failure stops no other.
 
+    With ``first``, ``work(id, first(id))``: ``first`` runs in this process, where an accelerator may
+    be used, up to ``2 * workers`` images ahead of the processes that run ``work``.
+
     Results come back in the order of ``ids``. At most ``2 * workers`` images are under way, so
     that memory stays bounded. A worker that dies (out of memory, a crash in a library) costs only
     the image that killed it: those under way with it are tried again one by one.
 
     Args:
         ids: Image ids, all different.
-        work: Called with one id. With ``workers`` > 0 it is sent to the processes and must not
-            use an accelerator.
+        work: Called with one id, and with what ``first`` gave if there is one. With ``workers``
+            > 0 it is sent to the processes and must not use an accelerator.
         is_done: Whether the output of an id is there already. None: nothing is.
         description: Label of the progress bar.
         workers: Number of processes; 0 works in this one. Each uses one thread.
+        first: Called in this process with one id, in order. Its value must be picklable and its
+            error counts as the image's.
         on_result: Called in this process with the id and the value of ``work``, in order; its
             error counts as the image's.
         progress: Show progress: a bar on a terminal, otherwise one line every ``log_interval``
@@ -130,9 +136,9 @@ def process_items(
     report, start = BatchReport(), time.monotonic()
     todo = _skip_done(ids, is_done, report)
     if workers and todo:
-        outcomes = _run_pool(todo, work, min(workers, len(todo)), start_method)
+        outcomes = _run_pool(todo, work, first, min(workers, len(todo)), start_method)
     else:
-        outcomes = (_attempt(work, name) for name in todo)
+        outcomes = (_run_here(work, first, name) for name in todo)
     try:
         with _progress_display(description, len(todo), progress, log_interval) as display:
             for name, value, error in outcomes:
@@ -168,9 +174,13 @@ def _skip_done(
     return todo
 
 
-def _attempt(work: Callable[[str], Any], name: str) -> Outcome:
+def _run_here(work: Callable[..., Any], first: Callable[[str], Any] | None, name: str) -> Outcome:
+    return _attempt(work if first is None else lambda key: work(key, first(key)), name)
+
+
+def _attempt(work: Callable[..., Any], name: str, *given: Any) -> Outcome:
     try:
-        return name, work(name), None
+        return name, work(name, *given), None
     except Exception as error:
         logger.debug('%s failed', name, exc_info=True)
         text = ' '.join(str(error).split())
@@ -179,10 +189,20 @@ def _attempt(work: Callable[[str], Any], name: str) -> Outcome:
 
 # --- pool -----------------------------------------------------------------------------------------
 
-_WORK: Callable[[str], Any] | None = None
+_WORK: Callable[..., Any] | None = None
 
 
-def _start_worker(work: Callable[[str], Any], parent: int) -> None:
+@dataclass
+class _Job:
+    """An image under way: what ``work`` is called with, and its future or error."""
+
+    name: str
+    given: tuple[Any, ...] = ()
+    future: Future[Outcome] | None = None
+    error: str | None = None
+
+
+def _start_worker(work: Callable[..., Any], parent: int) -> None:
     """Prepare a worker: one thread, Ctrl-C left to the parent, no life after the parent."""
     global _WORK
     _WORK = work
@@ -201,25 +221,32 @@ def _die_with(parent: int) -> None:
     os._exit(1)
 
 
-def _call_work(name: str) -> Outcome:
-    return _attempt(_WORK, name)
+def _call_work(name: str, *given: Any) -> Outcome:
+    return _attempt(_WORK, name, *given)
 
 
 def _make_pool(
-    work: Callable[[str], Any], workers: int, start_method: str | None
+    work: Callable[..., Any], workers: int, start_method: str | None
 ) -> ProcessPoolExecutor:
+    """A pool whose processes run already: later this one may hold threads or an accelerator."""
     if start_method is None and 'fork' in multiprocessing.get_all_start_methods():
         start_method = 'fork'
-    return ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context(start_method),
         initializer=_start_worker,
         initargs=(work, os.getpid()),
     )
+    pool.submit(int)
+    return pool
 
 
 def _run_pool(
-    ids: Sequence[str], work: Callable[[str], Any], workers: int, start_method: str | None
+    ids: Sequence[str],
+    work: Callable[..., Any],
+    first: Callable[[str], Any] | None,
+    workers: int,
+    start_method: str | None,
 ) -> Iterator[Outcome]:
     """Yield the outcomes in order, keeping at most ``2 * workers`` ids under way."""
     waiting, under_way = deque(ids), deque()
@@ -228,13 +255,13 @@ def _run_pool(
         while waiting or under_way:
             try:
                 while waiting and len(under_way) < 2 * workers:
-                    under_way.append((waiting[0], pool.submit(_call_work, waiting[0])))
-                    waiting.popleft()
-                outcome = _outcome(*under_way[0])
+                    under_way.append(_prepare(first, waiting.popleft()))
+                    _submit(pool, under_way[-1])
+                outcome = _outcome(under_way[0])
             except BrokenProcessPool:
                 pool.shutdown()
-                for name, future in under_way:
-                    yield _recover(name, future, work, start_method)
+                for job in under_way:
+                    yield _recover(job, work, start_method)
                 under_way.clear()
                 pool = _make_pool(work, workers, start_method)
                 continue
@@ -244,29 +271,46 @@ def _run_pool(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(name: str, future: Future[Outcome]) -> Outcome:
+def _prepare(first: Callable[[str], Any] | None, name: str) -> _Job:
+    if first is None:
+        return _Job(name)
+    _, value, error = _attempt(first, name)
+    return _Job(name, (value,), error=error)
+
+
+def _submit(pool: ProcessPoolExecutor, job: _Job) -> None:
+    if job.error is None:
+        job.future = pool.submit(_call_work, job.name, *job.given)
+
+
+def _outcome(job: _Job) -> Outcome:
     """Wait for a future; what cannot travel between processes is the image's error."""
+    if job.error is not None:
+        return job.name, None, job.error
     try:
-        return future.result()
+        return job.future.result()
     except BrokenProcessPool:
         raise
     except Exception as error:
-        return name, None, f'{type(error).__name__}: {error}'
+        return job.name, None, f'{type(error).__name__}: {error}'
 
 
-def _recover(
-    name: str, future: Future[Outcome], work: Callable[[str], Any], start_method: str | None
-) -> Outcome:
+def _recover(job: _Job, work: Callable[..., Any], start_method: str | None) -> Outcome:
     """Take the outcome if the pool broke after it, else try once more in a process of its own."""
-    if future.done() and not future.cancelled() and future.exception() is None:
-        return future.result()
+    future = job.future
+    finished = future is not None and future.done() and not future.cancelled()
+    if job.error is not None or (finished and future.exception() is None):
+        return _outcome(job)
     with _make_pool(work, 1, start_method) as pool:
         try:
-            return pool.submit(_call_work, name).result()
+            _submit(pool, job)
+            return _outcome(job)
         except BrokenProcessPool:
-            return name, None, 'the worker process died (out of memory, or a crash in a library)'
-        except Exception as error:
-            return name, None, f'{type(error).__name__}: {error}'
+            return (
+                job.name,
+                None,
+                'the worker process died (out of memory, or a crash in a library)',
+            )
 
 
 # --- progress -------------------------------------------------------------------------------------

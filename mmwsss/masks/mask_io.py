@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmwsss.masks.atomic import atomic_path
 
-__all__ = ['IGNORE_INDEX', 'is_mask_file', 'load_mask', 'save_mask', 'voc_palette']
+__all__ = ['IGNORE_INDEX', 'check_mask', 'is_mask_file', 'load_mask', 'save_mask', 'voc_palette']
 
 IGNORE_INDEX = 255
 _IGNORE_COLOUR = [224, 224, 192]
@@ -91,6 +91,31 @@ def load_mask(
     if not path.is_file():
         raise FileNotFoundError(f'mask not found: {path}')
     labels = _read_npy(path) if path.suffix == '.npy' else _read_png(path)
+    return check_mask(labels, path, num_classes, ignore_index, image_size)
+
+
+def check_mask(
+    labels: np.ndarray,
+    path: str | os.PathLike[str],
+    num_classes: int | None = None,
+    ignore_index: int | None = IGNORE_INDEX,
+    image_size: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Check a label map as :func:`load_mask` does.
+
+    Args:
+        labels: What was read.
+        path: Named in messages.
+        num_classes: See :func:`load_mask`, as the others.
+        ignore_index: See there.
+        image_size: See there.
+
+    Returns:
+        uint8 (H, W).
+
+    Raises:
+        ValueError: See there.
+    """
     labels = _checked_labels(labels, str(path))
     if image_size is not None and labels.shape != tuple(image_size):
         raise ValueError(
@@ -149,7 +174,9 @@ def _checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
     return labels.astype(np.uint8, copy=False)
 
 
-def _check_ids(labels: np.ndarray, num_classes: int, ignore_index: int | None, path: Path) -> None:
+def _check_ids(
+    labels: np.ndarray, num_classes: int, ignore_index: int | None, path: object
+) -> None:
     present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     wrong = [int(i) for i in present if i >= num_classes and i != ignore_index]
     if wrong:

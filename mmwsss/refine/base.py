@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, Union
 
 import numpy as np
+import torch
 
 from mmwsss.masks import IGNORE_INDEX, ClassMaps
 
@@ -21,12 +22,22 @@ class BaseRefiner(ABC):
     A refiner sees one image at a time and keeps nothing between images, so that images may be worked
     on in any order and in any process. It may use the classes of its input and background, no other.
 
+    On an accelerator a chain works in two processes: up to :meth:`start` of its last refiner with
+    an accelerator in one that may use it, and from that refiner's :meth:`finish` on in a pool's.
+
     Attributes:
         needs_image: Whether it looks at the image; if no refiner of a chain does, no image is
             loaded.
+        device: Where it works, as torch names it.
     """
 
     needs_image: bool = False
+    device: str = 'cpu'
+
+    @property
+    def uses_accelerator(self) -> bool:
+        """Whether it must work in a process that may use an accelerator."""
+        return torch.device(self.device).type != 'cpu'
 
     @abstractmethod
     def __call__(
@@ -42,6 +53,21 @@ class BaseRefiner(ABC):
         Returns:
             Class maps of the same image, or integer labels (H, W).
         """
+
+    def start(self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = '') -> Any:
+        """Do what needs the accelerator; arguments as for calling the refiner.
+
+        Returns:
+            What :meth:`finish` goes on with, picklable and without accelerator memory. Here: the
+            result.
+        """
+        return self(maps, image, image_id)
+
+    def finish(
+        self, started: Any, image: np.ndarray | None = None, image_id: str = ''
+    ) -> MapsOrLabels:
+        """Make the result from what :meth:`start` returned, on the CPU."""
+        return started
 
     def input_files(self) -> Sequence[str]:
         """Files that decide the result, such as weights; the manifest keeps their hashes."""
@@ -67,7 +93,7 @@ def check_image(image: np.ndarray | None, image_size: tuple[int, int], image_id:
         )
 
 
-def check_result(result: Any, image_size: tuple[int, int], class_ids: set[int], who: str) -> None:
+def check_result(result: Any, image_size: tuple[int, int], class_ids: Set[int], who: str) -> None:
     """Check what a refiner returned: maps or labels of this image, of its classes.
 
     Args:

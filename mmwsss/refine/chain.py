@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,22 @@ from mmwsss.masks import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, check_result
 from mmwsss.refine.build import build_refiner
 
-__all__ = ['RefinerChain', 'labels_from_maps']
+__all__ = ['RefinerChain', 'StartedChain', 'labels_from_maps']
+
+
+@dataclass(frozen=True)
+class StartedChain:
+    """What a chain made of one image's maps so far; may travel to another process.
+
+    Attributes:
+        state: Of the chain, or of the refiner that has started.
+        image_size: (H, W) of the image.
+        class_ids: Ids that the result may use.
+    """
+
+    state: Any
+    image_size: tuple[int, int]
+    class_ids: frozenset[int]
 
 
 class RefinerChain:
@@ -41,6 +57,11 @@ class RefinerChain:
         """Whether a refiner looks at the image."""
         return any(refiner.needs_image for refiner in self.refiners)
 
+    @property
+    def uses_accelerator(self) -> bool:
+        """Whether a refiner works on an accelerator; then :meth:`start` and :meth:`finish` do."""
+        return any(refiner.uses_accelerator for refiner in self.refiners)
+
     def input_files(self) -> list[str]:
         """Files that decide the result, of all refiners."""
         return [path for refiner in self.refiners for path in refiner.input_files()]
@@ -61,15 +82,52 @@ class RefinerChain:
         Raises:
             TypeError, ValueError: A refiner does not fit its input or returns what it must not.
         """
+        return self.finish(self.start(maps, image, image_id), image, image_id)
+
+    def start(
+        self, maps: ClassMaps, image: np.ndarray | None = None, image_id: str = ''
+    ) -> StartedChain:
+        """Run all refiners up to the last one that uses an accelerator.
+
+        Arguments and errors are those of calling the chain.
+        """
         if self.needs_image:
             check_image(image, maps.image_size, image_id)
-        class_ids = {0, *maps.keys.tolist()}
+        class_ids = frozenset({0, *maps.keys.tolist()})
         state: MapsOrLabels = maps
-        for refiner in self.refiners:
+        *before, last = self.refiners[: self._cut] or [None]
+        for refiner in before:
             state = refiner(state, image if refiner.needs_image else None, image_id)
             check_result(state, maps.image_size, class_ids, type(refiner).__name__)
+        if last is not None:
+            state = last.start(state, image if last.needs_image else None, image_id)
+        return StartedChain(state, maps.image_size, class_ids)
+
+    def finish(
+        self, started: StartedChain, image: np.ndarray | None = None, image_id: str = ''
+    ) -> np.ndarray:
+        """Run the rest, on the CPU: ``chain.finish(chain.start(...))`` is ``chain(...)``.
+
+        Args:
+            started: From :meth:`start`.
+            image: The same image.
+            image_id: Its id.
+
+        Returns:
+            uint8 (H, W).
+        """
+        state = started.state
+        for i, refiner in enumerate(self.refiners[max(self._cut - 1, 0) :]):
+            run = refiner.finish if self._cut and i == 0 else refiner
+            state = run(state, image if refiner.needs_image else None, image_id)
+            check_result(state, started.image_size, started.class_ids, type(refiner).__name__)
         labels = labels_from_maps(state) if isinstance(state, ClassMaps) else state
         return labels.astype(np.uint8)
+
+    @property
+    def _cut(self) -> int:
+        """Number of refiners up to the last one that uses an accelerator."""
+        return max((i + 1 for i, r in enumerate(self.refiners) if r.uses_accelerator), default=0)
 
 
 def labels_from_maps(maps: ClassMaps) -> np.ndarray:

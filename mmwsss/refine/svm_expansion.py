@@ -43,7 +43,7 @@ class SVMExpansion(BaseRefiner):
         gamma: its kernel coefficient.
         n_components: kernel functions of ``'nystroem'``.
         seed: of the drawing of pixels.
-        device: where network and classifier run.
+        device: where the network runs. The classifier is fit and evaluated on the CPU, beside it.
 
     Raises:
         ValueError: features without a network or the other way round, or a number out of range.
@@ -103,10 +103,27 @@ class SVMExpansion(BaseRefiner):
         Raises:
             ValueError: class maps without a background map, or no labelled pixel.
         """
+        return self.finish(self.start(maps, image, image_id), image, image_id)
+
+    def start(
+        self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
+    ) -> tuple[MapsOrLabels, list[Tensor]]:
+        """Ask the network; its outputs are small before they are brought to image size."""
         size = maps.image_size if isinstance(maps, ClassMaps) else maps.shape
         check_image(image, size, image_id)
+        outputs = self.layer_outputs(image) if self.network else []
+        return maps, [output.cpu().numpy() for output in outputs]
+
+    def finish(
+        self,
+        started: tuple[MapsOrLabels, list[np.ndarray]],
+        image: np.ndarray | None = None,
+        image_id: str = '',
+    ) -> np.ndarray:
+        """Fit and label, on the CPU."""
+        maps, outputs = started
         seeds = self._seeds(maps, image, image_id)
-        features = self.features(image)
+        features = stack_features([torch.from_numpy(o) for o in outputs], image)
         return svm_expand(features, seeds, ignore_index=IGNORE_INDEX, **self.svm)
 
     def _seeds(self, maps: MapsOrLabels, image: np.ndarray, image_id: str) -> np.ndarray:
@@ -125,15 +142,17 @@ class SVMExpansion(BaseRefiner):
         known = index != IGNORE_INDEX
         return np.where(known, maps.keys[np.where(known, index, 0)], IGNORE_INDEX)
 
-    @torch.no_grad()
     def features(self, image: np.ndarray) -> Tensor:
-        """Features (C, H, W) of an RGB image (H, W, 3), at image size.
+        """Features (C, H, W) of an RGB image (H, W, 3), at image size."""
+        return stack_features(self.layer_outputs(image) if self.network else [], image)
+
+    @torch.no_grad()
+    def layer_outputs(self, image: np.ndarray) -> list[Tensor]:
+        """What the network's ``layers`` say about an RGB image (H, W, 3): (1, C, h, w) each.
 
         Raises:
             ValueError: the backbone has no submodule of a name in ``layers``.
         """
-        if self.network is None:
-            return torch.from_numpy(image).permute(2, 0, 1).to(self.device).float()
         inputs, _ = self.network.inputs(image)
         outputs: dict[str, Tensor] = {}
         hooks = [self._watch(name, outputs) for name in self.layers]
@@ -142,11 +161,7 @@ class SVMExpansion(BaseRefiner):
         finally:
             for hook in hooks:
                 hook.remove()
-        full = [
-            F.interpolate(outputs[n], image.shape[:2], mode='bilinear', align_corners=False)[0]
-            for n in self.layers
-        ]
-        return torch.cat(full)
+        return [outputs[name] for name in self.layers]
 
     def _watch(self, name: str, outputs: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
         backbone = self.network.model.backbone
@@ -160,3 +175,20 @@ class SVMExpansion(BaseRefiner):
         return modules[name].register_forward_hook(
             lambda module, args, output: outputs.__setitem__(name, output.clone())
         )
+
+
+def stack_features(outputs: Sequence[Tensor], image: np.ndarray) -> Tensor:
+    """Bring layers' outputs to image size and join them.
+
+    Args:
+        outputs: (1, C_i, h_i, w_i) each. Empty: the image itself is the feature.
+        image: RGB (H, W, 3).
+
+    Returns:
+        float32 (sum of C_i, H, W).
+    """
+    if not len(outputs):
+        return torch.from_numpy(image).permute(2, 0, 1).float()
+    size = image.shape[:2]
+    full = [F.interpolate(o, size, mode='bilinear', align_corners=False)[0] for o in outputs]
+    return torch.cat(full) if len(full) > 1 else full[0]

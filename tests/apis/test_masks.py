@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.masks import MaskWriter, load_rgb, make_masks, mask_settings
+from mmwsss.apis.masks import MaskWriter, import_masks, load_rgb, make_masks, mask_settings
 from mmwsss.masks import (
     ClassMaps,
     ManifestError,
@@ -14,6 +16,7 @@ from mmwsss.masks import (
     make_manifest,
     read_manifest,
     save_class_maps,
+    save_mask,
     write_manifest,
 )
 from mmwsss.refine import REFINERS, BaseRefiner
@@ -239,3 +242,141 @@ def test_source_of_the_threshold_is_recorded():
 def test_configs_that_do_not_fit(cfg, error, message):
     with pytest.raises(error, match=message):
         mask_settings(Config(cfg))
+
+
+@pytest.fixture
+def foreign(case, demo_root, tmp_path):
+    """The ground truth as another program may hand it over: PNG and .npy in one folder."""
+    _, _, _, ids = case
+    truth = {name: load_mask(demo_root / 'SegmentationClass' / f'{name}.png') for name in ids}
+    folder = tmp_path / 'foreign'
+    for i, (name, labels) in enumerate(truth.items()):
+        if i % 2:
+            save_mask(folder / f'{name}.png', labels)
+        else:
+            folder.mkdir(exist_ok=True)
+            np.save(folder / f'{name}.npy', labels.astype(np.int32))
+    return folder, truth
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_masks_of_another_program_are_imported(case, foreign, workers, capsys):
+    cfg, _, out, ids = case
+    folder, truth = foreign
+    save_mask(folder / 'stranger.png', truth[ids[0]])
+    report = import_masks(cfg, folder, out, workers=workers)
+    assert (report.done, report.failed) == (ids, {})
+    for name in ids:
+        np.testing.assert_array_equal(load_mask(out / f'{name}.png', 6), truth[name])
+    manifest = read_manifest(out)
+    assert manifest.complete
+    assert (manifest.stage, manifest.settings) == ('masks', {'imported': 'masks'})
+    assert manifest.classes == list(DATASETS.build(cfg.map_dataset).metainfo['classes'])
+    err = capsys.readouterr().err
+    assert '1 of 9 files belong to no image of the dataset: stranger' in err
+    assert 'image-level label' not in err
+    assert import_masks(cfg, folder, out).skipped == ids
+    save_mask(folder / f'{ids[1]}.png', truth[ids[1]][:4])  # another file now
+    with pytest.raises(ManifestError, match=r'inputs\.imported does not fit'):
+        import_masks(cfg, folder, out)
+
+
+def test_bad_files_are_named_and_the_rest_is_imported(case, foreign, capsys):
+    cfg, _, out, ids = case
+    folder, truth = foreign
+    np.save(folder / f'{ids[0]}.npy', truth[ids[0]][:-1])
+    (folder / f'{ids[1]}.png').write_bytes(b'x')
+    np.save(folder / f'{ids[2]}.npy', np.full_like(truth[ids[2]], 77))
+    (folder / f'{ids[3]}.png').unlink()
+    label = next(i for i in range(1, 6) if i not in np.unique(truth[ids[5]]))
+    save_mask(folder / f'{ids[5]}.png', np.full_like(truth[ids[5]], label))
+    report = import_masks(cfg, folder, out)
+    assert list(report.failed) == ids[:4]
+    for name, text in zip(ids, ['the mask is', 'not a PNG', 'outside the list: 77', 'no file of']):
+        assert text in report.failed[name]
+    assert report.exit_code == 1
+    assert read_manifest(out).failed == ids[:4]
+    expected = (
+        f'1 masks hold classes that the image-level label of their image does not have: {ids[5]}'
+    )
+    assert f'{expected}: [{label}]' in capsys.readouterr().err
+
+
+def test_maps_of_another_program_are_refined(case, tmp_path):
+    cfg, maps, out, ids = case
+    folder = tmp_path / 'foreign'
+    folder.mkdir()
+    for name in ids:
+        found = load_class_maps(maps / f'{name}.npz')
+        content = {'keys': found.keys - 1, 'cam': found.scores}
+        np.save(folder / f'{name}.npy', content)
+    assert import_masks(cfg, folder, out).done == ids
+    make_masks(cfg, maps, tmp_path / 'ours')
+    assert contents(out) == contents(tmp_path / 'ours')
+    settings = read_manifest(out).settings
+    assert (settings['imported'], settings['keys'], settings['threshold']) == (
+        'maps',
+        'foreground',
+        0.5,
+    )
+    report = import_masks(cfg, folder, tmp_path / 'wrong', keys='ids')
+    assert any('is --keys right?' in text for text in report.failed.values())
+    cfg.pop('mask_cfg')
+    with pytest.raises(KeyError, match='`mask_cfg` in the config'):
+        import_masks(cfg, folder, tmp_path / 'none')
+
+
+def test_a_segmenters_config_is_enough_for_masks(case, foreign, tmp_path):
+    cfg, _, out, ids = case
+    folder, _ = foreign
+    dataset = {k: v for k, v in cfg.map_dataset.items() if k not in ('labels', 'check_files')}
+    dataset.update(pseudo_mask_dir=str(tmp_path / 'not there yet'), data_prefix=dict(
+        img_path='JPEGImages', seg_map_path='nowhere'))  # fmt: skip
+    segmenter = Config({'train_dataloader': {'dataset': dataset}})
+    assert import_masks(segmenter, folder, out, ids=ids[:3]).done == ids[:3]
+    with pytest.raises(KeyError, match='need `map_dataset` or `train_dataloader`'):
+        import_masks(Config({'model': {}}), folder, out)
+    with pytest.raises(ValueError, match='1 of 1 ids are not in map_dataset'):
+        import_masks(segmenter, folder, out, ids=['nowhere'])
+
+
+PROCESSES = {}
+
+
+@REFINERS.register_module()
+class OnAccelerator(MeanBrightness):
+    """Pretends to use an accelerator; notes in which process it works."""
+
+    @property
+    def uses_accelerator(self):
+        return True
+
+    def start(self, maps, image=None, image_id=''):
+        if image_id == PROCESSES.get('broken'):
+            raise RuntimeError('out of memory')
+        return self(maps, image, image_id), os.getpid()
+
+    def finish(self, started, image=None, image_id=''):
+        maps, process = started
+        assert process == PROCESSES['main']
+        assert (os.getpid() != process) == PROCESSES['pool']
+        return maps
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_accelerator_here_and_the_rest_in_the_pool(case, demo_root, tmp_path, workers):
+    _, maps, out, ids = case
+    PROCESSES.update(main=os.getpid(), pool=workers > 0, broken=None)
+    chain = [{'type': 'MeanBrightness'}, {'type': 'DenseCRF'}]
+    make_masks(mask_config(demo_root, chain), maps, tmp_path / 'plain')
+    chain[0]['type'] = 'OnAccelerator'
+    cfg = mask_config(demo_root, chain)
+    assert make_masks(cfg, maps, out, workers=workers).done == ids
+    assert contents(out) == contents(tmp_path / 'plain')
+    PROCESSES['broken'] = ids[2]
+    report = make_masks(cfg, maps, tmp_path / 'partly', workers=workers)
+    assert report.failed == {ids[2]: 'RuntimeError: out of memory'}
+    PROCESSES['broken'] = None
+    again = make_masks(cfg, maps, tmp_path / 'partly', workers=workers)
+    assert (again.done, len(again.skipped)) == ([ids[2]], 7)
+    assert contents(tmp_path / 'partly') == contents(out)

@@ -54,6 +54,60 @@ def test_results_are_ordered_and_failures_named(workers, capfd):
     assert '8/8' in error_text  # the plain progress line
 
 
+def halve(name: str) -> tuple[float, int]:
+    return square(name) / 2, os.getpid()
+
+
+def double(name: str, given: tuple[float, int]) -> tuple[float, bool]:
+    if name == 'img4':
+        os._exit(1)
+    return 2 * given[0], given[1] == os.getpid()
+
+
+def test_first_runs_here_and_work_in_the_processes():
+    results = {}
+    report = process_items(
+        IDS[:4], double, workers=2, first=halve, on_result=results.__setitem__, progress=False
+    )
+    assert report.done == IDS[:4]
+    assert results == {name: (square(name), False) for name in IDS[:4]}
+    process_items(IDS[:4], double, first=halve, on_result=results.__setitem__, progress=False)
+    assert results == {name: (square(name), True) for name in IDS[:4]}
+
+
+def test_first_and_work_overlap():
+    def slow(name: str, *given: None) -> None:
+        time.sleep(0.15)
+
+    report = process_items(IDS, slow, workers=1, first=slow, progress=False)
+    assert report.seconds < 0.15 * 2 * len(IDS) * 0.85
+
+
+def test_failures_of_first_and_dying_workers_are_named():
+    def first(name: str) -> tuple[float, int]:
+        return halve(f'img{fail_on_3(name) // 1000}')
+
+    report = process_items(IDS, double, workers=3, first=first, progress=False)
+    assert report.done == [name for name in IDS if name not in ('img3', 'img4')]
+    assert report.failed['img3'] == 'ValueError: broken header'
+    assert 'worker process died' in report.failed['img4']
+
+
+def test_first_is_at_most_two_images_per_worker_ahead(tmp_path):
+    started = []
+
+    def work(name: str, given: int) -> int:
+        return given
+
+    ahead = []
+    process_items(
+        IDS, work, workers=2, first=lambda name: started.append(name) or len(started),
+        on_result=lambda name, value: ahead.append(len(started) - value), progress=False,
+    )  # fmt: skip
+    assert len(started) == len(IDS)
+    assert max(ahead) <= 3
+
+
 def test_a_dying_worker_costs_its_image_only():
     report = process_items(IDS, die_on_4, workers=3, progress=False)
     assert report.done == [name for name in IDS if name not in ('img3', 'img4')]

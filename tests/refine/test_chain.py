@@ -151,3 +151,50 @@ def test_refiners_are_found_from_any_default_scope(scope):
 def test_bad_configs(cfg, error, message):
     with pytest.raises(error, match=message):
         build_refiner(cfg)
+
+
+class OnAccelerator(Toy):
+    """Starts with the scores alone."""
+
+    device = 'cuda'
+
+    def start(self, maps, image=None, image_id=''):
+        return maps.keys, maps.scores * self.factor, maps.image_size
+
+    def finish(self, started, image=None, image_id=''):
+        return ClassMaps(*started)
+
+    def __call__(self, maps, image=None, image_id=''):
+        return self.finish(self.start(maps, image, image_id), image, image_id)
+
+
+def test_start_goes_up_to_the_last_refiner_on_an_accelerator():
+    maps = foreground_maps()
+    toys = [OnAccelerator(0.5), Toy(0.8), OnAccelerator(3.0), Toy(0.25)]
+    chain = RefinerChain([*toys, BackgroundThreshold(0.1)])
+    assert chain.uses_accelerator
+    started = chain.start(maps, None, 'a')
+    assert (len(toys[1].calls), len(toys[3].calls)) == (1, 0)
+    np.testing.assert_allclose(started.state[1], maps.scores * 1.2, rtol=1e-6)
+    labels = chain.finish(started, None, 'a')
+    assert (len(toys[1].calls), len(toys[3].calls)) == (1, 1)
+    np.testing.assert_array_equal(labels, chain(maps))
+    np.testing.assert_array_equal(labels, plain_labels(maps.scores * 0.3, maps.keys, 0.1))
+
+
+def test_a_chain_on_the_cpu_starts_with_nothing():
+    toy = Toy(0.5)
+    chain = RefinerChain([toy, BackgroundThreshold(0.1)])
+    assert not chain.uses_accelerator
+    assert chain.start(foreground_maps()).state is not None
+    assert toy.calls == []
+
+
+def test_result_of_an_accelerator_is_checked():
+    class Wrong(OnAccelerator):
+        def finish(self, started, image=None, image_id=''):
+            return np.full((4, 6), 3)
+
+    chain = RefinerChain([Wrong()])
+    with pytest.raises(ValueError, match=r'Wrong used the classes \[3\]'):
+        chain.finish(chain.start(foreground_maps()))

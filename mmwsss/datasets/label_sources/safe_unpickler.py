@@ -3,6 +3,7 @@
 The file is run through a ``pickle.Unpickler`` whose only importable names are stand-ins defined
 here: they note what an array is made of and build it with ``np.frombuffer``. No function that the
 file names is ever called, and no NumPy object is built from its bytes by NumPy's own unpickling.
+Torch tensors in it become arrays; their numbers are read by torch's weights-only loading.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 __all__ = ['UnsafePickleError', 'loads_plain']
 
@@ -26,7 +28,7 @@ class UnsafePickleError(ValueError):
 
 
 def loads_plain(content: bytes) -> Any:
-    """Unpickle plain Python values and NumPy arrays of bool, integer and float.
+    """Unpickle plain Python values, NumPy arrays and torch tensors of bool, integer and float.
 
     Files written by Python 2 are understood; their byte strings stay ``bytes``.
 
@@ -35,7 +37,7 @@ def loads_plain(content: bytes) -> Any:
 
     Returns:
         The value. A 0-dimensional object array, as ``np.save`` makes of a dictionary, is
-        replaced by what it holds.
+        replaced by what it holds, a tensor by an array.
 
     Raises:
         UnsafePickleError: The pickle names any other class or function; the message says which.
@@ -130,6 +132,26 @@ def _scalar(dtype: Any, data: Any) -> Any:
     return _build(data, dtype, (1,))[0].item()
 
 
+class _Storage:
+    """Stands in for the memory of a torch tensor."""
+
+    __slots__ = ('content',)
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+def _tensor(storage: Any, offset: int, shape: Any, stride: Any, *_: Any) -> np.ndarray:
+    if not isinstance(storage, _Storage) or not isinstance(storage.content, bytes):
+        raise UnsafePickleError('refused: a tensor without plain memory')
+    memory = torch.load(io.BytesIO(storage.content), map_location='cpu', weights_only=True)
+    if not isinstance(memory, torch.storage.TypedStorage):
+        raise UnsafePickleError(f'refused: a {type(memory).__name__} as memory of a tensor')
+    flat = torch.empty(0, dtype=memory.dtype).set_(memory._untyped_storage)
+    # as_strided refuses to look beyond the memory
+    return flat.as_strided(tuple(shape), tuple(stride), int(offset)).numpy().copy()
+
+
 def _encode(text: str, encoding: str = 'latin1') -> bytes:
     if _text(encoding) not in ('latin1', 'latin-1', 'iso-8859-1'):
         raise UnsafePickleError(f'refused: text encoded as {encoding!r}')
@@ -159,6 +181,9 @@ def _allowed_names() -> dict[tuple[str, str], Any]:
         ('numpy', 'ndarray'): _Callable(lambda *args: _Array()),
         ('numpy', 'dtype'): _Callable(_Dtype),
         ('_codecs', 'encode'): _Callable(_encode),
+        ('torch._utils', '_rebuild_tensor_v2'): _Callable(_tensor),
+        ('torch.storage', '_load_from_bytes'): _Callable(_Storage),
+        ('collections', 'OrderedDict'): _Callable(lambda: None),  # a tensor's hooks: none
     }
     for core in ('numpy.core', 'numpy._core'):
         names[f'{core}.multiarray', '_reconstruct'] = _Callable(lambda *args: _Array())

@@ -1,9 +1,12 @@
+import io
 import os
 import pickle
 import subprocess
+from collections import OrderedDict
 
 import numpy as np
 import pytest
+import torch
 
 from mmwsss.datasets.label_sources.safe_unpickler import UnsafePickleError, loads_plain
 
@@ -32,6 +35,43 @@ def test_arrays_and_plain_values_come_back_equal(protocol):
     np.testing.assert_array_equal(got['fortran'], value['fortran'])
     assert got[3] == 5
     assert got['list'] == value['list']
+
+
+@pytest.mark.parametrize('protocol', range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_tensors_become_arrays(protocol):
+    base = torch.arange(24.0).view(2, 3, 4)
+    value = {'cam': base[:, 1:, ::2], 'keys': torch.tensor([3, 7]), 'half': base.half()[0]}
+    got = loads_plain(pickle.dumps(np.array(value, dtype=object), protocol=protocol))
+    for key, tensor in value.items():
+        assert isinstance(got[key], np.ndarray)
+        assert got[key].dtype == tensor.numpy().dtype
+        np.testing.assert_array_equal(got[key], tensor.numpy())
+
+
+def test_memory_of_a_tensor_is_not_unpickled(tmp_path):
+    marker = tmp_path / 'marker'
+    memory = io.BytesIO()
+    torch.save(Attack(os.system, f'touch {marker}'), memory, _use_new_zipfile_serialization=False)
+    attack = Attack(
+        torch._utils._rebuild_tensor_v2,
+        Attack(torch.storage._load_from_bytes, memory.getvalue()),
+        *(0, (2,), (1,), False, OrderedDict()),
+    )
+    with pytest.raises(ValueError, match='Weights only load failed'):
+        loads_plain(pickle.dumps({'cam': attack}))
+    assert not marker.exists()
+
+
+def test_tensor_beyond_its_memory_is_refused():
+    storage = torch.arange(4)
+    attack = Attack(
+        torch._utils._rebuild_tensor_v2,
+        Attack(*storage.__reduce_ex__(2)[1][0].__reduce__()[:1],
+               storage.__reduce_ex__(2)[1][0].__reduce__()[1][0]),
+        *(2, (9,), (1,), False, OrderedDict()),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match='damaged pickle'):
+        loads_plain(pickle.dumps(attack))
 
 
 @pytest.mark.parametrize('name', ['os.system', 'subprocess.call', 'eval', 'numpy.load', 'getattr'])

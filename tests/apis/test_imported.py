@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmwsss.apis.imported import ForeignFolder, read_foreign
+from mmwsss.masks import ClassMaps, save_class_maps, save_mask
+
+SIZE = (6, 8)
+LABELS = np.array([[0, 3], [255, 5]], np.uint8).repeat(3, axis=0).repeat(4, axis=1)
+MAPS = np.random.default_rng(0).random((2, *SIZE), dtype=np.float32)
+
+
+def write_labels(path, kind: str) -> str:
+    if kind == 'palette':
+        save_mask(path / 'a.png', LABELS)
+    elif kind == 'grey':
+        Image.fromarray(LABELS).save(path / 'a.png')
+    elif kind == 'npy':
+        np.save(path / 'a.npy', LABELS.astype(np.int64))
+    elif kind == 'npz':
+        np.savez(path / 'a.npz', labels=LABELS)
+    elif kind == 'named':
+        np.savez(path / 'a.npz', mask=LABELS, other=np.zeros(3))
+    else:
+        np.save(path / 'a.npy', {'keys': np.array([0, 3, 5]), 'rw_pred': LABELS})
+    return next(path.iterdir())
+
+
+@pytest.mark.parametrize('kind', ['palette', 'grey', 'npy', 'npz', 'named', 'rw_pred'])
+def test_labels_of_all_formats(tmp_path, kind):
+    path = write_labels(tmp_path, kind)
+    field = 'mask' if kind == 'named' else None
+    got = read_foreign(path, 6, SIZE, field=field)
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, LABELS)
+    with pytest.raises(ValueError, match=r'a\.np|a\.png') as error:
+        read_foreign(path, 5, SIZE, field=field)
+    assert 'holds class ids outside the list: 5; expected 0 .. 4 and 255' in str(error.value)
+    with pytest.raises(ValueError, match='the mask is 6 x 8'):
+        read_foreign(path, 6, (6, 9), field=field)
+
+
+@pytest.mark.parametrize('tensors', [False, True])
+def test_irn_dictionaries(tmp_path, tensors):
+    content = {'keys': np.array([4, 1]), 'cam': MAPS[:, ::2, ::2], 'high_res': MAPS}
+    if tensors:
+        content = {name: torch.from_numpy(array.copy()) for name, array in content.items()}
+    np.save(tmp_path / 'a.npy', content)
+    maps = read_foreign(tmp_path / 'a.npy', 6, SIZE)
+    assert (maps.keys.tolist(), maps.image_size) == ([2, 5], SIZE)
+    np.testing.assert_array_equal(maps.scores, MAPS[::-1])
+    coarse = read_foreign(tmp_path / 'a.npy', 6, SIZE, keys='ids', field='cam')
+    assert coarse.keys.tolist() == [1, 4]
+    np.testing.assert_array_equal(coarse.scores, MAPS[::-1, ::2, ::2])
+
+
+def test_first_of_one_map_more_than_keys_is_the_background(tmp_path):
+    np.savez(tmp_path / 'a.npz', keys=np.array([2]), cam=MAPS)
+    maps = read_foreign(tmp_path / 'a.npz', 6, SIZE)
+    assert maps.keys.tolist() == [0, 3]
+    np.testing.assert_array_equal(maps.scores, MAPS)
+
+
+def test_own_class_maps(tmp_path):
+    save_class_maps(tmp_path / 'a.npz', ClassMaps(np.array([2, 3]), MAPS, (12, 16)))
+    maps = read_foreign(tmp_path / 'a.npz', 6, (12, 16))
+    assert maps.keys.tolist() == [2, 3]
+    with pytest.raises(ValueError, match=r'maps are of a \(12, 16\) image, but'):
+        read_foreign(tmp_path / 'a.npz', 6, (12, 17))
+
+
+class Attack:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ({'keys': [0, 9], 'cam': MAPS}, r'stand for class ids \[1, 10\], expected .* 0 \.\. 5'),
+        ({'keys': [1, 1], 'cam': MAPS}, 'expected different ones'),
+        ({'keys': [1], 'cam': MAPS[[0, 1, 1]]}, 'one more for the background'),
+        ({'keys': [1, 2], 'cam': MAPS[:, :3]}, 'do not have the proportions of the image'),
+        ({'keys': [0.5, 2], 'cam': MAPS}, 'keys must be integers'),
+        ({'cam': MAPS}, 'need the array `keys`'),
+        ({'keys': [1, 2], 'a': MAPS, 'b': MAPS}, 'several arrays.*--field'),
+        ({'keys': [1, 2], 'cam': MAPS * np.nan}, 'scores must be finite'),
+        ([1, 2], 'must be integers|expected an array or a dictionary'),
+        (MAPS[0], 'labels must be integers'),
+        (np.full(SIZE, -1), 'labels must lie in 0..255'),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path, content, message):
+    path = tmp_path / 'a.npy'
+    np.save(path, np.array(content, dtype=object) if isinstance(content, dict) else content)
+    with pytest.raises(ValueError, match=message) as error:
+        read_foreign(path, 6, SIZE)
+    assert str(path) in str(error.value)
+
+
+def test_nothing_is_executed(tmp_path):
+    np.save(tmp_path / 'a.npy', {'keys': Attack(tmp_path / 'made')})
+    with pytest.raises(ValueError, match=r'a\.npy: refused: the file asks for \w+\.mkdir'):
+        read_foreign(tmp_path / 'a.npy', 6)
+    assert not (tmp_path / 'made').exists()
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.npy', '.npz'])
+def test_damaged_files_are_named(tmp_path, suffix):
+    path = write_labels(tmp_path, {'.png': 'palette', '.npy': 'npy', '.npz': 'npz'}[suffix])
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ValueError, match=rf'a\{suffix}'):
+        read_foreign(path, 6)
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match=rf'a\{suffix}'):
+        read_foreign(path, 6)
+
+
+def test_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='folder not found'):
+        ForeignFolder(tmp_path / 'none', 6)
+    with pytest.raises(ValueError, match=r'holds no files \.png'):
+        ForeignFolder(tmp_path, 6)
+    save_mask(tmp_path / 'sub' / 'a.png', LABELS)
+    (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask')
+    folder = ForeignFolder(tmp_path, 6)
+    assert sorted(folder.files) == ['sub/a', 'sub/b']
+    assert folder.kind(['x', 'sub/b', 'sub/a']) == 'masks'
+    with pytest.raises(
+        ValueError, match=r'none of 1 files can be read; the first: .*b\.png is not a'
+    ):
+        folder.kind(['sub/b'])
+    with pytest.raises(ValueError, match=r'has no file of the 1 images, but e\.g\.'):
+        folder.kind(['c'])
+    before = folder.fingerprint()
+    assert ForeignFolder(tmp_path, 6).fingerprint() == before
+    (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask either')
+    assert ForeignFolder(tmp_path, 6).fingerprint() != before
+    np.save(tmp_path / 'sub' / 'a.npy', LABELS)
+    with pytest.raises(ValueError, match=r'holds a\.npy and a\.png'):
+        ForeignFolder(tmp_path, 6)
