@@ -1,6 +1,10 @@
 """Registered models: localizers, heads, losses and segmentors."""
 
-from mmwsss.models.backbones import GridVisionTransformer, WideResNet38
+from mmwsss.models.backbones import (
+    AnySizeMixVisionTransformer,
+    GridVisionTransformer,
+    WideResNet38,
+)
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.models.data_preprocessor import WSSSDataPreProcessor
 from mmwsss.models.heads import (
@@ -17,6 +21,7 @@ from mmwsss.models.losses import SizeBalancedCrossEntropyLoss
 from mmwsss.models.segmentors import MSCEncoderDecoder
 
 __all__ = [
+    'AnySizeMixVisionTransformer',
     'BaseMapHead',
     'CAMHead',
     'DeepLabV2Head',
