@@ -24,6 +24,27 @@ def tiny_resnet(**kwargs: Any) -> dict:
     return {**cfg, **kwargs}
 
 
+def tiny_irnet(**kwargs: Any) -> dict:
+    """An IRNet with few channels on the tiny ResNet."""
+    cfg = dict(
+        type='IRNet',
+        backbone=tiny_resnet(strides=(1, 2, 2, 1)),
+        in_channels=(8, 8, 16, 32, 64),
+        edge=dict(channels=4, groups=2),
+        displacement=dict(channels=(4,) * 5, groups=(2,) * 5, join_channels=4, join_groups=2),
+        radius=3,
+        data_preprocessor=dict(
+            type='WSSSDataPreProcessor',
+            mean=[100.0] * 3,
+            std=[50.0] * 3,
+            bgr_to_rgb=True,
+            size=CROP,
+            seg_pad_val=255,
+        ),
+    )
+    return {**cfg, **kwargs}
+
+
 def demo_dataset(
     root: str | Path, split: str = 'train', masks: bool = False, **kwargs: Any
 ) -> dict:

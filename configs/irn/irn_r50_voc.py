@@ -1,6 +1,7 @@
 # IRNet on ResNet-50, PASCAL VOC 2012 train_aug. It is trained on labels that class maps are sure about, and
 # turns the maps into masks by random walk. After a localizer has written work_dirs/maps:
-#   python tools/make_masks.py configs/irn/irn_r50_voc_labels.py --maps work_dirs/maps --out work_dirs/irn_labels
+#   python tools/make_masks.py configs/irn/irn_r50_voc_labels.py \
+#       --maps work_dirs/maps --out work_dirs/irn_labels
 #   python tools/train.py configs/irn/irn_r50_voc.py
 #   python tools/make_masks.py configs/irn/irn_r50_voc.py --maps work_dirs/maps --out work_dirs/masks
 _base_ = [
