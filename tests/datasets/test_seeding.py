@@ -108,3 +108,33 @@ def test_datasets_without_keys_are_refused():
         SeededSampler([1, 2], seed=0)
     with pytest.raises(ValueError, match='at least one item'):
         SeededSampler(KeyedList(), seed=0)
+
+
+@pytest.mark.parametrize('epoch_size', [3, 8, 20])
+def test_epochs_of_another_size_cut_the_same_stream(epoch_size):
+    dataset = KeyedList(range(8))
+    sampler = of_rank(dataset, 0, 1, epoch_size=epoch_size)
+    keys = []
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        keys += list(sampler)
+        assert len(keys) == (epoch + 1) * len(sampler) == (epoch + 1) * epoch_size
+    stream = iter(of_rank(dataset, 0, 1, infinite=True))
+    assert keys == [next(stream) for _ in keys]
+
+
+def test_epoch_size_counts_the_items_of_all_ranks():
+    dataset = KeyedList(range(4))
+    one = of_rank(dataset, 0, 1, epoch_size=10)
+    ranks = [of_rank(dataset, rank, 2, epoch_size=10) for rank in range(2)]
+    assert [len(sampler) for sampler in ranks] == [5, 5]
+    for sampler in (one, *ranks):
+        sampler.set_epoch(1)
+    shares = [list(sampler) for sampler in ranks]
+    assert list(one) == [key for pair in zip(*shares, strict=True) for key in pair]
+
+
+@pytest.mark.parametrize('options', [dict(epoch_size=0), dict(epoch_size=5, infinite=True)])
+def test_wrong_epoch_size(options):
+    with pytest.raises(ValueError, match='epoch_size must be positive and go without infinite'):
+        SeededSampler(KeyedList(range(3)), seed=0, **options)

@@ -213,6 +213,32 @@ def test_indices_keep_a_part(tiny):
     assert len(build(tiny, indices=1)) == 1
 
 
+class TestSubset:
+    def test_it_keeps_the_named_images_in_the_order_of_the_split(self, tiny, log, monkeypatch):
+        (tiny / 'part_1of2.txt').write_text('third\nfirst\n')
+        monkeypatch.chdir(tiny)
+        options = dict(ann_file='lists/all.txt', unlabeled='keep', expected_count=3)
+        dataset = build(tiny, subset='part_1of2.txt', **options)
+        assert [dataset.get_data_info(i)['img_id'] for i in range(2)] == ['first', 'third']
+        assert len(dataset) == 2
+        assert dataset.class_counts == {'cat': 1, 'dog': 0}
+        assert "WSSSDataset 'all' (part 'part_1of2'): 2 images" in repr(dataset)
+        assert not [line for line in log() if line.startswith('WARNING')]
+
+    def test_an_image_of_another_split(self, tiny):
+        (tiny / 'part.txt').write_text('third\nfirst\n')
+        with pytest.raises(ValueError, match=r'names 1 images that are not in the split: third'):
+            build(tiny, subset=str(tiny / 'part.txt'))
+
+    def test_a_missing_list_names_the_tool(self, tiny):
+        with pytest.raises(FileNotFoundError, match=r'nope.txt does not exist \(tools/.*subset.py'):
+            build(tiny, subset='nope.txt')
+
+    def test_it_is_part_of_a_list(self, tiny):
+        with pytest.raises(ValueError, match='subset needs ann_file'):
+            build(tiny, ann_file='', subset=str(tiny / 'lists/train.txt'))
+
+
 class TestPseudoMasks:
     @pytest.fixture
     def pseudo(self, tmp_path):

@@ -1,14 +1,19 @@
 """The command lines of tools/dataset_converters; what they do is tested in tests/datasets."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
+from mmwsss.masks import read_id_list
 from tests.datasets.tiny import make_tiny
+from tests.tiny_models import localizer_config
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+DEMO_LIST = 'ImageSets/Segmentation/train.txt'
 
 
 def run(tool, *args):
@@ -25,6 +30,23 @@ def test_generic_reports_and_exits_with_1_when_an_image_fails(tmp_path):
     assert 'failed: first: UnidentifiedImageError' in done.stderr
     assert '"images": 2' in done.stdout
     assert (root / 'out/classes.txt').read_text() == 'cat\ndog\n'
+
+
+def test_subset_lists_from_a_config(demo_root, tmp_path):
+    cfg = localizer_config(demo_root)
+    cfg['train_dataloader']['dataset'] = dict(
+        type='PairDataset', dataset={**cfg['train_dataloader']['dataset'], 'subset': 'none.txt'}
+    )
+    Config(cfg).dump(tmp_path / 'config.py')
+    arguments = [tmp_path / 'config.py', '--out', tmp_path / 'parts', '--fractions', '1/2', '1/4']
+    done = run('subset', *arguments)
+    assert done.returncode == 0, done.stderr
+    lists = {n: read_id_list(tmp_path / f'parts/train_1of{n}.txt') for n in (2, 4)}
+    assert set(lists[4]) < set(lists[2]) < set(read_id_list(demo_root / DEMO_LIST))
+    found = json.loads((tmp_path / 'parts/statistics.json').read_text())
+    assert found['seed'] == 0
+    assert found['parts']['1/4']['images'] == len(lists[4])
+    assert min(found['parts']['1/4']['images_with_class'].values()) >= 1
 
 
 @pytest.mark.parametrize(
