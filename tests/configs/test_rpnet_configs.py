@@ -1,0 +1,149 @@
+"""RPNet's configs: they build, fit their backbones, differ as their names say, and train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import FUNCTIONS
+from mmseg.registry import MODELS
+
+from mmwsss.apis.train import build_runner
+from mmwsss.datasets.demo_data import make_demo_data
+from mmwsss.utils.config import load_config
+
+FOLDER = Path(__file__).parents[2] / 'configs'
+NAMES = sorted(path.stem for path in (FOLDER / 'rpnet').glob('*.py'))
+MAIN = [
+    'rpnet_mobilenetv2_vocmini',
+    'rpnet_r101_voc',
+    'rpnet_r50_coco14',
+    'rpnet_r50_voc',
+    'rpnet_resnext101_voc',
+    'rpnet_resnext50_voc',
+    'rpnet_tiny_demo',
+]
+VARIANTS = {
+    'drop0': dict(drop_prob=0.0),
+    'drop10': dict(drop_prob=0.1),
+    'drop30': dict(drop_prob=0.3),
+    'drop70': dict(drop_prob=0.7),
+    'drop90': dict(drop_prob=0.9),
+    'enhanced': dict(test_map='enhanced'),
+    'no-gaussian': dict(sigma=None),
+    'raw': dict(consistency='raw'),
+}
+
+
+def config(name: str, method: str = 'rpnet', **options: object) -> Config:
+    return load_config(FOLDER / method / f'{name}.py', options)
+
+
+def rows(base: str) -> list[str]:
+    return [name.removeprefix(f'{base}_') for name in NAMES if name.startswith(f'{base}_')]
+
+
+def images_seen(cfg: Config, group_size: int) -> int:
+    return cfg.train_cfg.max_iters * cfg.train_dataloader.batch_size * group_size
+
+
+def test_every_config_is_main_or_a_row():
+    known = {f'blocks{b}' for b in (4, 12, 13, 14, 23, 34, 1234)} | {'g1', 'g3', 'g4', *VARIANTS}
+    assert set(MAIN) <= set(NAMES)
+    assert set(rows('rpnet_r50_voc')) >= known
+    assert {'drop0', 'enhanced', 'g1', 'g4', 'no-gaussian'} <= set(rows(MAIN[0]))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_builds_and_fits_its_backbone(name):
+    cfg = config(name)
+    with torch.device('meta'):
+        cfg.model.backbone.init_cfg = None
+        backbone, head = MODELS.build(cfg.model.backbone), MODELS.build(cfg.model.head)
+        feats = backbone(torch.zeros(2, 3, 64, 64))
+    assert feats[head.in_index].shape[1] == head.in_channels
+    for index in head.block_indices:
+        assert head.projections[str(index)].weight.shape[1] == feats[index].shape[1]
+    assert feats[head.in_index].shape[2] == feats[-2].shape[2]  # the last stage has stride 1
+    loader = cfg.train_dataloader
+    assert loader.dataset.type == 'PairDataset'
+    assert loader.sampler == dict(type='SeededSampler', shuffle=True, infinite=True)
+    assert FUNCTIONS.get(loader.collate_fn.type)
+    assert head.group_size is None  # the samples say it: one number to change
+
+
+@pytest.mark.parametrize('name', [f'rpnet_r50_voc_{v}' for v in VARIANTS])
+def test_rows_differ_in_what_their_name_says(name):
+    base, cfg = config('rpnet_r50_voc'), config(name)
+    change = VARIANTS[name.removeprefix('rpnet_r50_voc_')]
+    assert cfg.model.head == {**base.model.head, **change}
+    cfg.model.head = base.model.head
+    assert cfg.to_dict() == base.to_dict()
+
+
+@pytest.mark.parametrize('g', [1, 3, 4])
+def test_group_sizes_have_the_same_budget(g):
+    base, cfg = config('rpnet_r50_voc'), config(f'rpnet_r50_voc_g{g}')
+    assert cfg.train_dataloader.dataset.group_size == g
+    assert images_seen(cfg, g) == pytest.approx(images_seen(base, 2), rel=1e-3)
+    assert cfg.param_scheduler[0].end == cfg.train_cfg.max_iters
+    assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
+
+
+@pytest.mark.parametrize(
+    ('name', 'other', 'images'),
+    [
+        ('rpnet_mobilenetv2_vocmini', 'cam_mobilenetv2_vocmini', 149),
+        ('rpnet_r50_voc', 'cam_r50_voc', 10582),
+        ('rpnet_r50_coco14', 'cam_r50_coco14', 82081),
+    ],
+)
+def test_budget_equals_that_of_cam(name, other, images):
+    cam = config(other, 'cam')
+    iterations = images // cam.train_dataloader.batch_size * cam.train_cfg.max_epochs
+    cfg = config(name)
+    assert cfg.train_cfg.max_iters == iterations
+    assert images_seen(cfg, 2) == iterations * cam.train_dataloader.batch_size
+    assert cfg.param_scheduler[0].end == iterations
+    wrapped = cfg.train_dataloader.dataset.dataset
+    assert wrapped == cam.train_dataloader.dataset
+    for key in ('map_dataset', 'val_dataloader', 'test_dataloader'):
+        assert cfg[key] == cam[key]
+    assert cfg.model.backbone == cam.model.backbone
+    assert cfg.model.test_cfg == cam.model.test_cfg
+
+
+def test_voc_mini_shares_the_optimiser_of_cam():
+    cfg, cam = config(MAIN[0]), config('cam_mobilenetv2_vocmini', 'cam')
+    assert cfg.optim_wrapper == cam.optim_wrapper
+    assert cfg.custom_hooks == cam.custom_hooks
+
+
+@pytest.mark.parametrize('g', [1, 3])
+def test_tiny_config_trains(g, tmp_path):
+    make_demo_data(tmp_path / 'data', train=8, val=2, min_size=48, max_size=64)
+    cfg = config('rpnet_tiny_demo', data_root=str(tmp_path / 'data'))
+    cfg.merge_from_dict(
+        {
+            'work_dir': str(tmp_path / 'work'),
+            'train_cfg.max_iters': 2,
+            'train_dataloader.batch_size': 2,
+            'train_dataloader.num_workers': 0,
+            'train_dataloader.persistent_workers': False,
+            'train_dataloader.dataset.group_size': g,
+            'val_cfg': None,
+            'val_dataloader': None,
+            'val_evaluator': None,
+            'default_hooks.logger.interval': 1,
+            'log_level': 'WARNING',
+        }
+    )
+    runner = build_runner(cfg)
+    before = runner.model.head.projections['1'].weight.detach().clone()
+    runner.train()
+    log = runner.message_hub.log_scalars
+    for term in ('loss_cls', 'loss_cls_enhanced', 'loss_consistency'):
+        assert log[f'train/{term}'].current() > 0
+    assert not torch.equal(runner.model.head.projections['1'].weight, before)
