@@ -64,7 +64,7 @@ class Browser:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request of the WebDriver protocol and return its value."""
         data = None if body is None else json.dumps(body).encode()
-        request = Request(
+        request = Request(  # noqa: S310
             self.url + path, data, {'Content-Type': 'application/json'}, method=method
         )
         with self.opener.open(request, timeout=SECONDS) as answer:

@@ -23,9 +23,10 @@ from mmengine.logging import MMLogger
 from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmwsss
-from mmwsss.apis.demo_report import REPORT_FILES, PictureRow, write_report
+from mmwsss.apis.demo_report import REPORT_FILES, PictureRow, draw_picture
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.masks import load_rgb, make_masks, mask_settings
+from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.apis.steps import Say, Steps
 from mmwsss.apis.train import build_runner, run_test
 from mmwsss.datasets.demo_data import make_demo_data
@@ -40,11 +41,13 @@ from mmwsss.masks import (
     read_id_list,
     read_manifest,
 )
+from mmwsss.utils.cli import write_json
 from mmwsss.utils.config import load_config
 
 __all__ = ['DemoPlan', 'Score', 'Steps', 'run_demo']
 
 SECONDS_BETWEEN_LINES = 10.0
+SHOWN_IMAGES = 2  # best and worst ones of each stage in the report
 BEST_THRESHOLD = 'the best on the ground truth of these very images'
 
 
@@ -383,8 +386,11 @@ class Demo:
         def work(folder: Path) -> dict[str, Any]:
             self.make_picture_files(checkpoint, folder, ids)
             whole = {**content, 'seconds': dict(self.steps.seconds)}
-            rows = self.picture_rows(folder, ids)
-            write_report(self.work_dir, whole, rows)
+            panel, record, page = files
+            draw_picture(panel, self.picture_rows(folder, ids), self.classes)
+            write_json(record, whole)
+            with output_to(self.log):
+                write_run_report(self.work_dir, page, ReportOptions(images=SHOWN_IMAGES))
             return whole
 
         inputs = {**content, 'checkpoint': hash_file(checkpoint), 'segmenter': hash_file(segmenter)}

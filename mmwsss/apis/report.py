@@ -17,13 +17,14 @@ import mmwsss
 from mmwsss.apis.masks import load_rgb
 from mmwsss.apis.run_folder import (
     RunFolder,
-    describe_images,
-    describe_masks,
+    RunRecord,
+    mask_protocol,
     open_run,
     read_environment,
     read_scores,
     read_trainings,
 )
+from mmwsss.apis.run_records import read_record
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instances import InstanceFolder, open_instances
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
@@ -37,6 +38,7 @@ from mmwsss.masks import (
     safe_join,
     voc_palette,
 )
+from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import (
     Confusion,
     Gallery,
@@ -69,7 +71,6 @@ class ReportOptions:
             the true masks where it is, else connected regions.
         images: Number of best images, and of worst ones, of each stage.
         workers: Processes that score images; 0 works in this one.
-        commands: Commands and their seconds, if the run left no record of them.
     """
 
     config: str | Path | None = None
@@ -147,14 +148,24 @@ def write_page(path: str | os.PathLike[str], report: RunReport) -> None:
 
 def describe_run(run: RunFolder, options: ReportOptions) -> RunReport:
     """Gather everything a run left, score its masks and draw its images."""
-    title = f'Run {run.root.resolve().name}'
-    report = RunReport(title=title, environment=read_environment(run))
+    record = read_record(run)
+    scores, curves, scored = read_scores(run)
+    report = RunReport(
+        title=record.title or ' / '.join(run.root.resolve().parts[-2:]),
+        intro=record.intro,
+        scores=record.scores or scores,
+        curves=record.curves or curves,
+        trainings=read_trainings(run),
+        seconds=record.seconds,
+        commands=record.commands,
+        environment={**read_environment(run), **record.environment},
+        extra=record.extra,
+    )
     report.environment['mmwsss of this report'] = mmwsss.__version__
-    report.scores, report.curves, scored = read_scores(run)
-    report.trainings = read_trainings(run)
-    add_records(run, report)
+    if record.scores:
+        scored |= {folder.resolve() for folder in record.names}
     index = image_index(run, options)
-    for stage in stages_of(run):
+    for stage in stages_of(run, record):
         add_stage(report, run, stage, index, options, scored)
     add_missing(run, report)
     return report
@@ -177,8 +188,6 @@ def image_index(run: RunFolder, options: ReportOptions) -> ImageIndex:
 
 def configs_of(run: RunFolder, options: ReportOptions) -> list[Config]:
     """The config that the options name, or those of the run."""
-    from mmwsss.utils.config import load_config
-
     paths = list(run.configs) if options.config is None else [options.config]
     return [load_config(path, dict(options.cfg_options or {})) for path in paths]
 
@@ -223,6 +232,8 @@ class Stage:
         classes: Class names of its manifest; empty without one.
         refiners: Configs of the chain that made the masks.
         protocol: How they were made.
+        uses_ground_truth: Whether the true masks chose something.
+        scored: Whether its scores are shown, or only its images.
         predictions: Folders with a segmenter's masks, of perhaps the same images.
     """
 
@@ -233,36 +244,36 @@ class Stage:
     classes: list[str]
     refiners: list[dict[str, Any]]
     protocol: str
-    uses_ground_truth: bool
-    predictions: list[Path]
+    uses_ground_truth: bool = False
+    scored: bool = True
+    predictions: list[Path] = field(default_factory=list)
 
 
-def stages_of(run: RunFolder) -> list[Stage]:
+def stages_of(run: RunFolder, record: RunRecord) -> list[Stage]:
     """Folders of pseudo masks, then those of segmenters."""
     stages = []
     for folder, manifest in run.masks.items():
         maps = run.maps_of(folder)
         settings = manifest.settings
-        content = {'images': manifest.ids_count, 'manifest': {'split': manifest.split}}
-        if maps is not None:
-            content['manifest']['settings'] = run.maps[maps].settings
         stages.append(
             Stage(
-                name=run.name(folder),
+                name=record.names.get(folder, run.name(folder)),
                 masks=folder,
                 maps=maps,
                 ids=ids_in(folder),
                 classes=list(manifest.classes),
                 refiners=list(settings.get('refiners') or ()),
-                protocol=f'{describe_images(content)}; {describe_masks(settings)}',
+                protocol=mask_protocol(run, folder),
                 uses_ground_truth='ground truth' in str(settings.get('threshold_source')),
+                scored=folder not in record.only_shown,
                 predictions=run.predictions,
             )
         )
     for folder in run.predictions:
         ids = ids_in(folder)
         protocol = f'{len(ids)} images; predictions of a segmenter as they are in this folder'
-        stages.append(Stage(run.name(folder), folder, None, ids, [], [], protocol, False, []))
+        name = record.names.get(folder, run.name(folder))
+        stages.append(Stage(name, folder, None, ids, [], [], protocol))
     return stages
 
 
@@ -297,7 +308,8 @@ def add_stage(
         return
     source, where = instance_source(index.truth[ids[0]], ids, classes, options)
     measured = measure(stage.masks, index.truth, ids, classes, source, options.workers)
-    add_measured(report, stage, classes, measured, where, scored)
+    if stage.scored:
+        add_measured(report, stage, classes, measured, where, scored)
     if options.images > 0:
         add_gallery(report, stage, index, classes, measured, options.images)
 
@@ -485,19 +497,7 @@ class StageDrawer:
             self.problems.append(f'{parts.name}: {error}')
 
 
-# --- records of whoever ran it --------------------------------------------------------------------
-
-
-def add_records(run: RunFolder, report: RunReport) -> None:
-    """Commands and times, from the ``steps.json`` of a study."""
-    for path in run.root.glob('steps.json'):
-        from mmwsss.apis.run_folder import read_json
-
-        steps = read_json(path)
-        for step in steps if isinstance(steps, list) else ():
-            report.commands.append((step['command'], step.get('seconds')))
-            name = ' '.join(shlex.split(step['command'])[1:2])
-            report.seconds[f'{len(report.seconds) + 1}. {name}'] = step.get('seconds') or 0.0
+# --- what is missing ------------------------------------------------------------------------------
 
 
 def add_missing(run: RunFolder, report: RunReport) -> None:

@@ -19,12 +19,15 @@ from mmengine.config import Config
 
 from mmwsss.masks import MANIFEST_NAME, Manifest, ManifestError, read_manifest
 from mmwsss.utils.config import load_config
-from mmwsss.visualization.report import StageScore, ThresholdCurve, Training
+from mmwsss.visualization.report import Html, StageScore, ThresholdCurve, Training
 
 __all__ = [
     'RunFolder',
+    'RunRecord',
+    'mask_protocol',
     'open_run',
     'read_environment',
+    'read_json',
     'read_scores',
     'read_trainings',
 ]
@@ -38,6 +41,7 @@ ENVIRONMENT = (
 )  # fmt: skip
 PREDICTIONS = re.compile(r'predictions?(_\w+)?|segmenter\w*/masks')
 NO_CRF = 'no CRF'
+INSTANCE_SCORES = ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
 
 
 @dataclass
@@ -70,6 +74,35 @@ class RunFolder:
         """The folder of maps that masks were made of; None if it is not in the run."""
         wanted = self.masks[masks].inputs.get('maps')
         return next((p for p, found in self.maps.items() if found.sha256() == wanted), None)
+
+
+@dataclass
+class RunRecord:
+    """What whoever ran it wrote down; empty parts are looked for in the folder instead.
+
+    Attributes:
+        title: Heading of the report.
+        intro: What the run did.
+        scores: Scores of the stages.
+        curves: Threshold curves.
+        seconds: Step -> wall time.
+        commands: Commands and their seconds.
+        environment: Name -> value.
+        names: Folder of masks -> what the report calls it.
+        only_shown: Folders of masks that are shown and not scored.
+        extra: Further sections of the report.
+    """
+
+    title: str = ''
+    intro: str = ''
+    scores: list[StageScore] = field(default_factory=list)
+    curves: list[ThresholdCurve] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    commands: list[tuple[str, float | None]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    names: dict[Path, str] = field(default_factory=dict)
+    only_shown: set[Path] = field(default_factory=set)
+    extra: dict[str, Html] = field(default_factory=dict)
 
 
 def open_run(root: str | os.PathLike[str]) -> RunFolder:
@@ -159,7 +192,7 @@ def read_scores(run: RunFolder) -> tuple[list[StageScore], list[ThresholdCurve],
             scores += map_scores(content, name)
             curves.append(curve_of(content, name))
         elif content.get('what') == 'masks' and 'mIoU' in content:
-            scores.append(mask_score(content, run.name(content['predictions'])))
+            scores.append(mask_score(run, content))
         elif TIMESTAMP.fullmatch(path.stem) and 'mIoU' in content:
             scores.append(test_score(content, run.name(path.parents[1])))
             continue
@@ -192,13 +225,15 @@ def map_scores(content: dict[str, Any], name: str) -> list[StageScore]:
     return [best, StageScore(f'{name}: no threshold', rule, content['argmax_mIoU'], argmax)]
 
 
-def mask_score(content: dict[str, Any], name: str) -> StageScore:
+def mask_score(run: RunFolder, content: dict[str, Any]) -> StageScore:
     """Score of a folder of masks, instance-aware scores included where there are any."""
-    others = {key: content[key] for key in ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L') if key in content}
+    others = {key: content[key] for key in INSTANCE_SCORES if key in content}
     settings = (content.get('manifest') or {}).get('settings', {})
+    folder = next((p for p in run.masks if same_folder(p, content['predictions'])), None)
+    rule = f'{describe_images(content)}; {describe_masks(settings)}'
     return StageScore(
-        name,
-        f'{describe_images(content)}; {describe_masks(settings)}',
+        run.name(content['predictions']),
+        rule if folder is None else mask_protocol(run, folder),
         content['mIoU'],
         content.get('IoU', {}),
         'ground truth' in str(settings.get('threshold_source')),
@@ -206,11 +241,26 @@ def mask_score(content: dict[str, Any], name: str) -> StageScore:
     )
 
 
+def same_folder(one: Path, other: str) -> bool:
+    """Whether two paths name one folder."""
+    return one.resolve() == Path(other).resolve()
+
+
+def mask_protocol(run: RunFolder, masks: Path) -> str:
+    """How a folder of pseudo masks was made: images, views, threshold, refiners."""
+    manifest, maps = run.masks[masks], run.maps_of(masks)
+    views = run.maps[maps].settings if maps is not None else {}
+    content = {
+        'images': manifest.ids_count - len(manifest.failed),
+        'images_asked': manifest.ids_count,
+        'manifest': {'split': manifest.split, 'settings': views},
+    }
+    return f'{describe_images(content)}; {describe_masks(manifest.settings)}'
+
+
 def test_score(content: dict[str, Any], name: str) -> StageScore:
     """Score of a segmenter in its test loop, which MMEngine keeps in percent."""
-    others = {
-        key: content[key] / 100 for key in ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L') if key in content
-    }
+    others = {key: content[key] / 100 for key in INSTANCE_SCORES if key in content}
     rule = 'the test loop of its config: one scale, no mirror unless the config says otherwise'
     return StageScore(name, f'{rule}; {NO_CRF}', content['mIoU'] / 100, others=others)
 

@@ -17,6 +17,7 @@ from mmwsss.masks import atomic_path
 __all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'save_panel']
 
 IGNORE_COLOUR = (224, 224, 192)
+TITLE_HEIGHT, LEGEND_HEIGHT, GAP = 0.26, 0.25, 0.08  # inches
 
 
 def colorize(
@@ -152,12 +153,17 @@ def save_panel(
     columns = max((len(row) for row in rows), default=0)
     if columns == 0:
         raise ValueError('rows must hold at least one picture')
-    images = [_checked_image(image) for row in rows for _, image in row]
-    shape = max(image.shape[0] / image.shape[1] for image in images)
-    legend_lines = -(-len(legend) // (3 * columns))
-    height = len(rows) * (tile_width * min(shape, 2.0) + 0.3) + 0.25 * legend_lines + 0.1
-    figure = Figure(figsize=(columns * tile_width, height), dpi=dpi, layout='constrained')
-    axes = figure.subplots(len(rows), columns, squeeze=False)
+    images = [[_checked_image(image) for _, image in row] for row in rows]
+    shapes = [max((i.shape[0] / i.shape[1] for i in row), default=0.0) for row in images]
+    heights = [
+        tile_width * shape + (TITLE_HEIGHT if any(title for title, _ in row) else GAP)
+        for shape, row in zip(shapes, rows)
+    ]
+    legend_height = LEGEND_HEIGHT * -(-len(legend) // (3 * columns))
+    size = (columns * tile_width, sum(heights) + legend_height)
+    figure = Figure(figsize=size, dpi=dpi, layout='constrained')
+    figure.get_layout_engine().set(w_pad=GAP / 2, h_pad=GAP / 4, wspace=0, hspace=0)
+    axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for axis in axes.flat:
         axis.axis('off')
     for axis_row, row in zip(axes, rows):

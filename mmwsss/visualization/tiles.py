@@ -83,7 +83,13 @@ def picture_of(
     if parts.maps is not None:
         tiles += map_tiles(parts.maps, parts.image, classes)
     labels = {f'after {name}': labels for name, labels in parts.steps.items()}
-    labels.update({'mask': parts.mask, 'prediction': parts.prediction, 'ground truth': parts.truth})
+    made_by = next(
+        (title for title in reversed(labels) if np.array_equal(labels[title], parts.mask)), None
+    )
+    if made_by is not None:
+        del labels[made_by]
+    labels['mask' if made_by is None else f'mask, {made_by}'] = parts.mask
+    labels.update({'prediction': parts.prediction, 'ground truth': parts.truth})
     tiles += [
         (title, overlay(parts.image, found, palette))
         for title, found in labels.items()
@@ -109,10 +115,13 @@ def map_tiles(
     """
     rows = sorted(range(len(maps.keys)), key=lambda i: (maps.keys[i] == 0, -maps.scores[i].max()))
     rows = sorted(rows[:limit], key=lambda i: (maps.keys[i] == 0, maps.keys[i]))
-    return [
-        (f'map: {classes[maps.keys[i]]}', heatmap(maps.scores[i], image, colormap='cividis'))
-        for i in rows
-    ]
+    grey = to_grey(image)  # so that all colour in the picture is the map's
+    return [(f'map: {classes[maps.keys[i]]}', heatmap(maps.scores[i], grey)) for i in rows]
+
+
+def to_grey(image: np.ndarray) -> np.ndarray:
+    """An RGB picture without its colours, uint8 (H, W, 3)."""
+    return np.repeat(np.rint(image.mean(2, keepdims=True)), 3, axis=2).astype(np.uint8)
 
 
 def error_overlay(
@@ -149,7 +158,7 @@ def error_overlay(
         'too much': wrong & (truth == 0) & (named != 0),
         'wrong class': wrong & (truth != 0) & (named != 0),
     }
-    picture = np.repeat(image.mean(2, keepdims=True), 3, axis=2)
+    picture = to_grey(image).astype(np.float64)
     for kind, where in kinds.items():
         picture[where] = (1 - alpha) * picture[where] + alpha * np.array(ERROR_COLOURS[kind])
     return np.rint(picture).astype(np.uint8)

@@ -129,9 +129,9 @@ def test_the_report_holds_scores_and_picture_and_loads_nothing(finished):
         assert score['threshold'] in page
     assert page.count('uses ground truth') >= 1
     assert 'name="viewport"' in page
-    assert not re.findall(r'(?:src|href)="(?!data:)', page)
-    assert 'http' not in page
-    embedded = base64.b64decode(re.search(r'base64,([^"]+)"', page).group(1))
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    assert not re.search('https?://', page)
+    embedded = base64.b64decode(re.search(r'image/png;base64,([^"]+)"', page).group(1))
     assert embedded == (plan.work_dir / 'panel.png').read_bytes()
     with Image.open(plan.work_dir / 'panel.png') as panel:
         assert panel.width > panel.height  # two rows of six
@@ -140,7 +140,7 @@ def test_the_report_holds_scores_and_picture_and_loads_nothing(finished):
 def test_a_second_call_does_nothing(finished, monkeypatch):
     plan, first, content = finished
     before = {p: p.stat().st_mtime_ns for p in plan.work_dir.rglob('*') if p.is_file()}
-    for name in ('build_runner', 'run_test', 'make_maps', 'make_masks', 'write_report'):
+    for name in ('build_runner', 'run_test', 'make_maps', 'make_masks', 'write_run_report'):
         monkeypatch.setattr(demo, name, lambda *_, **__: pytest.fail('worked again'))
     said: list[str] = []
     assert run_demo(plan, said.append) == content

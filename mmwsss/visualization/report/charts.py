@@ -56,8 +56,7 @@ def bar_groups(
             for j, (name, values) in enumerate(series.items())
         ]
         cells += [tag('span', group), tag('div', *bars, class_='group')]
-    key = colour_key(list(series)) if len(series) > 1 else Html('')
-    return join(key, tag('div', *cells, class_='bars'))
+    return join(colour_key(list(series)), tag('div', *cells, class_='bars'))
 
 
 def one_bar(value: float | None, colour: str, note: str = '') -> Html:
@@ -74,7 +73,6 @@ def line_chart(
     title: str,
     x_title: str,
     levels: Mapping[str, float] | None = None,
-    y_range: tuple[float, float] | None = None,
 ) -> Html:
     """Curves on common axes.
 
@@ -83,14 +81,14 @@ def line_chart(
         title: What is shown; the text for readers who do not see it.
         x_title: Below the axis.
         levels: Name of a line -> a level drawn across in its colour.
-        y_range: Of the axis. None: of the values.
     """
     points = {name: thinned(line) for name, line in lines.items()}
     levels = dict(levels or {})
-    x_axis = nice_range([x for line in points.values() for x, _ in line])
+    x_ticks = nice_ticks([x for line in points.values() for x, _ in line])
     values = [y for line in points.values() for _, y in line] + list(levels.values())
-    y_axis = nice_range(values) if y_range is None else y_range
-    parts = axes(x_axis, y_axis, x_title)
+    y_ticks = nice_ticks(values)
+    x_axis, y_axis = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
+    parts = axes(x_ticks, y_ticks, x_title)
     for i, (name, line) in enumerate(points.items()):
         stroke = dict(stroke=series_colour(i), stroke_width=1.8, fill='none')
         dash = DASHES[i // len(COLOURS) % len(DASHES)]
@@ -112,12 +110,18 @@ def thinned(line: Line) -> list[tuple[float, float]]:
     return points[len(points) - 1 :: -step][::-1] if points else []
 
 
-def nice_range(values: Sequence[float]) -> tuple[float, float]:
-    """Smallest and largest value, with 0 where it is near, never of width 0."""
+def nice_ticks(values: Sequence[float], intervals: int = 5) -> list[float]:
+    """Round numbers around the values, 0 among them where it is near."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     if 0 < low < 0.5 * high:
         low = 0.0
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    if not high > low:
+        low, high = low - 0.5, low + 0.5
+    rough = (high - low) / intervals
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
 
 
 def place(
@@ -129,18 +133,19 @@ def place(
     return LEFT + across * (WIDTH - LEFT - RIGHT), TOP + (1 - up) * (HEIGHT - TOP - BOTTOM)
 
 
-def axes(x_axis: tuple[float, float], y_axis: tuple[float, float], x_title: str) -> list[Html]:
+def axes(x_ticks: Sequence[float], y_ticks: Sequence[float], x_title: str) -> list[Html]:
     """Grid lines and numbers."""
     parts = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        level = y_axis[0] + share * (y_axis[1] - y_axis[0])
-        x0, y = place(x_axis[0], level, x_axis, y_axis)
-        line = dict(stroke='#8886', stroke_width=0.6)
-        parts.append(tag('path', d=f'M{x0} {y:.1f}H{WIDTH - RIGHT}', **line))
-        parts.append(text(x0 - 4, y + 3.5, short(level), 'end'))
-        at = x_axis[0] + share * (x_axis[1] - x_axis[0])
-        x, _ = place(at, y_axis[0], x_axis, y_axis)
-        parts.append(text(x, HEIGHT - BOTTOM + 13, short(at), 'middle'))
+    x_axis, y_axis = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
+    line = dict(stroke='#8886', stroke_width=0.6)
+    for level in y_ticks:
+        x, y = place(x_axis[0], level, x_axis, y_axis)
+        parts.append(tag('path', d=f'M{x} {y:.1f}H{WIDTH - RIGHT}', **line))
+        parts.append(text(x - 4, y + 3.5, short(level), 'end'))
+    for at in x_ticks:
+        x, y = place(at, y_axis[0], x_axis, y_axis)
+        parts.append(tag('path', d=f'M{x:.1f} {y:.1f}v3', **line))
+        parts.append(text(x, y + 14, short(at), 'middle'))
     return [*parts, text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_title, 'middle')]
 
 
@@ -172,10 +177,10 @@ def matrix(shares: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> H
 
 
 def cell(share: float) -> Html:
-    """A cell of a matrix; shares below half a percent have no number."""
-    if math.isnan(share):
+    """A cell of a matrix, empty below half a percent."""
+    if not share >= 0.005:
         return tag('td', '')
     colour = matplotlib.colormaps['cividis'](share)
     bright = 0.3 * colour[0] + 0.6 * colour[1] + 0.1 * colour[2] > 0.5
     style = f'background:{matplotlib.colors.to_hex(colour)};color:{"#000" if bright else "#fff"}'
-    return tag('td', f'{100 * share:.0f}' if share >= 0.005 else '', style=style)
+    return tag('td', f'{100 * share:.0f}', style=style)

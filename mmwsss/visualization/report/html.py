@@ -45,6 +45,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 .bar i { display: block; height: .55rem; min-width: 1px; }
 .bar b { font-weight: normal; font-size: .75rem; font-variant-numeric: tabular-nums;
          white-space: nowrap; }
+td > .bar { flex-direction: column-reverse; align-items: start; min-width: 6rem; }
+td > .bar b { font-size: .9rem; }
 .group { padding: .15rem 0; border-bottom: 1px solid var(--soft); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
           gap: 1rem; }
@@ -60,7 +62,7 @@ img.wide { width: 100%; min-width: 40rem; height: auto; display: block; }
 table.matrix { font-size: .7rem; border-collapse: separate; border-spacing: 1px; }
 table.matrix th, table.matrix td { padding: .1rem .2rem; border: 0; text-align: right;
                                    overflow-wrap: normal; white-space: nowrap; }
-table.matrix td { min-width: 1.6rem; }
+table.matrix td { min-width: 1.6rem; background: var(--soft); }
 table.matrix th.up { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; }
 pre, code { font-size: .8rem; }
 pre { background: var(--soft); padding: .6rem; margin: .3rem 0; white-space: pre-wrap;

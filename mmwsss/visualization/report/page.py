@@ -127,10 +127,7 @@ def curves_part(curves: list[ThresholdCurve]) -> Html | None:
     }
     levels = {c.name: 100 * c.argmax_miou for c in curves if c.argmax_miou is not None}
     title = 'mIoU in percent over background thresholds'
-    top = max([y for _, values in lines.values() for y in values if y == y], default=0.0)
-    top = max([top, *levels.values()])
-    axis = (0.0, min(100.0, 10.0 * math.ceil(top / 10) or 10.0))
-    chart = line_chart(lines, title, 'background threshold', levels, axis)
+    chart = line_chart(lines, title, 'background threshold', levels)
     note = (
         'This uses the ground truth of the images: it says how good the maps are, and must not choose '
         'a threshold. A dashed line is the score of the same maps without a threshold.'
