@@ -1,10 +1,22 @@
-"""Score a folder of masks or of class maps: tools/eval_masks.py PRED GT [--list FILE] [--maps]."""
+"""Score a folder of masks or of class maps: tools/eval_masks.py PRED GT [--list FILE] [--maps].
+
+--instances adds IA-mIoU, IA_S, IA_M and IA_L over the instances that it names, --ia over the connected
+components of GT.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
-from mmwsss.evaluation.folder import resolve_classes, score_maps, score_masks
+from mmwsss.evaluation.folder import (
+    MeanIoUScore,
+    PairScore,
+    resolve_classes,
+    score_maps,
+    score_masks,
+)
+from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
 from mmwsss.masks import read_id_list
 from mmwsss.utils.cli import (
@@ -32,13 +44,45 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--thresholds', type=float, nargs='+', help='of --maps (default: 0.05, 0.10 .. 0.95)'
     )
+    parser.add_argument(
+        '--instances',
+        help='folder of instance maps (.png, .npy), or a COCO or LVIS JSON: adds IA-mIoU',
+    )
+    parser.add_argument(
+        '--ia', action='store_true', help='IA-mIoU without instances: of connected components of GT'
+    )
+    parser.add_argument(
+        '--category-map',
+        help='JSON {category: class} for a JSON of instances (default: equal names; for voc those of '
+        'COCO and LVIS as well)',
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=0.0,
+        help="share of an instance's pixels that may contradict GT (default: %(default)s)",
+    )
     parser.add_argument('--json', help='write the scores to this file')
     add_workers_argument(parser)
     add_verbose_argument(parser)
     return parser.parse_args(argv)
 
 
+def mask_scores(args: argparse.Namespace, classes: Sequence[str]) -> list[PairScore]:
+    """MIoU, and IA-mIoU where it is asked for."""
+    scores: list[PairScore] = [MeanIoUScore(classes, args.ignore_index)]
+    if args.instances or args.ia:
+        names = read_category_map(args.category_map, classes)
+        found = (args.instances, names, args.ignore_index, args.tolerance)
+        scores.append(InstanceScore(classes, *found))
+    return scores
+
+
 def main(args: argparse.Namespace) -> int:
+    if args.instances and args.ia:
+        raise ValueError('give --instances, or --ia where there are none, but not both')
+    if args.maps and (args.instances or args.ia):
+        raise ValueError('--instances and --ia score masks, not class maps (--maps)')
     if args.thresholds and not args.maps:
         raise ValueError('--thresholds belong to --maps: masks have none')
     classes = resolve_classes(args.classes, args.num_classes, args.pred)
@@ -48,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
         thresholds = args.thresholds or DEFAULT_THRESHOLDS
         score = score_maps(args.pred, args.gt, classes, ids, thresholds, **options)
     else:
-        score = score_masks(args.pred, args.gt, classes, ids, **options)
+        score = score_masks(args.pred, args.gt, classes, ids, mask_scores(args, classes), **options)
     print(score.text)
     if args.json:
         write_json(args.json, score.content)

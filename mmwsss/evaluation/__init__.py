@@ -1,11 +1,13 @@
 """Scores: metrics for mmengine's evaluator, and scoring of folders."""
 
 from mmwsss.evaluation.folder import FolderScore, MeanIoUScore, PairScore, score_maps, score_masks
+from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.evaluation.metrics import IAmIoUMetric, MapIoUMetric, MultiLabelMetric
 
 __all__ = [
     'FolderScore',
     'IAmIoUMetric',
+    'InstanceScore',
     'MapIoUMetric',
     'MeanIoUScore',
     'MultiLabelMetric',

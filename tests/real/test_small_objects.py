@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from mmwsss.datasets.pascal_b_builder import (
+    CLASSES,
     count_objects,
     list_candidates,
     read_category_table,
     read_source,
     render,
 )
+from mmwsss.evaluation.folder import MeanIoUScore, score_masks
+from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.functional.ia_miou import ia_miou, instance_ious
 from mmwsss.functional.polygons import segmentation_to_mask
-from mmwsss.masks import load_mask
+from mmwsss.masks import load_mask, save_mask
 from tests.oracles.ia_miou import instance_ious_loop
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +111,31 @@ def test_rendered_sets_are_consistent():
         classes, instances = render(candidate)
         scores = ia_miou([np.where(classes == 255, 0, classes)], [classes], [instances])
         assert scores['num_instances']['all'] == count_objects(classes, instances).sum() > 0
+
+
+def test_folder_scores_with_instance_maps_and_annotation_files(tmp_path):
+    truth = DATA / 'voc20' / 'SegmentationClass'
+    ids = sorted(path.stem for path in truth.glob('*.png'))[::12]
+    for seed, name in enumerate(ids):
+        save_mask(tmp_path / f'{name}.png', disturbed(load_mask(truth / f'{name}.png'), seed))
+    score = InstanceScore(CLASSES, DATA / 'voc20' / 'SegmentationObject')
+    found = score_masks(tmp_path, truth, CLASSES, ids, [MeanIoUScore(CLASSES), score]).content
+    masks = [[load_mask(folder / f'{name}.png') for name in ids]
+             for folder in (tmp_path, truth, DATA / 'voc20' / 'SegmentationObject')]  # fmt: skip
+    assert found['failed'] == {}
+    assert found['IA-mIoU'] == ia_miou(*masks)['IA-mIoU']
+    assert 0 < found['IA_S'] < found['IA_L'] < 1
+
+
+def test_masks_made_of_annotations_agree_with_the_instances_in_the_file(tmp_path):
+    file = DATA / 'annotations/instances_val2017.json'
+    source = read_source([file], 'coco', read_category_table())
+    candidates = list_candidates(source)[::3]
+    for candidate in candidates:
+        save_mask(tmp_path / f'{candidate.name}.png', render(candidate)[0])
+    score = InstanceScore(CLASSES, file, read_category_map(None, CLASSES))
+    found = score_masks(tmp_path, tmp_path, CLASSES, None, [score]).content
+    assert found['failed'] == {}
+    assert found['images'] == len(candidates) > 10
+    # An object is its whole mask, also behind others, so even the true mask misses the hidden parts.
+    assert 0.85 < found['IA-mIoU'] < 1

@@ -84,3 +84,40 @@ def test_errors_are_one_line(folders, capsys, arguments, message):
     assert err.startswith('error: ')
     assert message in err
     assert err.count('\n') == 1
+
+
+def test_instances(folders, capsys):
+    for name in 'ab':
+        save_mask(folders / 'ids' / f'{name}.png', np.array([[0, 0, 1, 2]]))
+    common = (folders / 'pred', folders / 'gt', '--num-classes', 2)
+    json_file = folders / 'out.json'
+    assert run(*common, '--instances', folders / 'ids', '--json', json_file) == 0
+    out = capsys.readouterr().out
+    assert 'mIoU 58.33' in out
+    # The spare pixel of the component is divided: each of the two instances has 1 / (1 + 1/2).
+    assert next(line for line in out.splitlines() if line.startswith('IA-mIoU')).split()[:3] == [
+        'IA-mIoU',
+        '66.67',
+        '(4)',
+    ]
+    content = json.loads(json_file.read_text())
+    assert content['IA-mIoU'] == content['IA_S'] == pytest.approx(2 / 3)
+    assert content['IA_L'] is None
+    assert content['num_instances'] == dict(all=4, S=4, M=0, L=0)
+    assert run(*common, '--ia') == 0
+    assert 'connected components' in capsys.readouterr().out
+
+
+def test_wrong_instances(folders, capsys):
+    common = (folders / 'pred', folders / 'gt', '--num-classes', 2)
+    assert run(*common, '--instances', folders / 'none') == 2
+    assert 'no such folder or file' in capsys.readouterr().err
+    assert run(*common, '--instances', folders / 'gt', '--ia') == 2
+    assert 'not both' in capsys.readouterr().err
+    assert run(*common, '--maps', '--ia') == 2
+    assert 'score masks, not class maps' in capsys.readouterr().err
+    save_mask(folders / 'ids' / 'a.png', np.array([[0, 1, 1, 1]]))
+    save_mask(folders / 'ids' / 'b.png', np.array([[0, 0, 1, 1]]))
+    assert run(*common, '--instances', folders / 'ids') == 1
+    captured = capsys.readouterr()
+    assert 'a: ValueError: instances and gt contradict each other' in captured.err
