@@ -1,1 +1,21 @@
-"""The library behind the tools."""
+"""The library behind the tools, and what scripts and notebooks need of it."""
+
+from mmwsss.apis.inference import (
+    Segmented,
+    class_maps,
+    find_images,
+    refine_maps,
+    segment_images,
+)
+from mmwsss.apis.maps import load_localizer
+from mmwsss.functional.ia_miou import ia_miou
+
+__all__ = [
+    'Segmented',
+    'class_maps',
+    'find_images',
+    'ia_miou',
+    'load_localizer',
+    'refine_maps',
+    'segment_images',
+]

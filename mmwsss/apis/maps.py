@@ -28,15 +28,17 @@ from mmwsss.masks import (
     safe_join,
     save_class_maps,
     shard,
+    voc_palette,
 )
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.config import load_config
 
 __all__ = ['MapWriter', 'Prefetcher', 'compute_class_maps', 'load_localizer', 'make_maps']
 
 
 def load_localizer(
-    cfg: Config,
+    cfg: Config | str | Path,
     checkpoint: str | Path,
     device: str | None = None,
     trust_checkpoint: bool = False,
@@ -44,18 +46,21 @@ def load_localizer(
     """Build a config's localizer and load its weights, every one of them.
 
     Args:
-        cfg: A localizer's config.
+        cfg: A localizer's config, or its file.
         checkpoint: A checkpoint of ``tools/train.py``.
         device: Where to put the model; the best available device by default.
         trust_checkpoint: Allow a file that holds more than tensors and plain data.
 
     Returns:
-        The model in evaluation mode.
+        The model in evaluation mode, with the attributes ``cfg`` and ``dataset_meta`` (``classes`` with
+        background first, ``palette``) that mmseg's models have.
 
     Raises:
         FileNotFoundError, ValueError: The checkpoint is missing, damaged or does not fit the model.
         TypeError: The config's model is no :class:`ImageLevelClassifier`.
     """
+    if isinstance(cfg, (str, Path)):
+        cfg = load_config(cfg)
     model_cfg = {**cfg.model, 'init_cfg': None}
     model_cfg['backbone'] = {**cfg.model['backbone'], 'init_cfg': None}
     model = MODELS.build(model_cfg)
@@ -74,8 +79,21 @@ def load_localizer(
         raise ValueError(
             f'checkpoint {str(checkpoint)!r} does not fit the model: {error}'
         ) from error
+    model.cfg, model.dataset_meta = cfg, dataset_meta(cfg, content)
     # Channels-last weights: the same maps up to rounding, in two thirds of the time on a CPU.
     return model.to(device or get_device(), memory_format=torch.channels_last).eval()
+
+
+def dataset_meta(cfg: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """``classes`` and ``palette``, from the checkpoint or else from the config's dataset."""
+    found = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    if 'classes' in found:
+        return {**found, 'palette': found.get('palette') or voc_palette(len(found['classes']))}
+    try:
+        return dict(DATASETS.build({**cfg.map_dataset, 'lazy_init': True}).metainfo)
+    except (AttributeError, OSError, ValueError):  # no dataset, or its list of classes is elsewhere
+        names = ['background', *(f'class {i + 1}' for i in range(cfg.model.head.num_classes))]
+        return {'classes': names, 'palette': voc_palette(len(names))}
 
 
 @torch.no_grad()

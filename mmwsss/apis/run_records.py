@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 from mmwsss.apis.demo_report import RECORD_NAME, demo_record
-from mmwsss.apis.run_folder import RunFolder, RunRecord, read_json
+from mmwsss.apis.run_folder import INSTANCE_SCORES, RunFolder, RunRecord, read_json
+from mmwsss.visualization.report import StageScore
 
 __all__ = ['read_record']
+
+SUMMARY = 'summary.json'
 
 
 def read_record(run: RunFolder) -> RunRecord:
@@ -15,7 +19,47 @@ def read_record(run: RunFolder) -> RunRecord:
     content = run.jsons.get(run.root / RECORD_NAME)
     if content is not None and {'scores', 'coverage', 'maps'} <= set(content):
         return demo_record(run, content)
+    summary = run.jsons.get(run.root / SUMMARY)
+    if summary is not None and {'scores', 'steps', 'name'} <= set(summary):
+        return summary_record(summary)
     return study_record(run)
+
+
+def summary_record(content: dict[str, Any]) -> RunRecord:
+    """The ``summary.json`` of a pipeline, whose scores are in percent."""
+    record = RunRecord(title=str(content['name']))
+    known = {'seed': 'seed', 'code': 'mmwsss of the run', 'hardware': 'hardware', 'date': 'date'}
+    record.environment = {
+        title: str(content[key]) for key, title in known.items() if content.get(key) is not None
+    }
+    record.scores = [summary_score(score) for score in content['scores']]
+    for step in content['steps']:
+        seconds = step.get('seconds')
+        record.seconds[step.get('stage') or step['command']] = seconds or 0.0
+        if step.get('command'):
+            record.commands.append((f'python {step["command"].removeprefix("python ")}', seconds))
+    return record
+
+
+def summary_score(score: dict[str, Any]) -> StageScore:
+    """A score of a summary as reports have it."""
+    metrics = score.get('metrics', {})
+    iou = score.get('per_class', {})
+    return StageScore(
+        score['what'],
+        score['protocol'],
+        share(score.get('mIoU')),
+        {name: share(value) for name, value in iou.items()},
+        bool(
+            score.get('details', {}).get('uses_ground_truth', 'ground truth' in score['protocol'])
+        ),
+        {key: share(metrics[key]) for key in INSTANCE_SCORES if key in metrics},
+    )
+
+
+def share(percent: float | None) -> float | None:
+    """Percent as a number in 0..1."""
+    return None if percent is None else percent / 100
 
 
 def study_record(run: RunFolder) -> RunRecord:

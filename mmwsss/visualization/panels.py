@@ -18,6 +18,7 @@ __all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'save_panel']
 
 IGNORE_COLOUR = (224, 224, 192)
 TITLE_HEIGHT, LEGEND_HEIGHT, GAP = 0.26, 0.25, 0.08  # inches
+MAX_SHAPE = 2.0  # height / width; taller pictures are reduced
 
 
 def colorize(
@@ -155,6 +156,7 @@ def save_panel(
         raise ValueError('rows must hold at least one picture')
     images = [[_checked_image(image) for _, image in row] for row in rows]
     shapes = [max((i.shape[0] / i.shape[1] for i in row), default=0.0) for row in images]
+    shapes = [min(shape, MAX_SHAPE) for shape in shapes]
     heights = [
         tile_width * shape + (TITLE_HEIGHT if any(title for title, _ in row) else GAP)
         for shape, row in zip(shapes, rows)

@@ -1,0 +1,183 @@
+"""A localizer in a few lines of Python: class maps and masks of images and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, pseudo_collate
+
+from mmwsss.apis.masks import load_rgb, mask_settings
+from mmwsss.datasets.transforms import PackWSSSInputs
+from mmwsss.masks import ClassMaps
+from mmwsss.models.classifiers import ImageLevelClassifier
+from mmwsss.refine import BaseRefiner, RefinerChain
+
+__all__ = ['Segmented', 'class_maps', 'find_images', 'refine_maps', 'segment_images']
+
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+ImageSource = Union[str, Path, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """One image with its maps and its mask.
+
+    Attributes:
+        name: File name without suffix, below the folder if there is one.
+        image: RGB uint8 (H, W, 3).
+        maps: Its class maps.
+        mask: Labels uint8 (H, W); 0 = background, 255 = undecided.
+    """
+
+    name: str
+    image: np.ndarray
+    maps: ClassMaps
+    mask: np.ndarray
+
+
+def class_maps(
+    localizer: ImageLevelClassifier,
+    image: ImageSource,
+    labels: Sequence[str] | None = None,
+) -> ClassMaps:
+    """Compute the class maps of one image, at the localizer's own scales.
+
+    Args:
+        localizer: From :func:`mmwsss.apis.load_localizer`.
+        image: A file, or RGB uint8 (H, W, 3).
+        labels: Names of the classes in the image. None: those that the localizer sees.
+
+    Returns:
+        Maps of these classes, and of the background where the method has one.
+
+    Raises:
+        FileNotFoundError, OSError: The image is missing or damaged.
+        ValueError: A label is no class of the localizer, or ``image`` is no RGB image.
+    """
+    pixels = as_rgb(image)
+    info: dict[str, Any] = {
+        'img': np.ascontiguousarray(pixels[..., ::-1]),  # models take BGR, as datasets load it
+        'img_id': '' if isinstance(image, np.ndarray) else Path(image).stem,
+        'img_shape': pixels.shape[:2],
+        'ori_shape': pixels.shape[:2],
+        'num_fg_classes': localizer.head.num_classes,
+    }
+    if labels is not None:
+        info['img_label'] = class_ids(localizer, labels)
+    packed = Compose([PackWSSSInputs()])(info)
+    batch = localizer.data_preprocessor(pseudo_collate([packed]))
+    sample = batch['data_samples'][0]
+    label = None if labels is None else sample.gt_label.to(batch['inputs'].device)
+    with torch.no_grad():
+        _, keys, maps = localizer.class_maps(batch['inputs'][0], label)
+    return ClassMaps(keys.cpu().numpy(), maps.cpu().numpy(), pixels.shape[:2])
+
+
+def refine_maps(
+    maps: ClassMaps,
+    refiners: Sequence[dict[str, Any] | BaseRefiner] = (),
+    image: ImageSource | None = None,
+) -> np.ndarray:
+    """Turn class maps into labels by a chain of refiners.
+
+    Args:
+        maps: Class maps of one image.
+        refiners: Configs such as ``dict(type='BackgroundThreshold', threshold=0.3)``, or refiners. None
+            at all: the argmax, for maps with a background.
+        image: The image, a file or RGB uint8 (H, W, 3), for refiners that look at it.
+
+    Returns:
+        Labels uint8 (H, W); 0 = background, 255 = undecided.
+
+    Raises:
+        ValueError, TypeError: A refiner does not fit the maps, or there is no background.
+    """
+    return RefinerChain(refiners)(maps, None if image is None else as_rgb(image))
+
+
+def segment_images(
+    localizer: ImageLevelClassifier,
+    images: str | Path | Iterable[ImageSource],
+    labels: Sequence[str] | None = None,
+    refiners: Sequence[dict[str, Any] | BaseRefiner] | None = None,
+) -> Iterator[Segmented]:
+    """Yield maps and masks of an image, of several, or of all images of a folder, one at a time.
+
+    Args:
+        localizer: From :func:`mmwsss.apis.load_localizer`.
+        images: An image file, a folder, or a sequence of files and RGB arrays.
+        labels: Names of the classes in every image. None: those that the localizer sees in each.
+        refiners: See :func:`refine_maps`. None: those of the localizer's config (``mask_cfg``).
+
+    Yields:
+        The images in order; those of a folder by name.
+
+    Raises:
+        FileNotFoundError, OSError: An image is missing or damaged.
+        ValueError: A label is no class of the localizer, or a refiner does not fit.
+    """
+    if refiners is None:
+        refiners = mask_settings(localizer.cfg)['refiners']
+    chain = RefinerChain(refiners)
+    sources = find_images(images) if isinstance(images, (str, Path)) else enumerate(images)
+    for name, source in sources:
+        image = as_rgb(source)
+        name = name if isinstance(name, str) else name_of(source, name)
+        maps = class_maps(localizer, image, labels)
+        yield Segmented(name, image, maps, chain(maps, image, name))
+
+
+def find_images(path: str | Path) -> list[tuple[str, Path]]:
+    """Name and path of an image file, or of each image of a folder and its sub-folders.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder, or the folder holds no image.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [(path.stem, path)]
+    if not path.is_dir():
+        raise FileNotFoundError(f'image or folder of images not found: {path}')
+    files = sorted(p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise FileNotFoundError(f'{path} holds no image ({", ".join(IMAGE_SUFFIXES)})')
+    return [(file.relative_to(path).with_suffix('').as_posix(), file) for file in files]
+
+
+def name_of(source: ImageSource, index: int) -> str:
+    """Name of an image: of its file, or its number."""
+    return f'image_{index}' if isinstance(source, np.ndarray) else Path(source).stem
+
+
+def as_rgb(image: ImageSource) -> np.ndarray:
+    """An image as RGB uint8 (H, W, 3).
+
+    Raises:
+        ValueError: An array of another shape or type was given.
+    """
+    if not isinstance(image, np.ndarray):
+        return load_rgb(image, Path(image).stem)
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f'image must be RGB uint8 (H, W, 3), but got {image.dtype} {image.shape}')
+    return image
+
+
+def class_ids(localizer: ImageLevelClassifier, labels: Sequence[str]) -> list[int]:
+    """Ids (1..K) of class names, sorted.
+
+    Raises:
+        TypeError: ``labels`` is one string instead of several.
+        ValueError: A name is no class; names the known ones.
+    """
+    if isinstance(labels, str):
+        raise TypeError(f'labels must be a list of class names, but got the string {labels!r}')
+    classes = list(localizer.dataset_meta['classes'])[1:]
+    unknown = [name for name in labels if name not in classes]
+    if unknown:
+        raise ValueError(f'labels {unknown} are no classes; known are {", ".join(classes)}')
+    return sorted({classes.index(name) + 1 for name in labels})

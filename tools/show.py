@@ -1,0 +1,55 @@
+"""Lay class maps and masks over images: tools/show.py IMAGE... --config CONFIG --checkpoint FILE --out DIR.
+
+Each image becomes DIR/<name>.png: the image, the map of each class, the mask. An IMAGE may be a folder.
+Without --labels the classes are those that the localizer sees. Needs no display.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmwsss.apis import find_images, load_localizer
+from mmwsss.apis.show import show_images
+from mmwsss.utils.cli import add_trust_argument, add_verbose_argument, finish_report, run_tool
+from mmwsss.utils.config import load_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('images', nargs='+', help='image files or folders of them')
+    parser.add_argument('--config', required=True, help='config of the localizer')
+    parser.add_argument('--checkpoint', required=True, help='weights of the localizer')
+    parser.add_argument('--out', required=True, help='folder for the pictures')
+    parser.add_argument('--labels', help="classes in the images, e.g. 'dog,sofa'")
+    parser.add_argument('--masks', help='folder for the masks alone, as palette PNG')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='replace settings of the config, e.g. model.test_cfg.scales=[1.0]',
+    )
+    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+    add_trust_argument(parser)
+    add_verbose_argument(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    images = [found for path in args.images for found in find_images(path)]
+    cfg = load_config(args.config, args.cfg_options)
+    localizer = load_localizer(cfg, args.checkpoint, args.device, args.trust_checkpoint)
+    labels = None
+    if args.labels is not None:
+        labels = [name.strip() for name in args.labels.split(',') if name.strip()]
+    report = show_images(localizer, images, Path(args.out), labels, masks=args.masks)
+    return finish_report(report)
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
