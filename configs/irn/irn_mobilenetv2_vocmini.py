@@ -6,6 +6,7 @@ _base_ = [
     '../_base_/cpu_runtime.py',
 ]
 
+model = dict(radius=5)  # 34 pairs a pixel; radius 10 has 152
 pseudo_mask_dir = 'work_dirs/irn_vocmini_labels'  # folder of confident labels
 train_pipeline = [
     dict(type='LoadImage'),
@@ -25,10 +26,10 @@ test_dataloader = None
 test_evaluator = None
 
 # Nine iterations an epoch are too few for plain SGD, hence AdamW.
-max_epochs = 8
+max_epochs = 16
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',
-    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=1e-4),
+    optimizer=dict(_delete_=True, type='AdamW', lr=5e-3, weight_decay=1e-4),
 )
 param_scheduler = [
     dict(
@@ -55,7 +56,7 @@ mask_cfg = dict(
         dict(
             type='RandomWalk',
             config='configs/irn/irn_mobilenetv2_vocmini.py',
-            checkpoint='work_dirs/irn_mobilenetv2_vocmini/epoch_8.pth',
+            checkpoint='work_dirs/irn_mobilenetv2_vocmini/epoch_16.pth',
         )
     ]
 )

@@ -5,7 +5,7 @@ mask_cfg = dict(
         dict(
             type='RandomWalk',
             config='configs/irn/irn_mobilenetv2_vocmini.py',
-            checkpoint='work_dirs/irn_mobilenetv2_vocmini/epoch_8.pth',
+            checkpoint='work_dirs/irn_mobilenetv2_vocmini/epoch_16.pth',
         ),
         dict(type='DenseCRF', from_labels=True),
     ]
