@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.apis.train import default_work_dir, enable_amp, run_training
+from mmwsss.apis.train import default_work_dir, enable_amp, run_training, share_batch
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,
@@ -26,6 +26,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help="scale the learning rate with the global batch, by the config's auto_scale_lr",
     )
+    parser.add_argument(
+        '--share-batch',
+        action='store_true',
+        help="share the config's batch_size among the processes, so that their number changes nothing",
+    )
     parser.add_argument('--seed', type=int, help="seed, instead of the config's randomness.seed")
     add_trust_argument(parser)
     add_config_arguments(parser)
@@ -43,6 +48,8 @@ def main(args: argparse.Namespace) -> int:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
+    if args.share_batch:
+        share_batch(cfg)
     if args.seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': args.seed}
     run_training(cfg, args.resume, args.trust_checkpoint)

@@ -48,6 +48,7 @@ def work_on(
     fingerprint: str,
     work: Callable[[Path], dict[str, Any]],
     note: dict[str, Any] | None = None,
+    finish: Callable[[Path, dict[str, Any]], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Do a step between an incomplete and a complete record; the times of cut runs add up.
 
@@ -57,6 +58,7 @@ def work_on(
         fingerprint: :func:`fingerprint_of` the inputs.
         work: Called with ``folder``; returns the result as plain values.
         note: More to keep in the record.
+        finish: Called with ``folder`` and the result; returns more to keep.
 
     Returns:
         The record.
@@ -70,6 +72,7 @@ def work_on(
     start = time.monotonic()
     try:
         entry['result'] = work(folder)
+        entry.update(finish(folder, entry['result']) if finish else {})
         entry['complete'] = True
         entry['files'] = count_files(folder)
     finally:

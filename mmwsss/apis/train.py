@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,18 @@ from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 from torch import nn
 
+from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import setup_launcher
 
-__all__ = ['build_runner', 'default_work_dir', 'enable_amp', 'run_test', 'run_training']
+__all__ = [
+    'build_runner',
+    'default_work_dir',
+    'enable_amp',
+    'run_test',
+    'run_training',
+    'share_batch',
+]
 
 
 def default_work_dir(cfg: Config, config_path: str | Path, work_dir: str | None = None) -> str:
@@ -35,6 +44,24 @@ def enable_amp(cfg: Config) -> None:
         raise ValueError(f"--amp needs optim_wrapper.type 'OptimWrapper', but got {wrapper!r}")
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def share_batch(cfg: Config) -> None:
+    """Take ``train_dataloader.batch_size`` as that of all processes together, and share it out.
+
+    The number of processes is the launcher's, from its environment variables.
+
+    Raises:
+        ValueError: The processes cannot share the batch evenly.
+    """
+    variables = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS', 'mpi': 'OMPI_COMM_WORLD_SIZE'}
+    ranks = int(os.environ.get(variables.get(cfg.get('launcher', 'none'), ''), '1'))
+    batch_size = cfg.train_dataloader.batch_size
+    if batch_size % ranks:
+        raise ValueError(
+            f'--share-batch: {ranks} processes cannot share a batch of {batch_size} images evenly'
+        )
+    cfg.train_dataloader.batch_size = batch_size // ranks
 
 
 def prepare_cpu_ranks(cfg: Config) -> None:
@@ -103,7 +130,8 @@ def run_test(
         missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
         if missing:
             raise ValueError(f'--tta needs {missing} in the config, which it does not have')
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        for _, loader, _ in test_sets(cfg):
+            loader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
     if out is not None:
         add_output(cfg, out)
@@ -134,10 +162,10 @@ def check_fit(model: nn.Module, checkpoint: str | Path) -> None:
 
 
 def add_output(cfg: Config, out: str) -> None:
-    """Make the config's ``IoUMetric`` write its predictions to a folder."""
-    evaluators = cfg.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    writers = [e for e in evaluators if e.get('type') == 'IoUMetric']
-    if not writers:
-        raise ValueError('--out needs an IoUMetric in test_evaluator to write the label maps')
-    writers[0].update(output_dir=out)
+    """Make the config's ``IoUMetric`` write its predictions to a folder, one per named dataset."""
+    for name, _, evaluators in test_sets(cfg):
+        evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+        writers = [e for e in evaluators if e.get('type') == 'IoUMetric']
+        if not writers:
+            raise ValueError('--out needs an IoUMetric in test_evaluator to write the label maps')
+        writers[0].update(output_dir=str(Path(out, name)))

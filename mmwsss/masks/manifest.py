@@ -22,6 +22,7 @@ __all__ = [
     'ManifestError',
     'check_manifest',
     'code_version',
+    'first_difference',
     'hash_file',
     'hash_ids',
     'hash_text',
@@ -202,7 +203,7 @@ def check_manifest(
         ('settings', found.settings, settings),
         ('inputs', found.inputs, inputs),
     ]:
-        difference = None if want is None else _first_difference(have, _plain(dict(want)), name)
+        difference = None if want is None else first_difference(have, _plain(dict(want)), name)
         if difference:
             raise _misfit(folder, *difference)
 
@@ -262,7 +263,7 @@ def _check_classes(folder: str | os.PathLike[str], have: list[str], want: list[s
     raise _misfit(folder, 'classes', f'{have[i]!r} as class {i}', f'{want[i]!r} as class {i}')
 
 
-def _first_difference(have: Any, want: Any, name: str) -> tuple[str, Any, Any] | None:
+def first_difference(have: Any, want: Any, name: str) -> tuple[str, Any, Any] | None:
     """Return (path, found value, expected value) of the first difference, or None."""
     if isinstance(have, dict) and isinstance(want, dict):
         keys = [*want, *(key for key in have if key not in want)]
@@ -271,7 +272,7 @@ def _first_difference(have: Any, want: Any, name: str) -> tuple[str, Any, Any] |
         pairs = [(f'{name}[{i}]', a, b) for i, (a, b) in enumerate(zip(have, want))]
     else:
         return None if have == want else (name, _short(have), _short(want))
-    differences = (_first_difference(a, b, path) for path, a, b in pairs)
+    differences = (first_difference(a, b, path) for path, a, b in pairs)
     return next((difference for difference in differences if difference), None)
 
 

@@ -1,0 +1,16 @@
+# CAM on generated images, which the first stage makes: minutes on two CPU cores.
+_base_ = '../_base_/pipelines/localizer_segmenter.py'
+data_root = 'data/demo'
+configs = dict(
+    localizer='configs/cam/cam_tiny_demo.py',
+    segmenter='configs/deeplabv2/deeplabv2_tiny_demo_pseudo.py',
+)
+stages = dict(
+    data=dict(
+        run='tool',
+        tool='dataset_converters/make_demo_data.py',
+        args=['--out', '{data_root}'],
+        files=['{data_root}/classes.txt'],
+    ),
+    localizer=dict(after='data'),
+)

@@ -1,0 +1,358 @@
+"""Running a pipeline: what is done and unchanged is skipped, what was cut goes on."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+import mmwsss
+from mmwsss.apis.pipeline.inputs import FileHashes, dataset_files, named_files, plain
+from mmwsss.apis.pipeline.kinds import KINDS, Kind
+from mmwsss.apis.pipeline.launch import Launcher, folder_lock, run_command
+from mmwsss.apis.pipeline.spec import PipelineSpec, Stage
+from mmwsss.apis.pipeline.summary import score_lines, write_summary
+from mmwsss.apis.steps import fingerprint_of, read_record, work_on
+from mmwsss.masks import code_version
+from mmwsss.masks.manifest import first_difference
+from mmwsss.utils.cli import option_words
+from mmwsss.utils.config import load_config
+
+__all__ = ['Decision', 'Pipeline', 'StageError']
+
+Execute = Callable[..., int]
+RECORDS = 'stages'
+LOG = 'log.txt'
+
+
+class StageError(RuntimeError):
+    """A stage's tool did not succeed.
+
+    Args:
+        stage: Name of the stage.
+        code: Exit code of the tool; negative: the signal that killed it.
+        log: The log.
+    """
+
+    def __init__(self, stage: str, code: int, log: Path) -> None:
+        how = f'was killed by signal {-code}' if code < 0 else f'failed with exit code {code}'
+        super().__init__(
+            f'stage {stage!r} {how}; the stages behind it were not run. All output is in {log}; the '
+            'same command goes on from here'
+        )
+        self.stage, self.code = stage, code
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do about a stage, and why.
+
+    Attributes:
+        stage: Name of the stage.
+        action: ``'run'``; ``'go on'`` where it was cut; ``'again'`` from the start; ``'skip'``.
+        reason: Why, for people.
+    """
+
+    stage: str
+    action: str
+    reason: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything is done."""
+        return self.action != 'skip'
+
+
+class Pipeline:
+    """Run the stages of a pipeline in a folder.
+
+    Each stage has the folder ``<work_dir>/<stage>`` and the record ``<work_dir>/stages/<stage>.json``.
+
+    Args:
+        spec: The stages.
+        work_dir: Folder of everything that the pipeline makes.
+        launcher: How tools are started.
+        tools: Folder of the tools. None: that of this checkout.
+        say: Prints a line. None: to standard output.
+        execute: Runs a command; tests put something quicker here.
+    """
+
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        work_dir: str | Path,
+        launcher: Launcher | None = None,
+        tools: str | Path | None = None,
+        say: Callable[[str], None] | None = None,
+        execute: Execute = run_command,
+    ) -> None:
+        self.spec, self.work_dir = spec, Path(work_dir)
+        self.launcher = launcher or Launcher()
+        self.tools = Path(tools or Path(mmwsss.__file__).parents[1] / 'tools')
+        self.say = say or (lambda line: print(line, file=sys.stdout, flush=True))
+        self.execute = execute
+        self.log = self.work_dir / LOG
+        content = spec.check_data == 'content'
+        self.hashes = FileHashes(self.work_dir / RECORDS / 'files.json', content)
+        self.configs: dict[str, Config] = {}
+
+    # --- what there is ------------------------------------------------------------------------------
+
+    def folder(self, stage: str) -> Path:
+        """Folder of a stage."""
+        return self.work_dir / stage
+
+    def record(self, stage: str) -> dict[str, Any]:
+        """The record of a stage; empty if there is none."""
+        return read_record(self.record_file(stage))
+
+    def record_file(self, stage: str) -> Path:
+        """File of a stage's record."""
+        return self.work_dir / RECORDS / f'{stage}.json'
+
+    def config(self, stage: Stage) -> Config:
+        """A stage's config with its options, references to other stages left as they are."""
+        if stage.name not in self.configs:
+            cfg = load_config(stage.config, stage.options) if stage.config else Config()
+            if self.spec.seed is not None:
+                cfg.randomness = {**cfg.get('randomness', {}), 'seed': self.spec.seed}
+            self.configs[stage.name] = cfg
+        return self.configs[stage.name]
+
+    def output(self, name: str) -> Path:
+        """What a reference to a finished stage stands for: its checkpoint or its folder.
+
+        Raises:
+            ValueError: The stage is not finished.
+        """
+        found = self.record(name)
+        if not found.get('complete'):
+            raise ValueError(f'stage {name!r} is not done in {self.work_dir}; run it first')
+        return self.kind(name).output(self.folder(name), found['result'])
+
+    def output_files(self, name: str, found: dict[str, Any]) -> dict[str, Path]:
+        """The files that other stages read."""
+        return self.kind(name).output_files(self.folder(name), found.get('result', {}))
+
+    def kind(self, name: str) -> Kind:
+        """The kind of a stage."""
+        return KINDS[self.spec.stage(name).kind]
+
+    def inputs(self, stage: Stage) -> dict[str, Any]:
+        """All that decides a stage's result: settings, files, what other stages made, the version."""
+        cfg, kind = self.config(stage), KINDS[stage.kind]
+        settings = kind.settings(stage, cfg)
+        for name in stage.needs:
+            self.output(name)  # refuses what is not done
+        return {
+            'run': stage.kind,
+            'arguments': plain(stage.arguments),
+            'settings': settings,
+            'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
+            'files': self.hashes.of(named_files([settings, stage.arguments])),
+            'stages': {
+                name: self.hashes.of(self.output_files(name, self.record(name)))
+                for name in stage.reads
+            },
+            'version': mmwsss.__version__,
+        }
+
+    # --- what to do -----------------------------------------------------------------------------------
+
+    def selected(self, first: str | None, last: str | None) -> list[str]:
+        """Names of the stages from ``first`` to ``last``.
+
+        Raises:
+            ValueError: There is no such stage, or ``last`` comes before ``first``.
+        """
+        names = [stage.name for stage in self.spec.stages]
+        start = names.index(self.spec.stage(first).name) if first else 0
+        end = names.index(self.spec.stage(last).name) if last else len(names) - 1
+        if end < start:
+            raise ValueError(f'stage {last!r} comes before {first!r}')
+        return names[start : end + 1]
+
+    def plan(
+        self, first: str | None = None, last: str | None = None, force: bool = False
+    ) -> list[Decision]:
+        """Decide about all stages without running any.
+
+        Args:
+            first: Stages before this one are taken as they are. None: all are looked at.
+            last: Stages behind this one are left alone.
+            force: Run the stages in between even where they are done.
+        """
+        selected, pending = self.selected(first, last), set()
+        decisions = []
+        for stage in self.spec.stages:
+            decision = self.decide(stage, selected, pending, force)
+            pending |= {stage.name} if decision.runs else set()
+            decisions.append(decision)
+        return decisions
+
+    def decide(
+        self, stage: Stage, selected: Iterable[str], pending: set[str], force: bool
+    ) -> Decision:
+        """Decide about one stage, given those before it that are going to run."""
+        if stage.name not in selected:
+            return Decision(stage.name, 'skip', 'not asked for, taken as it is')
+        idle = KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config else ''
+        if idle:
+            return Decision(stage.name, 'skip', f'nothing to do: {idle}')
+        waits = [name for name in stage.needs if name in pending]
+        found = self.record(stage.name)
+        if waits:
+            return Decision(stage.name, 'run', f'{", ".join(waits)} runs first')
+        inputs = self.inputs(stage)
+        if not found:
+            return Decision(stage.name, 'run', 'not run yet')
+        if found.get('fingerprint') != fingerprint_of(inputs):
+            return Decision(stage.name, 'again', change(found.get('inputs', {}), inputs))
+        if force:
+            return Decision(stage.name, 'again', 'forced')
+        return self.decide_unchanged(stage, found)
+
+    def decide_unchanged(self, stage: Stage, found: dict[str, Any]) -> Decision:
+        """Decide about a stage whose inputs are those of its record."""
+        if not found.get('complete'):
+            return Decision(stage.name, 'go on', 'was cut or failed')
+        lost = found.get('outputs', 0) - len(self.output_files(stage.name, found))
+        gone = [file for file in stage.arguments.get('files') or () if not Path(file).exists()]
+        if lost > 0 or gone:
+            return Decision(stage.name, 'go on', f'{max(lost, len(gone))} of its files are gone')
+        made = '' if found.get('code') == code_version() else f', made by {found.get("code")}'
+        return Decision(stage.name, 'skip', f'done and unchanged{made}')
+
+    # --- doing it ---------------------------------------------------------------------------------------
+
+    def run(
+        self, first: str | None = None, last: str | None = None, force: bool = False
+    ) -> dict[str, Any]:
+        """Run what has to be run; see :meth:`plan`.
+
+        Returns:
+            The content of ``summary.json``, which is written after each stage.
+
+        Raises:
+            StageError: A stage failed; those behind it were not run.
+            ValueError: Another run is at work in the folder, or a stage before ``first`` is not done.
+        """
+        selected, total = self.selected(first, last), len(self.spec.stages)
+        with folder_lock(self.work_dir) as lock:
+            for number, stage in enumerate(self.spec.stages, 1):
+                decision = self.decide(stage, selected, set(), force)
+                self.say(f'[{number}/{total}] {stage.name}: {decision.action}: {decision.reason}')
+                if decision.runs:
+                    self.work(stage, decision, lock)
+                    write_summary(self)
+                for line in score_lines(self, stage.name):
+                    self.say(f'      {line}')
+            return write_summary(self)
+
+    def work(self, stage: Stage, decision: Decision, lock: int | None) -> None:
+        """Run a stage's tool and keep a record."""
+        folder, cfg, kind = self.folder(stage.name), self.config(stage), KINDS[stage.kind]
+        self.clear(stage, decision)
+        inputs = self.inputs(stage)
+
+        def work(folder: Path) -> dict[str, Any]:
+            kind.prepare(stage, cfg, folder)
+            self.call(stage.name, command, distributed=kind.distributed, lock=lock)
+            return kind.result(stage, cfg, folder)
+
+        folder.mkdir(parents=True, exist_ok=True)
+        command = self.command(stage)
+        note = {'inputs': inputs, 'command': ['python', *command], 'code': code_version()}
+        found = work_on(
+            self.record_file(stage.name), folder, fingerprint_of(inputs), work, note, self.outputs
+        )
+        self.say(f'      done in {found["seconds"]:.1f} s')
+
+    def outputs(self, folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+        """What the record of a finished stage says about its files."""
+        return {'outputs': len(self.kind(folder.name).output_files(folder, result))}
+
+    def command(self, stage: Stage) -> list[str]:
+        """The tool and its arguments, without interpreter and launcher."""
+        kind, cfg = KINDS[stage.kind], self.config(stage)
+        tool = stage.arguments['tool'] if stage.kind == 'tool' else kind.tool
+        words = kind.command(stage, cfg, self.folder(stage.name), self.fill)
+        given = option_words({key: self.fill(value) for key, value in stage.options.items()})
+        options = [*kind.options(stage), *given] if kind.reads_options else []
+        path = short_path(self.tools / tool)
+        return [path, *words, *(['--cfg-options', *options] if options else [])]
+
+    def fill(self, node: Any) -> Any:
+        """Put paths in the place of references."""
+        if isinstance(node, str):
+            for name in [stage.name for stage in self.spec.stages if f'{{{stage.name}}}' in node]:
+                node = node.replace(f'{{{name}}}', str(self.output(name)))
+            return node
+        if isinstance(node, dict):
+            return {key: self.fill(value) for key, value in node.items()}
+        return [self.fill(value) for value in node] if isinstance(node, (list, tuple)) else node
+
+    def call(self, stage: str, words: list[str], distributed: bool, lock: int | None) -> None:
+        """Run a tool.
+
+        Raises:
+            StageError: It failed.
+        """
+        command = self.launcher.command(words[0], words[1:], distributed)
+        with self.log.open('a', encoding='utf-8') as stream:
+            stream.write(f'\n=== {stage}: {" ".join(command)}\n')
+        code = self.execute(command, self.log, self.say, lock)
+        if code:
+            raise StageError(stage, code, self.log)
+
+    def clear(self, stage: Stage, decision: Decision) -> None:
+        """Make way for a stage that starts again.
+
+        What training made is put aside as ``<stage>.old``, the rest is removed.
+
+        Raises:
+            ValueError: The folder holds files that no record speaks of.
+        """
+        folder, known = self.folder(stage.name), bool(self.record(stage.name))
+        if not known and folder.is_dir() and any(folder.iterdir()):
+            raise ValueError(f'{folder} holds files of unknown origin; choose another folder')
+        if decision.action != 'again' or not folder.is_dir():
+            return
+        if KINDS[stage.kind].keeps_old:
+            old = folder.with_name(f'{folder.name}.old')
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+            self.say(f'      what was there is now in {old}')
+        else:
+            shutil.rmtree(folder)
+
+
+def change(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Which input differs, for people."""
+    for name, have, want in ((key, before.get(key), now[key]) for key in now):
+        if have == want:
+            continue
+        if name == 'data':
+            return 'its data files have changed'
+        if name == 'files':
+            return 'a file that its config names has changed, such as initial weights'
+        if name == 'stages':
+            others = [key for key in want if (have or {}).get(key) != want[key]]
+            return f'what it reads from {", ".join(others)} has changed'
+        found = first_difference(have, want, name)
+        if found:
+            return f'{found[0]} was {found[1]}, is {found[2]}'
+    return 'it was made in another way'
+
+
+def short_path(path: Path) -> str:
+    """A path from the working directory where it lies below that."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

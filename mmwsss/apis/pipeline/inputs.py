@@ -1,0 +1,208 @@
+"""What a stage's result depends on: the part of the config that it reads, and the files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.registry import DATASETS as ROOT_DATASETS
+from mmseg.registry import DATASETS
+
+from mmwsss.datasets import WSSSDataset
+from mmwsss.masks import hash_file, hash_text
+from mmwsss.utils.cli import write_json
+
+__all__ = ['FileHashes', 'dataset_files', 'listed_dataset', 'named_files', 'relevant']
+
+# Where the data are, and how fast they are read, does not change what is read.
+WITHOUT_EFFECT = (
+    'data_root',
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
+    'prefetch_factor',
+    'check_files',
+    'lazy_init',
+)
+
+
+def relevant(cfg: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """The part of a config that a stage reads, as plain values.
+
+    Args:
+        cfg: The config.
+        keys: Top-level keys; missing ones are left out.
+    """
+    return {key: plain(cfg[key]) for key in keys if cfg.get(key) is not None}
+
+
+def plain(node: Any) -> Any:
+    """A config's node as JSON gives it back, without what has no effect on results."""
+    if isinstance(node, Mapping):
+        kept = {str(key): value for key, value in node.items() if key not in WITHOUT_EFFECT}
+        return {key: plain(value) for key, value in kept.items()}
+    if isinstance(node, (list, tuple)):
+        return [plain(value) for value in node]
+    return node if node is None or isinstance(node, (bool, int, float, str)) else str(node)
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Every text below a node."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from texts(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from texts(value)
+
+
+def named_files(node: Any) -> dict[str, Path]:
+    """Local files that a config names anywhere, such as initial weights, by their path."""
+    named = {text for text in texts(node) if 0 < len(text) < 1024 and '\0' not in text}
+    return {text: Path(text) for text in sorted(named) if os.path.isfile(text)}
+
+
+def is_dataset(node: Mapping[str, Any]) -> bool:
+    """Whether a config's node describes a dataset with files of its own."""
+    return 'type' in node and ('data_prefix' in node or 'ann_file' in node)
+
+
+def datasets_in(node: Any) -> Iterator[dict[str, Any]]:
+    """Every dataset below a node, those inside wrappers too."""
+    if isinstance(node, Mapping):
+        if is_dataset(node):
+            yield dict(node)
+            return
+        for value in node.values():
+            yield from datasets_in(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from datasets_in(value)
+
+
+def listed_dataset(node: Mapping[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
+    """A dataset that only knows its list, and the images of that list.
+
+    Labels and masks are neither read nor looked for.
+
+    Raises:
+        FileNotFoundError, ValueError: The list or a folder is missing, or the list is empty.
+    """
+    bare = {**node, 'pipeline': [], 'lazy_init': True}
+    kind = DATASETS.get(node['type']) or ROOT_DATASETS.get(node['type'])
+    if isinstance(kind, type) and issubclass(kind, WSSSDataset):
+        bare.update(labels=None, pseudo_mask_dir=None, check_files='lazy', expected_count=0)
+    dataset = DATASETS.build(bare)
+    infos = dataset.load_data_list()
+    indices = node.get('indices')
+    if isinstance(indices, int):
+        infos = infos[:indices] if indices >= 0 else infos[indices:]
+    elif indices is not None:
+        infos = [infos[i] for i in indices]
+    return dataset, infos
+
+
+def dataset_files(node: Any) -> dict[str, Path]:
+    """The local files that the datasets below a node read, by names that stay when data move.
+
+    Those are lists, class names, labels, images and masks. The true masks are left out where a folder
+    of pseudo masks takes their place. Files in an object store are not looked at.
+    """
+    files: dict[str, Path] = {}
+    for number, dataset in enumerate(datasets_in(node)):
+        files.update({f'{number}/{name}': path for name, path in files_of(dataset).items()})
+    return files
+
+
+def files_of(node: dict[str, Any]) -> dict[str, Path]:
+    """The files of one dataset."""
+    pseudo = node.get('pseudo_mask_dir')
+    prefix = dict(node.get('data_prefix') or {})
+    if pseudo:
+        prefix.pop('seg_map_path', None)
+        node = {**node, 'data_prefix': prefix}
+    dataset, infos = listed_dataset(node)
+    files: dict[str, str] = {}
+    for i, info in enumerate(infos):
+        name = info.get('img_id', i)
+        files[f'image {name}'] = info['img_path']
+        if info.get('seg_map_path'):
+            files[f'mask {name}'] = info['seg_map_path']
+    ids = {str(info.get('img_id', '')) for info in infos}
+    for what, path in {**sources_of(node, dataset), 'pseudo masks': pseudo}.items():
+        if path and os.path.isdir(path):
+            files.update({f'{what} {name}': file for name, file in files_by_id(path, ids)})
+        elif path:
+            files[what] = path
+    return {name: Path(path) for name, path in files.items() if os.path.isfile(path)}
+
+
+def sources_of(node: dict[str, Any], dataset: Any) -> dict[str, str]:
+    """The files and folders of lists, class names and labels of a dataset."""
+    labels = node.get('labels') or {}
+    label_path = labels.get('path')
+    if label_path is None and labels.get('source') == 'masks':
+        label_path = dataset.data_prefix.get('seg_map_path')
+    classes = node.get('classes')
+    paths = {
+        'list': node.get('ann_file'),
+        'classes': classes if isinstance(classes, str) else None,
+        'labels': label_path,
+        'category map': labels.get('category_map'),
+    }
+    root = node.get('data_root') or ''
+    return {
+        k: os.path.join(root, path) for k, path in paths.items() if isinstance(path, str) and path
+    }
+
+
+def files_by_id(folder: str, ids: set[str]) -> Iterator[tuple[str, str]]:
+    """The files of a folder that belong to some ids, with their paths inside it."""
+    for parent, _, names in os.walk(folder):
+        below = os.path.relpath(parent, folder).replace(os.sep, '/')
+        for name in names:
+            inside = name if below == '.' else f'{below}/{name}'
+            if os.path.splitext(inside)[0] in ids:
+                yield inside, os.path.join(parent, name)
+
+
+class FileHashes:
+    """Hashes of sets of files, taken again only when a size or a time of change is another.
+
+    Args:
+        path: Where to remember them.
+        content: Hash the contents; else names and sizes only.
+    """
+
+    def __init__(self, path: Path, content: bool = True) -> None:
+        self.path, self.content = path, content
+        self.known: dict[str, list[str]] = {}
+        if path.is_file():
+            try:
+                self.known = json.loads(path.read_text(encoding='utf-8'))
+            except ValueError:
+                self.known = {}
+
+    def of(self, files: Mapping[str, Path]) -> str:
+        """Hash of a set of files: of their names and contents.
+
+        Args:
+            files: Paths by the names that count.
+        """
+        stats = {name: os.stat(path) for name, path in sorted(files.items())}
+        if not self.content:
+            return hash_text(json.dumps({name: stat.st_size for name, stat in stats.items()}))
+        key = hash_text(json.dumps([[name, str(files[name])] for name in stats]))
+        seen = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()]
+        state = hash_text(json.dumps(seen))
+        if self.known.get(key, [None])[0] != state:
+            contents = [[name, hash_file(files[name])] for name in stats]
+            self.known[key] = [state, hash_text(json.dumps(contents))]
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self.path, self.known)
+        return self.known[key][1]

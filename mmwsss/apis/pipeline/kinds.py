@@ -1,0 +1,292 @@
+"""The kinds of stages: which tool each runs, what decides its result, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
+
+from mmwsss.apis.maps import without_init
+from mmwsss.apis.pipeline.inputs import listed_dataset, relevant
+from mmwsss.masks import atomic_path
+
+if TYPE_CHECKING:
+    from mmwsss.apis.pipeline.spec import Stage
+
+__all__ = ['KINDS', 'Kind']
+
+NO_VALIDATION = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
+Fill = Callable[[Any], Any]  # puts paths in the place of references
+
+
+class Kind:
+    """What the stages of one kind have in common.
+
+    Attributes:
+        tool: Path of the tool inside the folder of tools.
+        arguments: Arguments that a stage of this kind must have.
+        optional: Arguments that it may have.
+        needs_config: Whether it has a config.
+        reads_options: Whether the tool takes ``--cfg-options``.
+        distributed: Whether the launcher may start several processes of it.
+        keeps_old: Whether an old result is put aside rather than removed.
+        keys: Top-level keys of the config that it reads.
+        data: Those among them that hold datasets.
+        suffix: Ending of the files that other stages read.
+    """
+
+    tool: ClassVar[str] = ''
+    arguments: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
+    needs_config: ClassVar[bool] = True
+    reads_options: ClassVar[bool] = True
+    distributed: ClassVar[bool] = True
+    keeps_old: ClassVar[bool] = False
+    keys: ClassVar[tuple[str, ...]] = ()
+    data: ClassVar[tuple[str, ...]] = ()
+    suffix: ClassVar[str] = ''
+
+    def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
+        """The part of the config that decides the result."""
+        return relevant(cfg, self.keys)
+
+    def idle(self, stage: Stage, cfg: Config) -> str:
+        """Why there is nothing to do, if so."""
+        return ''
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """Words behind the tool's name, without ``--cfg-options``."""
+        raise NotImplementedError
+
+    def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
+        """Write what the tool needs into the stage's folder."""
+
+    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
+        """What is worth keeping of a finished stage, as plain values."""
+        return {}
+
+    def output(self, folder: Path, result: Mapping[str, Any]) -> Path:
+        """What a reference to the stage stands for."""
+        return folder
+
+    def output_files(self, folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+        """The files that other stages read, by name."""
+        return {
+            path.relative_to(folder).as_posix(): path
+            for path in folder.rglob(f'*{self.suffix}')
+            if path.is_file() and not path.name.startswith('.')
+        }
+
+    def options(self, stage: Stage) -> tuple[str, ...]:
+        """Options that every stage of the kind passes."""
+        return ()
+
+
+class Train(Kind):
+    """``tools/train.py``, without validation: the pipeline scores in stages of its own."""
+
+    tool = 'train.py'
+    keeps_old = True
+    keys = (
+        'custom_imports',
+        'model',
+        'data_preprocessor',
+        'train_dataloader',
+        'train_cfg',
+        'optim_wrapper',
+        'param_scheduler',
+        'auto_scale_lr',
+        'randomness',
+        'custom_hooks',
+        'load_from',
+        'runner_type',
+    )
+    data = ('train_dataloader',)
+
+    def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
+        """All that training reads; how the model is tested does not count."""
+        found = super().settings(stage, cfg)
+        found.get('model', {}).pop('test_cfg', None)
+        for key in ('val_interval', 'val_begin', 'dynamic_intervals'):
+            found.get('train_cfg', {}).pop(key, None)
+        return found
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """Train in the stage's folder; go on if it holds a checkpoint."""
+        words = [stage.config, '--work-dir', str(folder), '--share-batch']
+        seed = cfg.get('randomness', {}).get('seed')
+        words += ['--seed', str(seed)] if seed is not None else []
+        return [*words, '--resume'] if (folder / 'last_checkpoint').is_file() else words
+
+    def options(self, stage: Stage) -> tuple[str, ...]:
+        """Switch validation off."""
+        return NO_VALIDATION
+
+    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
+        """The name of the last checkpoint, and where the first weights came from."""
+        checkpoint = find_latest_checkpoint(str(folder))
+        if checkpoint is None:
+            raise FileNotFoundError(f'{folder} holds no checkpoint, although training has ended')
+        return {'checkpoint': Path(checkpoint).name, 'initial_weights': initial_weights(cfg)}
+
+    def output(self, folder: Path, result: Mapping[str, Any]) -> Path:
+        """The last checkpoint."""
+        return folder / result['checkpoint']
+
+    def output_files(self, folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+        """The last checkpoint."""
+        path = self.output(folder, result)
+        return {path.name: path} if path.is_file() else {}
+
+
+class Maps(Kind):
+    """``tools/make_maps.py``."""
+
+    tool = 'make_maps.py'
+    arguments = ('checkpoint',)
+    keys = ('custom_imports', 'model', 'map_dataset')
+    data = ('map_dataset',)
+    suffix = '.npz'
+
+    def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
+        """Model and dataset; initial weights are replaced by the checkpoint."""
+        return without_init(super().settings(stage, cfg))
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """Write the maps of ``map_dataset``."""
+        return [stage.config, fill(stage.arguments['checkpoint']), '--out', str(folder)]
+
+
+class Masks(Kind):
+    """``tools/make_masks.py``."""
+
+    tool = 'make_masks.py'
+    arguments = ('maps',)
+    keys = ('custom_imports', 'mask_cfg', 'map_dataset')
+    data = ('map_dataset',)
+    suffix = '.png'
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """Run the refiners of ``mask_cfg`` over maps."""
+        return [stage.config, '--maps', fill(stage.arguments['maps']), '--out', str(folder)]
+
+
+class Score(Kind):
+    """``tools/eval_masks.py``: maps or masks against the true masks of ``val_dataloader``."""
+
+    tool = 'eval_masks.py'
+    arguments = ('pred',)
+    optional = ('maps',)
+    reads_options = False
+    distributed = False
+    data = ('val_dataloader',)
+    suffix = '.json'
+
+    def idle(self, stage: Stage, cfg: Config) -> str:
+        """Without true masks there is nothing to score against."""
+        prefix = truth_dataset(cfg).get('data_prefix') or {}
+        return '' if prefix.get('seg_map_path') else 'val_dataloader has no true masks'
+
+    def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
+        """Write the list of images."""
+        _, infos = listed_dataset(truth_dataset(cfg))
+        with atomic_path(folder / 'images.txt') as temporary:
+            temporary.write_text('\n'.join(info['img_id'] for info in infos) + '\n', 'utf-8')
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """Score a folder."""
+        dataset, _ = listed_dataset(truth_dataset(cfg))
+        words = [fill(stage.arguments['pred']), dataset.data_prefix['seg_map_path']]
+        words += ['--list', str(folder / 'images.txt'), '--json', str(folder / 'scores.json')]
+        return [*words, '--maps'] if stage.arguments.get('maps') else words
+
+    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
+        """The scores and the split they are of."""
+        content = json.loads((folder / 'scores.json').read_text(encoding='utf-8'))
+        split = Path(truth_dataset(cfg).get('ann_file') or 'all').stem
+        return {'split': split, 'scores': content}
+
+
+class Test(Kind):
+    """``tools/test.py``."""
+
+    tool = 'test.py'
+    arguments = ('checkpoint',)
+    optional = ('tta',)
+    keys = ('custom_imports', 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
+    data = ('test_dataloader',)
+    suffix = '.json'
+
+    def idle(self, stage: Stage, cfg: Config) -> str:
+        """A config may have nothing to test on."""
+        missing = [key for key in ('test_dataloader', 'test_evaluator') if not cfg.get(key)]
+        return f'the config has no {missing[0]}' if missing else ''
+
+    def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
+        """Model and test set; with several views those too."""
+        more = relevant(cfg, ('tta_model', 'tta_pipeline')) if stage.arguments.get('tta') else {}
+        return {**without_init(super().settings(stage, cfg)), **more}
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """Test a checkpoint."""
+        words = [stage.config, fill(stage.arguments['checkpoint']), '--work-dir', str(folder)]
+        return [*words, '--tta'] if stage.arguments.get('tta') else words
+
+    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
+        """The newest scores."""
+        files = [file for file in folder.rglob('*.json') if 'vis_data' not in file.parts]
+        if not files:
+            raise FileNotFoundError(f'{folder} holds no scores, although the test has ended')
+        newest = max(files, key=lambda file: file.stat().st_mtime_ns)
+        _, infos = listed_dataset(cfg.test_dataloader.dataset)
+        return {
+            'split': Path(cfg.test_dataloader.dataset.get('ann_file') or 'all').stem,
+            'images': len(infos),
+            'scores': json.loads(newest.read_text(encoding='utf-8')),
+        }
+
+
+class Tool(Kind):
+    """Any other tool, such as a dataset converter, with arguments as they stand."""
+
+    arguments = ('tool',)
+    optional = ('args', 'files')
+    needs_config = False
+    reads_options = False
+    distributed = False
+
+    def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
+        """The arguments; ``{work}`` stands for the stage's own folder."""
+        words = stage.arguments.get('args') or ()
+        return [fill(str(word).replace('{work}', str(folder))) for word in words]
+
+
+KINDS: dict[str, Kind] = {
+    'train': Train(),
+    'maps': Maps(),
+    'masks': Masks(),
+    'score': Score(),
+    'test': Test(),
+    'tool': Tool(),
+}
+
+
+def truth_dataset(cfg: Config) -> dict[str, Any]:
+    """The dataset of ``val_dataloader``; empty if there is none."""
+    return (cfg.get('val_dataloader') or {}).get('dataset') or {}
+
+
+def initial_weights(cfg: Config) -> str:
+    """Where the weights of a training come from, for people."""
+    if cfg.get('load_from'):
+        return str(cfg.load_from)
+    stated = cfg.get('initial_weights')
+    init = (cfg.model.get('backbone') or {}).get('init_cfg') or {}
+    checkpoint = init.get('checkpoint') if isinstance(init, Mapping) else None
+    if stated and checkpoint:
+        return f'{stated} ({checkpoint})'
+    return stated or checkpoint or 'scratch'

@@ -1,0 +1,150 @@
+"""Starting a stage's tool: as one process, under torchrun or slurm, in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on this system: two runs in one folder are then the user's business
+    fcntl = None
+
+__all__ = ['Launcher', 'folder_lock', 'run_command']
+
+LAUNCHERS = ('none', 'pytorch', 'slurm')
+SECONDS_BETWEEN_LINES = 20.0
+LINES_OF_AN_ERROR = 15
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """How tools are started.
+
+    Attributes:
+        kind: ``'none'``, ``'pytorch'`` (torchrun on this machine) or ``'slurm'`` (``srun``).
+        processes: Number of processes, over all machines.
+        python: The interpreter.
+
+    Raises:
+        ValueError: Unknown kind, or several processes without launcher.
+    """
+
+    kind: str = 'none'
+    processes: int = 1
+    python: str = sys.executable
+
+    def __post_init__(self) -> None:
+        if self.kind not in LAUNCHERS:
+            raise ValueError(f'launcher must be one of {LAUNCHERS}, but got {self.kind!r}')
+        if self.processes < 1 or (self.kind == 'none' and self.processes > 1):
+            raise ValueError(
+                f'{self.processes} processes need a launcher, pytorch or slurm'
+                if self.processes > 1
+                else f'the number of processes must be at least 1, but got {self.processes}'
+            )
+
+    def command(self, tool: str, words: list[str], distributed: bool) -> list[str]:
+        """The whole command line.
+
+        Args:
+            tool: Path of the tool.
+            words: Its arguments.
+            distributed: Whether it may be started several times; else it is once.
+        """
+        if not distributed or self.kind == 'none':
+            return [self.python, tool, *words]
+        if self.kind == 'pytorch':
+            start = [self.python, '-m', 'torch.distributed.run', '--standalone']
+            start.append(f'--nproc-per-node={self.processes}')
+            return [*start, tool, *words, '--launcher', 'pytorch']
+        start = ['srun', f'--ntasks={self.processes}', '--kill-on-bad-exit=1']
+        start += shlex.split(os.environ.get('SRUN_ARGS', ''))
+        return [*start, self.python, tool, *words, '--launcher', 'slurm']
+
+
+def run_command(command: list[str], log: Path, say: Say, keep_open: int | None = None) -> int:
+    """Run a command with its output in a log; every now and then its last line is shown.
+
+    Args:
+        command: The command line.
+        log: Appended to.
+        say: Prints a line.
+        keep_open: File descriptor that the command inherits.
+
+    Returns:
+        The exit code; negative: killed by that signal. On a failure the last lines are shown.
+    """
+    last, shown = deque(maxlen=LINES_OF_AN_ERROR), time.monotonic()
+    kept = () if keep_open is None else (keep_open,)
+    with log.open('a', encoding='utf-8') as stream:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding='utf-8',
+            errors='replace',
+            pass_fds=kept,
+        )
+        try:
+            for line in process.stdout:
+                stream.write(line)
+                stream.flush()
+                if line.strip():
+                    last.append(line.rstrip())
+                if last and time.monotonic() - shown > SECONDS_BETWEEN_LINES:
+                    shown = time.monotonic()
+                    say(f'      {last[-1].strip()[:160]}')
+            code = process.wait()
+        except BaseException:
+            end_process(process)
+            raise
+    if code:
+        for line in last:
+            say(f'      | {line}')
+    return code
+
+
+def end_process(process: subprocess.Popen) -> None:
+    """Ask a process to end, and insist after a while."""
+    process.terminate()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[int | None]:
+    """Keep a second run out of a folder while this one, or a tool that it started, is alive.
+
+    Yields:
+        A file descriptor to hand on to the tools; None where the system has no locks.
+
+    Raises:
+        ValueError: Another run is at work there.
+    """
+    if fcntl is None:
+        yield None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / '.lock').open('w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ValueError(
+                f'another run, or a tool that it started, is still at work in {folder}'
+            ) from error
+        yield file.fileno()

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from mmwsss.apis import maps as maps_api
+from mmwsss.apis.masks import MaskWriter
+from mmwsss.apis.pipeline import StageError
+from mmwsss.engine.hooks import IterationSeedHook
+from mmwsss.evaluation.folder import MeanIoUScore
+from mmwsss.masks import load_mask, read_id_list, read_manifest
+from mmwsss.utils.checkpoint import load_checkpoint_file
+from tests.apis.pipelines import pipeline, small_pipeline
+
+STAGES = ['data', 'localizer', 'maps', 'maps_score', 'masks', 'masks_score', 'segmenter',
+          'segmenter_score']  # fmt: skip
+BEHIND_MAPS = STAGES[4:]
+
+
+@pytest.fixture(scope='module')
+def finished(demo_root, tmp_path_factory):
+    """A whole pipeline in small: its config, its folder, what it said and its summary."""
+    folder = tmp_path_factory.mktemp('pipeline')
+    config = small_pipeline(folder, demo_root)
+    made = pipeline(config, folder / 'work')
+    return config, folder / 'work', made, made.run()
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """The config and a copy of the finished folder."""
+    shutil.copytree(finished[1], tmp_path / 'work')
+    return finished[0], tmp_path / 'work'
+
+
+def actions(made, **kwargs):
+    return {decision.stage: decision.action for decision in made.plan(**kwargs)}
+
+
+def reasons(made, **kwargs):
+    return {decision.stage: decision.reason for decision in made.plan(**kwargs)}
+
+
+def times(folder):
+    files = (p for p in folder.rglob('*') if p.is_file() and p.name not in ('.lock', 'files.json'))
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+def same_files(one, two, pattern):
+    files = sorted(path.relative_to(one) for path in one.rglob(pattern))
+    assert files
+    assert files == sorted(path.relative_to(two) for path in two.rglob(pattern))
+    return all((one / name).read_bytes() == (two / name).read_bytes() for name in files)
+
+
+def test_stages_run_in_order(finished):
+    _, folder, made, _ = finished
+    assert [stage.name for stage in made.spec.stages] == STAGES
+    assert made.tools_run == [
+        'make_demo_data.py', 'train.py', 'make_maps.py', 'eval_masks.py', 'make_masks.py',
+        'eval_masks.py', 'train.py', 'test.py',
+    ]  # fmt: skip
+    assert (folder / 'segmenter' / 'iter_3.pth').is_file()
+    assert read_manifest(folder / 'masks').complete
+    log = (folder / 'log.txt').read_text()
+    assert all(f'=== {name}: ' in log for name in STAGES)
+
+
+def test_the_summary_tells_scores_with_their_protocol(finished):
+    _, folder, made, content = finished
+    assert json.loads((folder / 'summary.json').read_text()) == content
+    assert content['complete'] is True
+    found = {score['what']: score for score in content['scores']}
+    assert list(found) == [
+        'maps at best threshold', 'masks', 'segmenter deeplabv2_tiny_demo_pseudo',
+    ]  # fmt: skip
+    masks = json.loads((folder / 'masks_score' / 'scores.json').read_text())
+    assert found['masks']['mIoU'] == round(100 * masks['mIoU'], 2)
+    details = found['masks']['details']
+    assert (details['split'], details['images'], details['threshold']) == ('train', 8, 0.3)
+    assert (details['scales'], details['flip'], details['crf']) == ([1.0], True, False)
+    assert details['image_labels_at_inference'] is True
+    assert details['initial_weights'] == 'scratch'
+    assert found['maps at best threshold']['details']['uses_ground_truth'] is True
+    segmenter = found['segmenter deeplabv2_tiny_demo_pseudo']
+    assert (segmenter['details']['split'], segmenter['details']['images']) == ('val', 4)
+    assert 'no image labels at inference' in segmenter['protocol']
+    assert segmenter['mIoU'] == segmenter['metrics']['mIoU'] > 0
+    page = (folder / 'summary.md').read_text()
+    for score in content['scores']:
+        assert f'| {score["what"]} | {score["mIoU"]:.2f} | {score["protocol"]} |' in page
+        assert sum(score['protocol'] in line for line in made.said) == 1
+    assert [step['stage'] for step in content['steps']] == STAGES
+    assert all(step['command'].startswith('python ') for step in content['steps'])
+
+
+def test_a_second_run_does_nothing(finished):
+    config, folder, _, content = finished
+    before = times(folder)
+    again = pipeline(config, folder)
+    assert again.run() == content
+    assert again.tools_run == []
+    assert times(folder) == before
+    assert set(actions(again).values()) == {'skip'}
+
+
+def test_a_changed_threshold_repeats_the_masks_and_what_follows(copied, finished):
+    config, folder = copied
+    made = pipeline(config, folder, {'localizer.mask_cfg.refiners.0.threshold': 0.6})
+    plan = reasons(made)
+    assert 'mask_cfg.refiners[0].threshold was 0.3, is 0.6' in plan['masks']
+    assert plan['segmenter'] == 'masks runs first'
+    assert {name for name, action in actions(made).items() if action != 'skip'} == set(BEHIND_MAPS)
+    assert made.tools_run == []
+    made.run()
+    assert made.tools_run == ['make_masks.py', 'eval_masks.py', 'train.py', 'test.py']
+    assert (folder / 'segmenter.old' / 'iter_3.pth').is_file()
+    assert read_manifest(folder / 'masks').settings['threshold'] == 0.6
+    assert not same_files(folder / 'masks', finished[1] / 'masks', '*.png')
+
+
+def test_settings_without_effect_repeat_nothing(copied, demo_root, tmp_path):
+    config, folder = copied
+    shutil.copytree(demo_root, tmp_path / 'moved')
+    options = {
+        'data_root': str(tmp_path / 'moved'),
+        'localizer.train_dataloader.num_workers': 1,
+        'localizer.default_hooks.logger.interval': 7,
+    }
+    assert set(actions(pipeline(config, folder, options), first='localizer').values()) == {'skip'}
+
+
+def test_other_data_or_seed_repeat_what_reads_them(copied, demo_root, tmp_path):
+    config, folder = copied
+    assert 'randomness.seed was 0, is 3' in reasons(pipeline(config, folder, seed=3))['localizer']
+    root = tmp_path / 'other'
+    shutil.copytree(demo_root, root)
+    name = read_id_list(root / 'ImageSets' / 'Segmentation' / 'val.txt')[0]
+    with Image.open(root / 'JPEGImages' / f'{name}.jpg') as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / 'JPEGImages' / f'{name}.jpg')
+    options = {'data_root': str(root), 'stages.data': None, 'stages.localizer.after': None}
+    plan = reasons(pipeline(config, folder, options))
+    assert plan['segmenter_score'] == 'its data files have changed'
+    assert plan['masks_score'].startswith('done and unchanged')
+
+
+def test_edited_and_lost_outputs(copied):
+    config, folder = copied
+    victims = sorted((folder / 'masks').glob('*.png'))
+    whole = victims[0].read_bytes()
+    victims[0].unlink()
+    made = pipeline(config, folder)
+    assert reasons(made)['masks'] == '1 of its files are gone'
+    made.run(last='masks')
+    assert victims[0].read_bytes() == whole
+    assert actions(made)['segmenter'] == 'skip'
+    shutil.copy(victims[1], victims[0])  # repaired by hand, say
+    assert reasons(made)['segmenter'] == 'what it reads from masks has changed'
+    assert actions(made)['masks'] == 'skip'
+
+
+def test_from_until_and_force(copied):
+    config, folder = copied
+    made = pipeline(config, folder, {'localizer.model.head.dropout': 0.1})
+    assert actions(made)['localizer'] == 'again'
+    plan = made.plan(first='masks', last='masks_score')
+    assert [decision.action for decision in plan] == ['skip'] * 8
+    assert plan[1].reason == 'not asked for, taken as it is'
+    made.run(first='masks', last='masks_score', force=True)
+    assert made.tools_run == ['make_masks.py', 'eval_masks.py']
+    with pytest.raises(ValueError, match="has no stage 'mask'"):
+        made.plan(first='mask')
+    with pytest.raises(ValueError, match='comes before'):
+        made.plan(first='masks', last='maps')
+
+
+def test_a_stage_before_from_must_be_done(finished, tmp_path):
+    made = pipeline(finished[0], tmp_path / 'work')
+    with pytest.raises(ValueError, match="stage 'localizer' is not done"):
+        made.run(first='maps')
+
+
+def interrupt_at(monkeypatch, owner, name, call):
+    """Raise KeyboardInterrupt at a certain call of a function."""
+    original, calls = getattr(owner, name), []
+
+    def cut(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, cut)
+
+
+CUTS = {
+    'localizer': (IterationSeedHook, 'before_train_iter', 3),
+    'maps': (maps_api, 'compute_class_maps', 4),
+    'maps_score': ('mmwsss.evaluation.folder', 'count_maps', 4),
+    'masks': (MaskWriter, '__call__', 4),
+    'masks_score': (MeanIoUScore, 'count', 4),
+    'segmenter': (IterationSeedHook, 'before_train_iter', 3),
+    'segmenter_score': ('mmwsss.apis.train', 'check_fit', 1),
+}
+
+
+def test_cut_in_each_stage_and_continued_equals_an_uninterrupted_run(
+    finished, tmp_path, monkeypatch
+):
+    config, folder = finished[0], tmp_path / 'work'
+    for stage, (owner, name, call) in CUTS.items():
+        made = pipeline(config, folder)
+        with monkeypatch.context() as patch:
+            target = __import__(owner, fromlist=['x']) if isinstance(owner, str) else owner
+            made.run(last=STAGES[STAGES.index(stage) - 1])
+            patch.setattr('mmwsss.apis.pipeline.engine.code_version', lambda: 'x')
+            interrupt_at(patch, target, name, call)
+            with pytest.raises(KeyboardInterrupt):
+                made.run(last=stage)
+        assert actions(pipeline(config, folder))[stage] == 'go on', stage
+    content = pipeline(config, folder).run()
+    wanted = [{k: v for k, v in score.items() if k != 'metrics'} for score in finished[3]['scores']]
+    got = [{k: v for k, v in score.items() if k != 'metrics'} for score in content['scores']]
+    assert got == wanted
+    assert same_files(folder / 'maps', finished[1] / 'maps', '*.npz')
+    assert same_files(folder / 'masks', finished[1] / 'masks', '*.png')
+    for stage in ('localizer', 'segmenter'):
+        one, two = (
+            load_checkpoint_file(f / stage / 'iter_3.pth')['state_dict']
+            for f in (folder, finished[1])
+        )
+        assert all((one[key] == two[key]).all() for key in one)
+
+
+def test_a_failure_names_the_stage_and_stops(finished, demo_root, tmp_path):
+    root = tmp_path / 'data'
+    shutil.copytree(demo_root, root)
+    name = read_id_list(root / 'ImageSets' / 'Segmentation' / 'train.txt')[2]
+    options = {'data_root': str(root), 'stages.data': None, 'stages.localizer.after': None}
+    folder = tmp_path / 'work'
+    pipeline(finished[0], folder, options).run(last='localizer')
+    whole = (root / 'JPEGImages' / f'{name}.jpg').read_bytes()
+    (root / 'JPEGImages' / f'{name}.jpg').write_bytes(whole[: len(whole) // 2])
+    made = pipeline(finished[0], folder, options)
+    with pytest.raises(StageError, match=r"stage 'maps' failed with exit code 1") as caught:
+        made.run(first='maps')
+    assert (caught.value.stage, caught.value.code) == ('maps', 1)
+    assert made.tools_run == ['make_maps.py']
+    assert read_manifest(folder / 'maps').failed == [name]
+    assert not (folder / 'masks').exists()
+    (root / 'JPEGImages' / f'{name}.jpg').write_bytes(whole)
+    made.run(last='masks')
+    assert load_mask(folder / 'masks' / f'{name}.png').size > 0
+
+
+def test_files_of_unknown_origin_are_not_touched(finished, tmp_path):
+    folder = tmp_path / 'work'
+    (folder / 'localizer').mkdir(parents=True)
+    (folder / 'localizer' / 'thesis.txt').write_text('x')
+    with pytest.raises(ValueError, match='unknown origin'):
+        pipeline(finished[0], folder).run()
+    assert (folder / 'localizer' / 'thesis.txt').is_file()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mmwsss.apis.pipeline import launch
+from mmwsss.apis.pipeline.launch import Launcher, folder_lock, run_command
+
+
+def test_command_lines(monkeypatch):
+    words = ['c.py', '--x', 'a b']
+    assert Launcher(python='py').command('t.py', words, True) == ['py', 't.py', *words]
+    torchrun = Launcher('pytorch', 2, 'py')
+    assert torchrun.command('t.py', words, True) == [
+        'py', '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', 't.py', *words,
+        '--launcher', 'pytorch',
+    ]  # fmt: skip
+    assert torchrun.command('t.py', words, False) == ['py', 't.py', *words]
+    monkeypatch.setenv('SRUN_ARGS', '--partition=gpu --gres=gpu:8')
+    assert Launcher('slurm', 16, 'py').command('t.py', words, True) == [
+        'srun', '--ntasks=16', '--kill-on-bad-exit=1', '--partition=gpu', '--gres=gpu:8', 'py', 't.py',
+        *words, '--launcher', 'slurm',
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match='2 processes need a launcher'):
+        Launcher('none', 2)
+    with pytest.raises(ValueError, match='must be one of'):
+        Launcher('torchrun')
+    with pytest.raises(ValueError, match='at least 1, but got 0'):
+        Launcher('pytorch', 0)
+
+
+def test_output_goes_to_the_log_and_errors_are_shown(tmp_path):
+    said = []
+    script = "import sys; print('out ä'); print('err', file=sys.stderr); sys.exit(3)"
+    command = [sys.executable, '-X', 'utf8', '-c', script]
+    assert run_command(command, tmp_path / 'log', said.append) == 3
+    assert sorted((tmp_path / 'log').read_text().split('\n')) == ['', 'err', 'out ä']
+    assert sorted(said) == ['      | err', '      | out ä']
+
+
+def test_a_killed_tool_is_told_by_its_signal(tmp_path):
+    script = 'import os; os.kill(os.getpid(), 9)'
+    assert run_command([sys.executable, '-c', script], tmp_path / 'log', print) == -9
+
+
+def test_an_interrupted_run_ends_its_tool(tmp_path, monkeypatch):
+    script = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'
+
+    def cut(line):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, 'SECONDS_BETWEEN_LINES', -1.0)
+    with pytest.raises(KeyboardInterrupt):
+        run_command([sys.executable, '-c', script], tmp_path / 'log', cut)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / 'log').read_text()), 0)
+
+
+def test_one_run_in_a_folder_even_when_only_its_tool_is_left(tmp_path):
+    with folder_lock(tmp_path) as lock:
+        with pytest.raises(ValueError, match='still at work'), folder_lock(tmp_path):
+            pass
+        tool = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1, pass_fds=(lock,))
+    with pytest.raises(ValueError, match='still at work'), folder_lock(tmp_path):
+        pass
+    tool.communicate(b'\n')
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            with folder_lock(tmp_path):
+                return
+        except ValueError:
+            time.sleep(0.05)
+    pytest.fail('the lock outlived the tool')

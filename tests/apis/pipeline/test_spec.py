@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+
+from mmwsss.apis.pipeline import read_pipeline
+from tests.apis.pipelines import ROOT
+
+PIPELINES = sorted((ROOT / 'configs' / 'pipelines').glob('*.py'))
+STAGES = {
+    'a': dict(run='train', config='one'),
+    'b': dict(run='maps', config='one', checkpoint='{a}'),
+    'c': dict(run='train', config='two', options={'pseudo_mask_dir': '{b}'}),
+}
+CONFIGS = {
+    'one': 'configs/cam/cam_tiny_demo.py',
+    'two': 'configs/deeplabv2/deeplabv2_tiny_demo_pseudo.py',
+}
+
+
+def write(tmp_path, **content):
+    path = tmp_path / 'p.py'
+    content = {'configs': CONFIGS, 'stages': STAGES, **content}
+    path.write_text(''.join(f'{key} = {value!r}\n' for key, value in content.items()))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def test_there_are_pipelines():
+    assert len(PIPELINES) >= 8
+
+
+@pytest.mark.parametrize('path', PIPELINES, ids=lambda path: path.stem)
+def test_pipelines_of_the_repository_are_in_order(path):
+    spec = read_pipeline(path)
+    names = [stage.name for stage in spec.stages]
+    for i, stage in enumerate(spec.stages):
+        assert set(stage.needs) <= set(names[:i])
+    kinds = [stage.kind for stage in spec.stages]
+    assert kinds.count('test') >= 1
+    assert {'train', 'maps', 'masks'} <= set(kinds)
+    trained = [stage for stage in spec.stages if 'pseudo_mask_dir' in stage.options]
+    assert trained, 'some training reads masks of the pipeline'
+
+
+def test_references_make_the_order(tmp_path):
+    stages = {'z': dict(run='masks', config='one', maps='{b}'), **STAGES}
+    spec = read_pipeline(write(tmp_path, stages=stages))
+    assert [stage.name for stage in spec.stages] == ['a', 'b', 'z', 'c']
+    assert spec.stage('c').reads == ('b',)
+
+
+def test_options_reach_the_stages_they_name(tmp_path):
+    path = write(tmp_path, options={'one': {'model.head.dropout': 0.3}})
+    options = {
+        'one.model.test_cfg.flip': False,
+        'b.model.test_cfg.stride': 4,
+        'data_root': 'elsewhere',
+        'mask_cfg.refiners.0.threshold': 0.5,
+        'seed': 7,
+    }
+    spec = read_pipeline(path, options)
+    assert spec.seed == 7
+    assert spec.stage('a').options == {
+        'model.head.dropout': 0.3,
+        'model.test_cfg.flip': False,
+        'mask_cfg.refiners.0.threshold': 0.5,
+        'data_root': 'elsewhere',
+    }
+    assert spec.stage('b').options == {
+        **spec.stage('a').options,
+        'model.test_cfg.stride': 4,
+    }
+    assert spec.stage('c').options == {'pseudo_mask_dir': '{b}', 'data_root': 'elsewhere'}
+    assert read_pipeline(path, {'seed': 1}, seed=2).seed == 2
+
+
+def test_a_child_replaces_and_removes_stages(tmp_path):
+    write(tmp_path)
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = './p.py'\nstages = dict(c=None, b=dict(checkpoint='x.pth'))\n")
+    spec = read_pipeline(child)
+    assert [stage.name for stage in spec.stages] == ['a', 'b']
+    assert spec.stage('b').reads == ()
+
+
+@pytest.mark.parametrize(
+    ('content', 'error', 'message'),
+    [
+        (dict(stage={}), ValueError, "'stage' is unknown; did you mean 'stages'"),
+        (dict(stages={}), ValueError, 'has no stages'),
+        (dict(stages={'a': dict(config='one')}), ValueError, 'needs `run`'),
+        (dict(stages={'a': dict(run='trian')}), ValueError, "did you mean 'train'"),
+        (dict(stages={'a': dict(run='train')}), TypeError, "needs .'config'."),
+        (dict(stages={'a': dict(run='maps', config='one')}), TypeError, "needs .'checkpoint'."),
+        (
+            dict(stages={'a': dict(run='maps', config='one', chekpoint='x')}),
+            ValueError,
+            "'chekpoint' is unknown; did you mean 'checkpoint'",
+        ),
+        (
+            dict(stages={'b': dict(run='maps', config='one', checkpoint='{aa}')}),
+            ValueError,
+            "the stage 'aa' is unknown",
+        ),
+        (
+            dict(
+                stages={
+                    'a': dict(run='maps', config='one', checkpoint='{b}'),
+                    'b': dict(run='maps', config='one', checkpoint='{a}'),
+                }
+            ),
+            ValueError,
+            'need each other: a, b',
+        ),
+        (dict(configs=dict(one='x.py')), FileNotFoundError, "config 'x.py' does not exist"),
+        (dict(options={'tow': {}}), ValueError, "'tow' is unknown; did you mean 'two'"),
+        (dict(check_data='often'), ValueError, 'check_data must be one of'),
+    ],
+)
+def test_mistakes_in_the_config(tmp_path, content, error, message):
+    with pytest.raises(error, match=message):
+        read_pipeline(write(tmp_path, **content))
+
+
+def test_mistakes_on_the_command_line(tmp_path):
+    path = write(tmp_path)
+    with pytest.raises(ValueError, match=r'thresholds\.x: no config of'):
+        read_pipeline(path, {'mask_cfg.thresholds.x': 1})
+    with pytest.raises(ValueError, match='no config of'):
+        read_pipeline(path, {'onne.model': 1})
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        read_pipeline(tmp_path / 'q.py')
