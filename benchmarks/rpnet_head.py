@@ -126,7 +126,7 @@ def step_of(
         model.zero_grad(set_to_none=True)
         with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
             losses = model(images, samples, mode='loss')
-        sum(losses.values()).backward()
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
         return {name: round(value.item(), 6) for name, value in losses.items()}
 
     return step

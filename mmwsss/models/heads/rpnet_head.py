@@ -61,7 +61,10 @@ class RPNetHead(BaseMapHead):
     - The projections have no bias, so the positive factor ``1 / max f_n`` cancels in the cosine and is not
       computed. Projection and mean are exchanged: only ``O_N`` is computed at every pixel.
     - The classifier has no bias either, so the logits of ``G(F) f_N`` are ``G(F)`` times the plain logits.
-    - Nothing is detached: the losses reach the projections and the backbone through prototypes and pixels.
+    - The losses reach the projections and the backbone through prototypes and pixels. They can be lowered
+      by making ``F`` the same everywhere, all projected features pointing in one direction; the logged
+      ``foreground_std`` (spread of ``G(F)`` within an image) then goes to zero and the method becomes a
+      CAM. ``detach=True`` takes ``F`` as a given weight, without gradient.
     - Departure: padding of the crop gives no prototype (``skip_padding``); the paper does not say.
     - An empty mask gives a zero prototype, whose cosine is 0.
 
@@ -91,6 +94,8 @@ class RPNetHead(BaseMapHead):
             ``'raw'``: of the features, summed (the paper's equation 13).
         loss_weights: Weights of ``cls``, ``cls_enhanced`` and ``consistency`` (the paper's lambda);
             missing ones are 1, 1 and 10.
+        detach: Whether ``F`` is cut off from the gradient. The projections then stay at their random initial
+            values, which keep the cosines within a block on average, and are frozen.
         skip_padding: Whether pixels outside of ``valid_box`` are left out of the masks.
         test_map: ``'plain'`` (released) or ``'enhanced'``.
         init_cfg: MMEngine initialisation; PyTorch's default for the convolutions if None.
@@ -115,6 +120,7 @@ class RPNetHead(BaseMapHead):
         kernel_size: int = 5,
         consistency: str = 'normalized',
         loss_weights: dict[str, float] | None = None,
+        detach: bool = False,
         skip_padding: bool = True,
         test_map: str = 'plain',
         init_cfg: dict | list[dict] | None = None,
@@ -136,6 +142,7 @@ class RPNetHead(BaseMapHead):
         self.kernel_size = kernel_size
         self.consistency = consistency
         self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
+        self.detach = detach
         self.skip_padding = skip_padding
         self.test_map = test_map
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
@@ -146,6 +153,7 @@ class RPNetHead(BaseMapHead):
                 for index in sorted(channels)
             }
         )
+        self.projections.requires_grad_(not detach)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) and, for the enhanced map, ``enhanced_logits``."""
@@ -168,6 +176,8 @@ class RPNetHead(BaseMapHead):
         image_size: tuple[int, int],
     ) -> dict[str, Tensor]:
         """Compute ``loss_cls``, ``loss_cls_enhanced`` and ``loss_consistency``, all weighted.
+
+        ``foreground_std``, the mean over images of the standard deviation of ``G(F)``, is there to be logged.
 
         Args:
             feats: Backbone features of whole groups, the images of a group side by side.
@@ -194,7 +204,9 @@ class RPNetHead(BaseMapHead):
             terms['consistency'] = raw_consistency(features, weight * features)
         else:
             terms['consistency'] = normalized_consistency(logits, enhanced, labels)
-        return {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
+        losses = {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
+        spread = weight.detach().flatten(1).std(dim=1, correction=0).mean()
+        return {**losses, 'foreground_std': spread}
 
     def _training_masks(
         self,
@@ -224,6 +236,16 @@ class RPNetHead(BaseMapHead):
         self, feats: Sequence[Tensor], masks: Sequence[Tensor], group_size: int
     ) -> Tensor:
         """``G(F)`` (N, 1, h, w) in at least float32, from the prototypes of each group."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.detach):
+            foreground = self._foreground(feats, masks, group_size)
+            if self.sigma is None:
+                return foreground
+            return gaussian_smooth(foreground, self.sigma, self.kernel_size)
+
+    def _foreground(
+        self, feats: Sequence[Tensor], masks: Sequence[Tensor], group_size: int
+    ) -> Tensor:
+        """``F`` (N, 1, h, w): the largest cosine with a prototype of the group."""
         pixels = self.projections[str(self.in_index)](feats[self.in_index].relu())
         pixels = at_least_float32(pixels)  # O_N, (N, C', h, w)
         own = [
@@ -235,10 +257,7 @@ class RPNetHead(BaseMapHead):
         # (N, blocks, C') -> (groups, g * blocks, C') -> each image sees those of its group.
         groups = torch.stack(own, dim=1).reshape(len(pixels) // group_size, -1, pixels.shape[1])
         prototypes = groups.repeat_interleave(group_size, dim=0)
-        foreground = foreground_probability(pixels, prototypes)
-        if self.sigma is None:
-            return foreground
-        return gaussian_smooth(foreground, self.sigma, self.kernel_size)
+        return foreground_probability(pixels, prototypes)
 
     def _prototype(self, features: Tensor, mask: Tensor, index: int) -> Tensor:
         """Region prototypes (N, C') of a block: the projection of the mean is the mean of it."""

@@ -52,7 +52,7 @@ def make_samples(count=4, group_size=None, noise=True):
 
 
 def total(losses):
-    return sum(losses.values())
+    return sum(value for name, value in losses.items() if name.startswith('loss_'))
 
 
 def inside(sample, size):
@@ -123,7 +123,7 @@ def test_losses_equal_the_oracle(g, settings):
         'loss_cls_enhanced': oracle_classification(enhanced, labels),
         'loss_consistency': 10 * oracle.normalized_consistency(plain, enhanced, labels),
     }
-    assert losses.keys() == want.keys()
+    assert losses.keys() == {*want, 'foreground_std'}
     for name, value in want.items():
         assert losses[name].item() == pytest.approx(value, rel=2e-4), name
 
@@ -360,6 +360,38 @@ def test_enhanced_map_equals_the_oracle():
 
 def test_both_maps_come_from_one_checkpoint():
     make_head(test_map='enhanced').load_state_dict(make_head().state_dict())
+
+
+# --- the given foreground ----------------------------------------------------------------------
+
+
+def test_detached_foreground_has_no_gradient():
+    head, feats, samples = make_head(detach=True), make_feats(), make_samples(group_size=2)
+    losses = head.loss(feats, samples, SIZE)
+    free = make_head().loss(feats, samples, SIZE)
+    for name, value in losses.items():
+        torch.testing.assert_close(value, free[name])
+    total(losses).backward()
+    assert [f.grad is not None for f in feats] == [False, False, False, True]
+    assert not any(p.requires_grad for p in head.projections.parameters())
+    assert head.classifier.weight.grad.abs().sum() > 0
+    assert set(head.state_dict()) == set(make_head().state_dict())
+
+
+def test_spread_of_the_foreground_is_reported():
+    head, feats, samples = make_head(drop_prob=0.0), make_feats(), make_samples(group_size=2)
+    masks = head._training_masks(feats, samples, labels_of(samples), SIZE)
+    weight = head._foreground_weight(feats, masks, 2)
+    want = np.mean([weight[n].detach().numpy().std() for n in range(4)])
+    got = head.loss(feats, samples, SIZE)['foreground_std']
+    assert got.item() == pytest.approx(want, rel=1e-4)
+    assert not got.requires_grad
+    with torch.no_grad():  # every projected feature points in one direction
+        for conv in head.projections.values():
+            conv.weight.copy_(torch.ones(5, 1, 1, 1).expand_as(conv.weight))
+    collapsed = head.loss([f.abs() for f in feats], samples, SIZE)
+    assert collapsed['foreground_std'] < 1e-3
+    assert collapsed['loss_consistency'] < 1e-5
 
 
 # --- settings ----------------------------------------------------------------------------------
