@@ -1,6 +1,6 @@
 # Multi-scale, mirrored testing by `tools/test.py --tta`: the softmax scores of 5 scales x 2 mirrors are
 # averaged. The mask is loaded last, so it keeps its size.
-tta_model = dict(type='SegTTAModel')
+tta_model = dict(type='ScoreTTAModel')  # mmseg's SegTTAModel that keeps the averaged scores
 tta_pipeline = [
     dict(type='LoadImage'),
     dict(

@@ -30,7 +30,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ['BatchReport', 'process_items']
+__all__ = ['BatchReport', 'make_pool', 'process_items']
 
 logger = logging.getLogger(__name__)
 
@@ -225,10 +225,18 @@ def _call_work(name: str, *given: Any) -> Outcome:
     return _attempt(_WORK, name, *given)
 
 
-def _make_pool(
-    work: Callable[..., Any], workers: int, start_method: str | None
+def make_pool(
+    work: Callable[..., Any], workers: int, start_method: str | None = None
 ) -> ProcessPoolExecutor:
-    """A pool whose processes run already: later this one may hold threads or an accelerator."""
+    """Start a pool of one-thread processes that end with this one and leave Ctrl-C to it.
+
+    They run already when it is returned: later this process may hold threads or an accelerator.
+
+    Args:
+        work: Handed to each process; ``process_items`` calls it there.
+        workers: Number of processes.
+        start_method: See :func:`process_items`.
+    """
     if start_method is None and 'fork' in multiprocessing.get_all_start_methods():
         start_method = 'fork'
     pool = ProcessPoolExecutor(
@@ -250,7 +258,7 @@ def _run_pool(
 ) -> Iterator[Outcome]:
     """Yield the outcomes in order, keeping at most ``2 * workers`` ids under way."""
     waiting, under_way = deque(ids), deque()
-    pool = _make_pool(work, workers, start_method)
+    pool = make_pool(work, workers, start_method)
     try:
         while waiting or under_way:
             try:
@@ -263,7 +271,7 @@ def _run_pool(
                 for job in under_way:
                     yield _recover(job, work, start_method)
                 under_way.clear()
-                pool = _make_pool(work, workers, start_method)
+                pool = make_pool(work, workers, start_method)
                 continue
             under_way.popleft()
             yield outcome
@@ -301,7 +309,7 @@ def _recover(job: _Job, work: Callable[..., Any], start_method: str | None) -> O
     finished = future is not None and future.done() and not future.cancelled()
     if job.error is not None or (finished and future.exception() is None):
         return _outcome(job)
-    with _make_pool(work, 1, start_method) as pool:
+    with make_pool(work, 1, start_method) as pool:
         try:
             _submit(pool, job)
             return _outcome(job)

@@ -18,7 +18,7 @@ from mmwsss.models.heads import (
 )
 from mmwsss.models.irnet import IRNet
 from mmwsss.models.losses import SizeBalancedCrossEntropyLoss
-from mmwsss.models.segmentors import MSCEncoderDecoder
+from mmwsss.models.segmentors import MSCEncoderDecoder, ScoreTTAModel
 
 __all__ = [
     'AnySizeMixVisionTransformer',
@@ -32,6 +32,7 @@ __all__ = [
     'MSCEncoderDecoder',
     'RPNetHead',
     'SIPEHead',
+    'ScoreTTAModel',
     'SeededLightHamHead',
     'SizeBalancedCrossEntropyLoss',
     'WSSSDataPreProcessor',

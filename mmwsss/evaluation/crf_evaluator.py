@@ -1,0 +1,212 @@
+"""Dense CRF as the last step of testing any segmenter."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
+from mmengine.structures import BaseDataElement
+from mmseg.registry import EVALUATOR
+from torch import Tensor
+
+from mmwsss.datasets.transforms import LoadImage
+from mmwsss.evaluation.metrics.samples import image_name
+from mmwsss.functional.crf import CRFLattice, dense_crf
+from mmwsss.masks.batch import make_pool
+
+__all__ = ['DenseCRFEvaluator', 'crf_labels', 'uses_crf', 'with_crf']
+
+# Of DeepLabV2; the defaults of dense_crf, written out because a score must state them.
+DEEPLABV2 = {
+    'gaussian_sxy': 1,
+    'gaussian_compat': 3,
+    'bilateral_sxy': 67,
+    'bilateral_srgb': 3,
+    'bilateral_compat': 4,
+    'iterations': 10,
+}
+
+
+@EVALUATOR.register_module()
+class DenseCRFEvaluator(Evaluator):
+    """Score predictions as they are and after a dense CRF on the softmax of their logits.
+
+    An evaluator sees what the model predicted, so this works for any segmenter that predicts
+    ``seg_logits`` and for any batch size. With test-time augmentation the model must be
+    :class:`~mmwsss.models.segmentors.ScoreTTAModel`, which keeps the averaged scores.
+
+    The results of the two runs are called ``no_crf/...`` and ``crf/...``; ``crf/iterations``,
+    ``crf/bilateral_sxy`` and so on state the CRF. Files of predictions (``--out``) are with CRF,
+    pictures (``--show-dir``) without.
+
+    Args:
+        metrics: The metrics, as in mmengine.
+        crf: Arguments of :func:`~mmwsss.functional.dense_crf`; those that are not given are
+            DeepLabV2's.
+        min_peak: Classes whose probability exceeds this nowhere in an image do not enter its CRF. 0
+            keeps all, as published; 0.01 is several times faster.
+        workers: Processes for the CRF, which then runs while the model predicts the next images. 0:
+            in this one.
+
+    Raises:
+        ImportError: ``pydensecrf`` is missing.
+        TypeError: ``crf`` has an unknown argument.
+        ValueError: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        metrics: dict | Sequence[dict],
+        crf: dict[str, float] | None = None,
+        min_peak: float = 0.0,
+        workers: int = 0,
+    ) -> None:
+        metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
+        super().__init__(copy.deepcopy(metrics))
+        for metric in metrics:
+            metric.pop('output_dir', None)
+        self.without = Evaluator(metrics)
+        if not 0 <= min_peak < 1:
+            raise ValueError(f'min_peak must lie in [0, 1), but got {min_peak}')
+        if workers < 0:
+            raise ValueError(f'workers must be >= 0, but got {workers}')
+        self.params = {**DEEPLABV2, **(crf or {})}
+        unknown = sorted(set(self.params) - {*DEEPLABV2, 'min_prob'})
+        if unknown:
+            raise TypeError(f'crf has unknown arguments {unknown}; known are {list(DEEPLABV2)}')
+        pairwise = {k: v for k, v in self.params.items() if k not in ('iterations', 'min_prob')}
+        CRFLattice(np.zeros((1, 1, 3), np.uint8), 1, **pairwise)  # fails now, not after an hour
+        self.work = functools.partial(crf_labels, params=self.params, min_peak=min_peak)
+        self.min_peak, self.workers = min_peak, workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._waiting: deque[tuple[dict[str, Any], Future]] = deque()
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Meta information of the dataset."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        self._dataset_meta = self.without.dataset_meta = dataset_meta
+        for metric in self.metrics:
+            metric.dataset_meta = dataset_meta
+
+    def process(
+        self, data_samples: Sequence[BaseDataElement], data_batch: Any | None = None
+    ) -> None:
+        """Take the predictions of a batch.
+
+        Raises:
+            ValueError: A prediction has no logits of its own labels, or one class only.
+        """
+        samples = [s.to_dict() if isinstance(s, BaseDataElement) else s for s in data_samples]
+        self.without.process(samples, data_batch)
+        for sample in samples:
+            probs = probabilities(sample)
+            path, kept = sample['img_path'], without_logits(sample)
+            if not self.workers:
+                self._take(kept, self.work(path, probs))
+                continue
+            if self._pool is None:
+                self._pool = make_pool(self.work, self.workers)
+            self._waiting.append((kept, self._pool.submit(self.work, path, probs)))
+            while len(self._waiting) > 2 * self.workers:
+                self._take_next()
+
+    def evaluate(self, size: int) -> dict[str, Any]:
+        """Wait for the CRFs and score both; see the class for the names."""
+        try:
+            while self._waiting:
+                self._take_next()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+                self._pool = None
+        parameters = ', '.join(f'{key} {value:g}' for key, value in self.params.items())
+        if self.min_peak:
+            parameters += f', classes above {self.min_peak:g} only'
+        print_log('scores without dense CRF:', logger='current')
+        scores = {f'no_crf/{key}': value for key, value in self.without.evaluate(size).items()}
+        print_log(f'scores with dense CRF ({parameters}):', logger='current')
+        scores.update({f'crf/{key}': value for key, value in super().evaluate(size).items()})
+        stated = {**self.params, 'min_peak': self.min_peak}
+        return {**scores, **{f'crf/{key}': float(value) for key, value in stated.items()}}
+
+    def _take_next(self) -> None:
+        sample, future = self._waiting.popleft()
+        self._take(sample, future.result())
+
+    def _take(self, sample: dict[str, Any], labels: np.ndarray) -> None:
+        old = sample['pred_sem_seg']['data']
+        data = torch.from_numpy(labels).to(old).reshape(old.shape)
+        sample = {**sample, 'pred_sem_seg': {**sample['pred_sem_seg'], 'data': data}}
+        super().process([sample])
+
+
+def uses_crf(evaluator: Any) -> bool:
+    """Whether an evaluator's config has the dense CRF."""
+    return isinstance(evaluator, dict) and evaluator.get('type') == 'DenseCRFEvaluator'
+
+
+def with_crf(evaluator: Any, workers: int = 0) -> dict[str, Any]:
+    """Config of an evaluator with the dense CRF of the defaults, around another's metrics."""
+    if uses_crf(evaluator):
+        return evaluator
+    plain = isinstance(evaluator, dict) and 'metrics' in evaluator
+    metrics = evaluator['metrics'] if plain else evaluator
+    return {'type': 'DenseCRFEvaluator', 'metrics': metrics, 'workers': workers}
+
+
+def crf_labels(
+    img_path: str, probs: np.ndarray, params: dict[str, float], min_peak: float = 0.0
+) -> np.ndarray:
+    """Labels (H, W) uint8 of the dense CRF on probabilities (K, H, W) of an image file.
+
+    Raises:
+        ValueError: The image is not of the probabilities' size.
+    """
+    image = LoadImage()({'img_path': img_path})['img']
+    if image.shape[:2] != probs.shape[1:]:
+        raise ValueError(
+            f'{img_path}: the prediction is {probs.shape[1:]}, but the image is {image.shape[:2]}'
+        )
+    if min_peak > 0:
+        probs = probs * (probs.max(axis=(1, 2), keepdims=True) > min_peak)
+    return dense_crf(image, probs, **params).argmax(axis=0).astype(np.uint8)
+
+
+def probabilities(sample: dict[str, Any]) -> np.ndarray:
+    """Softmax (K, H, W) of a sample's logits.
+
+    Raises:
+        ValueError: There are none, of one class, or not those that its labels come from.
+    """
+    if 'seg_logits' not in sample:
+        raise ValueError(f'{image_name(sample)}: the dense CRF needs seg_logits in the prediction')
+    logits: Tensor = sample['seg_logits']['data']
+    if logits.ndim != 3 or len(logits) < 2:
+        raise ValueError(
+            f'{image_name(sample)}: the dense CRF needs logits (K >= 2, H, W), but got '
+            f'{tuple(logits.shape)}'
+        )
+    labels = sample['pred_sem_seg']['data'].reshape(logits.shape[1:])
+    if not torch.equal(logits.argmax(dim=0), labels.long()):
+        raise ValueError(
+            f'{image_name(sample)}: the labels are not the argmax of seg_logits; with test-time '
+            "augmentation tta_model must be dict(type='ScoreTTAModel')"
+        )
+    return logits.float().softmax(dim=0).cpu().numpy()
+
+
+def without_logits(sample: dict[str, Any]) -> dict[str, Any]:
+    """A sample that may wait: its large arrays left out."""
+    return {key: value for key, value in sample.items() if key != 'seg_logits'}
