@@ -1,0 +1,29 @@
+# Segmenter (Strudel et al., ICCV 2021): ViT-S/16 and a mask transformer. Initial weights: mmseg's converted
+# ImageNet file, which mmseg's configs name; its inputs are normalised with 127.5. `patch_bias`: the file
+# has a bias for the patch projection, which mmseg leaves out by default.
+_base_ = ['./encoder_decoder.py']
+pretrained = 'data/weights/vit_small_p16_384_20220308-410f6037.pth'
+model = dict(
+    data_preprocessor=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
+    backbone=dict(
+        type='GridVisionTransformer',
+        img_size=(512, 512),
+        patch_bias=True,
+        embed_dims=384,
+        num_heads=6,
+        drop_path_rate=0.1,
+        final_norm=True,
+        norm_cfg=dict(type='LN', eps=1e-6),
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    decode_head=dict(
+        type='SegmenterMaskTransformerHead',
+        in_channels=384,
+        channels=384,
+        embed_dims=384,
+        num_layers=2,
+        num_heads=6,
+        dropout_ratio=0.0,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    ),
+)

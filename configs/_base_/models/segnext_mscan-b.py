@@ -1,0 +1,25 @@
+# SegNeXt-B (Guo et al., NeurIPS 2022): MSCAN-B and the Hamburger head, whose random start is fixed at test
+# time. Initial weights: mmseg's converted ImageNet-1k file, which mmseg's configs name.
+_base_ = ['./encoder_decoder.py']
+pretrained = 'data/weights/mscan_b_20230227-3ab7d230.pth'
+model = dict(
+    backbone=dict(
+        type='MSCAN',
+        embed_dims=[64, 128, 320, 512],
+        mlp_ratios=[8, 8, 4, 4],
+        depths=[3, 3, 12, 3],
+        drop_path_rate=0.1,
+        norm_cfg=dict(type='SyncBN', requires_grad=True),
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    decode_head=dict(
+        type='SeededLightHamHead',
+        in_channels=[128, 320, 512],
+        in_index=[1, 2, 3],
+        channels=512,
+        ham_channels=512,
+        ham_kwargs=dict(MD_R=16),
+        norm_cfg=dict(type='GN', num_groups=32, requires_grad=True),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    ),
+)

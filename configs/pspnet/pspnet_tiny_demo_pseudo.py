@@ -1,0 +1,21 @@
+# A small PSPNet from scratch on pseudo masks of the generated demo images.
+_base_ = [
+    '../_base_/models/pspnet_r101.py',
+    '../_base_/datasets/demo_seg.py',
+    '../_base_/schedules/schedule_tiny_demo_seg.py',
+    '../_base_/tta.py',
+    '../_base_/iter_runtime.py',
+]
+pretrained = None
+initial_weights = 'scratch'
+norm_cfg = dict(type='BN')
+model = dict(
+    data_preprocessor=dict(size=(128, 128)),
+    backbone=dict(depth=18, stem_channels=16, base_channels=16, norm_cfg=norm_cfg, init_cfg=None),
+    decode_head=dict(in_channels=128, channels=32, norm_cfg=norm_cfg, num_classes=6),
+    auxiliary_head=dict(in_channels=64, channels=16, norm_cfg=norm_cfg, num_classes=6),
+)
+train_dataloader = dict(num_workers=1)
+val_dataloader = dict(num_workers=1)
+test_dataloader = val_dataloader
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))

@@ -1,0 +1,13 @@
+# SegFormer-B2 on pseudo masks of COCO 2014 (80 classes and background), from ImageNet weights.
+_base_ = [
+    '../_base_/models/segformer_mit-b2.py',
+    '../_base_/datasets/coco14_512_seg.py',
+    '../_base_/schedules/schedule_adamw_40k.py',
+    '../_base_/tta.py',
+    '../_base_/iter_runtime.py',
+]
+model = dict(
+    decode_head=dict(num_classes=81, norm_cfg=dict(type='SyncBN')),
+)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(decode_head=dict(lr_mult=10.0))))
+default_hooks = dict(checkpoint=dict(interval=4000))

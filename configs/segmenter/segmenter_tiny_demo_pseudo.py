@@ -1,0 +1,31 @@
+# A small Segmenter from scratch on pseudo masks of the generated demo images.
+_base_ = [
+    '../_base_/models/segmenter_vit-s.py',
+    '../_base_/datasets/demo_seg.py',
+    '../_base_/schedules/schedule_tiny_demo_seg.py',
+    '../_base_/tta.py',
+    '../_base_/iter_runtime.py',
+]
+pretrained = None
+initial_weights = 'scratch'
+model = dict(
+    data_preprocessor=dict(size=(128, 128)),
+    backbone=dict(
+        img_size=(128, 128),
+        patch_size=8,
+        embed_dims=64,
+        num_layers=4,
+        num_heads=2,
+        drop_path_rate=0.0,
+        init_cfg=None,
+    ),
+    decode_head=dict(
+        in_channels=64, channels=64, embed_dims=64, num_layers=1, num_heads=2, num_classes=6
+    ),
+)
+# Attention from scratch diverges at the convolutional nets' rate.
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
+train_dataloader = dict(num_workers=1)
+val_dataloader = dict(num_workers=1)
+test_dataloader = val_dataloader
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))

@@ -1,0 +1,32 @@
+# A small SegNeXt from scratch on pseudo masks of the generated demo images.
+_base_ = [
+    '../_base_/models/segnext_mscan-b.py',
+    '../_base_/datasets/demo_seg.py',
+    '../_base_/schedules/schedule_tiny_demo_seg.py',
+    '../_base_/tta.py',
+    '../_base_/iter_runtime.py',
+]
+pretrained = None
+initial_weights = 'scratch'
+model = dict(
+    data_preprocessor=dict(size=(128, 128)),
+    backbone=dict(
+        embed_dims=[16, 32, 64, 128],
+        mlp_ratios=[2, 2, 2, 2],
+        depths=[1, 1, 2, 1],
+        drop_path_rate=0.0,
+        norm_cfg=dict(type='BN'),
+        init_cfg=None,
+    ),
+    decode_head=dict(
+        in_channels=[32, 64, 128],
+        channels=32,
+        ham_channels=32,
+        norm_cfg=dict(num_groups=8),
+        num_classes=6,
+    ),
+)
+train_dataloader = dict(num_workers=1)
+val_dataloader = dict(num_workers=1)
+test_dataloader = val_dataloader
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))
