@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import print_log
 from mmengine.registry import FUNCTIONS
 from mmengine.structures import BaseDataElement
 from mmseg.registry import DATASETS
@@ -114,7 +115,7 @@ class PairDataset:
         return self._index
 
     def full_init(self) -> None:
-        """Load the wrapped dataset and index its labels, once."""
+        """Load the wrapped dataset and index its labels, once, and log what they give."""
         if self._index is not None:
             return
         if hasattr(self.dataset, 'full_init'):
@@ -125,6 +126,7 @@ class PairDataset:
             raise ValueError(f'no image of {type(self.dataset).__name__} has a label to share')
         self._classes = np.array(index.classes)
         self._index = index
+        print_log(self._summary(), logger='current')
 
     def __len__(self) -> int:
         """Number of groups in an epoch: that of the images with a label."""
@@ -198,16 +200,18 @@ class PairDataset:
         }
 
     def __repr__(self) -> str:
-        name = f'{type(self).__name__} of {self.group_size}'
         if self._index is None:
-            return f'{name}: not loaded yet'
+            return f'{type(self).__name__} of {self.group_size}: not loaded yet'
+        return f'{self._summary()}; {self.dataset!r}'
+
+    def _summary(self) -> str:
         counts = [len(self._index.images_of(c)) for c in self._index.classes]
         how = 'classes balanced' if self.class_balanced else 'a class of each image'
         return (
-            f'{name} ({how}): {len(self)} groups, {len(self._index) - len(self)} images without '
-            f'label left out, {len(counts)} classes of {min(counts)} to {max(counts)} images, '
-            f'{sum(count < self.group_size for count in counts)} of them with fewer than '
-            f'{self.group_size}; {self.dataset!r}'
+            f'{type(self).__name__} of {self.group_size} ({how}): {len(self)} groups, '
+            f'{len(self._index) - len(self)} images without label left out, {len(counts)} classes of '
+            f'{min(counts)} to {max(counts)} images, {sum(n < self.group_size for n in counts)} of '
+            f'them with fewer than {self.group_size}'
         )
 
     def _draw(self, position: int, generator: np.random.Generator) -> Group:

@@ -7,6 +7,7 @@ import shlex
 from functools import cache
 
 import pytest
+from mmengine.registry import FUNCTIONS
 from mmseg.registry import (
     DATA_SAMPLERS,
     DATASETS,
@@ -25,7 +26,9 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, 
 READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
 OTHER_OPTIONS = {'--help', '--nproc_per_node'}  # argparse's, torchrun's
 BASES = {'BaseMetric', 'BaseSegDataset'}  # of mmengine and mmseg
-REGISTRIES = (MODELS, METRICS, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS)
+REGISTRIES = (
+    MODELS, METRICS, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS, FUNCTIONS
+)  # fmt: skip
 COMPONENT = re.compile(
     r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
     r'|Expansion|PreProcessor|Decoder|Mask|Image|Crop|Inputs|LongSide|Score|Refiner))\b'

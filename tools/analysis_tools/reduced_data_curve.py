@@ -1,0 +1,149 @@
+"""Make the curve and the table of docs/reduced_data.md from the run summaries in results/.
+
+The numbers are never typed: a point is one seed of `results/<run>/seed*.json`, which
+`benchmarks/reduced_data.py` makes. Only seeds that every point of a method has are used. `--check` fails if
+the table is not what the summaries say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE, FIGURE = ROOT / 'docs/reduced_data.md', ROOT / 'docs/images/reduced_data.png'
+TABLE = re.compile(r'<!-- reduced data -->\n(?:.*?<!-- /reduced data -->\n)?', re.DOTALL)
+METHODS = {'CAM': 'cam', 'SIPE': 'sipe', 'RPNet': 'rpnet'}
+FRACTIONS = (Fraction(1), Fraction(1, 4), Fraction(1, 8))
+SCORE = 'maps at best threshold'
+# Method -> fraction -> mIoU in % of each seed.
+Curves = dict[str, dict[Fraction, dict[int, float]]]
+
+
+def run_name(method: str, fraction: Fraction) -> str:
+    """Name of the run, which is that of its config."""
+    part = '' if fraction == 1 else f'_{fraction.numerator}of{fraction.denominator}'
+    return f'{METHODS[method]}_mobilenetv2_vocmini{part}'
+
+
+def read_curves(results: Path) -> Curves:
+    """Scores of the methods that have a run at every fraction."""
+    curves = {}
+    for method in METHODS:
+        curve = {f: read_scores(results / run_name(method, f)) for f in FRACTIONS}
+        shared = set.intersection(*(set(scores) for scores in curve.values()))
+        if shared:
+            curves[method] = {
+                f: {seed: scores[seed] for seed in sorted(shared)} for f, scores in curve.items()
+            }
+    return curves
+
+
+def read_scores(folder: Path) -> dict[int, float]:
+    """Seed -> mIoU in % of a run's summaries."""
+    runs = [json.loads(path.read_text(encoding='utf-8')) for path in folder.glob('seed*.json')]
+    return {run['seed']: s['mIoU'] for run in runs for s in run['scores'] if s['what'] == SCORE}
+
+
+def spread(values: Iterable[float]) -> str:
+    """Mean, and the sample standard deviation where there are several values."""
+    values = list(values)
+    deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.2f}{deviation}'
+
+
+def table(curves: Curves) -> str:
+    """Rows of mean and spread, and how much of the full score is left."""
+    if not curves:
+        return 'No runs are stored yet.'
+    names = ['all images' if f == 1 else f'{f}' for f in FRACTIONS]
+    lost = [f'left at {f}' for f in FRACTIONS[1:]]
+    lines = [
+        '| ' + ' | '.join(['method', 'seeds', *names, *lost]) + ' |',
+        '|---' * (2 + len(names) + len(lost)) + '|',
+    ]
+    for method, curve in curves.items():
+        means = [statistics.mean(curve[f].values()) for f in FRACTIONS]
+        lines.append(
+            '| '
+            + ' | '.join(
+                [
+                    method,
+                    ', '.join(map(str, curve[FRACTIONS[0]])),
+                    *(spread(curve[f].values()) for f in FRACTIONS),
+                    *(f'{100 * mean / means[0]:.0f} %' for mean in means[1:]),
+                ]
+            )
+            + ' |'
+        )
+    return '\n'.join(lines)
+
+
+def page_with_table(text: str, curves: Curves) -> str:
+    """The page with the table behind its marker replaced.
+
+    Raises:
+        ValueError: The marker is missing.
+    """
+    if not TABLE.search(text):
+        raise ValueError(f'{PAGE.name} must hold the marker <!-- reduced data -->')
+    body = f'<!-- reduced data -->\n{table(curves)}\n<!-- /reduced data -->\n'
+    return TABLE.sub(lambda _: body, text)
+
+
+def draw(curves: Curves, path: Path) -> None:
+    """Draw the mean of each method as a line, and every seed as a dot."""
+    import matplotlib as mpl
+
+    mpl.use('Agg')
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(5.5, 3.6), layout='constrained')
+    for (method, curve), marker in zip(curves.items(), 'os^', strict=False):
+        places = range(len(FRACTIONS))
+        means = [statistics.mean(curve[f].values()) for f in FRACTIONS]
+        (line,) = axes.plot(places, means, label=method)
+        for place, fraction in zip(places, FRACTIONS, strict=True):
+            values = list(curve[fraction].values())
+            axes.plot([place] * len(values), values, marker, color=line.get_color(), ms=5)
+    axes.set_xticks(range(len(FRACTIONS)), [str(f) for f in FRACTIONS])
+    axes.set_xlabel('fraction of the training images of each class')
+    axes.set_ylabel('mIoU of the maps, best threshold (%)')
+    axes.set_title('voc_mini, MobileNetV2, 108 iterations; dots: seeds, lines: means', fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=110, metadata={'Software': None})
+    pyplot.close(figure)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    args = parse_args()
+    curves = read_curves(ROOT / 'results')
+    text = PAGE.read_text('utf-8')
+    wanted = page_with_table(text, curves)
+    if args.check:
+        if wanted != text:
+            print(f'{PAGE.name} is not what results/ says', file=sys.stderr)
+        return int(wanted != text)
+    PAGE.write_text(wanted, encoding='utf-8')
+    print(f'wrote {PAGE.relative_to(ROOT)}')
+    if curves:
+        draw(curves, FIGURE)
+        print(f'wrote {FIGURE.relative_to(ROOT)}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
