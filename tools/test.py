@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mmwsss.apis.test_config import TEST_KEYS, use_test_config
 from mmwsss.apis.train import default_work_dir, run_test
 from mmwsss.utils.cli import (
     add_config_arguments,
@@ -22,6 +23,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--out', help="folder for the predicted label maps (needs mmseg's IoUMetric)"
     )
+    parser.add_argument(
+        '--test-config',
+        help='take the test datasets and metrics from this config, e.g. '
+        'configs/test_sets/voc_pascal_b.py; --cfg-options test_... then refer to it',
+    )
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--tta', action='store_true', help="the config's scales and mirrors")
     add_trust_argument(parser)
@@ -30,7 +36,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    cfg = load_config(args.config, args.cfg_options)
+    options = args.cfg_options or {}
+    of_test = {key: v for key, v in options.items() if key.split('.')[0] in TEST_KEYS}
+    if not args.test_config:
+        of_test = {}
+    cfg = load_config(args.config, {key: v for key, v in options.items() if key not in of_test})
+    if args.test_config:
+        use_test_config(cfg, args.test_config, of_test)
     cfg.launcher = args.launcher
     cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
     if args.show_dir:

@@ -1,5 +1,5 @@
-"""Engine parts: hooks and optimizer wrappers."""
+"""Engine parts: hooks, loops and optimizer wrappers."""
 
-from mmwsss.engine import hooks, optim
+from mmwsss.engine import hooks, loops, optim
 
-__all__ = ['hooks', 'optim']
+__all__ = ['hooks', 'loops', 'optim']

@@ -1,0 +1,140 @@
+"""Testing on several datasets in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from mmengine.runner import Runner, TestLoop
+from mmengine.runner.base_loop import BaseLoop
+from mmseg.registry import LOOPS
+
+from mmwsss.evaluation.tables import jsonable
+from mmwsss.utils.cli import write_json
+
+__all__ = ['MultiDatasetTestLoop', 'test_sets']
+
+REPORT = 'test_sets.json'
+
+
+@LOOPS.register_module()
+class MultiDatasetTestLoop(BaseLoop):
+    """Test one model on several datasets with the same classes, one after the other.
+
+    The first dataset is the config's ``test_dataloader`` with ``test_evaluator``. Scores have the name of
+    their dataset in front, e.g. ``pascal_b/mIoU``. They are logged and kept like those of one dataset;
+    ``test_sets.json`` beside the log holds them with the number of images, the list, the folders and the
+    metrics they come from.
+
+    Args:
+        runner: The runner.
+        dataloader: Loader of the first dataset, or its config.
+        evaluator: Evaluator of the first dataset, or its config.
+        name: Name of the first dataset.
+        others: Dictionaries with ``name``, ``dataloader`` and ``evaluator``.
+        fp16: Test in half precision.
+
+    Raises:
+        ValueError: An entry of ``others`` has other keys, a name occurs twice or holds a ``/``, or
+            datasets differ in their classes.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: Any,
+        evaluator: Any,
+        name: str = 'test',
+        others: Sequence[Mapping[str, Any]] = (),
+        fp16: bool = False,
+    ) -> None:
+        self.parts: dict[str, TestLoop] = {}
+        first = dict(name=name, dataloader=dataloader, evaluator=evaluator)
+        for part in (first, *others):
+            if part.keys() != first.keys():
+                raise ValueError(
+                    f'an entry of others must have the keys {sorted(first)}, but has {sorted(part)}'
+                )
+            if part['name'] in self.parts or '/' in part['name']:
+                raise ValueError(
+                    f'names of test datasets must differ and hold no "/", but got {part["name"]!r}'
+                )
+            loop = TestLoop(runner, part['dataloader'], part['evaluator'], fp16)
+            self.parts[part['name']] = loop
+        self._check_classes()
+        super().__init__(runner, self.parts[name].dataloader)
+        self.evaluator = self.parts[name].evaluator
+
+    def run(self) -> dict[str, float]:
+        """Test on all datasets.
+
+        Returns:
+            The scores, as ``<name of the dataset>/<score>``.
+        """
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        self.runner.model.eval()
+        found = {name: self._test(loop) for name, loop in self.parts.items()}
+        metrics = {f'{name}/{key}': v for name, part in found.items() for key, v in part.items()}
+        self.runner.call_hook('after_test_epoch', metrics=metrics)
+        self.runner.call_hook('after_test')
+        report = {
+            name: {**_protocol(loop), 'scores': found[name]} for name, loop in self.parts.items()
+        }
+        for name, part in report.items():
+            shown = ', '.join(f'{key} {value:.2f}' for key, value in part['scores'].items())
+            where = f'{part["images"]} images of {part["data_root"]}, list {part["ann_file"]}'
+            print_log(f'{name}: {shown} ({where})', logger='current')
+        if is_main_process():
+            write_json(str(Path(self.runner.log_dir, REPORT)), jsonable(report))
+        return metrics
+
+    def _test(self, loop: TestLoop) -> dict[str, Any]:
+        # Hooks ask the runner, and so this loop, for the loader and the evaluator.
+        self.dataloader, self.evaluator = loop.dataloader, loop.evaluator
+        self.runner.visualizer.dataset_meta = loop.dataloader.dataset.metainfo
+        for idx, data_batch in enumerate(loop.dataloader):
+            loop.run_iter(idx, data_batch)
+        return loop.evaluator.evaluate(len(loop.dataloader.dataset))
+
+    def _check_classes(self) -> None:
+        (first, *_), classes = self.parts, {}
+        for name, loop in self.parts.items():
+            classes[name] = tuple(loop.dataloader.dataset.metainfo['classes'])
+            if classes[name] != classes[first]:
+                raise ValueError(
+                    f'test datasets must have the same classes, but {first!r} has {classes[first]} '
+                    f'and {name!r} has {classes[name]}'
+                )
+
+
+def test_sets(cfg: Any) -> list[tuple[str, Any, Any]]:
+    """List the datasets that a config tests on.
+
+    Args:
+        cfg: A config with ``test_dataloader`` and ``test_evaluator``.
+
+    Returns:
+        (name, dataloader config, evaluator config) of each; one without name if the config uses another
+        loop than :class:`MultiDatasetTestLoop`.
+    """
+    loop = cfg.get('test_cfg') or {}
+    found = [(loop.get('name', ''), cfg.test_dataloader, cfg.get('test_evaluator'))]
+    others = loop.get('others', [])
+    return [*found, *((part['name'], part['dataloader'], part['evaluator']) for part in others)]
+
+
+def _protocol(loop: TestLoop) -> dict[str, Any]:
+    """What was scored, from the dataset and the metrics."""
+    dataset = loop.dataloader.dataset
+    metrics = [type(metric).__name__ for metric in loop.evaluator.metrics]
+    return {
+        'images': len(dataset),
+        'dataset': type(dataset).__name__,
+        'data_root': getattr(dataset, 'data_root', None),
+        'ann_file': getattr(dataset, 'ann_file', None),
+        'metrics': metrics,
+    }
