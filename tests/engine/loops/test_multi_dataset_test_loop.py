@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -114,6 +115,8 @@ class Builder:
 
     build_dataloader = staticmethod(Runner.build_dataloader)
     visualizer = type('Visualizer', (), {})()
+    seed = 0
+    _randomness_cfg: ClassVar[dict] = {}
 
     def build_evaluator(self, evaluator):
         return Evaluator([METRICS.build(metric) for metric in evaluator])
