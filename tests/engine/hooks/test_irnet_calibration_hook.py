@@ -14,6 +14,7 @@ from mmwsss.datasets.seeding import SeededItems
 from mmwsss.engine.hooks import IRNetCalibrationHook
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.tiny_models import CROP, demo_dataset, tiny_irnet
+from tests.tools.test_ranks import call
 
 SHIFT = 'displacement.mean_shift'
 BY_EPOCH = {
@@ -104,3 +105,18 @@ def test_another_model_is_refused():
     runner = SimpleNamespace(model=nn.Linear(1, 1))
     with pytest.raises(TypeError, match='belongs to an IRNet, but the model is Linear'):
         IRNetCalibrationHook().before_train(runner)
+
+
+@pytest.mark.slow
+def test_two_ranks_train_and_calibrate_like_one(demo_root, tmp_path):
+    states = []
+    for ranks in (1, 2):
+        cfg = runner_cfg(demo_root, tmp_path / f'run{ranks}', **BY_EPOCH)
+        cfg.train_dataloader.batch_size = 4 // ranks
+        path = tmp_path / f'config{ranks}.py'
+        cfg.dump(path)
+        call(ranks, 'train.py', path)
+        states.append(load_checkpoint_file(tmp_path / f'run{ranks}' / 'epoch_2.pth')['state_dict'])
+    assert states[0][SHIFT].abs().min() > 1e-4
+    for key, value in states[0].items():
+        torch.testing.assert_close(states[1][key], value, rtol=1e-4, atol=1e-6, msg=key)
