@@ -98,7 +98,7 @@ def read_image_ids(path: str, backend_args: dict[str, Any] | None = None) -> lis
 def _images_of_instances(path: str, backend_args: dict[str, Any] | None) -> list[Any] | None:
     try:
         content = json.loads(fileio.get(path, backend_args=backend_args))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not JSON: {error}') from error
     if isinstance(content, dict) and {'images', 'annotations', 'categories'} <= set(content):
         return content['images']

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.functional.polygons import segmentation_to_mask
-from mmwsss.masks import load_mask, safe_join
+from mmwsss.masks import load_mask, parsing, safe_join
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']
 
@@ -34,12 +34,10 @@ def load_instance_map(path: str | os.PathLike[str]) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'instance map not found: {path}')
     if path.suffix == '.npy':
-        try:
+        with parsing(f'{path} is not a readable .npy array'):
             found = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f'{path} is not a readable .npy array: {error}') from error
     elif _is_16_bit(path):
-        with Image.open(path) as image:
+        with parsing(f'{path} is a damaged image'), Image.open(path) as image:
             found = np.array(image).astype(np.int64)
     else:
         found = load_mask(path)
@@ -51,11 +49,8 @@ def load_instance_map(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _is_16_bit(path: Path) -> bool:
-    try:
-        with Image.open(path) as image:
-            return image.mode.startswith('I')
-    except OSError as error:
-        raise ValueError(f'{path} is not a readable image: {error}') from error
+    with parsing(f'{path} is not a readable image'), Image.open(path) as image:
+        return image.mode.startswith('I')
 
 
 def open_instances(

@@ -3,6 +3,7 @@
 from mmwsss.masks.atomic import atomic_path, remove_stale_temporaries
 from mmwsss.masks.batch import BatchReport, process_items
 from mmwsss.masks.class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
+from mmwsss.masks.damage import parsing
 from mmwsss.masks.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -45,6 +46,7 @@ __all__ = [
     'load_class_maps',
     'load_mask',
     'make_manifest',
+    'parsing',
     'process_items',
     'read_id_list',
     'read_manifest',

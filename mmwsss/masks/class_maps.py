@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import struct
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from mmwsss.masks.atomic import atomic_path
+from mmwsss.masks.damage import parsing
 
 __all__ = ['ClassMaps', 'is_class_map_file', 'load_class_maps', 'save_class_maps']
 
@@ -103,14 +102,10 @@ def load_class_maps(path: str | os.PathLike[str], num_classes: int | None = None
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'class map not found: {path}')
-    try:
+    with parsing(f'{path} is not a readable class map (.npz)'):
         with np.load(path, allow_pickle=False) as archive:
             fields = _read_fields(archive)
         maps = ClassMaps(**fields)
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f'{path} is not a readable class map: {error}') from error
-    except (AttributeError, TypeError, RuntimeError, struct.error, MemoryError) as error:
-        raise ValueError(f'{path} is not a readable class map (.npz): {error}') from error
     if num_classes is not None and len(maps.keys) and maps.keys[-1] >= num_classes:
         raise ValueError(
             f'{path} holds class ids {maps.keys.tolist()}, '

@@ -152,7 +152,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
         )
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f'{path} is not JSON: {error}') from error
     if not isinstance(content, dict) or content.get('format') != FORMAT:
         found = content.get('format') if isinstance(content, dict) else type(content).__name__

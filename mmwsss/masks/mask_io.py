@@ -1,4 +1,4 @@
-"""Masks on disk: 8-bit palette PNG, 255 = ignore."""
+"""Masks on disk: 8-bit palette PNG, 16-bit grey PNG beyond 255 classes; 255 = ignore."""
 
 from __future__ import annotations
 
@@ -11,14 +11,30 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.masks.atomic import atomic_path
+from mmwsss.masks.damage import parsing
 
-__all__ = ['IGNORE_INDEX', 'check_mask', 'is_mask_file', 'load_mask', 'save_mask', 'voc_palette']
+__all__ = [
+    'IGNORE_INDEX',
+    'check_mask',
+    'compact_labels',
+    'is_mask_file',
+    'load_mask',
+    'save_mask',
+    'voc_palette',
+]
 
 IGNORE_INDEX = 255
+MAX_ID = 65535
 _IGNORE_COLOUR = [224, 224, 192]
 _PNG_START = b'\x89PNG\r\n\x1a\n'
 _PNG_END = b'IEND\xaeB`\x82'
 _GREY, _PALETTE = 0, 3  # PNG colour types
+
+
+def compact_labels(labels: np.ndarray) -> np.ndarray:
+    """Non-negative labels in the smallest type that mask files have: uint8, or uint16 for ids above 255."""
+    dtype = np.uint8 if labels.max(initial=0) <= IGNORE_INDEX else np.uint16
+    return labels.astype(dtype, copy=False)
 
 
 def voc_palette(n: int) -> list[list[int]]:
@@ -28,10 +44,10 @@ def voc_palette(n: int) -> list[list[int]]:
     neighbouring ids far apart in colour.
 
     Raises:
-        ValueError: ``n`` does not lie in 0..256.
+        ValueError: ``n`` does not lie in 0..65536.
     """
-    if not 0 <= n <= 256:
-        raise ValueError(f'n must lie in 0..256, but got {n}')
+    if not 0 <= n <= MAX_ID + 1:
+        raise ValueError(f'n must lie in 0..{MAX_ID + 1}, but got {n}')
     ids = np.arange(n)
     channels = [
         sum(((ids >> (3 * i + c)) & 1) << (7 - i) for i in range(8)) + 0 * ids for c in range(3)
@@ -48,7 +64,7 @@ def save_mask(
 
     Args:
         path: The file to write, ending in ``.png``.
-        labels: Integer (H, W), class ids in 0..255; 255 = ignore.
+        labels: Integer (H, W), class ids; 255 = ignore. With ids above 255 the PNG is 16-bit grey.
         palette: One [R, G, B] per class id. Missing colours come from :func:`voc_palette`, the
             colour of 255 is VOC's cream unless ``palette`` reaches that far.
 
@@ -59,8 +75,10 @@ def save_mask(
     path, labels = Path(path), np.asarray(labels)
     if path.suffix != '.png':
         raise ValueError(f'masks are written to .png files, but got {path}')
-    image = Image.fromarray(_checked_labels(labels, str(path)))
-    image.putpalette(_full_palette(palette))
+    labels = _checked_labels(labels, str(path), MAX_ID)
+    image = Image.fromarray(labels)
+    if labels.dtype == np.uint8:
+        image.putpalette(_full_palette(palette))
     with atomic_path(path) as temporary:
         image.save(temporary, format='PNG')
 
@@ -80,17 +98,18 @@ def load_mask(
         image_size: The (H, W) that the mask must have. None: no check.
 
     Returns:
-        uint8 (H, W).
+        uint8 (H, W); uint16 if ``num_classes`` exceeds 255.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: The file is damaged, in colour, deeper than 8 bit, of another size than
+        ValueError: The file is damaged, in colour, deeper than ``num_classes`` asks for, of another size than
             ``image_size``, or holds a class id outside the list; the message names the file.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'mask not found: {path}')
-    labels = _read_npy(path) if path.suffix == '.npy' else _read_png(path)
+    deep = num_classes is not None and num_classes > IGNORE_INDEX
+    labels = _read_npy(path) if path.suffix == '.npy' else _read_png(path, deep)
     return check_mask(labels, path, num_classes, ignore_index, image_size)
 
 
@@ -111,12 +130,14 @@ def check_mask(
         image_size: See there.
 
     Returns:
-        uint8 (H, W).
+        uint8 (H, W), or uint16; see there.
 
     Raises:
         ValueError: See there.
     """
-    labels = _checked_labels(labels, str(path))
+    deep = num_classes is not None and num_classes > IGNORE_INDEX
+    labels = _checked_labels(labels, str(path), MAX_ID if deep else IGNORE_INDEX)
+    labels = labels.astype(np.uint16) if deep else labels
     if image_size is not None and labels.shape != tuple(image_size):
         raise ValueError(
             f'{path}: the mask is {_size_text(labels.shape)}, expected {_size_text(image_size)}'
@@ -138,40 +159,36 @@ def is_mask_file(path: str | os.PathLike[str]) -> bool:
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    try:
+    with parsing(f'{path} is not a readable .npy array'):
         return np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f'{path} is not a readable .npy array: {error}') from error
 
 
-def _read_png(path: Path) -> np.ndarray:
+def _read_png(path: Path, deep: bool = False) -> np.ndarray:
     with path.open('rb') as file:
         header = file.read(26)
     if len(header) < 26 or not header.startswith(_PNG_START):
         raise ValueError(f'{path} is not a PNG: masks are palette or grey PNG, or .npy')
     depth, colour_type = struct.unpack('BB', header[24:26])
-    grey, indexed = colour_type == _GREY and depth == 8, colour_type == _PALETTE
+    depths = (8, 16) if deep else (8,)
+    grey, indexed = colour_type == _GREY and depth in depths, colour_type == _PALETTE
     if not (grey or indexed):
         raise ValueError(
             f'{path} is a PNG of colour type {colour_type} ({_colour_text(colour_type)}) '
             f'with {depth} bit, expected class ids as 8-bit palette or 8-bit grey'
         )
-    try:
-        with Image.open(path) as image:
-            return np.array(image)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f'{path} is a damaged PNG: {error}') from error
+    with parsing(f'{path} is a damaged PNG'), Image.open(path) as image:
+        return np.array(image)
 
 
-def _checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
+def _checked_labels(labels: np.ndarray, name: str, highest: int) -> np.ndarray:
     if labels.ndim != 2 or 0 in labels.shape or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             f'{name}: labels must be integers (H, W), but got {labels.dtype} {labels.shape}'
         )
     low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high > 255:
-        raise ValueError(f'{name}: labels must lie in 0..255, but span {low}..{high}')
-    return labels.astype(np.uint8, copy=False)
+    if low < 0 or high > highest:
+        raise ValueError(f'{name}: labels must lie in 0..{highest}, but span {low}..{high}')
+    return compact_labels(labels)
 
 
 def _check_ids(
@@ -192,7 +209,7 @@ def _full_palette(palette: Sequence[Sequence[int]] | None) -> list[int]:
     colours = voc_palette(256)
     colours[IGNORE_INDEX] = _IGNORE_COLOUR
     if palette is not None:
-        given = np.asarray(palette)
+        given = np.asarray(palette)[:256]
         if given.ndim != 2 or given.shape[1] != 3 or len(given) > 256:
             raise ValueError(f'palette must be (n <= 256, 3), but got {given.shape}')
         if given.min() < 0 or given.max() > 255:

@@ -9,7 +9,17 @@ from typing import Any
 
 from mmengine import fileio
 
+from mmwsss.masks.damage import parsing
+
 from .class_table import ClassTable, closest_name, name_some
+
+# What every entry must have; images are checked where their names are read.
+_ID = (int, str)
+_FIELDS = {
+    'images': {'id': _ID},
+    'annotations': {'image_id': _ID, 'category_id': _ID},
+    'categories': {'id': _ID, 'name': str},
+}
 
 __all__ = ['image_name', 'load_instances', 'read_coco']
 
@@ -45,7 +55,7 @@ def read_coco(
     content = load_instances(path, backend_args)
     names = {item['id']: item['name'] for item in content['categories']}
     if isinstance(category_map, str):
-        category_map = json.loads(fileio.get_text(category_map, backend_args=backend_args))
+        category_map = _load_category_map(category_map, backend_args)
     found = _categories_of_images(content['annotations'], names, include_crowd, path)
     used = {name for names_of_image in found.values() for name in names_of_image}
     class_ids = _class_ids(used, list(names.values()), category_map, table, path)
@@ -62,12 +72,34 @@ def load_instances(path: str, backend_args: dict[str, Any] | None = None) -> dic
     """
     try:
         content = json.loads(fileio.get(path, backend_args=backend_args))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not JSON: {error}') from error
     for key in ('images', 'annotations', 'categories'):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ValueError(f'{path} is not an instances file: it has no list {key!r}')
+        _check_items(content[key], _FIELDS[key], f'{path}, {key!r}')
     return content
+
+
+def _check_items(items: list[Any], fields: Mapping[str, type | tuple], where: str) -> None:
+    for item in items:
+        if not isinstance(item, dict):
+            raise ValueError(f'{where}: expected objects, but got {item!r}')
+        for name, kind in fields.items():
+            if not isinstance(item.get(name), kind):
+                raise ValueError(
+                    f'{where}: expected {name!r} to be a number or text, but got {item.get(name)!r} '
+                    f'in {str(item)[:80]}'
+                )
+
+
+def _load_category_map(path: str, backend_args: dict[str, Any] | None) -> dict[str, str]:
+    text = fileio.get_text(path, backend_args=backend_args)
+    with parsing(f'category_map {path} is not JSON'):
+        found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise ValueError(f'category_map {path} must be an object {{category name: class name}}')
+    return found
 
 
 def image_name(image: Mapping[str, Any], path: str) -> str:
@@ -76,10 +108,11 @@ def image_name(image: Mapping[str, Any], path: str) -> str:
     Raises:
         ValueError: The image has neither.
     """
-    if 'file_name' in image:
-        return str(PurePosixPath(image['file_name']).with_suffix(''))
-    if 'coco_url' in image:
-        return PurePosixPath(image['coco_url']).stem
+    file_name, url = image.get('file_name'), image.get('coco_url')
+    if isinstance(file_name, str) and PurePosixPath(file_name).name:
+        return str(PurePosixPath(file_name).with_suffix(''))
+    if isinstance(url, str) and PurePosixPath(url).name:
+        return PurePosixPath(url).stem
     raise ValueError(f'{path}: image {image.get("id")!r} has neither file_name nor coco_url')
 
 

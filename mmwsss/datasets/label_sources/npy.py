@@ -12,6 +12,8 @@ import numpy as np
 from mmengine import fileio
 from numpy.lib import format as npy_format
 
+from mmwsss.masks.damage import parsing
+
 from .class_table import ClassTable, name_some
 from .safe_unpickler import UnsafePickleError, loads_plain
 
@@ -68,14 +70,13 @@ def load_vectors(path: str, backend_args: dict[str, Any] | None = None) -> dict[
         ValueError: The file is damaged or holds something else; the message names it.
     """
     content = fileio.get(path, backend_args=backend_args)
-    try:
-        if zipfile.is_zipfile(io.BytesIO(content)):
-            return _from_npz(content)
-        return _from_pickled_npy(content)
-    except UnsafePickleError as error:
-        raise UnsafePickleError(f'{path}: {error}') from error
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path}: {error}') from error
+    read = _from_npz if zipfile.is_zipfile(io.BytesIO(content)) else _from_pickled_npy
+    with parsing(path):
+        try:
+            return read(content)
+        except UnsafePickleError as error:
+            unsafe = error
+    raise UnsafePickleError(f'{path}: {unsafe}') from unsafe
 
 
 def _from_npz(content: bytes) -> dict[Any, np.ndarray]:

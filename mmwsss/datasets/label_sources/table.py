@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,14 +89,14 @@ def load_json_names(
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) != len(pairs):
-            keys = [key for key, _ in pairs]
-            repeated = sorted({key for key in keys if keys.count(key) > 1})
+            counts = Counter(key for key, _ in pairs)
+            repeated = sorted(key for key, count in counts.items() if count > 1)
             raise ValueError(f'{path}: ids repeat: {name_some(repeated)}')
         return content
 
     try:
         content = json.loads(_text(path, backend_args), object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f'{path} is not JSON: {error}') from error
     if not isinstance(content, dict):
         raise ValueError(
