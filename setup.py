@@ -21,7 +21,7 @@ def read_version() -> str:
 OPENMMLAB = [
     'onedl-mmengine>=0.10.8',
     'onedl-mmcv>=2.3.0',
-    'onedl-mmsegmentation>=1.3.0',
+    'onedl-mmsegmentation>=1.4.0',
 ]
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
