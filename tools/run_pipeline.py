@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.apis.pipeline import Launcher, Pipeline, StageError, read_pipeline
-from mmwsss.utils.cli import add_config_arguments, run_tool
+from mmwsss.utils.cli import add_config_arguments, run_tool, write_json
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -23,6 +23,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_config_arguments(parser)
     parser.add_argument('--work-dir', help='folder for everything (default: work_dirs/NAME)')
     parser.add_argument('--seed', type=int, help='seed of all trainings')
+    parser.add_argument(
+        '--results', help='keep the summary as RESULTS/pipeline_NAME/seedN.json, too'
+    )
     parser.add_argument('--dry-run', action='store_true', help='only say what would run, and why')
     parser.add_argument(
         '--from', dest='first', metavar='STAGE', help='take the stages before it as they are'
@@ -52,12 +55,22 @@ def main(args: argparse.Namespace) -> int:
         return 0
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        pipeline.run(args.first, args.last, args.force)
+        summary = pipeline.run(args.first, args.last, args.force)
     except StageError as error:
         print(f'error: {error}', file=sys.stderr, flush=True)
         return error.code if error.code > 0 else 1
+    if args.results:
+        keep_summary(args.results, summary)
     print(f'Summary: {Path(work_dir) / "summary.md"} (and summary.json)')
     return 0
+
+
+def keep_summary(folder: str, summary: dict[str, Any]) -> None:
+    """Store a summary where tools/analysis_tools/results_table.py finds it."""
+    name = f'pipeline_{summary["name"]}'
+    path = Path(folder) / name / f'seed{summary["seed"]}.json'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {**summary, 'name': name})
 
 
 def interrupt(*_: Any) -> None:

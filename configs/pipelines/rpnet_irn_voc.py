@@ -1,0 +1,2 @@
+_base_ = './sipe_irn_voc.py'
+configs = dict(localizer='configs/rpnet/rpnet_r50_voc.py')
