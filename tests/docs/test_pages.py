@@ -11,6 +11,7 @@ from mmengine.registry import FUNCTIONS
 from mmseg.registry import (
     DATA_SAMPLERS,
     DATASETS,
+    EVALUATOR,
     HOOKS,
     METRICS,
     MODELS,
@@ -27,7 +28,7 @@ READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
 OTHER_OPTIONS = {'--help', '--nproc_per_node'}  # argparse's, torchrun's
 BASES = {'BaseMetric', 'BaseSegDataset'}  # of mmengine and mmseg
 REGISTRIES = (
-    MODELS, METRICS, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS, FUNCTIONS
+    MODELS, METRICS, EVALUATOR, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS, FUNCTIONS
 )  # fmt: skip
 COMPONENT = re.compile(
     r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
