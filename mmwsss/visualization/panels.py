@@ -14,7 +14,7 @@ from PIL import Image
 
 from mmwsss.masks import atomic_path
 
-__all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'save_panel']
+__all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
 
 IGNORE_COLOUR = (224, 224, 192)
 TITLE_HEIGHT, LEGEND_HEIGHT, GAP = 0.26, 0.25, 0.08  # inches
@@ -151,6 +151,36 @@ def save_panel(
     Raises:
         ValueError: There is no picture, or one is not RGB uint8.
     """
+    canvas = _draw_panel(rows, legend, tile_width, dpi)
+    with atomic_path(path) as temporary:
+        canvas.print_png(temporary)
+
+
+def panel_image(
+    rows: list[list[tuple[str, np.ndarray]]],
+    legend: Sequence[tuple[str, Sequence[int]]] = (),
+    tile_width: float = 2.2,
+    dpi: int = 110,
+) -> np.ndarray:
+    """Draw what :func:`save_panel` writes.
+
+    Returns:
+        RGB uint8 (H, W, 3).
+
+    Raises:
+        ValueError: There is no picture, or one is not RGB uint8.
+    """
+    canvas = _draw_panel(rows, legend, tile_width, dpi)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _draw_panel(
+    rows: list[list[tuple[str, np.ndarray]]],
+    legend: Sequence[tuple[str, Sequence[int]]],
+    tile_width: float,
+    dpi: int,
+) -> FigureCanvasAgg:
     columns = max((len(row) for row in rows), default=0)
     if columns == 0:
         raise ValueError('rows must hold at least one picture')
@@ -174,8 +204,7 @@ def save_panel(
             axis.set_title(title, fontsize=8)
     if legend:
         _draw_legend(figure, legend, 3 * columns)
-    with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary)
+    return FigureCanvasAgg(figure)
 
 
 def _draw_legend(figure: Figure, legend: Sequence[tuple[str, Sequence[int]]], columns: int) -> None:

@@ -6,6 +6,7 @@ from mmwsss.engine.hooks.check_num_classes import CheckNumClassesHook
 from mmwsss.engine.hooks.ewc_hook import EWCHook
 from mmwsss.engine.hooks.irnet_calibration_hook import IRNetCalibrationHook
 from mmwsss.engine.hooks.iteration_seed_hook import IterationSeedHook
+from mmwsss.engine.hooks.map_visualization_hook import MapVisualizationHook
 
 __all__ = [
     'ChannelsLastHook',
@@ -14,4 +15,5 @@ __all__ = [
     'EWCHook',
     'IRNetCalibrationHook',
     'IterationSeedHook',
+    'MapVisualizationHook',
 ]
