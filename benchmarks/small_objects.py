@@ -1,9 +1,9 @@
 """Train a segmenter on true masks for one seed, score it object by object, and keep a summary in results/.
 
     folder=configs/size_balanced
-    python benchmarks/small_objects.py $folder/size_balanced_mobilenetv2_cocomini_sw.py --seed 0
-    python benchmarks/small_objects.py $folder/size_balanced_mobilenetv2_cocomini_sb.py --seed 0 \
-        --task-a $folder/size_balanced_mobilenetv2_cocomini_ce.py
+    python benchmarks/small_objects.py $folder/size_balanced_mobilenetv2_mini_sw.py --seed 0
+    python benchmarks/small_objects.py $folder/size_balanced_mobilenetv2_mini_sb.py --seed 0 \
+        --task-a $folder/size_balanced_mobilenetv2_mini_ce.py
 
 Stored are mIoU, IA-mIoU, IA_S, IA_M and IA_L. A run whose config has an EWCHook goes on from the checkpoint
 of `--task-a` where its task B begins: the same as training task A again, for both take the same steps
@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from study import NO_CRF, ROOT, Study, hardware, latest, truth_of, write_json
+from study import NO_CRF, Study, hardware, truth_of, write_json
 
 from mmwsss.masks import code_version, read_id_list
 from mmwsss.utils.config import load_config
@@ -46,11 +45,15 @@ def parse_args() -> argparse.Namespace:
 
 
 def swapped(cfg: Any) -> list[str]:
-    """Options that exchange the lists of training and testing."""
-    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    """Options that exchange the list of testing and the one of the same folder in training."""
+    test, path = cfg.test_dataloader.dataset, 'train_dataloader.dataset'
+    parts = cfg.train_dataloader.dataset.get('datasets', [cfg.train_dataloader.dataset])
+    (place,) = (i for i, part in enumerate(parts) if part['data_root'] == test['data_root'])
+    if 'datasets' in cfg.train_dataloader.dataset:
+        path = f'{path}.datasets.{place}'
     return [
-        f'{loader}_dataloader.dataset.{key}={source[key]}'
-        for loader, source in (('train', test), ('test', train))
+        f'{goal}.{key}={source[key]}'
+        for goal, source in ((path, test), ('test_dataloader.dataset', parts[place]))
         for key in ('ann_file', 'expected_count')
     ]
 
@@ -64,7 +67,7 @@ def run_name(config: str, args: argparse.Namespace) -> str:
 def train(study: Study, config: str, options: list[str], seed: int, *more: str) -> Path:
     """Train; returns the folder of the checkpoints."""
     folder = study.folder / 'training'
-    study.run('tools/train.py', config, '--work-dir', os.path.relpath(folder, ROOT), '--seed',
+    study.run('tools/train.py', config, '--work-dir', str(folder), '--seed',
               str(seed), *more, '--cfg-options', *NO_VALIDATION, *options)  # fmt: skip
     return folder
 
@@ -81,7 +84,7 @@ def score(study: Study, config: str, checkpoint: str, options: list[str]) -> dic
     """Test a checkpoint; returns the scores in percent."""
     folder = study.folder / 'test'
     more = ['--cfg-options', *options] if options else []
-    study.run('tools/test.py', config, checkpoint, '--work-dir', os.path.relpath(folder, ROOT),
+    study.run('tools/test.py', config, checkpoint, '--work-dir', str(folder),
               *more)  # fmt: skip
     files = sorted(f for f in folder.rglob('*.json') if 'vis_data' not in f.parts)
     found = json.loads(files[-1].read_text())
@@ -92,23 +95,25 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args.config)
     swap = swapped(cfg) if args.swap_splits else []
-    root = Path(args.work_dir).resolve()
+    root = Path(args.work_dir)
     name, start_version = run_name(args.config, args), code_version()
     study = Study(root / name / f'seed{args.seed}')
     options, more, before = [*swap, *args.cfg_options], [], []
     if args.task_a:
         first = Study(root / run_name(args.task_a, args) / f'seed{args.seed}')
         folder = train(first, args.task_a, swap, args.seed)
-        end_of_a = os.path.relpath(folder / f'iter_{task_b_begin(cfg)}.pth', ROOT)
+        end_of_a = folder / f'iter_{task_b_begin(cfg)}.pth'
         more, before = ['--resume'], first.steps[:1]
         options.append(f'load_from={end_of_a}')
     folder = train(study, args.config, options, args.seed, *more)
-    scores = score(study, args.config, latest(folder), swap)
-    split, loader = ('train', 'train') if args.swap_splits else ('val', 'test')
-    images = len(read_id_list(truth_of(cfg[f'{loader}_dataloader'].dataset)[1]))
+    last = folder / Path((folder / 'last_checkpoint').read_text().strip()).name
+    scores = score(study, args.config, str(last), swap)
+    tested = load_config(args.config, dict(option.split('=') for option in swap))
+    images = len(read_id_list(truth_of(tested.test_dataloader.dataset)[1]))
+    split = Path(tested.test_dataloader.dataset.ann_file).stem
     study.add(
         'segmenter on true masks',
-        f'{images} {split} images, {"trained on the val images, " if swap else ""}instance maps, '
+        f'{images} {split} images, {"trained with the val images, " if swap else ""}instance maps, '
         f'one scale, no mirror, {NO_CRF}, no image labels at inference',
         scores,
     )

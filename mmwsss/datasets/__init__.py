@@ -2,6 +2,7 @@
 
 from . import transforms
 from .coco import COCO14WSSSDataset
+from .concat import WSSSConcatDataset
 from .labels import read_image_ids, read_image_labels
 from .pair_dataset import PairDataset, flatten_groups
 from .pascal_b import PascalBDataset
@@ -27,6 +28,7 @@ __all__ = [
     'RandomResizeLongSide',
     'SeededSampler',
     'VOC12WSSSDataset',
+    'WSSSConcatDataset',
     'WSSSDataset',
     'flatten_groups',
     'read_image_ids',

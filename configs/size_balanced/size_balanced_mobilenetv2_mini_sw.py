@@ -1,6 +1,6 @@
-# As size_balanced_mobilenetv2_cocomini_ce.py, with the size-weighted cross-entropy L_sw from the start. Like
+# As size_balanced_mobilenetv2_mini_ce.py, with the size-weighted cross-entropy L_sw from the start. Like
 # the plain one it is averaged over the pixels that are not ignored, so that only the weights differ.
-_base_ = './size_balanced_mobilenetv2_cocomini_ce.py'
+_base_ = './size_balanced_mobilenetv2_mini_ce.py'
 
 tau = 10.0
 model = dict(

@@ -1,6 +1,6 @@
-# As size_balanced_mobilenetv2_cocomini_ce.py, with the size-balanced cross-entropy L_sb: task A is its first
+# As size_balanced_mobilenetv2_mini_ce.py, with the size-balanced cross-entropy L_sb: task A is its first
 # half, task B goes on with L_sw and the EWC penalty. As many iterations in all as the other two.
-_base_ = './size_balanced_mobilenetv2_cocomini_ce.py'
+_base_ = './size_balanced_mobilenetv2_mini_ce.py'
 
 tau = 10.0
 ewc_strength = 1e4
@@ -12,7 +12,7 @@ custom_hooks = [
     dict(
         type='EWCHook',
         strength=ewc_strength,
-        task_b_begin=120,
+        task_b_begin=150,
         task_b_loss=dict(
             decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau, avg_non_ignore=True)
         ),

@@ -1,0 +1,38 @@
+"""Several datasets as one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from mmengine.dataset import ConcatDataset
+from mmseg.registry import DATASETS
+
+from .seeding import decode_key, seeded_item
+
+__all__ = ['WSSSConcatDataset']
+
+
+@DATASETS.register_module()
+class WSSSConcatDataset(ConcatDataset):
+    """Datasets with the same classes, one after the other, for ``SeededSampler``.
+
+    MMEngine's ``ConcatDataset`` whose items are also found by the sampler's keys, so that each has the
+    same augmentations whatever the number of workers and ranks. Every dataset keeps its own pipeline.
+
+    Args:
+        datasets: The datasets or their configs; their ``metainfo`` must agree.
+        **kwargs: As of ``ConcatDataset``.
+
+    Raises:
+        ValueError: The classes or palettes differ.
+    """
+
+    accepts_item_keys: ClassVar[bool] = True
+
+    def __getitem__(self, idx: int) -> Any:
+        """Return an item; a key of ``SeededSampler`` also fixes the randomness of its pipeline."""
+        key = decode_key(idx, len(self))
+        if key.seed is None:
+            return super().__getitem__(key.index)
+        with seeded_item(idx):
+            return super().__getitem__(key.index)
