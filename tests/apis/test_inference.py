@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmseg.registry import DATASETS
+from PIL import Image
+
+from mmwsss.apis import class_maps, find_images, load_localizer, refine_maps, segment_images
+from mmwsss.apis.maps import compute_class_maps
+from mmwsss.apis.masks import load_rgb
+from mmwsss.apis.show import show_images
+from mmwsss.masks import ClassMaps, load_mask
+
+IDS = ['train_0000', 'train_0001']
+
+
+@pytest.fixture
+def localizer(tiny_cam):
+    cfg, checkpoint = tiny_cam
+    return load_localizer(cfg, checkpoint, device='cpu')
+
+
+def image_path(root, name):
+    return root / 'JPEGImages' / f'{name}.jpg'
+
+
+def test_maps_of_a_file_are_those_of_make_maps(localizer, demo_root):
+    dataset = DATASETS.build(localizer.cfg.map_dataset)
+    for position, name in enumerate(IDS):
+        expected = compute_class_maps(localizer, dataset[position])
+        classes = localizer.dataset_meta['classes']
+        labels = [classes[i] for i in dataset.get_data_info(position)['img_label']]
+        for source in (image_path(demo_root, name), load_rgb(image_path(demo_root, name))):
+            found = class_maps(localizer, source, labels[::-1])
+            assert found.keys.tolist() == expected.keys.tolist()
+            np.testing.assert_array_equal(found.scores, expected.scores)
+            assert found.image_size == expected.image_size
+
+
+def test_without_labels_the_localizer_decides(localizer, demo_root):
+    image = load_rgb(image_path(demo_root, IDS[0]))
+    localizer.test_cfg['score_threshold'] = 1.0
+    (key,) = class_maps(localizer, image).keys
+    tensor = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)
+    batch = localizer.data_preprocessor({'inputs': [tensor], 'data_samples': None})
+    scores = localizer(batch['inputs'])
+    assert key == scores.argmax() + 1
+
+
+def test_classes_come_from_the_checkpoint_or_the_dataset(tiny_cam, localizer, demo_root):
+    names = ['background', *(demo_root / 'classes.txt').read_text().split()]
+    assert list(localizer.dataset_meta['classes']) == names
+    cfg, checkpoint = tiny_cam
+    content = torch.load(checkpoint, weights_only=True)
+    content['meta'] = {'dataset_meta': {'classes': ['background', *'abcde']}}
+    torch.save(content, checkpoint)
+    found = load_localizer(cfg, checkpoint, device='cpu').dataset_meta
+    assert found['classes'] == ['background', *'abcde']
+    assert len(found['palette']) == 6
+    content['meta'] = {}
+    torch.save(content, checkpoint)
+    cfg.pop('map_dataset')
+    found = load_localizer(cfg, checkpoint, device='cpu').dataset_meta
+    assert found['classes'][:2] == ['background', 'class 1']
+
+
+def test_a_folder_is_segmented_by_the_configs_refiners(localizer, demo_root, tmp_path):
+    folder = tmp_path / 'images'
+    (folder / 'sub').mkdir(parents=True)
+    shutil.copy(image_path(demo_root, IDS[0]), folder / 'b.jpg')
+    shutil.copy(image_path(demo_root, IDS[1]), folder / 'sub' / 'a.JPG')
+    (folder / 'notes.txt').write_text('no image')
+    found = list(segment_images(localizer, folder, labels=['kite']))
+    assert [one.name for one in found] == ['b', 'sub/a']
+    for one in found:
+        expected = one.maps.full_size_scores()[0] > 0.3  # the threshold of the config
+        np.testing.assert_array_equal(one.mask == one.maps.keys[0], expected)
+        assert one.mask.shape == one.image.shape[:2]
+    single = next(segment_images(localizer, str(folder / 'b.jpg'), ['kite'], refiners=[
+        dict(type='BackgroundThreshold', threshold=1.0)
+    ]))  # fmt: skip
+    assert not single.mask.any()
+    array = next(segment_images(localizer, [found[0].image], ['kite']))
+    assert array.name == 'image_0'
+    np.testing.assert_array_equal(array.mask, found[0].mask)
+
+
+def test_refine_maps_is_the_chain():
+    maps = ClassMaps(np.array([3]), np.array([[[0.2, 0.6]]]), (1, 2))
+    assert refine_maps(maps, [dict(type='BackgroundThreshold', threshold=0.4)]).tolist() == [[0, 3]]
+    with pytest.raises(ValueError, match='no background map'):
+        refine_maps(maps)
+
+
+def test_wrong_input_is_named(localizer, tmp_path):
+    image = np.zeros((40, 48, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"labels \['dog'\] are no classes; known are lantern"):
+        class_maps(localizer, image, ['dog'])
+    with pytest.raises(TypeError, match="list of class names, but got the string 'kite'"):
+        class_maps(localizer, image, 'kite')
+    with pytest.raises(ValueError, match='RGB uint8'):
+        class_maps(localizer, image.astype(float))
+    with pytest.raises(FileNotFoundError, match='not found'):
+        find_images(tmp_path / 'nothing')
+    with pytest.raises(FileNotFoundError, match='holds no image'):
+        find_images(tmp_path)
+
+
+def test_show_writes_pictures_and_masks_and_names_what_failed(localizer, demo_root, tmp_path):
+    (tmp_path / 'bad.jpg').write_bytes(b'no image')
+    images = [*find_images(image_path(demo_root, IDS[0])), ('bad', tmp_path / 'bad.jpg')]
+    report = show_images(
+        localizer, images, tmp_path / 'out', ['kite', 'teapot'], tmp_path / 'masks'
+    )
+    assert report.done == [IDS[0]]
+    assert list(report.failed) == ['bad']
+    with Image.open(tmp_path / 'out' / f'{IDS[0]}.png') as picture:
+        assert picture.width > 3 * picture.height  # image, two maps, mask
+    mask = load_mask(tmp_path / 'masks' / f'{IDS[0]}.png', 6)
+    expected = next(segment_images(localizer, image_path(demo_root, IDS[0]), ['kite', 'teapot']))
+    np.testing.assert_array_equal(mask, expected.mask)
+    with pytest.raises(ValueError, match='several images'):
+        show_images(localizer, [images[0], images[0]], tmp_path / 'out')
+    with pytest.raises(ValueError, match='are no classes'):
+        show_images(localizer, images, tmp_path / 'out', ['dog'])
