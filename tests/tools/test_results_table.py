@@ -73,6 +73,32 @@ def test_method_pages_hold_the_tables_of_their_runs(tool, tmp_path):
         assert tool.method_page(text, stored) == text, path.name
 
 
+def test_scores_by_size_have_a_table_of_their_own(tool):
+    runs = {'cam': [summary(0, 30.0, 0.2)], 'sb': []}
+    for seed, small in ((0, 4.0), (1, 6.0)):
+        run = {**summary(seed, 20.0 + seed, 0.1), 'name': 'sb', 'tries_a_setting': True}
+        run['scores'][0].update({'IA-mIoU': 15.0, 'IA_S': small, 'IA_M': 9.0, 'IA_L': 25.0})
+        runs['sb'].append(run)
+    row = (
+        '| `sb` | 20.50 ± 0.71 | 15.00 ± 0.00 | 5.00 ± 1.41 | 9.00 ± 0.00 | 25.00 ± 0.00 | 2 | '
+        '9 images, threshold 0.1 |'
+    )
+    head = '| run | mIoU % | IA-mIoU % | IA_S % | IA_M % | IA_L % | seeds | protocol |'
+    text = tool.page(runs)
+    assert (
+        f'## By size of the objects\n\n{head}\n|---|---|---|---|---|---|---|---|\n{row}\n\n##'
+        in text
+    )
+    assert '| `sb` | maps | 20.50 ± 0.71 | 2 |' in text
+    page = tool.method_page('<!-- results: sb -->\n', runs)
+    assert row in page
+    assert '| maps |' not in page
+    readme = tool.readme_with_table(f'{tool.START}\n{tool.END}', runs)
+    assert '`cam`' in readme
+    assert '`sb`' not in readme
+    assert 'By size' not in tool.page({'cam': runs['cam']})
+
+
 def test_every_stored_run_says_what_it_is():
     paths = sorted((ROOT / 'results').glob('*/seed*.json'))
     assert paths

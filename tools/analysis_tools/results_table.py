@@ -20,6 +20,12 @@ START, END = '<!-- results:start -->', '<!-- results:end -->'
 # On a method's page: the runs whose names begin with the word.
 METHOD = re.compile(r'<!-- results: (\w+) -->\n(?:.*?<!-- /results -->\n)?', re.DOTALL)
 HEADER = '| run | scored | mIoU % | seeds | protocol |\n|---|---|---|---|---|\n'
+SIZE_SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
+SIZE_HEADER = (
+    f'| run | {" | ".join(f"{key} %" for key in SIZE_SCORES)} | seeds | protocol |\n'
+    f'|{"---|" * (len(SIZE_SCORES) + 3)}\n'
+)
+Runs = dict[str, list[dict[str, Any]]]
 
 
 def read_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -55,6 +61,26 @@ def rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
         yield f'| `{name}` | {what} | {spread([s["mIoU"] for s in scores])} | {len(scores)} | {protocol} |'
 
 
+def size_rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
+    """One row per kind of score of a run that tells objects apart by size."""
+    kinds = list(dict.fromkeys(s['what'] for run in group for s in run['scores'] if 'IA_S' in s))
+    for what in kinds:
+        scores = [s for run in group for s in run['scores'] if s['what'] == what]
+        cells = ' | '.join(spread([s[key] for s in scores]) for key in SIZE_SCORES)
+        yield f'| `{name}` | {cells} | {len(scores)} | {scores[0]["protocol"]} |'
+
+
+def table(runs: Runs) -> str:
+    """The table of mIoU of all kinds of scores."""
+    return HEADER + '\n'.join(row for name, group in runs.items() for row in rows(name, group))
+
+
+def size_table(runs: Runs) -> str:
+    """The table of the runs whose scores tell objects apart by size; empty if there are none."""
+    lines = [row for name, group in runs.items() for row in size_rows(name, group)]
+    return SIZE_HEADER + '\n'.join(lines) if lines else ''
+
+
 def page(runs: dict[str, list[dict[str, Any]]]) -> str:
     """The text of docs/results.md."""
     parts = [
@@ -63,8 +89,9 @@ def page(runs: dict[str, list[dict[str, Any]]]) -> str:
         'Made by `tools/analysis_tools/results_table.py` from the run summaries in `results/`; do not edit.',
         'Mean ± sample standard deviation over seeds. Published numbers are on the pages of the methods.',
         '',
-        HEADER + '\n'.join(row for name, group in runs.items() for row in rows(name, group)),
+        table(runs),
         '',
+        *(['## By size of the objects', '', sizes, ''] if (sizes := size_table(runs)) else []),
         '## Commands',
         '',
     ]
@@ -91,6 +118,8 @@ def page(runs: dict[str, list[dict[str, Any]]]) -> str:
 def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     """README.md with the table between its markers replaced.
 
+    Runs that only tried a setting are left to docs/results.md.
+
     Raises:
         ValueError: A marker is missing.
     """
@@ -98,20 +127,23 @@ def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
         raise ValueError(f'README.md must hold the markers {START} and {END}')
     before, rest = text.split(START, 1)
     after = rest.split(END, 1)[1]
-    table = HEADER + '\n'.join(row for name, group in runs.items() for row in rows(name, group))
-    return f'{before}{START}\n{table}\n{END}{after}'
+    shown = {name: group for name, group in runs.items() if not group[0].get('tries_a_setting')}
+    return f'{before}{START}\n{table(shown)}\n{END}{after}'
 
 
 def method_page(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     """A page with the tables behind its ``<!-- results: NAME -->`` markers replaced."""
 
-    def table(found: re.Match[str]) -> str:
+    def replaced(found: re.Match[str]) -> str:
         word = found.group(1)
-        lines = [r for name, g in runs.items() if name.startswith(word) for r in rows(name, g)]
-        body = HEADER + '\n'.join(lines) if lines else 'No runs are stored yet.'
+        of_method = {name: group for name, group in runs.items() if name.startswith(word)}
+        sized = {name: group for name, group in of_method.items() if any(size_rows(name, group))}
+        others = {name: group for name, group in of_method.items() if name not in sized}
+        parts = [table(others) if others else '', size_table(sized)]
+        body = '\n\n'.join(part for part in parts if part) or 'No runs are stored yet.'
         return f'<!-- results: {word} -->\n{body}\n<!-- /results -->\n'
 
-    return METHOD.sub(table, text)
+    return METHOD.sub(replaced, text)
 
 
 def main() -> int:
