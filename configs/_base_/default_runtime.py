@@ -20,6 +20,8 @@ custom_hooks = [
     dict(type='CheckNumClassesHook'),
     dict(type='CheckInitialWeightsHook'),
 ]
+# To see class maps and masks during training, add dict(type='MapVisualizationHook', interval=1, num_images=4)
+# to custom_hooks, and dict(type='TensorboardVisBackend') to vis_backends for TensorBoard.
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(by_epoch=True)
