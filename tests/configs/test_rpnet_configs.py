@@ -53,7 +53,7 @@ def test_every_config_is_main_or_a_row():
     known = {f'blocks{b}' for b in (4, 12, 13, 14, 23, 34, 1234)} | {'g1', 'g3', 'g4', *VARIANTS}
     assert set(MAIN) <= set(NAMES)
     assert set(rows('rpnet_r50_voc')) >= known
-    assert {'drop0', 'enhanced', 'g1', 'g4', 'no-gaussian'} <= set(rows(MAIN[0]))
+    assert {'drop0', 'enhanced', 'g1', 'g4', 'no-gaussian', 'paper'} <= set(rows(MAIN[0]))
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -81,6 +81,13 @@ def test_rows_differ_in_what_their_name_says(name):
     assert cfg.model.head == {**base.model.head, **change}
     cfg.model.head = base.model.head
     assert cfg.to_dict() == base.to_dict()
+
+
+def test_paper_row_has_the_default_settings():
+    row = MODELS.build(config('rpnet_mobilenetv2_vocmini_paper').model.head)
+    default = MODELS.build(dict(type='RPNetHead', num_classes=20))
+    for name in ('detach', 'confidence_peak', 'confidence_threshold', 'loss_weights', 'drop_prob'):
+        assert getattr(row, name) == getattr(default, name)
 
 
 @pytest.mark.parametrize('g', [1, 3, 4])
