@@ -80,6 +80,22 @@ def test_failures_are_named(case, capsys):
     assert f'failed: {ids[2]}: FileNotFoundError: class map not found' in err
 
 
+def test_imports_masks_of_another_program(case, capsys):
+    folder, ids, demo_root = case
+    arguments = [folder / 'config.py', '--from', demo_root / 'SegmentationClass', '--workers', 0]
+    assert run(*arguments, '--out', folder / 'masks') == 0
+    seen = capsys.readouterr()
+    assert '8 done' in seen.out
+    assert '4 of 12 files belong to no image of the dataset: val_0000' in seen.err
+    for name in ids:
+        true = load_mask(demo_root / 'SegmentationClass' / f'{name}.png')
+        np.testing.assert_array_equal(load_mask(folder / 'masks' / f'{name}.png'), true)
+    with pytest.raises(SystemExit):
+        run(*arguments, '--maps', folder / 'maps', '--out', folder / 'both')
+    assert 'argument --maps: not allowed with argument --from' in capsys.readouterr().err
+    assert run(folder / 'config.py', '--from', folder / 'none', '--out', folder / 'both') == 2
+
+
 @pytest.mark.slow
 def test_two_ranks_under_torchrun_share_the_work(case):
     folder, ids, _ = case

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmseg.registry import EVALUATOR, MODELS
+
+from mmwsss.apis.masks import mask_settings
+from mmwsss.functional import dense_crf
+from mmwsss.refine import RefinerChain
+from mmwsss.utils.config import load_config
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('svm/*.py')), ids=lambda path: path.stem)
+def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
+    cfg = load_config(path)
+    chain = RefinerChain(mask_settings(cfg)['refiners'])
+    (refiner,) = chain.refiners
+    localizer = load_config(CONFIGS.parent / refiner.network.config)
+    assert cfg.model == localizer.model
+    assert Path(refiner.network.checkpoint).parent.name == Path(refiner.network.config).stem
+    backbone = MODELS.build({**cfg.model.backbone, 'init_cfg': None})
+    assert set(refiner.layers) <= {name for name, _ in backbone.named_children()}
+
+
+def test_crf_of_the_segmenter_is_deeplabv2s():
+    cfg = load_config(CONFIGS / 'deeplabv2/deeplabv2_r101_voc_pseudo_crf.py')
+    plain = load_config(CONFIGS / 'deeplabv2/deeplabv2_r101_voc_pseudo.py')
+    assert cfg.model == plain.model
+    assert cfg.test_evaluator.metrics == [plain.test_evaluator]
+    evaluator = EVALUATOR.build(cfg.test_evaluator)
+    assert evaluator.params == {key: dense_crf.__kwdefaults__[key] for key in evaluator.params}
