@@ -6,6 +6,7 @@ mask_cfg = dict(
             type='RandomWalk',
             config='configs/irn/irn_mobilenetv2_vocmini.py',
             checkpoint='work_dirs/irn_mobilenetv2_vocmini/epoch_16.pth',
+            exp_times=6,
         ),
         dict(type='DenseCRF', from_labels=True),
     ]
