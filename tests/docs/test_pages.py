@@ -17,6 +17,8 @@ from mmseg.registry import (
     MODELS,
     OPTIM_WRAPPERS,
     TRANSFORMS,
+    VISBACKENDS,
+    VISUALIZERS,
 )
 
 from mmwsss.registry import REFINERS
@@ -28,7 +30,7 @@ READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
 OTHER_OPTIONS = {'--help', '--nproc_per_node'}  # argparse's, torchrun's
 BASES = {'BaseMetric', 'BaseSegDataset'}  # of mmengine and mmseg
 REGISTRIES = (
-    MODELS, METRICS, EVALUATOR, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS, FUNCTIONS
+    MODELS, METRICS, EVALUATOR, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS, VISBACKENDS, VISUALIZERS, FUNCTIONS
 )  # fmt: skip
 COMPONENT = re.compile(
     r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
