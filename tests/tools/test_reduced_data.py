@@ -51,6 +51,8 @@ def test_table(tool, results):
     once = tool.page_with_table(page, tool.read_curves(results))
     assert '| method | seeds | all images | 1/4 | 1/8 | left at 1/4 | left at 1/8 |' in once
     assert '| CAM | 0, 1 | 38.00 ± 2.83 | 29.00 ± 1.41 | 19.00 ± 0.00 | 76 % | 50 % |' in once
+    assert '](images/reduced_data.png)' in once
+    assert '(images/' not in tool.page_with_table(page, {})
     assert once.startswith('text\n')
     assert once.endswith('-->\nmore\n')
     assert tool.page_with_table(once, tool.read_curves(results)) == once

@@ -21,6 +21,7 @@ PAGE, FIGURE = ROOT / 'docs/reduced_data.md', ROOT / 'docs/images/reduced_data.p
 TABLE = re.compile(r'<!-- reduced data -->\n(?:.*?<!-- /reduced data -->\n)?', re.DOTALL)
 METHODS = {'CAM': 'cam', 'SIPE': 'sipe', 'RPNet': 'rpnet'}
 FRACTIONS = (Fraction(1), Fraction(1, 4), Fraction(1, 8))
+CAPTION = 'mIoU of the maps against the fraction of training images'
 SCORE = 'maps at best threshold'
 # Method -> fraction -> mIoU in % of each seed.
 Curves = dict[str, dict[Fraction, dict[int, float]]]
@@ -86,14 +87,15 @@ def table(curves: Curves) -> str:
 
 
 def page_with_table(text: str, curves: Curves) -> str:
-    """The page with the table behind its marker replaced.
+    """The page with the table and the figure behind its marker replaced.
 
     Raises:
         ValueError: The marker is missing.
     """
     if not TABLE.search(text):
         raise ValueError(f'{PAGE.name} must hold the marker <!-- reduced data -->')
-    body = f'<!-- reduced data -->\n{table(curves)}\n<!-- /reduced data -->\n'
+    shown = f'\n\n![{CAPTION}](images/{FIGURE.name})' if curves else ''
+    body = f'<!-- reduced data -->\n{table(curves)}{shown}\n<!-- /reduced data -->\n'
     return TABLE.sub(lambda _: body, text)
 
 
