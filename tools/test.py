@@ -30,6 +30,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--tta', action='store_true', help="the config's scales and mirrors")
+    parser.add_argument(
+        '--crf', action='store_true', help="score without and with DeepLabV2's dense CRF"
+    )
     add_trust_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
@@ -48,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
     if args.show_dir:
         cfg.default_hooks.visualization.draw = True
         cfg.visualizer.save_dir = args.show_dir
-    run_test(cfg, args.checkpoint, args.tta, args.out, args.trust_checkpoint)
+    run_test(cfg, args.checkpoint, args.tta, args.out, args.trust_checkpoint, args.crf)
     return 0
 
 

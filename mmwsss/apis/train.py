@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 from torch import nn
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
+from mmwsss.evaluation.crf_evaluator import uses_crf, with_crf
 from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
-from mmwsss.utils.cli import setup_launcher
+from mmwsss.utils.cli import default_workers, setup_launcher
 
 __all__ = [
     'build_runner',
@@ -108,6 +110,7 @@ def run_test(
     tta: bool = False,
     out: str | None = None,
     trust_checkpoint: bool = False,
+    crf: bool = False,
 ) -> dict[str, Any]:
     """Score a checkpoint with the config's test loop.
 
@@ -117,6 +120,8 @@ def run_test(
         tta: Use ``cfg.tta_model`` and ``cfg.tta_pipeline`` (several scales and mirrors).
         out: Folder for the predicted label maps.
         trust_checkpoint: Allow checkpoints that hold more than tensors and plain data.
+        crf: Score without and with DeepLabV2's dense CRF, see
+            :class:`~mmwsss.evaluation.DenseCRFEvaluator`.
 
     Returns:
         The metrics.
@@ -133,12 +138,25 @@ def run_test(
         for _, loader, _ in test_sets(cfg):
             loader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
+    if crf:
+        add_crf(cfg)
     if out is not None:
         add_output(cfg, out)
     runner = build_runner(cfg, trust_checkpoint, initial=False)
     if not trust_checkpoint:
         check_fit(runner.model, checkpoint)
-    return runner.test()
+    scores = runner.test()
+    if not any(uses_crf(evaluator) for _, _, evaluator in test_sets(cfg)):
+        print_log('these scores are without dense CRF', logger='current')
+    return scores
+
+
+def add_crf(cfg: Config) -> None:
+    """Put the dense CRF around the metrics of every test dataset."""
+    workers = default_workers()
+    cfg.test_evaluator = with_crf(cfg.test_evaluator, workers)
+    for part in (cfg.get('test_cfg') or {}).get('others', []):
+        part['evaluator'] = with_crf(part['evaluator'], workers)
 
 
 def check_fit(model: nn.Module, checkpoint: str | Path) -> None:
@@ -164,6 +182,7 @@ def check_fit(model: nn.Module, checkpoint: str | Path) -> None:
 def add_output(cfg: Config, out: str) -> None:
     """Make the config's ``IoUMetric`` write its predictions to a folder, one per named dataset."""
     for name, _, evaluators in test_sets(cfg):
+        evaluators = evaluators['metrics'] if uses_crf(evaluators) else evaluators
         evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
         writers = [e for e in evaluators if e.get('type') == 'IoUMetric']
         if not writers:

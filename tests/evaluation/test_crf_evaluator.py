@@ -13,6 +13,7 @@ from mmseg.registry import EVALUATOR, MODELS
 from mmseg.structures import SegDataSample
 from PIL import Image
 
+from mmwsss.apis.train import run_test
 from mmwsss.evaluation.crf_evaluator import DenseCRFEvaluator, with_crf
 from mmwsss.functional import dense_crf
 from tests.tiny_models import demo_dataset, tiny_resnet
@@ -212,6 +213,16 @@ def test_any_segmenter_by_a_switch_in_its_config(demo_root, tmp_path, tta):
     stored = json.loads(file.read_text())
     assert stored['crf/mIoU'] == scores['crf/mIoU']
     assert stored['crf/bilateral_sxy'] == 67
+
+
+def test_switch_on_the_command_line(demo_root, tmp_path):
+    cfg = segmenter_config(demo_root, tmp_path, test_evaluator=METRIC)
+    cfg.test_dataloader.dataset.ann_file = 'ImageSets/Segmentation/train.txt'
+    model = MODELS.build(cfg.model)
+    torch.save({'meta': {}, 'state_dict': model.state_dict()}, tmp_path / 'model.pth')
+    scores = run_test(cfg, tmp_path / 'model.pth', crf=True, out=str(tmp_path / 'out'))
+    assert {'crf/mIoU', 'no_crf/mIoU', 'crf/iterations'} <= set(scores)
+    assert len(list((tmp_path / 'out').glob('*.png'))) == 8
 
 
 def test_merged_views_keep_their_scores(demo_root, tmp_path):
