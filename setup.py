@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 
@@ -14,6 +16,20 @@ def read_version() -> str:
     """The version, read without importing the package."""
     text = (HERE / 'mmwsss' / 'version.py').read_text(encoding='utf-8')
     return re.search(r"__version__ = '([^']+)'", text).group(1)
+
+
+class BuildWithConfigs(build_py):
+    """Put configs, tools and model-index.yml where MIM looks for them: `mmwsss/.mim`."""
+
+    def run(self) -> None:
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            return
+        target = Path(self.build_lib) / 'mmwsss' / '.mim'
+        for folder in ('configs', 'tools'):
+            ignored = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(HERE / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
+        shutil.copy2(HERE / 'model-index.yml', target)
 
 
 # OpenMMLab (mmengine, mmcv, mmseg) comes in two distributions with the same import names. Requiring one
@@ -36,6 +52,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
+    cmdclass={'build_py': BuildWithConfigs},
     package_data={'mmwsss': ['**/*.csv', '**/*.json']},
     python_requires='>=3.9',
     install_requires=[

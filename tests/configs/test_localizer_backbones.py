@@ -111,6 +111,7 @@ def test_full_size_by_shapes(backbone):
     assert cam.mask_cfg.refiners[0].type == 'BackgroundThreshold'
 
 
+@pytest.mark.usefixtures('cpu_seconds')
 @pytest.mark.parametrize('backbone', STRIDES)
 @pytest.mark.parametrize('method', METHODS)
 def test_trains_and_maps_an_odd_sized_image(method, backbone):

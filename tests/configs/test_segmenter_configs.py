@@ -129,6 +129,7 @@ def runner_cfg(name: str, demo: Path, work_dir: Path) -> Config:
     return cfg
 
 
+@pytest.mark.usefixtures('cpu_seconds')
 @pytest.mark.parametrize('name', TINY)
 def test_trains_saves_loads_and_predicts(name, demo, tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')

@@ -1,0 +1,150 @@
+"""Make model-index.yml and configs/*/metafile.yml, through which MIM finds the configs.
+
+`Collections` of a metafile (title, paper, page) is written by hand and kept. `Models` is made from the
+configs of the folder and the run summaries in `results/`: scores are means over the seeds, never typed. A
+folder without metafile.yml gets one. `--check` fails if the files are not what configs and summaries say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mmengine.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = (
+    "# 'Models' is made by tools/analysis_tools/metafiles.py; 'Collections' is written by hand.\n"
+)
+INDEX_HEADER = '# Made by tools/analysis_tools/metafiles.py.\n'
+TASK = 'Weakly Supervised Semantic Segmentation'
+Run = dict[str, Any]
+
+
+def read_runs(folder: Path) -> dict[str, dict[str, list[Run]]]:
+    """Run summaries by config and run name, without trials of other settings than the config's."""
+    runs: dict[str, dict[str, list[Run]]] = {}
+    for path in sorted(folder.glob('*/seed*.json')):
+        run = json.loads(path.read_text(encoding='utf-8'))
+        if not run.get('tries_a_setting'):
+            runs.setdefault(run['config'], {}).setdefault(run['name'], []).append(run)
+    return runs
+
+
+def metrics_of(scores: list[dict[str, Any]]) -> dict[str, float]:
+    """Means over seeds of every number of a score but its threshold."""
+    names = [
+        name
+        for name, value in scores[0].items()
+        if isinstance(value, (int, float)) and name != 'threshold'
+    ]
+    common = [name for name in names if all(score.get(name) is not None for score in scores)]
+    return {name: round(statistics.mean(score[name] for score in scores), 2) for name in common}
+
+
+def results_of(runs: dict[str, list[Run]], dataset: str) -> list[dict[str, Any]]:
+    """Entries of `Results`, one per run name and kind of score."""
+    found = []
+    for name, group in runs.items():
+        kinds = list(dict.fromkeys(score['what'] for run in group for score in run['scores']))
+        for what in kinds:
+            scores = [s for run in group for s in run['scores'] if s['what'] == what]
+            metrics = metrics_of(scores)
+            if 'mIoU' not in metrics:
+                continue
+            about = {'Run': name, 'Scored': what, 'Seeds': len(scores)}
+            found.append({'Task': TASK, 'Dataset': dataset, 'Metrics': metrics, **about})
+    return found
+
+
+def model_entry(
+    path: Path, root: Path, collection: str, runs: dict[str, dict[str, list[Run]]]
+) -> dict | None:
+    """Entry of `Models` for a config, None if it describes no model."""
+    cfg = Config.fromfile(str(path), import_custom_modules=False)
+    if not isinstance(cfg.get('model'), dict) or 'backbone' not in cfg.model:
+        return None
+    dataset = Path(cfg.data_root).name
+    head = cfg.model.get('decode_head') or cfg.model.get('head') or {}
+    parts = [cfg.model.type, cfg.model.backbone.type, head.get('type')]
+    config = path.relative_to(root).as_posix()
+    entry = {
+        'Name': path.stem,
+        'In Collection': collection,
+        'Config': config,
+        'Metadata': {
+            'Training Data': dataset,
+            'Architecture': [part for part in parts if part],
+            'Initial Weights': cfg.get('pretrained') or 'none',
+        },
+    }
+    results = results_of(runs.get(config, {}), dataset)
+    return {**entry, 'Results': results} if results else entry
+
+
+def collections_of(folder: Path, root: Path) -> list[dict[str, Any]]:
+    """The hand-written part of a metafile, or the little that can be said without."""
+    path = folder / 'metafile.yml'
+    if path.is_file():
+        found = (yaml.safe_load(path.read_text(encoding='utf-8')) or {}).get('Collections')
+        if not found:
+            raise ValueError(f'{path} must hold Collections, but has none')
+        return found
+    page = Path('docs') / 'methods' / f'{folder.name}.md'
+    page = page if (root / page).is_file() else Path('docs') / 'index.md'
+    return [{'Name': folder.name, 'License': 'Apache License 2.0', 'README': page.as_posix()}]
+
+
+def wanted_files(root: Path) -> dict[Path, str]:
+    """What the files are to hold."""
+    runs = read_runs(root / 'results')
+    wanted, imports = {}, []
+    for folder in sorted(path for path in (root / 'configs').iterdir() if path.is_dir()):
+        if folder.name.startswith('_') or folder.name == 'pipelines':
+            continue
+        paths = sorted(folder.glob('*.py'))
+        collections = collections_of(folder, root)
+        entries = [model_entry(path, root, collections[0]['Name'], runs) for path in paths]
+        models = [entry for entry in entries if entry is not None]
+        if not models:  # test sets
+            continue
+        target = folder / 'metafile.yml'
+        wanted[target] = HEADER + dump({'Collections': collections, 'Models': models})
+        imports.append(target.relative_to(root).as_posix())
+    wanted[root / 'model-index.yml'] = INDEX_HEADER + dump({'Import': imports})
+    return wanted
+
+
+def dump(content: dict[str, Any]) -> str:
+    return yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
+    args = parse_args(argv)
+    logging.disable(logging.WARNING)
+    wanted = wanted_files(root)
+    stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text('utf-8') != text]
+    for path in stale:
+        name = path.relative_to(root)
+        if args.check:
+            print(f'{name} is not what configs/ and results/ say', file=sys.stderr)
+        else:
+            path.write_text(wanted[path], encoding='utf-8')
+            print(f'wrote {name}')
+    return 1 if args.check and stale else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
