@@ -1,5 +1,6 @@
 # Per-image classifiers that start from SIPE's maps of the 149 training images of voc_mini. The features are
-# those of the same SIPE network, at strides 4, 8, 16 and 16.
+# those of the same SIPE network at its last stage: of RGB and the five stages it did best on the masks of the
+# 21 validation images, as did learning only where the dense CRF agrees.
 #   python tools/make_masks.py configs/svm/svm_mobilenetv2_vocmini.py --maps work_dirs/sipe/maps \
 #       --out work_dirs/svm/masks --cfg-options mask_cfg.refiners.0.checkpoint=FILE
 _base_ = '../sipe/sipe_mobilenetv2_vocmini.py'
@@ -10,8 +11,9 @@ mask_cfg = dict(
             type='SVMExpansion',
             config='configs/sipe/sipe_mobilenetv2_vocmini.py',
             checkpoint='work_dirs/sipe_mobilenetv2_vocmini/epoch_12.pth',
-            layers=('layer2', 'layer3', 'layer5', 'layer7'),
+            layers=('layer7',),
             top_fraction=0.6,
+            crf_agreement=True,
             n_samples=1000,
             method='nystroem',
         )
