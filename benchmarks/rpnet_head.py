@@ -113,6 +113,17 @@ def make_model(config: str, head: str) -> nn.Module:
     return MODELS.build(cfg.model).train()
 
 
+@torch.no_grad()
+def calibrate(model: nn.Module, images: Tensor) -> None:
+    """Give frozen batch-norm layers the statistics of the images; else random weights let them fade."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+        norm.train()
+    model.extract_feat(images)
+    model.train()
+
+
 def step_of(
     head: str, case: dict, group: int, device: str, dtype: torch.dtype
 ) -> Callable[[], dict[str, float]]:
@@ -121,6 +132,7 @@ def step_of(
     images, samples = make_batch(case['batch'], case['size'], model.head.num_classes, group)
     images = images.to(device, memory_format=torch.channels_last)
     samples = [sample.to(device) for sample in samples]
+    calibrate(model, images)
 
     def step() -> dict[str, float]:
         model.zero_grad(set_to_none=True)
