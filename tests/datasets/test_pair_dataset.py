@@ -342,3 +342,15 @@ class TestLoading:
 
     def test_the_sampler_takes_it(self, pairs):
         assert len(SeededSampler(pairs, seed=0)) == 7
+
+
+def test_noise_seeds_belong_to_the_views(config):
+    dataset = build(config, group_size=2)
+    runs = []
+    for batch_size in (2, 3):
+        batches = loader_of(dataset, batch_size=batch_size)
+        samples = [sample for batch in batches for sample in batch['data_samples']]
+        runs.append({(s.group_index, s.view_index): s.noise_seed for s in samples})
+    assert runs[0] == runs[1]
+    assert len(set(runs[0].values())) == len(runs[0]) == 2 * len(dataset)
+    assert 'noise_seed' not in dataset[0][0]['data_samples']  # no key, no seed
