@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
 
 from mmwsss.datasets.pascal_b_builder import (
     CATEGORY_TABLE,
@@ -40,6 +40,7 @@ from mmwsss.datasets.pascal_b_builder import (
 )
 from mmwsss.masks import atomic_path, hash_file, read_id_list
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
+from mmwsss.visualization.sizes import draw_size_bars, save_figure
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -139,30 +140,14 @@ def as_table(summary: Mapping[str, Any]) -> str:
 
 def draw(summary: Mapping[str, Any], path: str) -> None:
     """Bars of objects per class and size, before and after."""
-    import matplotlib as mpl
-
-    mpl.use('Agg')
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(2, 1, figsize=(11, 7), sharex=True, layout='constrained')
-    for axis, key in zip(axes, ('before', 'after')):
-        bars(axis, summary[key]['objects'])
-        axis.set_title(f'{key}: {summary[key]["images"]} images')
-    axes[1].tick_params(axis='x', rotation=60)
-    axes[0].legend(title='object size')
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
-
-
-def bars(axis: Any, objects: Mapping[str, Mapping[str, int]]) -> None:
-    names: Sequence[str] = list(objects)
-    place = np.arange(len(names))
-    labels = {'S': 'small < 32²', 'M': 'medium < 96²', 'L': 'large'}
-    for k, (size, label) in enumerate(labels.items()):
-        heights = [objects[name][size] for name in names]
-        axis.bar(place + 0.28 * (k - 1), heights, width=0.28, label=label)
-    axis.set_xticks(place, names)
-    axis.set_ylabel('objects')
+    figure = Figure(figsize=(9, 6), layout='constrained')
+    for axes, key in zip(figure.subplots(2, 1, sharex=True), ('before', 'after')):
+        draw_size_bars(axes, summary[key]['objects'])
+        axes.set_title(f'{key}: {summary[key]["images"]} images', fontsize=11)
+        if key == 'before':
+            axes.legend(frameon=False, ncols=3)
+            axes.tick_params(axis='x', labelbottom=False)
+    save_figure(figure, path)
 
 
 if __name__ == '__main__':
