@@ -163,7 +163,7 @@ def coverage_part(coverage: dict[str, Any]) -> Html:
         'Objects have a distinctive part and a plain body. A classifier needs the part only, so CAM finds '
         'the part and leaves the body out. All pixels of all training images together.'
     )
-    return join(table(header, rows, (1, 2, 3)), tag('p', note, class_='note'))
+    return join(table(header, rows, (1, 2, 3), cards=True), tag('p', note, class_='note'))
 
 
 def percent_or_dash(value: float | None) -> str:

@@ -234,6 +234,7 @@ class Stage:
         protocol: How they were made.
         uses_ground_truth: Whether the true masks chose something.
         scored: Whether its scores are shown, or only its images.
+        predicted: Whether these are the predictions of a segmenter.
         predictions: Folders with a segmenter's masks, of perhaps the same images.
     """
 
@@ -246,6 +247,7 @@ class Stage:
     protocol: str
     uses_ground_truth: bool = False
     scored: bool = True
+    predicted: bool = False
     predictions: list[Path] = field(default_factory=list)
 
 
@@ -273,7 +275,7 @@ def stages_of(run: RunFolder, record: RunRecord) -> list[Stage]:
         ids = ids_in(folder)
         protocol = f'{len(ids)} images; predictions of a segmenter as they are in this folder'
         name = record.names.get(folder, run.name(folder))
-        stages.append(Stage(name, folder, None, ids, [], [], protocol))
+        stages.append(Stage(name, folder, None, ids, [], [], protocol, predicted=True))
     return stages
 
 
@@ -475,9 +477,13 @@ class StageDrawer:
             name=name,
             image=load_rgb(self.index.images[name], name),
             truth=load_mask(self.index.truth[name], num_classes),
-            mask=load_mask(find_mask(self.stage.masks, name), num_classes),
         )
-        self.seen |= set(np.unique(parts.truth).tolist()) | set(np.unique(parts.mask).tolist())
+        labels = load_mask(find_mask(self.stage.masks, name), num_classes)
+        if self.stage.predicted:
+            parts.prediction = labels
+        else:
+            parts.mask = labels
+        self.seen |= set(np.unique(parts.truth).tolist()) | set(np.unique(labels).tolist())
         self._add_maps(parts)
         for folder in self.stage.predictions:
             path = safe_join(folder, name, '.png')

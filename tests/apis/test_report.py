@@ -69,6 +69,7 @@ def test_the_page_has_all_parts_and_loads_nothing(page, run):
     assert 'scales 1, 0.5 with mirrors' in text
     assert 'after 1. BackgroundThreshold' in text
     assert 'errors of the mask' in text
+    assert 'errors of the prediction' in text
     assert 'python tools/train.py &lt;b&gt; --seed 0' in text
 
 

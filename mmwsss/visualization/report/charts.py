@@ -50,21 +50,23 @@ def bar_groups(
         notes: Per series, a text behind each number.
     """
     cells: list[Html] = []
+    longest = max((len(note) for given in (notes or {}).values() for note in given), default=0)
     for i, group in enumerate(groups):
         bars = [
-            one_bar(values[i], series_colour(j), notes[name][i] if notes else '')
+            one_bar(values[i], series_colour(j), notes[name][i] if notes else '', longest)
             for j, (name, values) in enumerate(series.items())
         ]
         cells += [tag('span', group), tag('div', *bars, class_='group')]
     return join(colour_key(list(series)), tag('div', *cells, class_='bars'))
 
 
-def one_bar(value: float | None, colour: str, note: str = '') -> Html:
-    """A bar with its number; a dash where there is no score."""
+def one_bar(value: float | None, colour: str, note: str = '', longest: int = 0) -> Html:
+    """A bar with its number; a dash where there is no score. ``longest``: letters of the longest note."""
     if value is None or math.isnan(value):
         return tag('div', tag('b', f'- {note}'.strip()), class_='bar')
-    width = 82 * min(max(value, 0.0), 1.0)
-    bar = tag('i', '', style=f'width:{width:.1f}%;background:{colour}')
+    room = 3.2 + 0.45 * longest  # for the number and the note behind a full bar
+    width = f'calc((100% - {room:.2f}rem) * {min(max(value, 0.0), 1.0):.4f})'
+    bar = tag('i', '', style=f'width:{width};background:{colour}')
     return tag('div', bar, tag('b', f'{100 * value:.2f} {note}'.strip()), class_='bar')
 
 

@@ -30,7 +30,7 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
-         vertical-align: top; overflow-wrap: anywhere; }
+         vertical-align: top; overflow-wrap: break-word; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .note { font-size: .85rem; opacity: .85; max-width: 46rem; }
 .tag { font-size: .75rem; border: 1px solid currentColor; border-radius: .5rem; padding: 0 .4rem;
@@ -42,7 +42,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
         font-size: .85rem; align-items: center; max-width: 46rem; }
 .bars > span { overflow-wrap: anywhere; line-height: 1.2; }
 .bar { display: flex; align-items: center; gap: .4rem; line-height: 1.15; }
-.bar i { display: block; height: .55rem; min-width: 1px; }
+.bar i { display: block; height: .55rem; min-width: 1px; flex: none; }
 .bar b { font-weight: normal; font-size: .75rem; font-variant-numeric: tabular-nums;
          white-space: nowrap; }
 td > .bar { flex-direction: column-reverse; align-items: start; min-width: 6rem; }

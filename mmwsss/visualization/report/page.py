@@ -23,6 +23,7 @@ __all__ = ['render_page']
 
 SIZES = ('all', 'small', 'medium', 'large')
 MAX_MATRIX = 41
+MAX_PLAIN = 10  # a matrix that one takes in at a glance
 MOST_CONFUSED = 12
 GROUND_TRUTH_TAG = 'uses ground truth: evaluation only'
 
@@ -148,7 +149,8 @@ def confusion_part(confusions: list[Confusion]) -> Html | None:
         parts.append(tag('h3', confusion.name))
         if len(confusion.classes) <= MAX_MATRIX:
             parts.append(matrix(shares, confusion.classes, columns))
-        parts.append(confused_table(shares, confusion.classes, columns))
+        if len(confusion.classes) > MAX_PLAIN:
+            parts.append(confused_table(shares, confusion.classes, columns))
     if not parts:
         return None
     note = tag(

@@ -62,7 +62,7 @@ def test_points_lie_where_the_axes_say():
 
 def test_bars_are_as_long_as_their_scores():
     made = bar_groups(['cat', 'dog'], {'a': [0.5, None], 'b': [1.0, float('nan')]})
-    assert re.findall(r'width:([\d.]+)%', made) == ['41.0', '82.0']
+    assert re.findall(r'rem\) \* ([\d.]+)\)', made) == ['0.5000', '1.0000']
     assert re.findall('<b>([^<]+)</b>', made) == ['50.00', '100.00', '-', '-']
 
 

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'show.py'))
+
+
+def run(*arguments) -> int:
+    args = TOOL['parse_args'](list(map(str, arguments)))
+    with pytest.raises(SystemExit) as end:
+        TOOL['run_tool'](TOOL['main'], args)
+    return end.value.code
+
+
+def test_pictures_labels_and_exit_codes(tiny_cam, demo_root, tmp_path, capsys):
+    cfg, checkpoint = tiny_cam
+    cfg.dump(tmp_path / 'config.py')
+    model = ['--config', tmp_path / 'config.py', '--checkpoint', checkpoint, '--device', 'cpu']
+    image, out = demo_root / 'JPEGImages' / 'val_0000.jpg', tmp_path / 'out'
+    assert run(image, *model, '--out', out, '--labels', ' kite, teapot,') == 0
+    assert [path.name for path in out.iterdir()] == ['val_0000.png']
+    (tmp_path / 'bad.png').write_bytes(b'')
+    assert run(tmp_path / 'bad.png', *model, '--out', out, '--labels', 'kite') == 1
+    assert 'bad' in capsys.readouterr().err
+    assert run(image, *model, '--out', out, '--labels', 'dog') == 2
+    assert "labels ['dog'] are no classes" in capsys.readouterr().err
+    assert run(tmp_path / 'nothing', *model, '--out', out) == 2
