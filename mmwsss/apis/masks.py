@@ -11,10 +11,10 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dist import get_dist_info, get_rank
 from mmseg.registry import DATASETS
-from PIL import Image
 
 from mmwsss.apis.imported import ForeignFolder
 from mmwsss.apis.stage import finish_output, open_output
+from mmwsss.datasets.images import image_size
 from mmwsss.datasets.label_sources import name_some
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.masks import (
@@ -331,9 +331,7 @@ class ImportWriter(MaskWriter):
 
     def read(self, name: str) -> MapsOrLabels:
         """Read the file of an image and check it against the image and its label."""
-        with Image.open(self.images.paths[name]) as image:
-            size = image.size[::-1]
-        found = self.source.read(name, size)
+        found = self.source.read(name, image_size(self.images.paths[name]))
         if isinstance(found, ClassMaps) != (self.kind == 'maps'):
             raise ValueError(f'holds no {self.kind}, unlike the first file of the folder')
         surplus = self.surplus(name, found.keys) if self.kind == 'maps' else []

@@ -11,9 +11,12 @@ from mmwsss.masks.mask_io import voc_palette
 
 from .label_sources import ClassTable, closest_name
 
-__all__ = ['resolve_metainfo']
+__all__ = ['UNUSED_NAME', 'resolve_metainfo', 'without_255']
 
-_MAX_CLASSES = 255
+# Id 255 means "ignore" in masks and in mmseg's losses and metrics, so longer lists leave it out.
+UNUSED_ID = 255
+UNUSED_NAME = '(255: ignored)'
+_MAX_CLASSES = 65535
 
 
 def resolve_metainfo(
@@ -24,6 +27,9 @@ def resolve_metainfo(
     backend_args: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return ``metainfo`` with a checked class list, background first, and a palette.
+
+    A list of more than 255 classes gets an entry that no image can have at 255, the id that means
+    "ignore".
 
     Args:
         own: METAINFO of the dataset class.
@@ -49,7 +55,7 @@ def resolve_metainfo(
         )
     if isinstance(classes, str):
         classes = _read_classes(classes, data_root, backend_args)
-    names = _with_background([str(name) for name in classes])
+    names = without_255(_with_background([str(name) for name in classes]))
     _check(names, own.get('classes'))
     info['classes'] = names
     if 'palette' not in info and 'palette' not in own:
@@ -72,12 +78,19 @@ def _with_background(names: list[str]) -> tuple[str, ...]:
     return tuple(names) if 'background' in names else ('background', *names)
 
 
+def without_255(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Put a name that no image has at 255 in a longer list of names."""
+    if len(names) <= UNUSED_ID or names[UNUSED_ID] == UNUSED_NAME:
+        return names
+    return (*names[:UNUSED_ID], UNUSED_NAME, *names[UNUSED_ID:])
+
+
 def _check(names: tuple[str, ...], valid: Sequence[str] | None) -> None:
     ClassTable(names)
     if len(names) > _MAX_CLASSES:
         raise ValueError(
-            f'masks are 8-bit with 255 = ignore, so at most {_MAX_CLASSES} classes with '
-            f'background fit, but got {len(names)}'
+            f'masks are 16-bit at most, so at most {_MAX_CLASSES} classes with background fit, but '
+            f'got {len(names)}'
         )
     for name in names:
         if valid is not None and name not in valid:

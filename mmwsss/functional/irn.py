@@ -285,7 +285,7 @@ def _combine(
     ids = np.array([0, *class_ids])
     out = ids[strict]
     out[(strict == 0) & (loose != 0)] = ignore_index
-    return out.astype(np.uint8)
+    return out.astype(np.uint8 if ids.max() <= 255 else np.uint16)
 
 
 def _check_scores(image: np.ndarray, scores: np.ndarray, channels: int) -> np.ndarray:

@@ -64,7 +64,8 @@ def save_mask(
 
     Args:
         path: The file to write, ending in ``.png``.
-        labels: Integer (H, W), class ids; 255 = ignore. With ids above 255 the PNG is 16-bit grey.
+        labels: Integer (H, W), class ids; 255 = ignore. Ids above 255, which need a ``palette`` of as
+            many colours, make the file a 16-bit grey PNG.
         palette: One [R, G, B] per class id. Missing colours come from :func:`voc_palette`, the
             colour of 255 is VOC's cream unless ``palette`` reaches that far.
 
@@ -75,7 +76,8 @@ def save_mask(
     path, labels = Path(path), np.asarray(labels)
     if path.suffix != '.png':
         raise ValueError(f'masks are written to .png files, but got {path}')
-    labels = _checked_labels(labels, str(path), MAX_ID)
+    many = palette is not None and len(palette) > IGNORE_INDEX + 1
+    labels = _checked_labels(labels, str(path), MAX_ID if many else IGNORE_INDEX)
     image = Image.fromarray(labels)
     if labels.dtype == np.uint8:
         image.putpalette(_full_palette(palette))
@@ -209,11 +211,12 @@ def _full_palette(palette: Sequence[Sequence[int]] | None) -> list[int]:
     colours = voc_palette(256)
     colours[IGNORE_INDEX] = _IGNORE_COLOUR
     if palette is not None:
-        given = np.asarray(palette)[:256]
-        if given.ndim != 2 or given.shape[1] != 3 or len(given) > 256:
-            raise ValueError(f'palette must be (n <= 256, 3), but got {given.shape}')
+        given = np.asarray(palette)
+        if given.ndim != 2 or given.shape[1] != 3:
+            raise ValueError(f'palette must be (n, 3), but got {given.shape}')
         if given.min() < 0 or given.max() > 255:
             raise ValueError(f'palette must lie in 0..255, but got {given.min()}..{given.max()}')
+        given = given[: 256 if len(given) <= 256 else IGNORE_INDEX]
         colours[: len(given)] = given.astype(int).tolist()
     return [value for colour in colours for value in colour]
 

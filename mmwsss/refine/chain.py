@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.masks import ClassMaps
+from mmwsss.masks.mask_io import compact_labels
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, check_result
 from mmwsss.refine.build import build_refiner
 
@@ -114,7 +115,7 @@ class RefinerChain:
             image_id: Its id.
 
         Returns:
-            uint8 (H, W).
+            uint8 (H, W); uint16 with ids above 255.
         """
         state = started.state
         for i, refiner in enumerate(self.refiners[max(self._cut - 1, 0) :]):
@@ -122,7 +123,7 @@ class RefinerChain:
             state = run(state, image if refiner.needs_image else None, image_id)
             check_result(state, started.image_size, started.class_ids, type(refiner).__name__)
         labels = labels_from_maps(state) if isinstance(state, ClassMaps) else state
-        return labels.astype(np.uint8)
+        return compact_labels(labels)
 
     @property
     def _cut(self) -> int:

@@ -39,7 +39,8 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
     - an option whose top-level key is neither in the file nor known to a tool is refused, and so is a
       top-level key of the file that is a near miss of a known one;
     - setting one of ``SHORTCUTS``, such as ``data_root`` or ``pseudo_mask_dir``, replaces the nested values
-      that the file derived from it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset.
+      that the file derived from it, so that ``--cfg-options pseudo_mask_dir=masks/`` reaches the dataset;
+    - ``num_classes='auto'`` of a head becomes the number of classes of the dataset.
 
     Args:
         path: The config file.
@@ -69,6 +70,9 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
                     f'{nested!r} from {name}'
                 )
     register_everything(cfg)
+    from mmwsss.utils.num_classes import fill_num_classes  # needs the datasets registered
+
+    fill_num_classes(cfg)
     return cfg
 
 

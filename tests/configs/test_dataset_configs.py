@@ -75,6 +75,7 @@ def voc_layout(tmp_path):
     (root / 'ImageSets').mkdir()
     (root / 'ImageSets/Segmentation').symlink_to(root / 'lists')
     (root / 'lists/val.txt').write_text('first\n')
+    (root / 'train.txt').write_text('first\nsecond\n')
     (root / 'labels.csv').write_text('id,class names\nfirst,cat\nsecond,cat;dog\n')
     return root
 

@@ -39,7 +39,7 @@ def test_file_of_names(tiny):
         ([], "must hold 'background' first"),
         (['cat', 'background'], "must hold 'background' first"),
         (['cat', 'cat'], 'these repeat: cat'),
-        ([f'c{i}' for i in range(255)], 'at most 255 classes with background fit, but got 256'),
+        (['c'] * 300, 'these repeat: c'),
     ],
 )
 def test_bad_lists(classes, message):
@@ -47,8 +47,17 @@ def test_bad_lists(classes, message):
         resolve_metainfo({}, classes, None)
 
 
-def test_254_foreground_classes_fit():
+def test_254_foreground_classes_fill_8_bit():
     assert len(resolve_metainfo({}, [f'c{i}' for i in range(254)], None)['classes']) == 255
+
+
+def test_more_classes_leave_out_id_255():
+    names = [f'c{i}' for i in range(300)]
+    info = resolve_metainfo({}, names, None)
+    assert len(info['classes']) == len(info['palette']) == 302
+    assert info['classes'][254:257] == ('c253', '(255: ignored)', 'c254')
+    assert [name for name in info['classes'] if name.startswith('c')] == names
+    assert resolve_metainfo({}, info['classes'], None)['classes'] == info['classes']
 
 
 def test_names_must_be_among_the_own_ones():

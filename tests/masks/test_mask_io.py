@@ -31,8 +31,9 @@ def test_voc_palette_has_vocs_colours():
     assert palette[20] == [0, 64, 128]  # tv/monitor
     assert voc_palette(256)[255] == [224, 224, 192]
     assert voc_palette(0) == []
-    with pytest.raises(ValueError, match=r'n must lie in 0\.\.256, but got 257'):
-        voc_palette(257)
+    assert voc_palette(257)[256] == [0, 0, 32]
+    with pytest.raises(ValueError, match=r'n must lie in 0\.\.65536, but got -1'):
+        voc_palette(-1)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.int64])
@@ -131,7 +132,7 @@ def test_pickled_and_truncated_npy(tmp_path):
 
 @pytest.mark.parametrize(
     ('palette', 'message'),
-    [([[0, 0]], r'\(1, 2\)'), ([[0, 0, 256]], r'0\.\.256'), ([[0] * 3] * 257, r'\(257, 3\)')],
+    [([[0, 0]], r'\(1, 2\)'), ([[0, 0, 256]], r'0\.\.256')],
 )
 def test_bad_palette(tmp_path, palette, message):
     with pytest.raises(ValueError, match=message):
@@ -143,3 +144,26 @@ def test_missing_and_wrong_suffix(tmp_path):
         load_mask(tmp_path / 'a.png')
     with pytest.raises(ValueError, match=r'\.png files'):
         save_mask(tmp_path / 'a.jpg', LABELS)
+
+
+def test_ids_above_255_are_kept_in_16_bit(tmp_path):
+    labels = np.array([[0, 1, 255], [256, 301, 2]])
+    save_mask(tmp_path / 'a.png', labels, voc_palette(302))
+    with Image.open(tmp_path / 'a.png') as image:
+        assert image.mode.startswith('I')
+    loaded = load_mask(tmp_path / 'a.png', num_classes=302)
+    assert loaded.dtype == np.uint16
+    np.testing.assert_array_equal(loaded, labels)
+    with pytest.raises(ValueError, match='class ids outside the list: 301'):
+        load_mask(tmp_path / 'a.png', num_classes=301)
+    with pytest.raises(ValueError, match='with 16 bit'):
+        load_mask(tmp_path / 'a.png', num_classes=255)
+
+
+def test_few_ids_of_many_classes_are_kept_in_8_bit(tmp_path):
+    save_mask(tmp_path / 'a.png', np.array([[255, 3]]), voc_palette(302))
+    with Image.open(tmp_path / 'a.png') as image:
+        assert image.convert('RGB').getpixel((0, 0)) == (224, 224, 192)
+    loaded = load_mask(tmp_path / 'a.png', num_classes=302)
+    assert loaded.dtype == np.uint16
+    assert loaded.tolist() == [[255, 3]]

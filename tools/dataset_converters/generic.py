@@ -40,6 +40,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='foreground class names in the order of their ids, or one text file of them',
     )
     parser.add_argument('--val-fraction', type=float, default=0.0, help='share of val.txt')
+    parser.add_argument(
+        '--true-masks',
+        help='folder of masks of some images, to score with: val.txt is drawn among these images',
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the draw for val.txt')
     add_workers_argument(parser)
     add_verbose_argument(parser)
@@ -61,6 +65,7 @@ def main(args: argparse.Namespace) -> int:
         masks=args.masks,
         classes=class_names(args.classes),
         val_fraction=args.val_fraction,
+        true_masks=args.true_masks,
         seed=args.seed,
         workers=args.workers,
     )

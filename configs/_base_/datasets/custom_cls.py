@@ -3,9 +3,9 @@
 #   data/custom/images/...      .jpg, .jpeg or .png, also in subfolders
 #   data/custom/labels.csv      lines "id,class;class"; the id is the file name without suffix
 #   data/custom/classes.txt     one class name a line, without background
+#   data/custom/train.txt       ids of the images that have a label
 #
-# All images of the CSV are used for training and for maps. For other lists set the `ann_file`s, to text
-# files of ids, e.g. those that tools/dataset_converters/generic.py writes.
+# tools/dataset_converters/generic.py writes all but the images.
 data_root = 'data/custom'
 dataset_type = 'WSSSDataset'
 crop_size = (512, 512)
@@ -30,7 +30,7 @@ train_dataloader = dict(
         classes='classes.txt',
         data_root=data_root,
         data_prefix=dict(img_path='images'),
-        ann_file='labels.csv',
+        ann_file='train.txt',
         labels=labels,
         pipeline=train_pipeline,
     ),
@@ -42,7 +42,7 @@ map_dataset = dict(
     classes='classes.txt',
     data_root=data_root,
     data_prefix=dict(img_path='images'),
-    ann_file='labels.csv',
+    ann_file='train.txt',
     labels=labels,
     check_files='lazy',
     test_mode=True,

@@ -147,14 +147,15 @@ class Pipeline:
         """All that decides a stage's result: settings, files, what other stages made, the version."""
         cfg, kind = self.config(stage), KINDS[stage.kind]
         settings = kind.settings(stage, cfg)
+        given = {key: value for key, value in stage.arguments.items() if key != 'files'}
         for name in stage.needs:
             self.output(name)  # refuses what is not done
         return {
             'run': stage.kind,
-            'arguments': plain(stage.arguments),
+            'arguments': plain(given),
             'settings': settings,
             'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
-            'files': self.hashes.of(named_files([settings, stage.arguments])),
+            'files': self.hashes.of({**named_files([settings, given]), **kind.files(stage)}),
             'stages': {
                 name: self.hashes.of(self.output_files(name, self.record(name)))
                 for name in stage.reads
@@ -201,13 +202,13 @@ class Pipeline:
         """Decide about one stage, given those before it that are going to run."""
         if stage.name not in selected:
             return Decision(stage.name, 'skip', 'not asked for, taken as it is')
+        waits = [name for name in stage.needs if name in pending]
+        if waits:
+            return Decision(stage.name, 'run', f'{", ".join(waits)} runs first')
         idle = KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config else ''
         if idle:
             return Decision(stage.name, 'skip', f'nothing to do: {idle}')
-        waits = [name for name in stage.needs if name in pending]
         found = self.record(stage.name)
-        if waits:
-            return Decision(stage.name, 'run', f'{", ".join(waits)} runs first')
         inputs = self.inputs(stage)
         if not found:
             return Decision(stage.name, 'run', 'not run yet')
@@ -271,6 +272,7 @@ class Pipeline:
         found = work_on(
             self.record_file(stage.name), folder, fingerprint_of(inputs), work, note, self.outputs
         )
+        self.configs.clear()  # they may depend on what was made, such as a list of classes
         self.say(f'      done in {found["seconds"]:.1f} s')
 
     def outputs(self, folder: Path, result: dict[str, Any]) -> dict[str, Any]:
@@ -340,7 +342,7 @@ def change(before: dict[str, Any], now: dict[str, Any]) -> str:
         if name == 'data':
             return 'its data files have changed'
         if name == 'files':
-            return 'a file that its config names has changed, such as initial weights'
+            return 'a file that it reads has changed'
         if name == 'stages':
             others = [key for key in want if (have or {}).get(key) != want[key]]
             return f'what it reads from {", ".join(others)} has changed'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -84,6 +85,10 @@ class Kind:
     def options(self, stage: Stage) -> tuple[str, ...]:
         """Options that every stage of the kind passes."""
         return ()
+
+    def files(self, stage: Stage) -> dict[str, Path]:
+        """Files that decide the result beside those that the config names."""
+        return {}
 
 
 class Train(Kind):
@@ -176,11 +181,14 @@ class Masks(Kind):
 
 
 class Score(Kind):
-    """``tools/eval_masks.py``: maps or masks against the true masks of ``val_dataloader``."""
+    """``tools/eval_masks.py``: maps or masks against the true masks of ``val_dataloader``.
+
+    With ``partial=True``, images without a true mask are left out.
+    """
 
     tool = 'eval_masks.py'
     arguments = ('pred',)
-    optional = ('maps',)
+    optional = ('maps', 'partial')
     reads_options = False
     distributed = False
     data = ('val_dataloader',)
@@ -188,12 +196,23 @@ class Score(Kind):
 
     def idle(self, stage: Stage, cfg: Config) -> str:
         """Without true masks there is nothing to score against."""
-        prefix = truth_dataset(cfg).get('data_prefix') or {}
-        return '' if prefix.get('seg_map_path') else 'val_dataloader has no true masks'
+        dataset = truth_dataset(cfg)
+        if not (dataset.get('data_prefix') or {}).get('seg_map_path'):
+            return 'val_dataloader has no true masks'
+        return lacking(dataset) or (
+            '' if self.scored(stage, cfg)[1] else 'no image has a true mask'
+        )
+
+    def scored(self, stage: Stage, cfg: Config) -> tuple[Any, list[dict[str, Any]]]:
+        """The dataset and those of its images that are scored."""
+        dataset, infos = listed_dataset(truth_dataset(cfg))
+        if stage.arguments.get('partial'):
+            infos = [info for info in infos if os.path.isfile(info['seg_map_path'])]
+        return dataset, infos
 
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
         """Write the list of images."""
-        _, infos = listed_dataset(truth_dataset(cfg))
+        _, infos = self.scored(stage, cfg)
         with atomic_path(folder / 'images.txt') as temporary:
             temporary.write_text('\n'.join(info['img_id'] for info in infos) + '\n', 'utf-8')
 
@@ -224,7 +243,9 @@ class Test(Kind):
     def idle(self, stage: Stage, cfg: Config) -> str:
         """A config may have nothing to test on."""
         missing = [key for key in ('test_dataloader', 'test_evaluator') if not cfg.get(key)]
-        return f'the config has no {missing[0]}' if missing else ''
+        if missing:
+            return f'the config has no {missing[0]}'
+        return lacking(cfg.test_dataloader.dataset)
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
         """Model and test set; with several views those too."""
@@ -254,7 +275,7 @@ class Tool(Kind):
     """Any other tool, such as a dataset converter, with arguments as they stand."""
 
     arguments = ('tool',)
-    optional = ('args', 'files')
+    optional = ('args', 'files', 'reads')
     needs_config = False
     reads_options = False
     distributed = False
@@ -263,6 +284,14 @@ class Tool(Kind):
         """The arguments; ``{work}`` stands for the stage's own folder."""
         words = stage.arguments.get('args') or ()
         return [fill(str(word).replace('{work}', str(folder))) for word in words]
+
+    def files(self, stage: Stage) -> dict[str, Path]:
+        """The files in the folders of ``reads``."""
+        found: dict[str, Path] = {}
+        for folder in map(Path, stage.arguments.get('reads') or ()):
+            files = [path for path in folder.rglob('*') if path.is_file()]
+            found.update({f'{folder.name}/{path.relative_to(folder)}': path for path in files})
+        return found
 
 
 KINDS: dict[str, Kind] = {
@@ -273,6 +302,23 @@ KINDS: dict[str, Kind] = {
     'test': Test(),
     'tool': Tool(),
 }
+
+
+def lacking(dataset: Mapping[str, Any]) -> str:
+    """Which part of a dataset with masks is not there, for people."""
+    root = dataset.get('data_root') or ''
+    parts = {
+        'list': dataset.get('ann_file'),
+        'folder of masks': (dataset.get('data_prefix') or {}).get('seg_map_path'),
+    }
+    paths = {what: os.path.join(root, path) for what, path in parts.items() if path}
+    absent = [f'there is no {what} {path}' for what, path in paths.items() if is_absent(path)]
+    return absent[0] if absent else ''
+
+
+def is_absent(path: str) -> bool:
+    """Whether a local path does not exist."""
+    return '://' not in path and not os.path.exists(path)
 
 
 def truth_dataset(cfg: Config) -> dict[str, Any]:

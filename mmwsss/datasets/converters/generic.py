@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,10 +21,12 @@ from mmwsss.masks.batch import BatchReport, process_items
 from mmwsss.masks.mask_io import load_mask
 from mmwsss.masks.names import safe_join
 
+from ..classes import UNUSED_NAME, without_255
+from ..images import upright_rgb
 from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import SEPARATOR, load_csv_names, load_json_names
-from ..splits import FileIndex, ids_of_folder
+from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
 from .lists import write_lines
 
 __all__ = ['convert_folder']
@@ -38,6 +41,7 @@ def convert_folder(
     masks: str | None = None,
     classes: Sequence[str] | None = None,
     val_fraction: float = 0.0,
+    true_masks: str | None = None,
     seed: int = 0,
     workers: int = 0,
     progress: bool = True,
@@ -58,6 +62,9 @@ def convert_folder(
         classes: Foreground class names in the order of their ids. None: the names in ``labels``,
             sorted; masks need them.
         val_fraction: Share of images drawn for ``val.txt``, in [0, 1).
+        true_masks: Folder of masks ``<id>.png`` of some images, to score with. If it exists, these
+            masks are checked and ``val.txt`` is drawn among their images; if not, there is no
+            ``val.txt``, and ``val_fraction`` is of no account.
         seed: Of that draw.
         workers: Number of processes; 0 works in this one.
         progress: Show progress.
@@ -74,13 +81,21 @@ def convert_folder(
         raise ValueError('one of labels and masks must be given, and not both')
     if not 0 <= val_fraction < 1:
         raise ValueError(f'val_fraction must lie in [0, 1), but got {val_fraction}')
-    names = None if labels is None else _load_names(labels)
+    names = None if labels is None else _matched(_load_names(labels), ids_of_folder(images))
     table = _class_table(classes, names)
     _check_names(names, table)
+    scored = None if true_masks is None else _ids_with_mask(true_masks, _all_ids(images, names))
     found: dict[str, Item] = {}
     report = process_items(
         _all_ids(images, names),
-        partial(_inspect, index=FileIndex(images, None), names=names, masks=masks, table=table),
+        partial(
+            _inspect,
+            index=FileIndex(images, None),
+            names=names,
+            masks=masks,
+            table=table,
+            true_masks=true_masks if scored else None,
+        ),
         description='images',
         workers=workers,
         progress=progress,
@@ -88,7 +103,10 @@ def convert_folder(
     )
     if not found:
         raise ValueError(f'no image of {images} is in order:\n{report.summary()}')
-    splits = _split([name for name, (_, label) in found.items() if label], val_fraction, seed)
+    labelled = [name for name, (_, label) in found.items() if label]
+    val = [name for name in labelled if scored is None or name in scored]
+    count = min(round(len(labelled) * val_fraction), len(val))
+    splits = _split(labelled, val, count, seed)
     statistics = _statistics(found, splits, table, report)
     _write(Path(out), found, splits, table, statistics)
     return report, statistics
@@ -98,6 +116,39 @@ def _load_names(labels: str) -> dict[str, tuple[list[str], str]]:
     return load_json_names(labels) if labels.lower().endswith('.json') else load_csv_names(labels)
 
 
+def _names(table: ClassTable) -> list[str]:
+    return [name for name in table.foreground if name != UNUSED_NAME]
+
+
+def _matched(
+    names: dict[str, tuple[list[str], str]], ids: Sequence[str]
+) -> dict[str, tuple[list[str], str]]:
+    """Give labels the ids of their images where they are written in another way.
+
+    A file's name with its suffix is taken for the id, and so is one that differs only in how its
+    letters are composed: some systems write an accent as a character of its own.
+
+    Raises:
+        ValueError: Two labels are of one image.
+    """
+    known = {**{_composed(name): name for name in ids}, **{name: name for name in ids}}
+    matched: dict[str, tuple[list[str], str]] = {}
+    for name, row in names.items():
+        stem = name[: name.rindex('.')] if name.lower().endswith(IMAGE_SUFFIXES) else name
+        options = (name, _composed(name), stem, _composed(stem))
+        found = next((known[option] for option in options if option in known), name)
+        if found in matched:
+            raise ValueError(
+                f'{row[1]}: the image {found!r} is there already ({matched[found][1]})'
+            )
+        matched[found] = row
+    return matched
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize('NFC', name)
+
+
 def _class_table(
     classes: Sequence[str] | None, names: Mapping[str, tuple[list[str], str]] | None
 ) -> ClassTable:
@@ -105,12 +156,20 @@ def _class_table(
         if names is None:
             raise ValueError('masks hold numbers only: classes must be given')
         classes = sorted({name for row, _ in names.values() for name in row})
-    return ClassTable(('background', *(name for name in classes if name != 'background')))
+    foreground = (name for name in classes if name != 'background')
+    return ClassTable(without_255(('background', *foreground)))
 
 
 def _check_names(names: Mapping[str, tuple[list[str], str]] | None, table: ClassTable) -> None:
     for row, where in (names or {}).values():
         table.ids_of(row, where)
+
+
+def _ids_with_mask(masks: str, ids: Sequence[str]) -> set[str]:
+    """Return those ids that have a mask; none if there is no such folder."""
+    if not os.path.isdir(masks):
+        return set()
+    return set(ids) - set(FileIndex(masks, '.png').missing(ids))
 
 
 def _all_ids(images: str, names: Mapping[str, Any] | None) -> list[str]:
@@ -125,12 +184,14 @@ def _inspect(
     names: Mapping[str, tuple[list[str], str]] | None,
     masks: str | None,
     table: ClassTable,
+    true_masks: str | None = None,
 ) -> Item:
     if not index.exists(name):
         raise FileNotFoundError(f'there is a label, but no image in {index.folder}')
     with Image.open(index.path(name)) as image:
-        image.load()
-        size = image.height, image.width
+        size = upright_rgb(image).shape[:2]
+    if true_masks is not None and safe_join(true_masks, name, '.png').is_file():
+        load_mask(safe_join(true_masks, name, '.png'), len(table) + 1, image_size=size)
     if masks is not None:
         mask = load_mask(safe_join(masks, name, '.png'), len(table) + 1, image_size=size)
         label = present_classes(mask)
@@ -141,13 +202,14 @@ def _inspect(
     return size, [table.classes[i] for i in label]
 
 
-def _split(ids: Sequence[str], val_fraction: float, seed: int) -> dict[str, list[str]]:
-    count = round(len(ids) * val_fraction)
-    chosen = set(np.random.default_rng(seed).permutation(len(ids))[:count].tolist())
-    splits = {'train': [name for i, name in enumerate(ids) if i not in chosen]}
-    if val_fraction > 0:
-        splits['val'] = [name for i, name in enumerate(ids) if i in chosen]
-    return splits
+def _split(
+    ids: Sequence[str], candidates: Sequence[str], count: int, seed: int
+) -> dict[str, list[str]]:
+    """Draw ``count`` of the candidates for ``val``; the rest of ``ids`` is ``train``."""
+    chosen = np.random.default_rng(seed).permutation(len(candidates))[:count].tolist()
+    val = {candidates[i] for i in chosen}
+    splits = {'train': [name for name in ids if name not in val]}
+    return {**splits, 'val': [name for name in ids if name in val]} if val else splits
 
 
 def _statistics(
@@ -158,7 +220,7 @@ def _statistics(
 ) -> dict[str, Any]:
     def counts(ids: Sequence[str]) -> dict[str, int]:
         counter = Counter(name for image_id in ids for name in found[image_id][1])
-        return {name: counter[name] for name in table.foreground}
+        return {name: counter[name] for name in _names(table)}
 
     sizes = np.array([size for size, _ in found.values()])
     labelled = [label for _, label in found.values() if label]
@@ -191,7 +253,7 @@ def _write(
     writer.writerows([name, SEPARATOR.join(label)] for name, (_, label) in found.items())
     with atomic_path(out / 'labels.csv') as temporary:
         temporary.write_text(rows.getvalue(), encoding='utf-8')
-    write_lines(out / 'classes.txt', table.foreground)
+    write_lines(out / 'classes.txt', _names(table))
     for split, ids in splits.items():
         write_lines(out / f'{split}.txt', ids)
     with atomic_path(out / 'statistics.json') as temporary:

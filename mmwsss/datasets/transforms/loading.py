@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
+from PIL import Image
 
+from mmwsss.datasets.images import upright_rgb
 from mmwsss.masks.mask_io import load_mask
 
 __all__ = ['LoadImage', 'LoadMask']
@@ -20,6 +23,8 @@ class LoadImage(LoadImageFromFile):
     """``LoadImageFromFile`` by Pillow, which refuses truncated files; errors name the image.
 
     OpenCV, the default of mmcv, fills what a truncated JPEG lacks with grey and goes on.
+    Images are turned upright as EXIF says, and 16-bit grey becomes 8-bit; see
+    :func:`~mmwsss.datasets.images.upright_rgb`.
 
     Adds ``img`` (BGR uint8 (H, W, 3), contiguous), ``img_shape`` and ``ori_shape``.
 
@@ -38,8 +43,9 @@ class LoadImage(LoadImageFromFile):
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
         """Load ``results['img_path']``."""
         path = results['img_path']
+        plain = (self.color_type, self.imdecode_backend) == ('color', 'pillow')
         try:
-            loaded = super().transform(results)
+            loaded = self._load_upright(results) if plain else super().transform(results)
         except FileNotFoundError as error:
             raise FileNotFoundError(f'{_name(results)} does not exist: {path}') from error
         except Exception as error:
@@ -47,6 +53,15 @@ class LoadImage(LoadImageFromFile):
         if loaded is not None:
             loaded['img'] = np.ascontiguousarray(loaded['img'])
         return loaded
+
+    def _load_upright(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Do what ``LoadImageFromFile`` does, for every kind of grey and colour."""
+        content = fileio.get(results['img_path'], backend_args=self.backend_args)
+        with Image.open(io.BytesIO(content)) as image:
+            pixels = upright_rgb(image)[..., ::-1]
+        results['img'] = pixels.astype(np.float32) if self.to_float32 else pixels
+        results['img_shape'] = results['ori_shape'] = pixels.shape[:2]
+        return results
 
 
 @TRANSFORMS.register_module()

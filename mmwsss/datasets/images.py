@@ -1,0 +1,59 @@
+"""Images as people see them: upright, 8-bit RGB, whatever the file holds."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from PIL import Image, ImageOps
+
+__all__ = ['image_size', 'upright_rgb']
+
+ORIENTATION = 0x0112  # EXIF tag; 5 to 8 exchange rows and columns
+BEHIND_TRANSPARENT = (124, 117, 104)  # ImageNet's mean colour, as mmcv has it
+MAX_16_BIT = 65535
+
+
+def upright_rgb(image: Image.Image) -> np.ndarray:
+    """Turn a Pillow image into an array.
+
+    - The rotation that EXIF asks for is applied: that is how viewers and drawing programs show it.
+    - 16-bit grey keeps its high byte, as Pillow does with 16-bit colour, so 65535 becomes 255. A file
+      that uses a part of the range comes out dark: rescale such files before.
+    - Transparent pixels show a mean colour.
+
+    Args:
+        image: Of any mode.
+
+    Returns:
+        uint8 (H, W, 3), RGB.
+
+    Raises:
+        OSError: The image is damaged.
+        ValueError: It is grey with values outside 0..65535.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith('I'):
+        return np.repeat(_high_byte(np.asarray(image))[..., None], 3, axis=2)
+    if image.mode in ('LA', 'RGBA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
+        opaque = Image.new('RGBA', image.size, (*BEHIND_TRANSPARENT, 255))
+        image = Image.alpha_composite(opaque, image.convert('RGBA'))
+    return np.array(image.convert('RGB'))
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of the upright image, from the head of its file.
+
+    Raises:
+        OSError: The file is missing or no image.
+    """
+    with Image.open(path) as image:
+        turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _high_byte(grey: np.ndarray) -> np.ndarray:
+    low, high = int(grey.min()), int(grey.max())
+    if low < 0 or high > MAX_16_BIT:
+        raise ValueError(f'grey values must lie in 0..{MAX_16_BIT}, but span {low}..{high}')
+    return (grey.astype(np.int64) >> 8).astype(np.uint8)

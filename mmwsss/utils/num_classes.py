@@ -1,0 +1,80 @@
+"""Class counts of a model from the class list of its dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmseg.registry import DATASETS
+
+from mmwsss.datasets.classes import resolve_metainfo
+
+__all__ = ['AUTO', 'fill_num_classes']
+
+AUTO = 'auto'
+# Where the class list is looked for, in this order.
+PLACES = ('train_dataloader', 'map_dataset', 'test_dataloader', 'val_dataloader')
+
+
+def fill_num_classes(cfg: Any) -> None:
+    """Replace every ``num_classes='auto'`` of a config's model by the number that its dataset says.
+
+    The head of a localizer (``model.head``) has the foreground classes, every other head counts the
+    background, too.
+
+    Args:
+        cfg: The config; changed in place. Without any ``'auto'`` nothing is read.
+
+    Raises:
+        FileNotFoundError: The dataset's list of class names does not exist.
+        ValueError: No dataset of the config has a class list.
+    """
+    model = cfg.get('model') or {}
+    wanted = list(auto_nodes(model, 'model'))
+    if not wanted:
+        return
+    count = len(class_list(cfg))
+    for path, node in wanted:
+        is_localizer = path == 'model.head' or path.startswith('model.head.')
+        node['num_classes'] = count - 1 if is_localizer else count
+
+
+def auto_nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the places below a node that say ``num_classes='auto'``, with their paths."""
+    if isinstance(node, Mapping):
+        if node.get('num_classes') == AUTO:
+            yield path, node
+        for key, value in node.items():
+            yield from auto_nodes(value, f'{path}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for i, value in enumerate(node):
+            yield from auto_nodes(value, f'{path}.{i}')
+
+
+def class_list(cfg: Any) -> tuple[str, ...]:
+    """Class names of the config's dataset, background first.
+
+    Raises:
+        FileNotFoundError: The list of names does not exist.
+        ValueError: There is none.
+    """
+    for place in PLACES:
+        for dataset in datasets(cfg.get(place)):
+            own = getattr(DATASETS.get(dataset['type']), 'METAINFO', {})
+            metainfo, classes = dataset.get('metainfo'), dataset.get('classes')
+            if classes or (metainfo or {}).get('classes') or own.get('classes'):
+                args = (dataset.get('data_root'), dataset.get('backend_args'))
+                return tuple(resolve_metainfo(own, classes, metainfo, *args)['classes'])
+    raise ValueError(f"num_classes='auto' needs a dataset with classes in one of {PLACES}")
+
+
+def datasets(node: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the datasets below a node, wrappers before what they wrap."""
+    if isinstance(node, Mapping):
+        if 'type' in node and DATASETS.get(str(node['type'])) is not None:
+            yield node
+        for key in ('dataset', 'datasets'):
+            yield from datasets(node.get(key))
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from datasets(value)
