@@ -49,7 +49,7 @@ def shrunk(cfg: Config, data: Path, work_dir: Path, iters: int = 2) -> Config:
         head.in_channels = 32
     else:
         backbone.update(embed_dims=4, num_layers=[1] * 4, num_heads=[1, 1, 2, 2])
-        head.update(in_channels=[4, 4, 8, 8], channels=8)
+        head.update(in_channels=[4, 4, 8, 8], channels=8, norm_cfg=dict(type='BN'))
     cfg.model.data_preprocessor.size = (33, 33)
     loader = cfg.train_dataloader
     loader.update(batch_size=2, num_workers=0, persistent_workers=False)
