@@ -1,5 +1,5 @@
 # RPNet, COCO 2014, 80 classes: as many images as five epochs of the other configs. Maps at a quarter of the
-# image size: 82,081 images take about 12 GB instead of 190.
+# image size: 82,081 images take about 7 GB instead of 100.
 _base_ = [
     '../_base_/models/rpnet_r50.py',
     '../_base_/datasets/coco14_cls.py',

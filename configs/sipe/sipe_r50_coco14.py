@@ -1,4 +1,4 @@
-# SIPE, COCO 2014, 80 classes. Maps at a quarter of the image size: 82,081 images take about 20 GB.
+# SIPE, COCO 2014, 80 classes. Maps at a quarter of the image size: 82,081 images take about 9 GB.
 _base_ = [
     '../_base_/models/sipe_r50.py',
     '../_base_/datasets/coco14_cls.py',
