@@ -169,7 +169,7 @@ def with_crf(evaluator: Any, workers: int = 0) -> dict[str, Any]:
 def crf_labels(
     img_path: str, probs: np.ndarray, params: dict[str, float], min_peak: float = 0.0
 ) -> np.ndarray:
-    """Labels (H, W) uint8 of the dense CRF on probabilities (K, H, W) of an image file.
+    """Labels (H, W) int64 of the dense CRF on probabilities (K, H, W) of an image file.
 
     Raises:
         ValueError: The image is not of the probabilities' size.
@@ -181,7 +181,7 @@ def crf_labels(
         )
     if min_peak > 0:
         probs = probs * (probs.max(axis=(1, 2), keepdims=True) > min_peak)
-    return dense_crf(image, probs, **params).argmax(axis=0).astype(np.uint8)
+    return dense_crf(image, probs, **params).argmax(axis=0)
 
 
 def probabilities(sample: dict[str, Any]) -> np.ndarray:
