@@ -74,7 +74,7 @@ def test_method_pages_hold_the_tables_of_their_runs(tool, tmp_path):
 
 
 def test_scores_by_size_have_a_table_of_their_own(tool):
-    runs = {'cam': [summary(0, 30.0, 0.2)], 'sb': []}
+    runs = {'cam': [summary(seed, 30.0, 0.2) for seed in range(3)], 'sb': []}
     for seed, small in ((0, 4.0), (1, 6.0)):
         run = {**summary(seed, 20.0 + seed, 0.1), 'name': 'sb', 'tries_a_setting': True}
         run['scores'][0].update({'IA-mIoU': 15.0, 'IA_S': small, 'IA_M': 9.0, 'IA_L': 25.0})
@@ -96,6 +96,8 @@ def test_scores_by_size_have_a_table_of_their_own(tool):
     readme = tool.readme_with_table(f'{tool.START}\n{tool.END}', runs)
     assert '`cam`' in readme
     assert '`sb`' not in readme
+    few = {'cam': runs['cam'][:2]}
+    assert '`cam`' not in tool.readme_with_table(f'{tool.START}\n{tool.END}', few)
     assert 'By size' not in tool.page({'cam': runs['cam']})
 
 

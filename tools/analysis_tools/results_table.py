@@ -25,6 +25,7 @@ SIZE_HEADER = (
     f'| run | {" | ".join(f"{key} %" for key in SIZE_SCORES)} | seeds | protocol |\n'
     f'|{"---|" * (len(SIZE_SCORES) + 3)}\n'
 )
+SEEDS_OF_A_CLAIM = 3
 Runs = dict[str, list[dict[str, Any]]]
 
 
@@ -118,7 +119,8 @@ def page(runs: dict[str, list[dict[str, Any]]]) -> str:
 def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     """README.md with the table between its markers replaced.
 
-    Runs that only tried a setting are left to docs/results.md.
+    It shows the demo and the runs of several seeds that do not only try a setting; all others are in
+    docs/results.md.
 
     Raises:
         ValueError: A marker is missing.
@@ -127,7 +129,11 @@ def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
         raise ValueError(f'README.md must hold the markers {START} and {END}')
     before, rest = text.split(START, 1)
     after = rest.split(END, 1)[1]
-    shown = {name: group for name, group in runs.items() if not group[0].get('tries_a_setting')}
+    shown = {
+        name: group
+        for name, group in runs.items()
+        if name == 'demo' or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].get('tries_a_setting'))
+    }
     return f'{before}{START}\n{table(shown)}\n{END}{after}'
 
 
