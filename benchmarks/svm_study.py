@@ -74,7 +74,7 @@ def from_truth(study: Study, found: Path) -> None:
     for feature, score in table['scores'].items():
         protocol = (
             f'{table["images"]} train images, SVM learns their true masks: upper bound, uses ground '
-            f'truth; {GT_SAMPLES} pixels per label, nystroem'
+            f'truth; {GT_SAMPLES} pixels per label, nystroem, no CRF'
         )
         study.add(feature, protocol, score_of(score['mIoU'], score['IoU']))
 
