@@ -18,13 +18,7 @@ class WSSSConcatDataset(ConcatDataset):
 
     MMEngine's ``ConcatDataset`` whose items are also found by the sampler's keys, so that each has the
     same augmentations whatever the number of workers and ranks. Every dataset keeps its own pipeline.
-
-    Args:
-        datasets: The datasets or their configs; their ``metainfo`` must agree.
-        **kwargs: As of ``ConcatDataset``.
-
-    Raises:
-        ValueError: The classes or palettes differ.
+    Arguments are those of ``ConcatDataset``; datasets whose classes or palettes differ are refused.
     """
 
     accepts_item_keys: ClassVar[bool] = True
