@@ -250,7 +250,7 @@ class Demo:
         """Train a config; returns its ``checkpoint`` and that file's ``sha256``."""
 
         def work(folder: Path) -> dict[str, Any]:
-            cfg.merge_from_dict(dict(work_dir=str(folder), experiment_name=name, resume=True))
+            cfg.merge_from_dict({**run_names(name, folder), 'resume': True})
             with output_to(self.log):
                 runner = build_runner(cfg)
                 runner.register_hook(ProgressHook(self.say))
@@ -286,7 +286,7 @@ class Demo:
 
         def work(folder: Path) -> dict[str, Any]:
             test = copy.deepcopy(cfg)
-            test.merge_from_dict(dict(work_dir=str(folder), experiment_name=f'{name}_val'))
+            test.merge_from_dict(run_names(f'{name}_val', folder))
             with output_to(self.log):
                 run_test(test, trained['checkpoint'], out=str(folder / 'masks'))
                 found = score_masks(folder / 'masks', self.truth, self.classes, self.ids['val'])
@@ -460,6 +460,11 @@ def threshold_masks(threshold: float, source: str) -> dict[str, Any]:
     """A ``mask_cfg`` with one background threshold and where it comes from."""
     refiner = dict(type='BackgroundThreshold', threshold=threshold)
     return dict(refiners=[refiner], threshold_source=source)
+
+
+def run_names(name: str, folder: Path) -> dict[str, Any]:
+    """Settings of a run of its own: MMEngine keeps one visualizer, with its log, for each name."""
+    return {'work_dir': str(folder), 'experiment_name': name, 'visualizer.name': str(folder)}
 
 
 def batch_size(cfg: Config) -> int:

@@ -23,6 +23,7 @@ SMALL = {
     'train_dataloader.num_workers': 0,
     'train_dataloader.persistent_workers': False,
     'default_hooks.checkpoint.interval': 1,
+    'default_hooks.logger.interval': 1,
 }
 NO_VAL_WORKERS = {
     'test_dataloader.num_workers': 0,
@@ -135,6 +136,18 @@ def test_the_report_holds_scores_and_picture_and_loads_nothing(finished):
     assert embedded == (plan.work_dir / 'panel.png').read_bytes()
     with Image.open(plan.work_dir / 'panel.png') as panel:
         assert panel.width > panel.height  # two rows of six
+
+
+def test_each_training_has_curves_of_its_own(finished):
+    losses = {'localizer': 'loss_gsc', 'segmenter': 'decode.loss_ce'}
+    for name, loss in losses.items():
+        (path,) = (finished[0].work_dir / name).rglob('scalars.json')
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        assert {row['step'] for row in rows if loss in row} == {1, 2, 3}
+        others = {*losses.values()} - {loss}
+        assert not others & {key for row in rows for key in row}
+    page = (finished[0].work_dir / 'report.html').read_text()
+    assert '<h3>segmenter</h3>' in page
 
 
 def test_a_second_call_does_nothing(finished, monkeypatch):
