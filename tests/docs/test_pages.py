@@ -125,7 +125,8 @@ def test_command_lines_are_what_the_tools_take(page, tool, arguments, capsys):
 
 
 def test_options_in_the_text_belong_to_a_tool():
-    files = [*(ROOT / 'tools').rglob('*.py'), ROOT / 'mmwsss' / 'utils' / 'cli.py']
+    scripts = [file for folder in ('tools', 'benchmarks') for file in (ROOT / folder).rglob('*.py')]
+    files = [*scripts, ROOT / 'mmwsss' / 'utils' / 'cli.py']
     source = ''.join(file.read_text(encoding='utf-8') for file in files)
     known = set(re.findall(r"'(--[a-z][\w-]*)'", source))
     assert {'--cfg-options', '--trust-checkpoint'} <= known
