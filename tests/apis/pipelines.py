@@ -21,20 +21,26 @@ NO_WORKERS = {'test_dataloader.num_workers': 0, 'test_dataloader.persistent_work
 TEXT = """
 _base_ = {base!r}
 data_root = {data_root!r}
-options = dict(localizer={localizer!r}, segmenter={segmenter!r})
+options = {options!r}
 stages = dict(data=dict(args=['--out', '{{data_root}}', '--train', '8', '--val', '4', '--min-size', '48',
                               '--max-size', '64']))
 """
 
 
-def small_pipeline(folder: Path, data_root: Path, base: str = 'cam_demo.py') -> Path:
+def small_pipeline(
+    folder: Path, data_root: Path, base: str = 'cam_demo.py', **options: dict
+) -> Path:
     """Write a pipeline's config: three iterations on eight images."""
     path = folder / 'small.py'
+    named = {
+        'localizer': {**SMALL, 'model.test_cfg.scales': [1.0]},
+        'segmenter': {**SMALL, **NO_WORKERS},
+        **options,
+    }
     text = TEXT.format(
         base=str(ROOT / 'configs' / 'pipelines' / base),
         data_root=str(data_root),
-        localizer={**SMALL, 'model.test_cfg.scales': [1.0]},
-        segmenter={**SMALL, **NO_WORKERS},
+        options=named,
     )
     path.write_text(text, encoding='utf-8')
     return path

@@ -31,7 +31,7 @@ from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'irn').glob('*.py'))
-TRAINED = ['irn_mobilenetv2_vocmini', 'irn_r50_voc', 'irn_tiny_demo']
+TRAINED = ['irn_mobilenetv2_vocmini', 'irn_r50_voc', 'irn_r50_coco14', 'irn_tiny_demo']
 PAPER = 'irn_r50_voc'
 
 

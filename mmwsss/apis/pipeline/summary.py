@@ -199,15 +199,18 @@ def map_scores(origin: Origin, result: Mapping[str, Any]) -> Iterator[dict[str, 
 def mask_score(origin: Origin, result: Mapping[str, Any]) -> dict[str, Any]:
     """Masks as the chain of refiners made them."""
     table, settings = result['scores'], origin.manifest('masks')
-    refiners = [refiner.get('type') for refiner in settings.get('refiners', [])]
-    source = settings.get('threshold_source')
+    refiners = settings.get('refiners', [])
+    threshold, source = settings.get('threshold'), settings.get('threshold_source')
+    constants = [refiner.get('background_threshold') for refiner in refiners]
+    if any(constants):  # that of a random walk
+        threshold, source = next(filter(None, constants)), 'config'
     details = origin.details(
         result,
         table['images'],
-        crf=has_crf(settings.get('refiners')),
-        threshold=settings.get('threshold'),
+        crf=has_crf(refiners),
+        threshold=threshold,
         threshold_source=source,
-        refiners=refiners,
+        refiners=[refiner.get('type') for refiner in refiners],
         uses_ground_truth='mask' in str(source) or 'truth' in str(source),
     )
     return entry(origin, 'masks', details, score_of(table['mIoU'], table['IoU']))
@@ -288,9 +291,10 @@ def threshold_text(details: Mapping[str, Any]) -> str:
 
 
 def has_crf(node: Any) -> bool:
-    """Whether the type of a component below a node is a CRF."""
+    """Whether a component below a node is a CRF by its type, or has a switch for one that is on."""
     if isinstance(node, Mapping):
-        return 'CRF' in str(node.get('type', '')) or any(map(has_crf, node.values()))
+        on = any('crf' in str(key).lower() and value for key, value in node.items())
+        return on or 'CRF' in str(node.get('type', '')) or any(map(has_crf, node.values()))
     return isinstance(node, (list, tuple)) and any(map(has_crf, node))
 
 

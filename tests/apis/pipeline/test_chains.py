@@ -1,0 +1,33 @@
+"""The chains with refiners that are trained or that look into the localizer, in small."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmwsss.masks import read_manifest
+from tests.apis.pipelines import SMALL, pipeline, small_pipeline
+
+pytest.importorskip('pydensecrf')
+
+
+@pytest.mark.parametrize(
+    ('base', 'stages', 'details'),
+    [
+        ('sipe_irn_demo.py', ['irn_labels', 'irn'], dict(refiners=['RandomWalk'], threshold=None)),
+        ('rpnet_irn_demo.py', ['irn_labels', 'irn'], dict(refiners=['RandomWalk'], threshold=0.25)),
+        ('sipe_svm_demo.py', [], dict(refiners=['SVMExpansion'], threshold=None)),
+    ],
+)
+def test_masks_of_other_chains(demo_root, tmp_path, base, stages, details):
+    more = {'irn': SMALL} if 'irn' in base else {}
+    config = small_pipeline(tmp_path, demo_root, base, **more)
+    made = pipeline(config, tmp_path / 'work')
+    made.run(last='masks_score')
+    done = {decision.stage for decision in made.plan() if decision.action == 'skip'}
+    scored = {'maps', 'maps_score', 'seed_masks', 'seed_masks_score', 'masks', 'masks_score'}
+    assert done == {'data', 'localizer', *scored, *stages}
+    (score,) = [s for s in made.run(last='masks_score')['scores'] if s['what'] == 'masks']
+    assert {key: score['details'][key] for key in details} == details
+    manifest = read_manifest(tmp_path / 'work' / 'masks')
+    assert manifest.complete
+    assert any(name.startswith('refiner_file_') for name in manifest.inputs)
