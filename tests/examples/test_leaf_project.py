@@ -43,7 +43,11 @@ def test_classes_are_those_of_the_demo_data():
     ('config', 'metrics', 'weight'),
     [
         ('segmenter', {'mIoU', 'IA-mIoU', 'IA_S', 'IA_L'}, 'decode_head.conv_seg.weight'),
-        ('localizer', {'cls/mAP', 'maps/mIoU_best', 'maps/mIoU_argmax'}, 'head.side_convs.0.weight'),
+        (
+            'localizer',
+            {'cls/mAP', 'maps/mIoU_best', 'maps/mIoU_argmax'},
+            'head.side_convs.0.weight',
+        ),
     ],
 )
 def test_trains_and_validates(project, config, metrics, weight):

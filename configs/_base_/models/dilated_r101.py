@@ -1,4 +1,4 @@
-# ResNet-101 with three 3x3 convolutions as stem, output stride 8, and mmseg's usual auxiliary head on stage 3.
+# ResNet-101 with a stem of three 3x3 convolutions, output stride 8, and mmseg's auxiliary head on stage 3.
 # SyncBN: on one process MMEngine makes it plain batch norm; several CPU processes need norm_cfg.type=BN.
 _base_ = ['./encoder_decoder.py']
 norm_cfg = dict(type='SyncBN', requires_grad=True)

@@ -1,5 +1,5 @@
-# Transformers, as mmseg trains Swin, SegFormer and SegNeXt: AdamW at 6e-5, weight decay 0.01 but for norms and
-# position embeddings, 1,500 steps of warm-up, then linear to zero; 40,000 steps of 16 images.
+# Transformers, as mmseg trains Swin, SegFormer and SegNeXt: AdamW at 6e-5, weight decay 0.01 but for norms
+# and position embeddings, 1,500 steps of warm-up, then linear to zero; 40,000 steps of 16 images.
 _base_ = ['./schedule_sgd_40k.py']
 max_iters = 40_000
 optim_wrapper = dict(
