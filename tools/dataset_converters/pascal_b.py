@@ -141,12 +141,14 @@ def as_table(summary: Mapping[str, Any]) -> str:
 def draw(summary: Mapping[str, Any], path: str) -> None:
     """Bars of objects per class and size, before and after."""
     figure = Figure(figsize=(9, 6), layout='constrained')
-    for axes, key in zip(figure.subplots(2, 1, sharex=True), ('before', 'after')):
+    before, after = figure.subplots(2, 1, sharex=True)
+    for axes, key in ((before, 'before'), (after, 'after')):
         draw_size_bars(axes, summary[key]['objects'])
         axes.set_title(f'{key}: {summary[key]["images"]} images', fontsize=11)
         if key == 'before':
             axes.legend(frameon=False, ncols=3)
             axes.tick_params(axis='x', labelbottom=False)
+    after.set_ylim(before.get_ylim())
     save_figure(figure, path)
 
 
