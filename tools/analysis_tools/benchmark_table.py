@@ -44,6 +44,10 @@ SIPE_CASES = {
     'N16_K20_32x32_C2048': '16 images, 20 classes, 32x32',
     'N1_K80_64x64_C2048': '1, 80, 64x64',
 }
+RPNET_CASES = {
+    'mobilenetv2_N16_288': 'MobileNetV2, 16 images of 288 pixels',
+    'r50_N4_512': 'ResNet-50, 4 images of 512 pixels',
+}
 ROWS = (
     *(
         Row(f'SIPE head / unavoidable correlation, forward + backward ({text})', 'sipe_head',
@@ -54,6 +58,11 @@ ROWS = (
         Row(f'SIPE head: peak memory / plain formulation ({text})', 'sipe_head',
             (case, 'memory', HEAD_MEMORY), '<=', 0.4, '%')
         for case, text in SIPE_CASES.items()
+    ),
+    *(
+        Row(f'training step with RPNet head / with CAM head, pairs ({text})', 'rpnet_head',
+            (case, 'time', 'head / classifier'), '<=', 1.15)
+        for case, text in RPNET_CASES.items()
     ),
     Row('4-scale mirrored SIPE maps of a 500x375 image / backbone passes alone (ResNet-50)', 'maps',
         ('sipe_r50_voc',), '<=', 1.2),
