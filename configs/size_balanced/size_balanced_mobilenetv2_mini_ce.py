@@ -11,6 +11,7 @@ _base_ = [
 ]
 
 max_iters = 300
+auto_scale_lr = dict(base_batch_size=8)
 crop_size = (225, 225)
 voc_pipeline = [
     dict(type='LoadImage'),

@@ -2,8 +2,8 @@
 # half, task B goes on with L_sw and the EWC penalty. As many iterations in all as the other two.
 _base_ = './size_balanced_mobilenetv2_mini_ce.py'
 
-tau = 10.0
-ewc_strength = 1e4
+tau = 20.0
+ewc_strength = 10.0
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),

@@ -2,7 +2,7 @@
 # the plain one it is averaged over the pixels that are not ignored, so that only the weights differ.
 _base_ = './size_balanced_mobilenetv2_mini_ce.py'
 
-tau = 10.0
+tau = 20.0
 model = dict(
     decode_head=dict(
         loss_decode=dict(

@@ -3,8 +3,8 @@
 # annotation file; they may overlap.
 _base_ = '../deeplabv2/deeplabv2_r101_coco14_pseudo.py'
 
-tau = 10.0
-ewc_strength = 1e4
+tau = 20.0
+ewc_strength = 10.0
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),

@@ -3,8 +3,8 @@
 # As many iterations as deeplabv2_r101_voc_pseudo.py. `tau`, `ewc_strength` and the switch are ours.
 _base_ = '../deeplabv2/deeplabv2_r101_voc_pseudo.py'
 
-tau = 10.0
-ewc_strength = 1e4
+tau = 20.0
+ewc_strength = 10.0
 instance_dir = 'data/VOCdevkit/VOC2012/SegmentationObject'
 custom_hooks = [
     dict(type='IterationSeedHook'),

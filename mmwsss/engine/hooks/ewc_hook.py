@@ -70,7 +70,7 @@ class EWCHook(Hook):
 
     Args:
         strength: ``lambda``, 0 or more. The paper's value is in a supplement we do not have; the
-            default is ours.
+            default is ours, from the study in docs/methods/size_balanced.md.
         task_b_begin: Number of iterations of task A. 0: the run starts at task B, e.g. with
             ``load_from`` set to the end of task A. As many as the run has: only task A, after which
             ``save_fisher`` is written. With gradient accumulation choose a multiple of its count.
@@ -96,7 +96,7 @@ class EWCHook(Hook):
 
     def __init__(
         self,
-        strength: float = 1e4,
+        strength: float = 10.0,
         task_b_begin: int = 0,
         task_b_loss: Mapping[str, Any] | None = None,
         fisher_file: str | None = None,

@@ -25,7 +25,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
 
     Args:
         tau: Largest weight, at least 1. The paper's value is in a supplement we do not have; the
-            default is ours.
+            default is ours, from the study in docs/methods/size_balanced.md.
         balance_background: Weigh background components as well; otherwise background weighs 1.
         background_index: The background class; None for data without one.
         class_weight: A factor per class.
@@ -40,7 +40,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
 
     def __init__(
         self,
-        tau: float = 10.0,
+        tau: float = 20.0,
         balance_background: bool = False,
         background_index: int | None = 0,
         class_weight: Sequence[float] | None = None,
