@@ -117,13 +117,16 @@ def nice_ticks(values: Sequence[float], intervals: int = 5) -> list[float]:
     low, high = min(values, default=0.0), max(values, default=1.0)
     if 0 < low < 0.5 * high:
         low = 0.0
-    if not high > low:
-        low, high = low - 0.5, low + 0.5
+    least = 1e-9 * max(abs(low), abs(high))  # below it, rounding would make the ticks equal
+    if high - low <= least:
+        half = max(0.5, least)
+        low, high = low - half, low + half
     rough = (high - low) / intervals
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    digits = 12 - math.floor(math.log10(step))
+    return [round(i * step, digits) for i in range(first, last + 1)]
 
 
 def place(
