@@ -34,7 +34,12 @@ class SeededLightHamHead(LightHamHead):
         """Compute logits (N, num_classes, h, w) from the backbone's feature maps."""
         if self.training:
             return super().forward(inputs)
-        device = inputs[0].device
+        # One image at a time: the bases of a batch would differ by the image's place in it.
+        return torch.cat([self._predict(image) for image in zip(*(x.split(1) for x in inputs))])
+
+    def _predict(self, image: Sequence[Tensor]) -> Tensor:
+        """Logits (1, num_classes, h, w) of one image."""
+        device = image[0].device
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
             torch.manual_seed(self.test_seed)
-            return super().forward(inputs)
+            return super().forward(image)

@@ -45,6 +45,13 @@ def test_equal_to_mmseg_under_the_same_seed(feats):
         assert torch.equal(plain(feats), head(feats))
 
 
+def test_an_image_has_its_prediction_at_every_place_of_a_batch(feats):
+    head = build('SeededLightHamHead').eval()
+    batch = [torch.cat([torch.randn_like(x), x]) for x in feats]
+    with torch.no_grad():
+        torch.testing.assert_close(head(batch)[1:], head(feats))
+
+
 def test_training_draws_from_the_global_generator(feats):
     head = build('SeededLightHamHead').train()
     head.dropout = None
