@@ -308,10 +308,10 @@ def training_of(name: str, paths: Iterable[Path]) -> Training:
     """Curves of one training; a later log goes on where its first step lies."""
     curves: dict[str, dict[float, float]] = defaultdict(dict)
     for path in paths:
-        for row in scalar_rows(path):
-            keys = [key for key in row if key.rsplit('/', 1)[-1] not in NOT_CURVES]
-            for key in keys:
-                curves[key][row['step']] = row[key]
+        for key, found in curves_of(path).items():
+            first = min(found)
+            earlier = {step: value for step, value in curves[key].items() if step < first}
+            curves[key] = {**earlier, **found}
     lines = {
         key: (sorted(points), [points[step] for step in sorted(points)])
         for key, points in curves.items()
@@ -319,6 +319,16 @@ def training_of(name: str, paths: Iterable[Path]) -> Training:
     }
     losses = {key: line for key, line in lines.items() if 'loss' in key.lower()}
     return Training(name, losses, {k: line for k, line in lines.items() if k not in losses})
+
+
+def curves_of(path: Path) -> dict[str, dict[float, float]]:
+    """Key -> step -> value of one log."""
+    curves: dict[str, dict[float, float]] = defaultdict(dict)
+    for row in scalar_rows(path):
+        for key in row:
+            if key.rsplit('/', 1)[-1] not in NOT_CURVES:
+                curves[key][row['step']] = row[key]
+    return curves
 
 
 def scalar_rows(path: Path) -> Iterator[dict[str, float]]:
