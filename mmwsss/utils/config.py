@@ -104,18 +104,29 @@ def check_spelling(keys: Iterable[str], path: str | Path) -> None:
 
 
 def check_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Refuse an option that would create a new top-level key or that walks through a missing one."""
+    """Refuse an option whose key the config does not know.
+
+    That is: a new top-level key, a path through a missing key, and, further down, a new key that differs
+    little from one beside it (a misspelling; other new keys are arguments that the config left out).
+    """
     for option in options:
         node: Any = cfg
         parts = option.split('.')
         for depth, part in enumerate(parts):
             top_level_ok = depth == 0 and part in known_keys()
-            last_ok = depth == len(parts) - 1 and depth > 0
+            last_ok = depth == len(parts) - 1 and depth > 0 and not misspells(part, node)
             if not isinstance(node, (dict, Config)):
                 break  # an index into a list: MMEngine checks it
             if part not in node and not (top_level_ok or last_ok):
                 raise ValueError(option_message(option, part, node, depth))
             node = node.get(part, {})
+
+
+def misspells(name: str, node: Any) -> bool:
+    """Whether ``name`` is new to a dict and nearly one of its keys."""
+    if not isinstance(node, dict) or name in node:
+        return False
+    return bool(difflib.get_close_matches(name, [str(key) for key in node], n=1, cutoff=0.85))
 
 
 def option_message(option: str, part: str, node: Any, depth: int) -> str:

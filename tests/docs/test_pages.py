@@ -30,8 +30,18 @@ READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
 OTHER_OPTIONS = {'--help', '--nproc_per_node'}  # argparse's, torchrun's
 BASES = {'BaseMetric', 'BaseSegDataset'}  # of mmengine and mmseg
 REGISTRIES = (
-    MODELS, METRICS, EVALUATOR, HOOKS, DATASETS, TRANSFORMS, DATA_SAMPLERS, OPTIM_WRAPPERS, VISBACKENDS, VISUALIZERS, FUNCTIONS
-)  # fmt: skip
+    MODELS,
+    METRICS,
+    EVALUATOR,
+    HOOKS,
+    DATASETS,
+    TRANSFORMS,
+    DATA_SAMPLERS,
+    OPTIM_WRAPPERS,
+    VISBACKENDS,
+    VISUALIZERS,
+    FUNCTIONS,
+)
 COMPONENT = re.compile(
     r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
     r'|Expansion|PreProcessor|Decoder|Mask|Image|Crop|Inputs|LongSide|Score|Refiner))\b'

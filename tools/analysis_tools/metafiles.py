@@ -63,6 +63,12 @@ def results_of(runs: dict[str, list[Run]], dataset: str) -> list[dict[str, Any]]
     return found
 
 
+def training_data(cfg: Config) -> str:
+    """Names of the folders that a config trains on."""
+    joined = cfg.get('train_dataloader', {}).get('dataset', {}).get('datasets')
+    return ', '.join(Path(part.data_root).name for part in joined or [cfg])
+
+
 def model_entry(
     path: Path, root: Path, collection: str, runs: dict[str, dict[str, list[Run]]]
 ) -> dict | None:
@@ -79,7 +85,7 @@ def model_entry(
         'In Collection': collection,
         'Config': config,
         'Metadata': {
-            'Training Data': dataset,
+            'Training Data': training_data(cfg),
             'Architecture': [part for part in parts if part],
             'Initial Weights': cfg.get('pretrained') or 'none',
         },

@@ -132,7 +132,8 @@ def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     shown = {
         name: group
         for name, group in runs.items()
-        if name == 'demo' or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].get('tries_a_setting'))
+        if name == 'demo'
+        or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].get('tries_a_setting'))
     }
     return f'{before}{START}\n{table(shown)}\n{END}{after}'
 

@@ -108,7 +108,8 @@ def test_half_precision_is_asked_for_and_rounds_the_backbone_only(precision):
     score, keys, maps = model.class_maps(image, label)
     assert seen == [getattr(torch, precision), torch.float32]
     exact = build().eval().class_maps(image, label)
-    assert score.dtype == maps.dtype == torch.float32 and keys.tolist() == [2, 4]
+    assert score.dtype == maps.dtype == torch.float32
+    assert keys.tolist() == [2, 4]
     assert 0 < (maps - exact[2]).abs().max() < 0.1
 
 
@@ -175,7 +176,7 @@ def test_config_mistakes_fail_when_the_model_is_built(kwargs, message):
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(ValueError, match="precision must be one of .*'float32'.* but got 'half'"):
+    with pytest.raises(ValueError, match=r"precision must be one of .*'float32'.* but got 'half'"):
         build(test_cfg=dict(precision='half'))
 
 
