@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy_format
 
-from mmwsss.datasets.label_sources.safe_unpickler import UnsafePickleError, loads_plain
-from mmwsss.masks import ClassMaps, check_mask, hash_text, load_class_maps, load_mask
+from mmwsss.datasets.label_sources.safe_unpickler import loads_plain
+from mmwsss.masks import (
+    ClassMaps,
+    check_mask,
+    hash_file,
+    hash_text,
+    load_class_maps,
+    load_mask,
+    parsing,
+)
 from mmwsss.refine import MapsOrLabels
 
 __all__ = ['KEY_MEANINGS', 'ForeignFolder', 'read_foreign']
@@ -55,7 +62,7 @@ class ForeignFolder:
         )
         self.files: dict[str, Path] = {}
         for path in sorted(self.folder.rglob('*')):
-            if path.suffix in SUFFIXES and not path.name.startswith('.'):
+            if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith('.'):
                 name = path.relative_to(self.folder).with_suffix('').as_posix()
                 if name in self.files:
                     raise ValueError(f'{folder} holds {self.files[name].name} and {path.name}')
@@ -64,9 +71,9 @@ class ForeignFolder:
             raise ValueError(f'{folder} holds no files {", ".join(SUFFIXES)}')
 
     def fingerprint(self) -> str:
-        """Hash of the names and sizes of the files."""
-        sizes = (f'{name} {path.suffix} {path.stat().st_size}' for name, path in self.files.items())
-        return hash_text('\n'.join(sizes))
+        """Hash of the names and contents of the files; masks in ``.npy`` are all of one size."""
+        hashes = (f'{name} {path.suffix} {hash_file(path)}' for name, path in self.files.items())
+        return hash_text('\n'.join(hashes))
 
     def kind(self, names: Sequence[str]) -> str:
         """Tell by the first readable file of ``names`` what the folder holds.
@@ -142,18 +149,15 @@ def read_foreign(
         raise ValueError(f'keys must be one of {KEY_MEANINGS}, but got {keys!r}')
     if path.suffix == '.png':
         return load_mask(path, num_classes, image_size=image_size)
-    try:
+    with parsing(str(path)):
         content = _read_npy(path) if path.suffix == '.npy' else _read_npz(path)
+    try:
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
             return _fit(load_class_maps(path, num_classes), image_size)
         content = _choose(content, field)
         if isinstance(content, np.ndarray):
             return check_mask(content, path, num_classes, image_size=image_size)
         return _maps(*content, keys == 'foreground', num_classes, image_size)
-    except UnsafePickleError as error:
-        raise UnsafePickleError(f'{path}: {error}') from error
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} cannot be read: {error}') from error
     except ValueError as error:
         known = str(error).startswith(str(path))
         raise error if known else ValueError(f'{path}: {error}') from error

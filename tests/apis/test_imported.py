@@ -124,6 +124,25 @@ def test_damaged_files_are_named(tmp_path, suffix):
         read_foreign(path, 6)
 
 
+def test_a_file_damaged_in_the_middle_stops_no_other(tmp_path):
+    """What zlib and zipfile raise then is neither an OSError nor a ValueError."""
+    np.savez_compressed(tmp_path / 'a.npz', LABELS)
+    whole = (tmp_path / 'a.npz').read_bytes()
+    method = whole.index(b'PK\x01\x02') + 10
+    data = whole.index(b'arr_0.npy') + len('arr_0.npy') + 20  # behind the name and the sizes
+    save_mask(tmp_path / 'b.png', LABELS)
+    for place, value in ((method, b'\x63'), (data, b'\xff' * 8)):
+        damaged = whole[:place] + value + whole[place + len(value) :]
+        (tmp_path / 'a.npz').write_bytes(damaged)
+        with pytest.raises(ValueError, match=r'a\.npz: '):
+            read_foreign(tmp_path / 'a.npz', 6)
+        assert ForeignFolder(tmp_path, 6).kind(['a', 'b']) == 'masks'
+    (tmp_path / 'a.npz').write_bytes(b'')
+    with (tmp_path / 'a.npz').open('wb') as file:
+        np.save(file, LABELS)  # .npy under the name of .npz
+    assert ForeignFolder(tmp_path, 6).kind(['a', 'b']) == 'masks'
+
+
 def test_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match='folder not found'):
         ForeignFolder(tmp_path / 'none', 6)
@@ -131,6 +150,8 @@ def test_folder(tmp_path):
         ForeignFolder(tmp_path, 6)
     save_mask(tmp_path / 'sub' / 'a.png', LABELS)
     (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask')
+    (tmp_path / 'folder.png').mkdir()
+    (tmp_path / 'c.png').symlink_to(tmp_path / 'nowhere.png')
     folder = ForeignFolder(tmp_path, 6)
     assert sorted(folder.files) == ['sub/a', 'sub/b']
     assert folder.kind(['x', 'sub/b', 'sub/a']) == 'masks'
