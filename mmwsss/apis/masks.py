@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.dist import get_dist_info, get_rank
+from mmengine.dist import all_gather_object, get_dist_info, get_rank
 from mmseg.registry import DATASETS
 
 from mmwsss.apis.imported import ForeignFolder
@@ -140,9 +140,9 @@ def import_masks(
         check_manifest(read_manifest(folder), folder=folder, classes=images.classes)
     source = ForeignFolder(folder, len(images.classes), keys, field)
     kind = source.kind(ids)
-    settings: dict[str, Any] = {'imported': kind}
+    settings: dict[str, Any] = {'imported': kind, 'field': field}
     if kind == 'maps':
-        settings = {**settings, 'keys': keys, 'field': field, **mask_settings(cfg)}
+        settings = {**settings, 'keys': keys, **mask_settings(cfg)}
     chain = RefinerChain(settings.get('refiners', ()))
     manifest = make_manifest(
         'masks',
@@ -163,8 +163,10 @@ def import_masks(
 
 def report_import(source: ForeignFolder, images: Images, writer: ImportWriter) -> None:
     """Say which files were not asked for and which masks hold classes that their image has not."""
+    shares = all_gather_object(writer.unlabelled)
     if get_rank() != 0:
         return
+    unlabelled = {name: found for share in shares for name, found in share.items()}
     unknown = [name for name in source.files if name not in images.paths]
     if unknown:
         print(
@@ -172,10 +174,10 @@ def report_import(source: ForeignFolder, images: Images, writer: ImportWriter) -
             f'the dataset: {name_some(unknown)}',
             file=sys.stderr,
         )
-    if writer.unlabelled:
-        some = name_some([f'{name}: {ids}' for name, ids in writer.unlabelled.items()])
+    if unlabelled:
+        some = name_some([f'{name}: {unlabelled[name]}' for name in sorted(unlabelled)])
         print(
-            f'{len(writer.unlabelled)} masks hold classes that the image-level label of their image '
+            f'{len(unlabelled)} masks hold classes that the image-level label of their image '
             f'does not have: {some}',
             file=sys.stderr,
         )

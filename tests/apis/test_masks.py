@@ -270,15 +270,37 @@ def test_masks_of_another_program_are_imported(case, foreign, workers, capsys):
         np.testing.assert_array_equal(load_mask(out / f'{name}.png', 6), truth[name])
     manifest = read_manifest(out)
     assert manifest.complete
-    assert (manifest.stage, manifest.settings) == ('masks', {'imported': 'masks'})
+    assert manifest.stage == 'masks'
+    assert manifest.settings == {'imported': 'masks', 'field': None}
     assert manifest.classes == list(DATASETS.build(cfg.map_dataset).metainfo['classes'])
     err = capsys.readouterr().err
     assert '1 of 9 files belong to no image of the dataset: stranger' in err
     assert 'image-level label' not in err
     assert import_masks(cfg, folder, out).skipped == ids
-    save_mask(folder / f'{ids[1]}.png', truth[ids[1]][:4])  # another file now
+    size = (folder / f'{ids[0]}.npy').stat().st_size
+    np.save(folder / f'{ids[0]}.npy', np.zeros(truth[ids[0]].shape, np.int32))
+    assert (folder / f'{ids[0]}.npy').stat().st_size == size  # another content, not another size
     with pytest.raises(ManifestError, match=r'inputs\.imported does not fit'):
         import_masks(cfg, folder, out)
+
+
+def test_another_array_of_the_same_files_is_another_making(case, foreign, tmp_path):
+    cfg, _, out, ids = case
+    _, truth = foreign
+    both = tmp_path / 'both'
+    both.mkdir()
+    np.savez(both / f'{ids[0]}.npz', first=truth[ids[0]], second=np.zeros_like(truth[ids[0]]))
+    assert import_masks(cfg, both, out, ids=ids[:1], field='first').done == ids[:1]
+    with pytest.raises(ManifestError, match=r'settings\.field does not fit: found "first"'):
+        import_masks(cfg, both, out, ids=ids[:1], field='second')
+
+
+def test_findings_of_all_ranks_are_reported(case, foreign, monkeypatch, capsys):
+    cfg, _, out, ids = case
+    monkeypatch.setattr('mmwsss.apis.masks.all_gather_object', lambda found: [found, {ids[6]: [4]}])
+    import_masks(cfg, foreign[0], out)
+    expected = '1 masks hold classes that the image-level label of their image does not have'
+    assert f'{expected}: {ids[6]}: [4]' in capsys.readouterr().err
 
 
 def test_bad_files_are_named_and_the_rest_is_imported(case, foreign, capsys):
