@@ -121,15 +121,29 @@ def segment_images(
         FileNotFoundError, OSError: An image is missing or damaged.
         ValueError: A label is no class of the localizer, or a refiner does not fit.
     """
-    if refiners is None:
-        refiners = mask_settings(localizer.cfg)['refiners']
-    chain = RefinerChain(refiners)
+    chain = own_chain(localizer) if refiners is None else RefinerChain(refiners)
     sources = find_images(images) if isinstance(images, (str, Path)) else enumerate(images)
     for name, source in sources:
-        image = as_rgb(source)
         name = name if isinstance(name, str) else name_of(source, name)
-        maps = class_maps(localizer, image, labels)
-        yield Segmented(name, image, maps, chain(maps, image, name))
+        yield segment_image(localizer, name, source, chain, labels)
+
+
+def segment_image(
+    localizer: ImageLevelClassifier,
+    name: str,
+    image: ImageSource,
+    chain: RefinerChain,
+    labels: Sequence[str] | None = None,
+) -> Segmented:
+    """Maps and mask of one image, which the refiners know by ``name``; see :func:`segment_images`."""
+    pixels = as_rgb(image)
+    maps = class_maps(localizer, pixels, labels)
+    return Segmented(name, pixels, maps, chain(maps, pixels, name))
+
+
+def own_chain(localizer: ImageLevelClassifier) -> RefinerChain:
+    """The refiners of the localizer's config (``mask_cfg``)."""
+    return RefinerChain(mask_settings(localizer.cfg)['refiners'])
 
 
 def find_images(path: str | Path) -> list[tuple[str, Path]]:

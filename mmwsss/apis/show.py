@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.apis.inference import Segmented, class_ids, segment_images
+from mmwsss.apis.inference import Segmented, class_ids, own_chain, segment_image
 from mmwsss.masks import BatchReport, process_items, safe_join, save_mask
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.visualization import class_legend, save_panel
@@ -46,10 +46,10 @@ def show_images(
         raise ValueError(f'{len(repeated)} names belong to several images, e.g. {repeated[0]!r}')
     if labels is not None:
         class_ids(localizer, labels)
-    paths = dict(images)
+    paths, chain = dict(images), own_chain(localizer)
 
     def work(name: str) -> None:
-        found = next(segment_images(localizer, [paths[name]], labels))
+        found = segment_image(localizer, name, paths[name], chain, labels)
         save_segmented(safe_join(out, name, '.png'), found, localizer)
         if masks is not None:
             path = safe_join(masks, name, '.png')

@@ -13,6 +13,7 @@ from mmwsss.apis.maps import compute_class_maps
 from mmwsss.apis.masks import load_rgb
 from mmwsss.apis.show import show_images
 from mmwsss.masks import ClassMaps, load_mask
+from mmwsss.refine import RefinerChain
 
 IDS = ['train_0000', 'train_0001']
 
@@ -126,3 +127,22 @@ def test_show_writes_pictures_and_masks_and_names_what_failed(localizer, demo_ro
         show_images(localizer, [images[0], images[0]], tmp_path / 'out')
     with pytest.raises(ValueError, match='are no classes'):
         show_images(localizer, images, tmp_path / 'out', ['dog'])
+
+
+def test_show_refines_by_one_chain_under_full_names(localizer, demo_root, tmp_path, monkeypatch):
+    built, asked = [], []
+
+    class Chain(RefinerChain):
+        def __init__(self, refiners):
+            built.append(refiners)
+            super().__init__(refiners)
+
+        def __call__(self, maps, image, image_id):
+            asked.append(image_id)
+            return super().__call__(maps, image, image_id)
+
+    monkeypatch.setattr('mmwsss.apis.inference.RefinerChain', Chain)
+    path = image_path(demo_root, IDS[0])
+    show_images(localizer, [('a/x', path), ('b/x', path)], tmp_path / 'out', ['kite'])
+    assert asked == ['a/x', 'b/x']  # by which refiners find files of the image
+    assert len(built) == 1
