@@ -71,9 +71,9 @@ class DenseCRFEvaluator(Evaluator):
     ) -> None:
         metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
         super().__init__(copy.deepcopy(metrics))
-        for metric in metrics:
-            metric.pop('output_dir', None)
-        self.without = Evaluator(metrics)
+        self.without = Evaluator(
+            [{key: v for key, v in metric.items() if key != 'output_dir'} for metric in metrics]
+        )
         if not 0 <= min_peak < 1:
             raise ValueError(f'min_peak must lie in [0, 1), but got {min_peak}')
         if workers < 0:

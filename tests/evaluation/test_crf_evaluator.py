@@ -97,7 +97,9 @@ def test_improbable_classes_may_be_left_out(tmp_path, monkeypatch):
 
 def test_files_of_predictions_are_those_with_crf(tmp_path):
     one = sample(tmp_path)
-    evaluator = DenseCRFEvaluator([{**METRIC, 'output_dir': str(tmp_path / 'out')}])
+    metric = {**METRIC, 'output_dir': str(tmp_path / 'out')}
+    evaluator = DenseCRFEvaluator([metric])
+    assert 'output_dir' in metric  # the caller's config stays as it is
     evaluator.dataset_meta = META
     evaluator.process([one])
     evaluator.evaluate(1)
