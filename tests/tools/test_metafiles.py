@@ -44,6 +44,12 @@ def test_collections_are_known_and_point_to_pages():
         assert (ROOT / collection['README']).is_file(), name
 
 
+def test_all_sets_of_a_joined_training_set_are_named():
+    named = {model['Name']: model['Metadata']['Training Data'] for model in MODELS}
+    assert named['size_balanced_mobilenetv2_mini_ce'] == 'voc_mini, voc20'
+    assert named['cam_mobilenetv2_vocmini'] == 'voc_mini'
+
+
 def test_scores_are_means_over_the_seeds():
     name, what = 'sipe_mobilenetv2_vocmini', 'masks'
     scores = [
