@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
+from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner, TestLoop
 from mmengine.runner.base_loop import BaseLoop
 from mmseg.registry import LOOPS
@@ -77,20 +78,25 @@ class MultiDatasetTestLoop(BaseLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        found = {name: self._test(loop) for name, loop in self.parts.items()}
-        metrics = {f'{name}/{key}': v for name, part in found.items() for key, v in part.items()}
+        report: dict[str, dict[str, Any]] = {}
+        for name, loop in self.parts.items():
+            scores = self._test(loop)
+            report[name] = {**_protocol(loop), **self._views(), 'scores': scores}
+            # Written after each: what stops the next dataset does not lose this one.
+            if is_main_process():
+                write_json(str(Path(self.runner.log_dir, REPORT)), jsonable(report))
+            print_log(_line(name, report[name]), logger='current')
+        metrics = {
+            f'{name}/{key}': v for name, part in report.items() for key, v in part['scores'].items()
+        }
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
-        report = {
-            name: {**_protocol(loop), 'scores': found[name]} for name, loop in self.parts.items()
-        }
-        for name, part in report.items():
-            shown = ', '.join(f'{key} {value:.2f}' for key, value in part['scores'].items())
-            where = f'{part["images"]} images of {part["data_root"]}, list {part["ann_file"]}'
-            print_log(f'{name}: {shown} ({where})', logger='current')
-        if is_main_process():
-            write_json(str(Path(self.runner.log_dir, REPORT)), jsonable(report))
         return metrics
+
+    def _views(self) -> dict[str, Any]:
+        """The weights, and whether several views of an image are averaged."""
+        tta = isinstance(self.runner.model, BaseTTAModel)
+        return {'checkpoint': self.runner.cfg.get('load_from'), 'test_time_augmentation': tta}
 
     def _test(self, loop: TestLoop) -> dict[str, Any]:
         # Hooks ask the runner, and so this loop, for the loader and the evaluator.
@@ -125,6 +131,13 @@ def test_sets(cfg: Any) -> list[tuple[str, Any, Any]]:
     found = [(loop.get('name', ''), cfg.test_dataloader, cfg.get('test_evaluator'))]
     others = loop.get('others', [])
     return [*found, *((part['name'], part['dataloader'], part['evaluator']) for part in others)]
+
+
+def _line(name: str, part: dict[str, Any]) -> str:
+    scores = part['scores'].items()
+    shown = ', '.join(f'{k} {v:.2f}' if isinstance(v, float) else f'{k} {v}' for k, v in scores)
+    where = f'{part["images"]} images of {part["data_root"]}, list {part["ann_file"]}'
+    return f'{name}: {shown} ({where})'
 
 
 def _protocol(loop: TestLoop) -> dict[str, Any]:

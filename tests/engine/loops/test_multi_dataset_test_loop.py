@@ -92,6 +92,8 @@ def test_scores_are_those_of_each_dataset_alone(model, demo_root, tmp_path):
     assert report['more']['scores']['mIoU'] == together['more/mIoU']
     assert report['more']['metrics'] == ['IoUMetric', 'IAmIoUMetric']
     assert report['more']['ann_file'].endswith('train.txt')
+    assert report['more']['checkpoint'] == checkpoint
+    assert report['more']['test_time_augmentation'] is False
     (logged,) = (tmp_path / 'work').glob('*/2*.json')
     assert json.loads(logged.read_text())['more/mIoU'] == pytest.approx(together['more/mIoU'])
     assert [len(list((tmp_path / 'out' / name).glob('*.png'))) for name in report] == [4, 8]
@@ -108,6 +110,7 @@ def test_one_command_with_another_file_of_test_sets_and_scales(model, demo_root,
     (report,) = (tmp_path / 'work').rglob('test_sets.json')
     report = json.loads(report.read_text())
     assert [(name, p['images']) for name, p in report.items()] == [('first', 2), ('more', 8)]
+    assert report['first']['test_time_augmentation'] is True
 
 
 class Builder:
@@ -155,3 +158,22 @@ def test_voc_and_pascal_b_are_scored_in_the_same_way():
     for _, loader, metrics in (voc, pascal_b):
         assert [metric.type for metric in metrics] == ['IoUMetric', 'IAmIoUMetric']
         assert metrics[1].instance_dir.startswith(loader.dataset.data_root)
+
+
+def test_what_was_scored_is_kept_when_the_next_dataset_fails(
+    model, demo_root, tmp_path, monkeypatch
+):
+    cfg, checkpoint = model
+    replace(cfg, **pair(demo_root))
+    tested = MultiDatasetTestLoop._test
+
+    def fails_second(loop, part):
+        if part is list(loop.parts.values())[1]:
+            raise OSError('the disk is gone')
+        return tested(loop, part)
+
+    monkeypatch.setattr(MultiDatasetTestLoop, '_test', fails_second)
+    with pytest.raises(OSError, match='disk is gone'):
+        run_test(cfg, checkpoint)
+    (report,) = (tmp_path / 'work').rglob('test_sets.json')
+    assert list(json.loads(report.read_text())) == ['val']
