@@ -38,11 +38,13 @@ from mmwsss.masks import (
     safe_join,
     voc_palette,
 )
+from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import (
     Confusion,
     Gallery,
     Missing,
+    Picture,
     RunReport,
     SizeScore,
     StageScore,
@@ -408,7 +410,11 @@ def add_measured(
         iou = class_iou(measured.counts)
         named = {name: none_for_nan(value) for name, value in zip(classes, iou)}
         score = StageScore(
-            stage.name, stage.protocol, float(mean_iou(iou)), named, stage.uses_ground_truth
+            stage.name,
+            scored_protocol(stage, len(measured.image_iou)),
+            float(mean_iou(iou)),
+            named,
+            stage.uses_ground_truth,
         )
         report.scores.append(score)
     keys = {'all': 'IA-mIoU', 'small': 'IA_S', 'medium': 'IA_M', 'large': 'IA_L'}
@@ -420,6 +426,14 @@ def add_measured(
     }
     report.sizes.append(SizeScore(stage.name, by_size, numbers, where))
     report.confusions.append(Confusion(stage.name, list(classes), measured.counts))
+
+
+def scored_protocol(stage: Stage, count: int) -> str:
+    """How masks were made, and how many were scored where some have no true mask or failed."""
+    total = len(stage.ids)
+    return stage.protocol + (
+        f'; scored on {count} of these {total} images' if count < total else ''
+    )
 
 
 def none_for_nan(value: float) -> float | None:
@@ -444,8 +458,9 @@ def add_gallery(
     best, worst = shown[:count], shown[max(len(shown) - count, count) :][::-1]
     palette = index.palette if len(index.palette) >= len(classes) else voc_palette(len(classes))
     drawer = StageDrawer(stage, index, list(classes), palette)
+    notes = {name: f'mIoU {100 * measured.image_iou[name]:.1f}' for name in shown}
     groups = {
-        heading: [drawer(name, f'mIoU {100 * measured.image_iou[name]:.1f}') for name in names]
+        heading: [picture for name in names if (picture := drawer.draw(name, notes[name]))]
         for heading, names in (('best', best), ('worst', worst))
     }
     for reason in dict.fromkeys(drawer.problems):
@@ -470,7 +485,15 @@ class StageDrawer:
     problems: list[str] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
 
-    def __call__(self, name: str, note: str) -> Any:
+    def draw(self, name: str, note: str) -> Picture | None:
+        """Draw an image; one that fails is a problem, and None."""
+        try:
+            return self._picture(name, note)
+        except KNOWN_ERRORS as error:
+            self.problems.append(f'{name}: {error}')
+            return None
+
+    def _picture(self, name: str, note: str) -> Picture:
         """Gather the parts of an image and lay them out."""
         num_classes = len(self.classes)
         parts = ImageParts(
@@ -499,7 +522,7 @@ class StageDrawer:
             path = safe_join(self.stage.maps, parts.name, '.npz')
             parts.maps = load_class_maps(path, len(self.classes))
             parts.refine(self.stage.refiners)
-        except (ValueError, TypeError, LookupError, OSError, ImportError) as error:
+        except KNOWN_ERRORS as error:
             self.problems.append(f'{parts.name}: {error}')
 
 

@@ -149,6 +149,34 @@ def test_moved_data_are_asked_for(run, tmp_path):
     assert any('true masks of these images were not found' in m.reason for m in report.missing)
 
 
+def test_one_missing_image_costs_its_picture_only(run, demo_root, tmp_path):
+    root, data = tmp_path / 'run', tmp_path / 'data'
+    shutil.copytree(run / 'masks', root / 'masks')
+    shutil.copytree(demo_root, data)
+    (image,) = data.rglob('train_0000.jpg')
+    config = tmp_path / 'config.py'
+    Config(localizer_config(data)).dump(config)
+    image.write_bytes(b'no image')
+    _, report = write_run_report(root, options=ReportOptions(config=config, images=4))
+    (gallery,) = report.galleries
+    names = [picture.name for pictures in gallery.groups.values() for picture in pictures]
+    assert len(names) == 7
+    assert 'train_0000' not in names
+    (missing,) = (m for m in report.missing if m.part == 'parts of the images of masks')
+    assert missing.reason.startswith('train_0000: ')
+
+
+def test_the_protocol_counts_the_scored_images(run, demo_root, tmp_path):
+    root, truth = tmp_path / 'run', tmp_path / 'truth'
+    shutil.copytree(run / 'masks', root / 'masks')
+    truth.mkdir()
+    for path in sorted((demo_root / 'SegmentationClass').glob('train_*.png'))[:3]:
+        shutil.copy(path, truth)
+    options = ReportOptions(ground_truth=truth, images=0)
+    _, report = write_run_report(root, options=options)
+    assert report.scores[0].protocol.endswith('; scored on 3 of these 8 images')
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match='is it a run'):
         write_run_report(tmp_path)
@@ -181,7 +209,11 @@ def test_measured_scores_are_those_of_the_functions(run, demo_root):
 
 def test_training_curves_join_the_logs_of_a_resumed_training(tmp_path):
     for stamp, rows in {
-        '20260101_000000': [{'step': 1, 'loss': 3.0, 'lr': 0.1}, {'step': 2, 'loss': 2.0}],
+        '20260101_000000': [
+            {'step': 1, 'loss': 3.0, 'lr': 0.1},
+            {'step': 2, 'loss': 2.0},
+            {'step': 4, 'loss': 9.0},  # done again, with another step logged
+        ],
         '20260101_000001': [
             {'step': 2, 'loss': 1.5},
             {'step': 3, 'loss': 1.0},
