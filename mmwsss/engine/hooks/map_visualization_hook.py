@@ -109,9 +109,11 @@ class MapVisualizationHook(Hook):
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         was_training = model.training
+        device = next(model.parameters()).device
+        devices = [device] if device.type == 'cuda' else []
         model.eval()
         try:
-            with torch.random.fork_rng(), torch.no_grad():
+            with torch.random.fork_rng(devices), torch.no_grad():
                 for position in self.positions.tolist():
                     name, picture = self.picture(model, position)
                     runner.visualizer.add_image(
