@@ -8,6 +8,7 @@ env_cfg = dict(
 )
 randomness = dict(seed=0)
 default_hooks = dict(
+    runtime_info=dict(type='RankMeanHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=10, log_metric_by_epoch=True),
     param_scheduler=dict(type='ParamSchedulerHook'),

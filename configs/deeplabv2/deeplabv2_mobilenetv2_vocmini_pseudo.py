@@ -21,6 +21,7 @@ train_pipeline = [
 model = dict(backbone=dict(frozen_stages=3), decode_head=dict(num_classes=21))
 # mmseg's MobileNetV2 freezes its stages only once training starts, after DDP has listed them.
 find_unused_parameters = True
+auto_scale_lr = dict(base_batch_size=8)
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
 # 300 steps are too few for DeepLabV2's SGD, which is meant for 20,000.
 optim_wrapper = dict(

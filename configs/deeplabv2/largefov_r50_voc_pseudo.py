@@ -16,7 +16,7 @@ model = dict(
         dilation=12,
         dropout_ratio=0.5,
         align_corners=True,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
 )
 optim_wrapper = dict(

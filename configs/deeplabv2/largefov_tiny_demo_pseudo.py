@@ -12,6 +12,6 @@ model = dict(
         dilation=6,
         dropout_ratio=0.1,
         align_corners=True,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     )
 )

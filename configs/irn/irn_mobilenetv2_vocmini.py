@@ -16,6 +16,7 @@ train_pipeline = [
     dict(type='PaddedRandomCrop', crop_size=(288, 288)),
     dict(type='PackWSSSInputs'),
 ]
+auto_scale_lr = dict(base_batch_size=16)
 train_dataloader = dict(
     batch_size=16,
     dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline),

@@ -56,6 +56,7 @@ test_dataloader = None
 test_evaluator = None
 
 max_iters = 150
+auto_scale_lr = dict(enable=False, base_batch_size=16)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)

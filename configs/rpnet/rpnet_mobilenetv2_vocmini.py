@@ -11,6 +11,7 @@ _base_ = [
 # masks; rpnet_mobilenetv2_vocmini_paper.py has the paper's settings.
 model = dict(head=dict(detach=True, confidence_peak='image', confidence_threshold=0.5))
 max_iters = 108
+auto_scale_lr = dict(base_batch_size=8)  # groups
 train_dataloader = dict(
     batch_size=8,  # groups
     collate_fn=dict(type='flatten_groups'),

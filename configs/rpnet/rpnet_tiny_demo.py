@@ -11,6 +11,7 @@ model = dict(
         block_channels=(32, 128),
     )
 )
+auto_scale_lr = dict(base_batch_size=8)  # groups
 train_dataloader = dict(
     batch_size=8,  # groups
     collate_fn=dict(type='flatten_groups'),

@@ -21,13 +21,14 @@ from mmseg.registry import (
     VISUALIZERS,
 )
 
+from mmwsss.apis.pipeline import read_pipeline
 from mmwsss.registry import REFINERS
 from mmwsss.utils.config import load_config
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, prose, read_page
 
 # Files that a page asks the reader to write.
 READERS_FILES = re.compile(r'configs/.*_custom(_pseudo)?\.py')
-OTHER_OPTIONS = {'--help', '--nproc_per_node'}  # argparse's, torchrun's
+OTHER_OPTIONS = {'--help', '--nproc_per_node', '--ntasks'}  # argparse's, torchrun's
 BASES = {'BaseMetric', 'BaseSegDataset'}  # of mmengine and mmseg
 REGISTRIES = (
     MODELS,
@@ -76,7 +77,7 @@ def tool_commands() -> list[tuple[str, str, list[str]]]:
         for line in commands(path):
             words = shlex.split(line, comments=True)
             tools = [i for i, word in enumerate(words) if word.startswith('tools/')]
-            if tools:
+            if tools and words[tools[0]].endswith('.py'):
                 found.append((page_name(path), words[tools[0]], words[tools[0] + 1 :]))
     assert len(found) > 20
     return found
@@ -88,7 +89,9 @@ TOOL_COMMANDS = tool_commands()
 @pytest.mark.parametrize('path', PAGES, ids=page_name)
 def test_named_files_exist(path):
     files = set(
-        re.findall(r'\b(?:tools|configs|tests|benchmarks|mmwsss)/[\w./]+\.py', read_page(path))
+        re.findall(
+            r'\b(?:tools|configs|tests|benchmarks|mmwsss)/[\w./]+\.(?:py|sh)\b', read_page(path)
+        )
     )
     made_here = {block.file for block in blocks(path, 'python')}
     missing = [
@@ -124,7 +127,9 @@ def test_command_lines_are_what_the_tools_take(page, tool, arguments, capsys):
             return  # --help
         pytest.fail(f'{page}: {tool} {" ".join(arguments)}: {capsys.readouterr().err}')
     config = getattr(args, 'config', None)
-    if config and not READERS_FILES.fullmatch(config):
+    if config and tool.endswith('run_pipeline.py'):
+        read_pipeline(ROOT / config, args.cfg_options)
+    elif config and not READERS_FILES.fullmatch(config):
         options = args.cfg_options or {}
         cfg = load_config(ROOT / config, options)
         for key, value in options.items():

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 
 from mmwsss.masks import read_manifest
-from tests.tiny_models import localizer_config
+from tests.tiny_models import demo_dataset, localizer_config, tiny_resnet
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -74,6 +74,65 @@ def test_scores_are_the_same(setup, tmp_path):
     timing = {'data_time', 'time'}
     for key in set(scores[0]) - timing:
         assert scores[0][key] == scores[1][key], key
+
+
+def segmenter_config(root):
+    """A tiny DeepLabV2 that trains on masks with ignored pixels, three iterations of four images."""
+    cfg = localizer_config(root)
+    pipeline = [
+        dict(type='LoadImage'),
+        dict(type='LoadMask'),
+        dict(type='RandomResize', scale=(64, 64), ratio_range=(0.5, 1.5), keep_ratio=True),
+        dict(type='RandomCrop', crop_size=(64, 64)),
+        dict(type='PackWSSSInputs'),
+    ]
+    preprocessor = dict(
+        cfg['model']['data_preprocessor'], type='SegDataPreProcessor', seg_pad_val=255
+    )
+    cfg.update(
+        model=dict(
+            type='EncoderDecoder',
+            data_preprocessor=preprocessor,
+            backbone=tiny_resnet(norm_cfg=dict(type='BN', requires_grad=False), norm_eval=True),
+            decode_head=dict(
+                type='DeepLabV2Head',
+                in_channels=64,
+                in_index=3,
+                num_classes=6,
+                dilations=(1, 2),
+                dropout_ratio=0.0,
+                loss_decode=dict(type='GlobalCrossEntropyLoss'),
+            ),
+            test_cfg=dict(mode='whole'),
+        ),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=3),
+        param_scheduler=[dict(type='PolyLR', power=0.9, end=3, by_epoch=False)],
+        log_processor=dict(by_epoch=False, window_size=1),
+    )
+    cfg['train_dataloader']['sampler']['infinite'] = True
+    cfg['train_dataloader']['dataset'] = demo_dataset(root, masks=True, pipeline=pipeline)
+    cfg['default_hooks']['checkpoint'] = dict(type='CheckpointHook', interval=3, by_epoch=False)
+    cfg['default_hooks']['runtime_info'] = dict(type='RankMeanHook')
+    for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'map_dataset', 'mask_cfg'):
+        cfg.pop(key)
+    return cfg
+
+
+def test_a_segmenters_curves_and_weights_are_the_same(demo_root, tmp_path):
+    Config(segmenter_config(demo_root)).dump(tmp_path / 'config.py')
+    weights, curves = [], []
+    for ranks in (1, 2):
+        folder = tmp_path / f'run{ranks}'
+        call(ranks, 'train.py', tmp_path / 'config.py', '--work-dir', folder, '--share-batch')
+        weights.append(torch.load(folder / 'iter_3.pth', weights_only=True)['state_dict'])
+        (file,) = folder.rglob('vis_data/scalars.json')
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        curves.append([(line['loss'], line['lr']) for line in lines])
+    assert len(curves[0]) == 3
+    assert curves[0][0][0] != curves[0][2][0]
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-5)
+    for key, value in weights[0].items():
+        torch.testing.assert_close(weights[1][key], value, rtol=1e-4, atol=1e-6, msg=key)
 
 
 def test_training_with_the_same_global_batch_is_the_same(demo_root, tmp_path):

@@ -28,7 +28,7 @@ model = dict(
         in_index=0,
         dilations=(3, 6, 9, 12),
         align_corners=True,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
     test_cfg=dict(mode='whole'),
 )

@@ -40,7 +40,7 @@ model = dict(
         in_index=0,
         dilations=(6, 12, 18, 24),
         align_corners=True,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
     test_cfg=dict(mode='whole'),
 )

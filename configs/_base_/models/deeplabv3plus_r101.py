@@ -10,6 +10,6 @@ model = dict(
         c1_in_channels=256,
         c1_channels=48,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     )
 )

@@ -21,6 +21,6 @@ model = dict(
         num_convs=1,
         concat_input=False,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4),
+        loss_decode=dict(type='GlobalCrossEntropyLoss', loss_weight=0.4),
     ),
 )

@@ -7,6 +7,6 @@ model = dict(
         in_channels=2048,
         channels=512,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     )
 )

@@ -24,6 +24,6 @@ model = dict(
         num_layers=2,
         num_heads=6,
         dropout_ratio=0.0,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
 )

@@ -20,6 +20,6 @@ model = dict(
         ham_channels=512,
         ham_kwargs=dict(MD_R=16),
         norm_cfg=dict(type='GN', num_groups=32, requires_grad=True),
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
 )

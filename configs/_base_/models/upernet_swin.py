@@ -15,7 +15,7 @@ model = dict(
         in_index=[0, 1, 2, 3],
         channels=512,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
     auxiliary_head=dict(
         type='FCNHead',
@@ -25,6 +25,6 @@ model = dict(
         num_convs=1,
         concat_input=False,
         norm_cfg=norm_cfg,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True, loss_weight=0.4),
+        loss_decode=dict(type='GlobalCrossEntropyLoss', loss_weight=0.4),
     ),
 )

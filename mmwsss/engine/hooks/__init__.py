@@ -7,6 +7,7 @@ from mmwsss.engine.hooks.ewc_hook import EWCHook
 from mmwsss.engine.hooks.irnet_calibration_hook import IRNetCalibrationHook
 from mmwsss.engine.hooks.iteration_seed_hook import IterationSeedHook
 from mmwsss.engine.hooks.map_visualization_hook import MapVisualizationHook
+from mmwsss.engine.hooks.rank_mean_hook import RankMeanHook
 
 __all__ = [
     'ChannelsLastHook',
@@ -16,4 +17,5 @@ __all__ = [
     'IRNetCalibrationHook',
     'IterationSeedHook',
     'MapVisualizationHook',
+    'RankMeanHook',
 ]

@@ -1,0 +1,97 @@
+"""What a chain takes on disk and over the network, from measured sizes of files.
+
+    python benchmarks/storage.py --images data/coco_mini/images data/voc_mini/JPEGImages
+
+Image sizes are measured here; those of maps and masks come from benchmarks/results/map_files.json. Writes
+benchmarks/results/storage.json and the tables of docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / 'docs' / 'scaling.md'
+COUNTS = {'VOC 2012': 10_582, 'COCO 2014': 82_081, 'a million': 1_000_000}
+SUFFIXES = ('.jpg', '.jpeg')
+STRIDE = '4'
+GIGABIT = 1e9 / 8  # bytes a second of a network of one gigabit a second
+
+
+def image_kilobytes(folders: list[Path]) -> tuple[int, float]:
+    """Number of JPEG files below the folders and their mean size in KB."""
+    files = [p for folder in folders for p in folder.rglob('*') if p.suffix.lower() in SUFFIXES]
+    if not files:
+        raise SystemExit(f'error: no JPEG below {[str(folder) for folder in folders]}')
+    return len(files), sum(path.stat().st_size for path in files) / len(files) / 1e3
+
+
+def estimate(images: float, maps: float, masks: float) -> dict[str, dict[str, float]]:
+    """Gigabytes by number of images, and minutes of one gigabit for one pass over the images."""
+    return {
+        name: {
+            'images_gb': round(count * images / 1e6, 1),
+            'maps_gb': round(count * maps / 1e6, 1),
+            'masks_gb': round(count * masks / 1e6, 2),
+            'pass_minutes': round(count * images * 1e3 / GIGABIT / 60, 1),
+        }
+        for name, count in COUNTS.items()
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """The table of docs/scaling.md."""
+    lines = [
+        '| images | JPEG, GB | maps at stride 4, GB | masks, GB | minutes per pass at 1 Gbit/s |',
+        '|---|---|---|---|---|',
+    ]
+    for name, found in results['estimates'].items():
+        cells = ' | '.join(
+            f'{found[key]:g}' for key in ('images_gb', 'maps_gb', 'masks_gb', 'pass_minutes')
+        )
+        lines.append(f'| {name} ({COUNTS[name]:,}) | {cells} |')
+    lines.append('')
+    lines.append(
+        f'{results["image_kb"]:.1f} KB per image (mean of {results["measured_images"]} JPEG files of VOC '
+        'and COCO), '
+        f'{results["map_kb"]:.1f} KB per map file and {results["mask_kb"]:.1f} KB per mask '
+        '(`benchmarks/results/map_files.json`).'
+    )
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--images', nargs='+', type=Path, required=True, help='folders of JPEG files'
+    )
+    args = parser.parse_args()
+    measured = json.loads((ROOT / 'benchmarks' / 'results' / 'map_files.json').read_text())[
+        'results'
+    ]
+    count, image_kb = image_kilobytes(args.images)
+    map_kb = measured['by_stride'][STRIDE]['kilobytes_per_image']
+    mask_kb = measured['mask_kilobytes_per_image']
+    results = {
+        'measured_images': count,
+        'image_kb': round(image_kb, 1),
+        'map_kb': map_kb,
+        'mask_kb': mask_kb,
+        'estimates': estimate(image_kb, map_kb, mask_kb),
+    }
+    common = runpy.run_path(str(ROOT / 'benchmarks' / 'common.py'))
+    common['write_json'](ROOT / 'benchmarks' / 'results' / 'storage.json', results)
+    markers = r'(<!-- storage:start -->\n).*?(<!-- storage:end -->)'
+    text = PAGE.read_text(encoding='utf-8')
+    PAGE.write_text(
+        re.sub(markers, lambda m: f'{m[1]}{table(results)}\n{m[2]}', text, flags=re.DOTALL), 'utf-8'
+    )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,63 @@
+"""Cross-entropy whose mean does not depend on how the batch is shared among processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmseg.models.losses import CrossEntropyLoss
+from mmseg.registry import MODELS
+from torch import Tensor
+
+__all__ = ['GlobalCrossEntropyLoss']
+
+
+@MODELS.register_module()
+class GlobalCrossEntropyLoss(CrossEntropyLoss):
+    """Softmax cross-entropy, averaged over the labelled pixels of the *global* batch.
+
+    mmseg's ``CrossEntropyLoss(avg_non_ignore=True)`` divides by the labelled pixels of one process, and
+    DDP then averages the processes, whose counts differ: a pixel beside many ignored ones counts more.
+    Here every labelled pixel of the batch counts the same. With one process the two losses are equal.
+
+    Args:
+        loss_weight: Factor of the loss.
+        loss_name: Its key in the dict of losses.
+    """
+
+    def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_ce') -> None:
+        super().__init__(loss_weight=loss_weight, loss_name=loss_name, avg_non_ignore=True)
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+        ignore_index: int = 255,
+        **kwargs: Any,
+    ) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            cls_score: Logits (N, C, H, W).
+            label: Integer (N, H, W).
+            weight: Factors of the pixels (N, H, W).
+            avg_factor: Divide the sum by this number instead.
+            reduction_override: ``'none'``, ``'mean'`` or ``'sum'``.
+            ignore_index: Pixels of this label do not count.
+            **kwargs: As mmseg's loss.
+
+        Returns:
+            A scalar, or (N, H, W) without reduction.
+        """
+        if avg_factor is None and reduction_override in (None, 'mean') and get_world_size() > 1:
+            # DDP divides by the number of processes, so the mean of the counts is what fits.
+            count = (label != ignore_index).sum().to(torch.float64)
+            all_reduce(count, op='mean')
+            avg_factor = count.item()
+        return super().forward(
+            cls_score, label, weight, avg_factor, reduction_override, ignore_index, **kwargs
+        )
