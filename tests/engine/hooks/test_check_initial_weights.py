@@ -113,7 +113,9 @@ def test_transformers_that_read_files_in_their_own_way(tmp_path, kind):
     lost = next(key for key in state if 'attn' in key and key.endswith('weight'))
     file.pop(lost)
     path = write(tmp_path / 'part.pth', {'state_dict': file})
-    with pytest.raises(ValueError, match=rf'do not fit backbone \({kind}\).* 1 are missing.*{lost}'):
+    with pytest.raises(
+        ValueError, match=rf'do not fit backbone \({kind}\).* 1 are missing.*{lost}'
+    ):
         check_transformer(kind, path)
     check_transformer(kind, path, ignore={kind: [lost]})
 
