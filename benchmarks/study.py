@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mmwsss.apis.pipeline.summary import hardware
+from mmwsss.apis.pipeline.summary import score_of as percent_score
 from mmwsss.masks import atomic_path, code_version, hash_text, read_id_list
 from mmwsss.utils.config import load_config
 
@@ -147,9 +148,8 @@ def add_localizer_scores(study: Study, how: str, masks: Path) -> None:
 
 
 def score_of(miou: float, iou: dict[str, float], threshold: float | None = None) -> dict[str, Any]:
-    """A score in percent, rounded to hundredths."""
-    per_class = {name: None if v is None else round(100 * v, 2) for name, v in iou.items()}
-    return {'mIoU': round(100 * miou, 2), 'threshold': threshold, 'per_class': per_class}
+    """A score in percent, rounded to hundredths, and its threshold."""
+    return {**percent_score(miou, iou), 'threshold': threshold}
 
 
 def segmenter(study: Study, args: argparse.Namespace, masks: Path | None) -> None:
@@ -214,15 +214,6 @@ def keep_demo(args: argparse.Namespace) -> None:
             'scores': demo_scores(report),
         },
     )
-
-
-def hardware() -> str:
-    model = platform.processor() or platform.machine()
-    info = Path('/proc/cpuinfo')
-    if info.is_file():
-        lines = [line for line in info.read_text().splitlines() if line.startswith('model name')]
-        model = lines[0].split(':', 1)[1].strip() if lines else model
-    return f'{os.cpu_count()} cores, {model}'
 
 
 def main() -> None:

@@ -1,0 +1,110 @@
+"""The command line of pipelines, with stages that are small scripts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from mmwsss.utils.cli import run_tool
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'run_pipeline.py'
+SCRIPT = """
+import sys
+from pathlib import Path
+source, out = map(Path, sys.argv[1:3])
+text = source.read_text()
+if 'bad' in text:
+    sys.exit('bad input' if 'worse' not in text else 3)
+(out / 'result.txt').write_text(text.upper())
+"""
+
+
+@pytest.fixture(autouse=True)
+def keep_signal_handler():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Two stages: `first` turns in.txt into capitals, `second` does so with what the first made."""
+    (tmp_path / 'script.py').write_text(SCRIPT)
+    (tmp_path / 'in.txt').write_text('good')
+    stage = dict(run='tool', tool=str(tmp_path / 'script.py'))
+    stages = {
+        'first': {**stage, 'args': [str(tmp_path / 'in.txt'), '{work}']},
+        'second': {**stage, 'args': ['{first}/result.txt', '{work}']},
+    }
+    (tmp_path / 'p.py').write_text(f'stages = {stages!r}\n')
+    return tmp_path / 'p.py'
+
+
+def run(*args) -> int:
+    spec = importlib.util.spec_from_file_location('run_pipeline', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.raises(SystemExit) as end:
+        run_tool(module.main, module.parse_args([str(arg) for arg in args]))
+    return end.value.code
+
+
+def test_the_plan_in_words(config, tmp_path, capsys):
+    args = (config, '--work-dir', tmp_path / 'work')
+    assert run(*args, '--dry-run') == 0
+    assert capsys.readouterr().out == 'first: run: not run yet\nsecond: run: first runs first\n'
+    assert not (tmp_path / 'work').exists() or not list(
+        (tmp_path / 'work').glob('[a-z]*/result.txt')
+    )
+    assert run(*args) == 0
+    assert (tmp_path / 'work' / 'second' / 'result.txt').read_text() == 'GOOD'
+    capsys.readouterr()
+    assert run(*args, '--dry-run') == 0
+    assert capsys.readouterr().out == (
+        'first: skip: done and unchanged\nsecond: skip: done and unchanged\n'
+    )
+    (tmp_path / 'in.txt').write_text('GOOD')
+    assert run(*args, '--dry-run') == 0
+    assert capsys.readouterr().out == (
+        'first: again: a file that it reads has changed\nsecond: run: first runs first\n'
+    )
+    assert run(*args) == 0  # the first makes what it made before, so the second has nothing to do
+    assert '[2/2] second: skip: done and unchanged' in capsys.readouterr().out
+
+
+def test_a_failing_stage(config, tmp_path, capsys):
+    (tmp_path / 'in.txt').write_text('bad')
+    assert run(config, '--work-dir', tmp_path / 'work') == 1
+    said = capsys.readouterr()
+    assert '      | bad input' in said.out
+    assert "stage 'first' failed with exit code 1; the stages behind it were not run" in said.err
+    assert not (tmp_path / 'work' / 'second').exists()
+    (tmp_path / 'in.txt').write_text('bad, worse')
+    assert run(config, '--work-dir', tmp_path / 'work') == 3
+    (tmp_path / 'in.txt').write_text('fine')
+    assert run(config, '--work-dir', tmp_path / 'work') == 0
+    log = (tmp_path / 'work' / 'log.txt').read_text()
+    assert len(re.findall('^=== first: ', log, re.MULTILINE)) == 3
+
+
+def test_wrong_input_is_one_line(config, tmp_path, capsys):
+    assert run(config, '--work-dir', tmp_path / 'work', '--until', 'frist') == 2
+    assert 'error: ' in capsys.readouterr().err
+    assert run(tmp_path / 'nothing.py') == 2
+    assert run(config, '--nproc', '2') == 2
+    assert '2 processes need a launcher' in capsys.readouterr().err
+
+
+def test_the_summary_is_kept_for_the_tables(config, tmp_path):
+    assert run(config, '--work-dir', tmp_path / 'work', '--results', tmp_path / 'results') == 0
+    (path,) = (tmp_path / 'results').rglob('*.json')
+    assert path.parent.name == 'pipeline_p'
+    content = json.loads(path.read_text())
+    assert {'name', 'config', 'seed', 'code', 'date', 'hardware', 'steps', 'scores'} <= set(content)
+    assert [step['stage'] for step in content['steps']] == ['first', 'second']
+    assert all(step['command'].startswith('python ') for step in content['steps'])
