@@ -15,7 +15,7 @@ import mmwsss
 from mmwsss.apis.pipeline.inputs import FileHashes, dataset_files, named_files, plain
 from mmwsss.apis.pipeline.kinds import KINDS, Kind
 from mmwsss.apis.pipeline.launch import Launcher, folder_lock, run_command
-from mmwsss.apis.pipeline.spec import PipelineSpec, Stage
+from mmwsss.apis.pipeline.spec import REFERENCE, PipelineSpec, Stage
 from mmwsss.apis.pipeline.summary import score_lines, write_summary
 from mmwsss.apis.steps import fingerprint_of, read_record, work_on
 from mmwsss.masks import code_version
@@ -292,12 +292,16 @@ class Pipeline:
     def fill(self, node: Any) -> Any:
         """Put paths in the place of references."""
         if isinstance(node, str):
-            for name in [stage.name for stage in self.spec.stages if f'{{{stage.name}}}' in node]:
-                node = node.replace(f'{{{name}}}', str(self.output(name)))
-            return node
+            return REFERENCE.sub(lambda found: self.path_of(found[1], bool(found[2])), node)
         if isinstance(node, dict):
             return {key: self.fill(value) for key, value in node.items()}
         return [self.fill(value) for value in node] if isinstance(node, (list, tuple)) else node
+
+    def path_of(self, name: str, config: bool) -> str:
+        """What ``{name}`` or ``{name:config}`` stands for."""
+        if config:  # MMEngine writes it where it trains
+            return str(self.folder(name) / Path(self.spec.stage(name).config).name)
+        return str(self.output(name))
 
     def call(self, stage: str, words: list[str], distributed: bool, lock: int | None) -> None:
         """Run a tool.

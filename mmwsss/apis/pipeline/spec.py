@@ -19,7 +19,7 @@ __all__ = ['PipelineSpec', 'Stage', 'read_pipeline', 'references']
 PIPELINE_KEYS = ('configs', 'options', 'stages', 'data_root', 'seed', 'check_data')
 STAGE_KEYS = ('run', 'config', 'options', 'after')
 CHECKS = ('content', 'size')
-REFERENCE = re.compile(r'\{(\w+)\}')
+REFERENCE = re.compile(r'\{(\w+)(:config)?\}')  # {stage}, {stage:config}
 OWN_FOLDER = 'work'  # {work} in the arguments of a tool
 
 
@@ -31,7 +31,8 @@ class Stage:
         name: Name of the stage and of its folder.
         kind: What it runs, a key of :data:`~mmwsss.apis.pipeline.kinds.KINDS`.
         config: Path of its config; empty for a stage without one.
-        options: Replaced settings of the config; ``{name}`` stands for the output of a stage.
+        options: Replaced settings of the config; ``{name}`` stands for the output of a stage, and
+            ``{name:config}`` for the config, options included, that a training ran with.
         arguments: The kind's own arguments, with the same references.
         reads: Stages whose output it reads.
         needs: Those, and the stages that it only waits for.
@@ -234,7 +235,16 @@ def make_stage(
     needs = tuple(dict.fromkeys([*reads, *([after] if isinstance(after, str) else after)]))
     for other in needs:
         check_known(f'{where}: the stage', other, [n for n, s in content['stages'].items() if s])
+    check_config_references(where, [options[name], arguments], content['stages'])
     return Stage(name, stage['run'], config, options[name], arguments, reads, needs)
+
+
+def check_config_references(where: str, node: Any, stages: dict[str, Any]) -> None:
+    """Refuse ``{name:config}`` of a stage that is no training."""
+    named = [name for name, config in REFERENCE.findall(str(node)) if config]
+    wrong = [name for name in named if stages[name]['run'] != 'train']
+    if wrong:
+        raise ValueError(f'{where}: {{{wrong[0]}:config}} needs a stage that trains')
 
 
 def with_data_root(node: Any, data_root: str | None) -> Any:
@@ -251,7 +261,7 @@ def with_data_root(node: Any, data_root: str | None) -> Any:
 def references(node: Any) -> Iterator[str]:
     """Names of the stages that ``{name}`` refers to anywhere below ``node``."""
     if isinstance(node, str):
-        yield from REFERENCE.findall(node)
+        yield from (name for name, _ in REFERENCE.findall(node))
     elif isinstance(node, dict):
         for value in node.values():
             yield from references(value)

@@ -31,5 +31,9 @@ def test_masks_of_other_chains(demo_root, tmp_path, base, stages, details):
     (score,) = [s for s in made.run(last='masks_score')['scores'] if s['what'] == 'masks']
     assert {key: score['details'][key] for key in details} == details
     manifest = read_manifest(tmp_path / 'work' / 'masks')
+    (refiner,) = manifest.settings['refiners']
+    network = 'irn' if stages else 'localizer'
+    assert refiner['config'].startswith(str(tmp_path / 'work' / network))
+    assert refiner['checkpoint'] == str(tmp_path / 'work' / network / 'iter_3.pth')
     assert manifest.complete
     assert any(name.startswith('refiner_file_') for name in manifest.inputs)

@@ -116,6 +116,16 @@ def test_a_child_replaces_and_removes_stages(tmp_path):
             ValueError,
             'need each other: a, b',
         ),
+        (
+            dict(
+                stages={
+                    **STAGES,
+                    'd': dict(run='masks', config='one', maps='{b}', options={'x': '{b:config}'}),
+                }
+            ),
+            ValueError,
+            'needs a stage that trains',
+        ),
         (dict(configs=dict(one='x.py')), FileNotFoundError, "config 'x.py' does not exist"),
         (dict(options={'tow': {}}), ValueError, "'tow' is unknown; did you mean 'two'"),
         (dict(check_data='often'), ValueError, 'check_data must be one of'),
