@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +25,7 @@ NO_VALIDATION = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
 Fill = Callable[[Any], Any]  # puts paths in the place of references
 
 
-class Kind:
+class Kind(ABC):
     """What the stages of one kind have in common.
 
     Attributes:
@@ -59,9 +60,9 @@ class Kind:
         """Why there is nothing to do, if so."""
         return ''
 
+    @abstractmethod
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Words behind the tool's name, without ``--cfg-options``."""
-        raise NotImplementedError
 
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
         """Write what the tool needs into the stage's folder."""
