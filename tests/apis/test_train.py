@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from mmwsss.apis.train import default_work_dir, enable_amp, run_test, run_training
+from mmwsss.apis.train import default_work_dir, enable_amp, run_test, run_training, share_batch
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.tiny_models import localizer_config
 
@@ -149,3 +149,20 @@ def test_arguments(tmp_path):
         enable_amp(Config(dict(optim_wrapper=dict(type='BFloat16OptimWrapper'))))
     with pytest.raises(ValueError, match=r"--tta needs \['tta_model', 'tta_pipeline'\]"):
         run_test(cfg, 'x.pth', tta=True)
+
+
+def test_a_batch_is_shared_among_the_processes(monkeypatch):
+    def batch(launcher, **variables):
+        for name in ('WORLD_SIZE', 'SLURM_NTASKS'):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        cfg = Config(dict(launcher=launcher, train_dataloader=dict(batch_size=16)))
+        share_batch(cfg)
+        return cfg.train_dataloader.batch_size
+
+    assert batch('none', SLURM_NTASKS='4') == 16
+    assert batch('pytorch', WORLD_SIZE='4') == 4
+    assert batch('slurm', SLURM_NTASKS='16', WORLD_SIZE='2') == 1
+    with pytest.raises(ValueError, match='3 processes cannot share a batch of 16 images evenly'):
+        batch('pytorch', WORLD_SIZE='3')
