@@ -41,7 +41,7 @@ def load_instance_map(path: str | os.PathLike[str]) -> np.ndarray:
             found = np.array(image).astype(np.int64)
     else:
         found = load_mask(path)
-    if found.ndim != 2 or found.dtype.kind not in 'iu':
+    if found.ndim != 2 or 0 in found.shape or found.dtype.kind not in 'iu':
         raise ValueError(
             f'{path}: an instance map must be integers (H, W), but is {found.dtype} {found.shape}'
         )

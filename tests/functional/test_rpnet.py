@@ -89,7 +89,7 @@ def test_smoothing_equals_plain_loop(sigma, size):
 
 def test_smoothing_equals_scipy():
     maps = randn(1, 1, 9, 11)
-    want = gaussian_filter(maps[0, 0].numpy(), 3.0, mode='nearest', radius=2)
+    want = gaussian_filter(maps[0, 0].numpy(), 3.0, mode='nearest', truncate=2 / 3.0)
     np.testing.assert_allclose(gaussian_smooth(maps)[0, 0].numpy(), want, atol=1e-12)
 
 

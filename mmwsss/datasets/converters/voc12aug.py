@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from mmwsss.masks.batch import BatchReport, process_items
+from mmwsss.masks.damage import parsing
 from mmwsss.masks.mask_io import is_mask_file, load_mask, save_mask
 from mmwsss.masks.names import safe_join
 
@@ -84,13 +84,10 @@ def read_sbd_mat(path: str | os.PathLike[str]) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'mask not found: {path}')
-    try:
+    with parsing(f'{path} is not a readable .mat file'):
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
+    with parsing(f'{path} holds no GTcls.Segmentation'):
         mask = np.asarray(content['GTcls'].Segmentation)
-    except (KeyError, AttributeError) as error:
-        raise ValueError(f'{path} holds no GTcls.Segmentation') from error
-    except (ValueError, TypeError, OSError, EOFError, NotImplementedError, MatReadError) as error:
-        raise ValueError(f'{path} is not a readable .mat file: {error}') from error
     if mask.ndim != 2 or mask.min() < 0 or mask.max() >= NUM_CLASSES:
         raise ValueError(
             f'{path}: expected class ids 0 .. {NUM_CLASSES - 1} (H, W), but got {mask.shape} '
