@@ -64,7 +64,7 @@ class Kind(ABC):
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Words behind the tool's name, without ``--cfg-options``."""
 
-    def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
+    def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:  # noqa: B027
         """Write what the tool needs into the stage's folder."""
 
     def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
