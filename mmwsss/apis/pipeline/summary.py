@@ -220,7 +220,8 @@ def test_score(origin: Origin, result: Mapping[str, Any]) -> dict[str, Any]:
     """A segmenter on its test split."""
     cfg = origin.pipeline.config(origin.stage)
     tta = bool(origin.stage.arguments.get('tta'))
-    metrics = {k: v for k, v in result['scores'].items() if isinstance(v, (int, float))}
+    numbers = (item for item in result['scores'].items() if isinstance(item[1], (int, float)))
+    metrics = {key: round(value, 4) for key, value in numbers}
     scales = sorted(set(scale_factors(cfg.get('tta_pipeline')))) if tta else [1.0]
     details = {
         'split': result['split'],
@@ -236,7 +237,8 @@ def test_score(origin: Origin, result: Mapping[str, Any]) -> dict[str, Any]:
     }
     trained = origin.nearest('train')
     name = Path(origin.stage.config).stem if trained is None else Path(trained.config).stem
-    found = {'metrics': metrics, **({'mIoU': metrics['mIoU']} if 'mIoU' in metrics else {})}
+    miou = {'mIoU': round(metrics['mIoU'], 2)} if 'mIoU' in metrics else {}
+    found = {**miou, 'metrics': metrics}
     return entry(origin, f'segmenter {name}', details, found)
 
 
