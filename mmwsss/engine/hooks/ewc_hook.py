@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmwsss.datasets.seeding import SeededItems
+from mmwsss.engine.evaluating import evaluating
 from mmwsss.functional.ewc import (
     check_fisher_fits,
     ewc_penalty,
@@ -272,12 +272,11 @@ class EWCHook(Hook):
         rank, world_size = get_dist_info()
         items = SeededItems(dataset, indices[rank::world_size], self.seed)
         print_log(f'EWC: Fisher information of {len(indices)} images', logger='current')
-        device = next(iter(parameters.values())).device
-        devices = [device] if device.type == 'cuda' else []
-        with _evaluating(model), torch.random.fork_rng(devices), torch.enable_grad():
+        with evaluating(model), torch.enable_grad():
             gradients = self._gradients(model, parameters, items)
             sums, count = sum_squared_gradients(gradients, parameters)
         if get_world_size() > 1:
+            device = next(iter(parameters.values())).device
             total = torch.tensor(count, device=device)
             all_reduce(total)
             count = int(total)
@@ -403,15 +402,3 @@ def _evenly_spaced(size: int, count: int | None) -> list[int]:
 
 def _as_batch(items: list[dict[str, Any]]) -> dict[str, list[Any]]:
     return {key: [item[key] for item in items] for key in items[0]}
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode and give every module its own mode back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, was_training in modes:
-            module.training = was_training

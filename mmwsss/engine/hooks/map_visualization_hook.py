@@ -19,6 +19,7 @@ from mmseg.registry import DATASETS, HOOKS
 from torch import nn
 
 from mmwsss.datasets.seeding import seeded_item
+from mmwsss.engine.evaluating import evaluating
 from mmwsss.masks import ClassMaps
 from mmwsss.visualization import class_legend, panel_image
 from mmwsss.visualization.tiles import ImageParts, picture_of
@@ -108,19 +109,11 @@ class MapVisualizationHook(Hook):
             step: Number of iterations done; None: ``runner.iter``.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        was_training = model.training
-        device = next(model.parameters()).device
-        devices = [device] if device.type == 'cuda' else []
-        model.eval()
-        try:
-            with torch.random.fork_rng(devices), torch.no_grad():
-                for position in self.positions.tolist():
-                    name, picture = self.picture(model, position)
-                    runner.visualizer.add_image(
-                        name, picture, runner.iter if step is None else step
-                    )
-        finally:
-            model.train(was_training)
+        step = runner.iter if step is None else step
+        with evaluating(model), torch.no_grad():
+            for position in self.positions.tolist():
+                name, picture = self.picture(model, position)
+                runner.visualizer.add_image(name, picture, step)
 
     def picture(self, model: nn.Module, position: int) -> tuple[str, np.ndarray]:
         """Name and picture, RGB uint8 (H, W, 3), of an image of the dataset."""
