@@ -1,0 +1,171 @@
+"""Run a pipeline whole, killed in the middle of each stage, and with several processes; compare what they made.
+
+    python benchmarks/same_result.py configs/pipelines/cam_demo.py --out benchmarks/results/same_result_cam.json
+
+Each stage's tools are killed (SIGKILL, with the pipeline) after half of the seconds that the stage took in the
+whole run, and the same command continues. The data stage is left alone: all runs use its images.
+The table of docs/pipelines.md is made of the figures by `tools/analysis_tools/same_result_table.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import ROOT, write_json
+
+from mmwsss.masks import load_class_maps, load_mask
+from mmwsss.utils.checkpoint import load_checkpoint_file
+
+POLL = 0.05
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='a pipeline')
+    parser.add_argument('--ranks', type=int, default=2, help='processes of the run with several')
+    parser.add_argument('--work-dir', default='work_dirs/same_result')
+    parser.add_argument('--out', required=True, help='JSON file of the figures')
+    parser.add_argument('--cfg-options', nargs='+', default=[], help='as of run_pipeline.py')
+    return parser.parse_args()
+
+
+class Runs:
+    """Runs of one pipeline, each in its folder below ``work``."""
+
+    def __init__(self, config: str, work: Path, options: list[str]) -> None:
+        self.command = [sys.executable, str(ROOT / 'tools' / 'run_pipeline.py'), config]
+        self.options = ['--cfg-options', *options] if options else []
+        self.work = work
+
+    def words(self, name: str, *more: str) -> list[str]:
+        return [*self.command, '--work-dir', str(self.work / name), *more, *self.options]
+
+    def finish(self, name: str, *more: str) -> float:
+        """Seconds of a run to its end."""
+        start = time.monotonic()
+        subprocess.run(self.words(name, *more), cwd=ROOT, check=True)  # noqa: S603
+        return time.monotonic() - start
+
+    def kill_in(self, name: str, stage: str, seconds: float) -> bool:
+        """Start a run and kill all its processes so many seconds into a stage.
+
+        Returns:
+            False if the run had ended before.
+        """
+        log = self.work / name / 'log.txt'
+        seen = log.stat().st_size if log.is_file() else 0
+        process = subprocess.Popen(self.words(name), cwd=ROOT, start_new_session=True)  # noqa: S603
+        while process.poll() is None:
+            if log.is_file() and f'=== {stage}: ' in log.read_text('utf-8', 'replace')[seen:]:
+                time.sleep(seconds)
+                break
+            time.sleep(POLL)
+        alive = process.poll() is None
+        if alive:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return alive
+
+    def summary(self, name: str) -> dict[str, Any]:
+        return json.loads((self.work / name / 'summary.json').read_text(encoding='utf-8'))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that the last step of a training wrote."""
+    name = folder / 'last_checkpoint'
+    return Path(name.read_text().strip()) if name.is_file() else None
+
+
+def weight_difference(one: Path, two: Path) -> dict[str, float]:
+    """Largest difference of two checkpoints' weights, and that divided by the largest weight."""
+    states = [load_checkpoint_file(path)['state_dict'] for path in (one, two)]
+    if states[0].keys() != states[1].keys():
+        raise ValueError(f'{one} and {two} do not hold the same weights')
+    pairs = [(states[0][key].double(), states[1][key].double()) for key in states[0]]
+    worst = max(float((a - b).abs().max()) for a, b in pairs if a.numel())
+    largest = max(float(a.abs().max()) for a, _ in pairs if a.numel())
+    return {'absolute': worst, 'relative': worst / largest}
+
+
+def compare_maps(one: Path, two: Path) -> dict[str, Any]:
+    """Number of map files, how many have equal scores, and the largest difference."""
+    equal, worst = 0, 0.0
+    files = sorted(one.rglob('*.npz'))
+    for path in files:
+        a, b = (load_class_maps(folder / path.relative_to(one)) for folder in (one, two))
+        if not np.array_equal(a.keys, b.keys):
+            raise ValueError(f'{path.name}: the maps are of different classes')
+        difference = np.abs(a.scores.astype(np.float64) - b.scores.astype(np.float64))
+        equal += a.scores.tobytes() == b.scores.tobytes()
+        worst = max(worst, float(difference.max(initial=0.0)))
+    return {'files': len(files), 'equal': equal, 'largest_difference': worst}
+
+
+def compare_masks(one: Path, two: Path) -> dict[str, Any]:
+    """Number of masks, how many are equal, and the share of pixels that are not."""
+    equal = pixels = different = 0
+    files = sorted(one.rglob('*.png'))
+    for path in files:
+        a, b = (load_mask(folder / path.relative_to(one)) for folder in (one, two))
+        unlike = int((a != b).sum())
+        equal, pixels, different = equal + (not unlike), pixels + a.size, different + unlike
+    return {'files': len(files), 'equal': equal, 'different_pixels': different / max(pixels, 1)}
+
+
+def compare(one: Path, two: Path) -> dict[str, Any]:
+    """What two runs' folders hold: weights, maps and masks by stage, and the scores."""
+    found: dict[str, Any] = {'weights': {}, 'maps': {}, 'masks': {}}
+    for folder in sorted(path for path in one.iterdir() if path.is_dir()):
+        other = two / folder.name
+        checkpoint = last_checkpoint(folder)
+        if checkpoint is not None:
+            pair = checkpoint, last_checkpoint(other)
+            found['weights'][folder.name] = weight_difference(*pair)
+        elif (folder / 'manifest.json').is_file():
+            kind = 'maps' if any(folder.rglob('*.npz')) else 'masks'
+            check = compare_maps if kind == 'maps' else compare_masks
+            found[kind][folder.name] = check(folder, other)
+    summaries = [json.loads((path / 'summary.json').read_text('utf-8')) for path in (one, two)]
+    found['scores'] = [
+        {'what': a['what'], 'mIoU': [a['mIoU'], b['mIoU']]}
+        for a, b in zip(*(summary['scores'] for summary in summaries))
+    ]
+    return found
+
+
+def main() -> None:
+    args = parse_args()
+    runs = Runs(args.config, Path(args.work_dir).resolve(), args.cfg_options)
+    results: dict[str, Any] = {'pipeline': args.config, 'options': args.cfg_options}
+    results['seconds'] = {'whole': round(runs.finish('whole'), 1)}
+    results['seconds']['second run'] = round(runs.finish('whole'), 1)
+    steps = {step['stage']: step['seconds'] for step in runs.summary('whole')['steps']}
+    results['killed_after'] = {
+        stage: round(seconds / 2, 1) if runs.kill_in('killed', stage, seconds / 2) else None
+        for stage, seconds in steps.items()
+        if stage != 'data'
+    }
+    runs.finish('killed')
+    several = ('--launcher', 'pytorch', '--nproc', str(args.ranks))
+    results['seconds'][f'{args.ranks} processes'] = round(runs.finish('ranks', *several), 1)
+    results['killed'] = compare(runs.work / 'whole', runs.work / 'killed')
+    results['ranks'] = {
+        'processes': args.ranks,
+        **compare(runs.work / 'whole', runs.work / 'ranks'),
+    }
+    write_json(args.out, results)
+
+
+if __name__ == '__main__':
+    main()
