@@ -1,10 +1,11 @@
-"""Run a pipeline whole, killed in the middle of each stage, and with several processes; compare what they made.
+"""Run a pipeline whole, killed in each stage, and with several processes; compare what they made.
 
-    python benchmarks/same_result.py configs/pipelines/cam_demo.py --out benchmarks/results/same_result_cam.json
+    python benchmarks/same_result.py configs/pipelines/cam_demo.py --ranks 2 --out figures.json
 
-Each stage's tools are killed (SIGKILL, with the pipeline) after half of the seconds that the stage took in the
-whole run, and the same command continues. The data stage is left alone: all runs use its images.
-The table of docs/pipelines.md is made of the figures by `tools/analysis_tools/same_result_table.py`.
+All processes are killed (SIGKILL) after half of the seconds that the stage took in the whole run, and the
+same command goes on; a stage that makes data is left alone, and all runs use its images. Without `--ranks`
+there is no run with several processes: batch statistics, as the demo's networks train them, depend on their
+number. `tools/analysis_tools/same_result_table.py` makes the table of docs/pipelines.md of the figures.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='a pipeline')
-    parser.add_argument('--ranks', type=int, default=2, help='processes of the run with several')
+    parser.add_argument('--ranks', type=int, help='processes of the run with several')
     parser.add_argument('--work-dir', default='work_dirs/same_result')
     parser.add_argument('--out', required=True, help='JSON file of the figures')
     parser.add_argument('--cfg-options', nargs='+', default=[], help='as of run_pipeline.py')
@@ -49,6 +50,7 @@ class Runs:
         self.work = work
 
     def words(self, name: str, *more: str) -> list[str]:
+        """The command line of a run."""
         return [*self.command, '--work-dir', str(self.work / name), *more, *self.options]
 
     def finish(self, name: str, *more: str) -> float:
@@ -78,6 +80,7 @@ class Runs:
         return alive
 
     def summary(self, name: str) -> dict[str, Any]:
+        """What a run says about itself."""
         return json.loads((self.work / name / 'summary.json').read_text(encoding='utf-8'))
 
 
@@ -157,13 +160,14 @@ def main() -> None:
         if stage != 'data'
     }
     runs.finish('killed')
-    several = ('--launcher', 'pytorch', '--nproc', str(args.ranks))
-    results['seconds'][f'{args.ranks} processes'] = round(runs.finish('ranks', *several), 1)
     results['killed'] = compare(runs.work / 'whole', runs.work / 'killed')
-    results['ranks'] = {
-        'processes': args.ranks,
-        **compare(runs.work / 'whole', runs.work / 'ranks'),
-    }
+    if args.ranks:
+        several = ('--launcher', 'pytorch', '--nproc', str(args.ranks))
+        results['seconds'][f'{args.ranks} processes'] = round(runs.finish('ranks', *several), 1)
+        results['ranks'] = {
+            'processes': args.ranks,
+            **compare(runs.work / 'whole', runs.work / 'ranks'),
+        }
     write_json(args.out, results)
 
 
