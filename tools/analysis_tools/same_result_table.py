@@ -1,0 +1,99 @@
+"""Make the table of docs/pipelines.md from the figures of `benchmarks/same_result.py`.
+
+The numbers are never typed. `--check` fails if the page is not what the figures say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / 'docs' / 'pipelines.md'
+FIGURES = 'same_result_*.json'
+START, END = '<!-- same result:start -->', '<!-- same result:end -->'
+HEADER = (
+    '| pipeline | compared with one run left alone | weights, largest relative difference | maps equal '
+    '| masks equal | scores, largest difference | seconds | measured |\n|---|---|---|---|---|---|---|---|'
+)
+
+
+def totals(found: dict[str, dict[str, Any]]) -> str:
+    """How many of the files of all stages are equal."""
+    equal, files = (sum(stage[key] for stage in found.values()) for key in ('equal', 'files'))
+    return f'{equal} of {files}'
+
+
+def masks(found: dict[str, dict[str, Any]]) -> str:
+    """How many masks are equal, and the worst stage's share of pixels that differ."""
+    share = max(stage['different_pixels'] for stage in found.values())
+    return totals(found) + (f' ({100 * share:.2g} % of the pixels differ)' if share else '')
+
+
+def cells(found: dict[str, Any]) -> str:
+    """What a comparison says, four cells."""
+    weights = max(stage['relative'] for stage in found['weights'].values())
+    scores = max(abs(a - b) for a, b in (score['mIoU'] for score in found['scores']))
+    numbers = ['0' if value == 0 else f'{value:.2g}' for value in (weights, scores)]
+    return ' | '.join((numbers[0], totals(found['maps']), masks(found['masks']), numbers[1]))
+
+
+def lines(content: dict[str, Any]) -> Iterator[str]:
+    """The rows of a file of figures."""
+    results, environment = content['results'], content['environment']
+    name = Path(results['pipeline']).stem
+    options = [o for o in results['options'] if not o.startswith('data_root=')]
+    first = f'`{name}`' + (', shortened' if options else '')
+    where = '{date:.10}, {commit}; {device}, {cores} cores'.format(**environment)
+    seconds = results['seconds']
+    cut = [stage for stage, after in results['killed_after'].items() if after is not None]
+    end = f'| {where} |'
+    yield f'| {first} | killed in {len(cut)} stages and continued | {cells(results["killed"])} | {end}'
+    if 'ranks' in results:
+        n = results['ranks']['processes']
+        time = f'{seconds[f"{n} processes"]:.0f} (one process: {seconds["whole"]:.0f})'
+        yield f'| {first} | {n} processes | {cells(results["ranks"])} | {time} {end}'
+    again = f'{seconds["second run"]:.0f} (the first: {seconds["whole"]:.0f})'
+    yield f'| {first} | run a second time | nothing runs | | | | {again} {end}'
+
+
+def table(folder: Path) -> str:
+    """The table of all files of figures in a folder."""
+    files = sorted(folder.glob(FIGURES))
+    contents = [json.loads(path.read_text(encoding='utf-8')) for path in files]
+    return '\n'.join([HEADER, *(line for content in contents for line in lines(content))])
+
+
+def page_with_table(text: str, folder: Path) -> str:
+    """The page with the table between its markers replaced.
+
+    Raises:
+        ValueError: A marker is missing.
+    """
+    if START not in text or END not in text:
+        raise ValueError(f'{PAGE.name} must hold the markers {START} and {END}')
+    before, rest = text.split(START, 1)
+    return f'{before}{START}\n{table(folder)}\n{END}{rest.split(END, 1)[1]}'
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
+    args = parser.parse_args()
+    text = PAGE.read_text(encoding='utf-8')
+    wanted = page_with_table(text, ROOT / 'benchmarks' / 'results')
+    if args.check and wanted != text:
+        print(f'{PAGE.name} is not what benchmarks/results says', file=sys.stderr)
+        return 1
+    if wanted != text:
+        PAGE.write_text(wanted, encoding='utf-8')
+        print(f'wrote {PAGE.relative_to(ROOT)}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
