@@ -15,7 +15,6 @@ from mmwsss.masks import (
     ClassMaps,
     check_mask,
     hash_file,
-    hash_text,
     load_class_maps,
     load_mask,
     parsing,
@@ -70,10 +69,9 @@ class ForeignFolder:
         if not self.files:
             raise ValueError(f'{folder} holds no files {", ".join(SUFFIXES)}')
 
-    def fingerprint(self) -> str:
-        """Hash of the names and contents of the files; masks in ``.npy`` are all of one size."""
-        hashes = (f'{name} {path.suffix} {hash_file(path)}' for name, path in self.files.items())
-        return hash_text('\n'.join(hashes))
+    def hashes(self) -> dict[str, str]:
+        """Suffix and hash of the content of each file by id; masks in ``.npy`` are all of one size."""
+        return {name: f'{path.suffix} {hash_file(path)}' for name, path in self.files.items()}
 
     def kind(self, names: Sequence[str]) -> str:
         """Tell by the first readable file of ``names`` what the folder holds.

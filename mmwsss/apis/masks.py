@@ -110,7 +110,8 @@ def import_masks(
     Class list, palette and images come from ``cfg.map_dataset``, or from the training dataset of a
     config without one. Masks are checked (size, class ids) and written as they are; maps go through
     ``cfg.mask_cfg.refiners``. The first readable file decides which of the two the folder holds.
-    What :func:`make_masks` says of failures, resuming and ranks holds here.
+    What :func:`make_masks` says of failures, resuming and ranks holds here. Files of images that
+    failed may be repaired or replaced before the next run; those of finished images may not change.
 
     Args:
         cfg: Config with ``map_dataset`` or ``train_dataloader``; for maps also with ``mask_cfg``.
@@ -151,11 +152,11 @@ def import_masks(
         ids,
         config_text=cfg.pretty_text,
         settings=settings,
-        inputs={'imported': source.fingerprint(), **hash_files(chain.input_files())},
+        inputs=hash_files(chain.input_files()),
         complete=False,
     )
     writer = ImportWriter(chain, source, kind, out, images)
-    open_output(out, manifest, overwrite)
+    open_output(out, manifest, overwrite, source.hashes())
     report = finish_output(out, manifest, write_masks(writer, ids, workers), ids)
     report_import(source, images, writer)
     return report

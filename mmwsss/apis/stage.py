@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_rank
 
+from mmwsss.datasets.label_sources import name_some
 from mmwsss.masks import (
     MANIFEST_NAME,
     BatchReport,
     Manifest,
     ManifestError,
+    atomic_path,
     check_manifest,
     read_manifest,
     remove_stale_temporaries,
@@ -22,9 +25,15 @@ from mmwsss.masks import (
 __all__ = ['finish_output', 'open_output']
 
 SUFFIXES = {'maps': '.npz', 'masks': '.png'}
+SOURCES_NAME = 'sources.json'
 
 
-def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) -> None:
+def open_output(
+    out: str | Path,
+    manifest: Manifest,
+    overwrite: bool = False,
+    sources: Mapping[str, str] | None = None,
+) -> None:
     """Prepare a folder: go on in one of the same making, refuse any other.
 
     Rank 0 decides and writes the manifest (marked incomplete); every rank raises alike.
@@ -34,14 +43,17 @@ def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) ->
         manifest: What is about to be written.
         overwrite: Remove the outputs of a folder of another making instead of refusing it. A folder
             with files of unknown origin is refused all the same.
+        sources: Hash by id of the one file that an output is made from, where there is one. They are
+            kept in ``sources.json``; what is there already must come from files of the same hash,
+            while the files of images that failed or were not begun may change.
 
     Raises:
-        ManifestError: The folder was made with other inputs or settings; names the difference.
+        ManifestError: The folder was made with other inputs, settings or sources; names the difference.
     """
     problem: list[str | None] = [None]
     if get_rank() == 0:
         try:
-            _prepare(Path(out), manifest, overwrite)
+            _prepare(Path(out), manifest, overwrite, sources)
         except ManifestError as error:
             problem = [str(error)]
     broadcast_object_list(problem)
@@ -49,7 +61,9 @@ def open_output(out: str | Path, manifest: Manifest, overwrite: bool = False) ->
         raise ManifestError(problem[0])
 
 
-def _prepare(out: Path, manifest: Manifest, overwrite: bool) -> None:
+def _prepare(
+    out: Path, manifest: Manifest, overwrite: bool, sources: Mapping[str, str] | None
+) -> None:
     out.mkdir(parents=True, exist_ok=True)
     remove_stale_temporaries(out)
     outputs = [path for path in out.rglob('*') if path.suffix == SUFFIXES[manifest.stage]]
@@ -64,6 +78,12 @@ def _prepare(out: Path, manifest: Manifest, overwrite: bool) -> None:
             path.unlink()
     else:
         _check_same(out, manifest)
+        if sources is not None:
+            finished = [path.relative_to(out).with_suffix('').as_posix() for path in outputs]
+            _check_sources(out, finished, sources)
+    if sources is not None:
+        with atomic_path(out / SOURCES_NAME) as temporary:
+            temporary.write_text(json.dumps(sources, indent=2) + '\n', encoding='utf-8')
     write_manifest(out, manifest)
 
 
@@ -87,6 +107,28 @@ def _check_same(out: Path, manifest: Manifest) -> None:
             f'{out} was made for {found.ids_count} images, but is now asked to hold '
             f'{manifest.ids_count} others or fewer. Choose another folder, or pass --overwrite.'
         )
+
+
+def _check_sources(out: Path, finished: Sequence[str], sources: Mapping[str, str]) -> None:
+    known = _read_sources(out / SOURCES_NAME)
+    changed = sorted(
+        name for name in finished if name not in known or known[name] != sources.get(name)
+    )
+    if changed:
+        raise ManifestError(
+            f'{out}: the files of {len(changed)} of {len(finished)} finished images have changed '
+            f'since: {name_some(changed)}. Choose another folder, or pass --overwrite.'
+        )
+
+
+def _read_sources(path: Path) -> dict[str, str]:
+    try:
+        known = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f'{path} is not JSON: {error}. Pass --overwrite.') from error
+    if not isinstance(known, dict):
+        raise ManifestError(f'{path}: expected hashes by id, but got a {type(known).__name__}')
+    return known
 
 
 def finish_output(

@@ -161,10 +161,11 @@ def test_folder(tmp_path):
         folder.kind(['sub/b'])
     with pytest.raises(ValueError, match=r'has no file of the 1 images, but e\.g\.'):
         folder.kind(['c'])
-    before = folder.fingerprint()
-    assert ForeignFolder(tmp_path, 6).fingerprint() == before
+    before = folder.hashes()
+    assert ForeignFolder(tmp_path, 6).hashes() == before
     (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask either')
-    assert ForeignFolder(tmp_path, 6).fingerprint() != before
+    after = ForeignFolder(tmp_path, 6).hashes()
+    assert [name for name in before if after[name] != before[name]] == ['sub/b']
     np.save(tmp_path / 'sub' / 'a.npy', LABELS)
     with pytest.raises(ValueError, match=r'holds a\.npy and a\.png'):
         ForeignFolder(tmp_path, 6)

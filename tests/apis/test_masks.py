@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,10 +71,14 @@ def case(demo_root, tmp_path):
     return cfg, tmp_path / 'maps', tmp_path / 'masks', ids
 
 
+def files(folder) -> dict[str, Path]:
+    found = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob('*.png'))}
+    assert found
+    return found
+
+
 def contents(folder) -> dict[str, bytes]:
-    files = sorted(folder.rglob('*.png'))
-    assert files
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    return {name: file.read_bytes() for name, file in files(folder).items()}
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -280,8 +285,58 @@ def test_masks_of_another_program_are_imported(case, foreign, workers, capsys):
     size = (folder / f'{ids[0]}.npy').stat().st_size
     np.save(folder / f'{ids[0]}.npy', np.zeros(truth[ids[0]].shape, np.int32))
     assert (folder / f'{ids[0]}.npy').stat().st_size == size  # another content, not another size
-    with pytest.raises(ManifestError, match=r'inputs\.imported does not fit'):
+    message = rf'the files of 1 of 8 finished images have changed since: {ids[0]}\. .*--overwrite'
+    with pytest.raises(ManifestError, match=message):
         import_masks(cfg, folder, out)
+    assert import_masks(cfg, folder, out, overwrite=True).done == ids
+
+
+def test_repaired_files_are_imported_by_the_next_run(case, foreign):
+    cfg, _, out, ids = case
+    folder, truth = foreign
+    (folder / f'{ids[1]}.png').write_bytes(b'x')
+    np.save(folder / f'{ids[2]}.npy', truth[ids[2]][:-1])
+    (folder / f'{ids[3]}.png').unlink()
+    assert list(import_masks(cfg, folder, out).failed) == ids[1:4]
+    before = {name: file.stat().st_mtime_ns for name, file in files(out).items()}
+    again = import_masks(cfg, folder, out)
+    assert (list(again.failed), again.exit_code) == (ids[1:4], 1)
+    (folder / f'{ids[1]}.png').unlink()
+    np.save(folder / f'{ids[1]}.npy', truth[ids[1]])  # in another format
+    np.save(folder / f'{ids[2]}.npy', truth[ids[2]])
+    some = import_masks(cfg, folder, out)
+    assert (some.done, list(some.failed), some.exit_code) == (ids[1:3], [ids[3]], 1)
+    save_mask(folder / f'{ids[3]}.png', truth[ids[3]])
+    last = import_masks(cfg, folder, out)
+    assert (last.done, last.failed, last.exit_code) == ([ids[3]], {}, 0)
+    assert read_manifest(out).complete
+    for name in ids:
+        np.testing.assert_array_equal(load_mask(out / f'{name}.png', 6), truth[name])
+    after = {name: file.stat().st_mtime_ns for name, file in files(out).items()}
+    assert {name: after[name] for name in before} == before
+    (folder / f'{ids[3]}.png').unlink()  # the file of a finished one is gone
+    with pytest.raises(ManifestError, match=f'1 of 8 finished images have changed since: {ids[3]}'):
+        import_masks(cfg, folder, out)
+
+
+def test_files_of_images_under_way_may_change_after_an_interruption(case, foreign, monkeypatch):
+    cfg, _, out, ids = case
+    folder, truth = foreign
+    write, bad = MaskWriter.save, folder / f'{ids[5]}.png'
+    bad.write_bytes(b'x')
+
+    def interrupted(self, name, labels):
+        if name == ids[4]:
+            raise KeyboardInterrupt
+        write(self, name, labels)
+
+    monkeypatch.setattr(MaskWriter, 'save', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_masks(cfg, folder, out, ids=ids[:6])
+    monkeypatch.setattr(MaskWriter, 'save', write)
+    save_mask(bad, truth[ids[5]])
+    report = import_masks(cfg, folder, out)  # of a longer list, too
+    assert (report.skipped, report.done) == (ids[:4], ids[4:])
 
 
 def test_another_array_of_the_same_files_is_another_making(case, foreign, tmp_path):
