@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from mmengine.dataset import ConcatDataset
 from mmseg.registry import DATASETS
 
-from .seeding import decode_key, seeded_item
+from .seeding import item_of_key
 
 __all__ = ['WSSSConcatDataset']
 
@@ -25,8 +25,4 @@ class WSSSConcatDataset(ConcatDataset):
 
     def __getitem__(self, idx: int) -> Any:
         """Return an item; a key of ``SeededSampler`` also fixes the randomness of its pipeline."""
-        key = decode_key(idx, len(self))
-        if key.seed is None:
-            return super().__getitem__(key.index)
-        with seeded_item(idx):
-            return super().__getitem__(key.index)
+        return item_of_key(super().__getitem__, idx, len(self))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sized
+from numbers import Integral
 
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -34,7 +35,7 @@ class SeededSampler(Sampler):
             many iterations as all of it. None: the size of the dataset.
 
     Raises:
-        TypeError: The dataset does not understand keys.
+        TypeError: The dataset does not understand keys, or ``epoch_size`` is no integer.
         ValueError: The dataset is empty, or ``epoch_size`` is not positive or goes with ``infinite``.
     """
 
@@ -53,6 +54,12 @@ class SeededSampler(Sampler):
             )
         if len(dataset) == 0:
             raise ValueError('SeededSampler needs a dataset with at least one item, but got none')
+        is_integer = isinstance(epoch_size, Integral) and not isinstance(epoch_size, bool)
+        if epoch_size is not None and not is_integer:
+            raise TypeError(
+                f'epoch_size must be an integer or None, but got {epoch_size!r} '
+                f'({type(epoch_size).__name__})'
+            )
         if epoch_size is not None and (infinite or epoch_size < 1):
             raise ValueError(
                 f'epoch_size must be positive and go without infinite=True, but got {epoch_size} '

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-__all__ = ['ItemKey', 'SeededItems', 'decode_key', 'encode_key', 'seeded_item']
+__all__ = ['ItemKey', 'SeededItems', 'decode_key', 'encode_key', 'item_of_key', 'seeded_item']
 
 EPOCHS = 1 << 24
 SEEDS = 1 << 32
@@ -69,6 +69,21 @@ def seeded_item(key: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def item_of_key(get: Callable[[int], Any], key: int, size: int) -> Any:
+    """Get the item of a plain index, or that of a sampler's key with the randomness that the key fixes.
+
+    Args:
+        get: From a plain index to the item.
+        key: Plain index, or a key of :func:`encode_key`.
+        size: Number of items.
+    """
+    found = decode_key(key, size)
+    if found.seed is None:
+        return get(found.index)
+    with seeded_item(key):
+        return get(found.index)
 
 
 class SeededItems(Dataset):

@@ -39,28 +39,40 @@ def read_split(path: str, backend_args: dict[str, Any] | None = None) -> list[st
         FileNotFoundError: ``path`` does not exist.
         ValueError: The split is empty, names an image twice, or is malformed.
     """
+    return [name for name, _ in _entries(path, 'ann_file', backend_args)]
+
+
+def _entries(
+    path: str, argument: str, backend_args: dict[str, Any] | None = None
+) -> list[tuple[str, str]]:
+    """Ids of a list and the place of each, such as ``'line 3'``; ``argument`` begins messages."""
     if not fileio.isfile(path, backend_args=backend_args):
-        raise FileNotFoundError(f'ann_file: the list of images does not exist: {path}')
+        raise FileNotFoundError(f'{argument}: the list of images does not exist: {path}')
     if path.lower().endswith(('.csv', '.json')):
-        ids = read_image_ids(path, backend_args)
+        names = read_image_ids(path, backend_args)
+        found = [(name, f'entry {i}') for i, name in enumerate(names, start=1)]
     else:
         lines = list_from_file(path, backend_args=backend_args)
-        ids = [_id_of_line(line.lstrip('\ufeff').strip()) for line in lines if line.strip()]
-    if not ids:
-        raise ValueError(f'ann_file: the list {path} names no image')
-    repeated = [name for name, count in Counter(ids).items() if count > 1]
+        texts = [(line.lstrip('\ufeff').strip(), i) for i, line in enumerate(lines, start=1)]
+        found = [(_id_of_line(text), f'line {i}') for text, i in texts if text]
+    if not found:
+        raise ValueError(f'{argument}: {path} names no image, expected at least one')
+    counts = Counter(name for name, _ in found)
+    repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
+        places = [place for name, place in found if name == repeated[0]]
         raise ValueError(
-            f'ann_file: {path} names {len(repeated)} images more than once: {name_some(repeated)}'
+            f'{argument}: {path} names {len(repeated)} images more than once, expected each once: '
+            f'{name_some(repeated)} (the first: {", ".join(places[:3])})'
         )
-    return ids
+    return found
 
 
 def read_subset(path: str, ids: Sequence[str]) -> list[str]:
     """Return the ids of a split that a list names, in the order of the split.
 
     Args:
-        path: Text file of image ids on the local disk.
+        path: List of image ids on the local disk, of a kind that :func:`read_split` reads.
         ids: Ids of the split.
 
     Raises:
@@ -72,15 +84,14 @@ def read_subset(path: str, ids: Sequence[str]) -> list[str]:
             f'subset: the list {path} does not exist (tools/dataset_converters/subset.py makes such '
             'lists)'
         )
-    chosen = read_split(path)
-    known = set(ids)
-    strange = [name for name in chosen if name not in known]
+    found = _entries(path, 'subset')
+    chosen, known = {name for name, _ in found}, set(ids)
+    strange = [f'{name!r} ({place})' for name, place in found if name not in known]
     if strange:
         raise ValueError(
             f'subset: {path} names {len(strange)} images that are not in the split: '
-            f'{name_some(strange)}'
+            f'{name_some(strange)}; expected ids among its {len(ids)}, such as {ids[0]!r}'
         )
-    chosen = set(chosen)
     return [name for name in ids if name in chosen]
 
 

@@ -18,7 +18,7 @@ from mmwsss.masks.manifest import MANIFEST_NAME, check_manifest, read_manifest
 from .classes import resolve_metainfo
 from .label_sources import name_some
 from .labels import read_image_labels
-from .seeding import decode_key, seeded_item
+from .seeding import item_of_key
 from .splits import FileIndex, ids_of_folder, read_split, read_subset
 
 __all__ = ['WSSSDataset']
@@ -155,13 +155,7 @@ class WSSSDataset(BaseSegDataset):
 
     def __getitem__(self, idx: int) -> Any:
         """Return an item; a key of ``SeededSampler`` also fixes the randomness of its pipeline."""
-        if idx < 0:
-            return super().__getitem__(idx)
-        key = decode_key(idx, len(self))
-        if key.seed is None:
-            return super().__getitem__(key.index)
-        with seeded_item(idx):
-            return super().__getitem__(key.index)
+        return item_of_key(super().__getitem__, idx, len(self))
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the items once. (Indices past the end are keys, so Python needs to be told.)"""

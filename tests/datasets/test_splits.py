@@ -1,6 +1,6 @@
 import pytest
 
-from mmwsss.datasets.splits import FileIndex, ids_of_folder, read_split
+from mmwsss.datasets.splits import FileIndex, ids_of_folder, read_split, read_subset
 
 
 def write(tmp_path, text):
@@ -33,11 +33,35 @@ def test_split_of_labels(tiny):
 
 @pytest.mark.parametrize(
     ('text', 'message'),
-    [('\n \n', 'names no image'), ('a\nb\na\n', 'names 1 images more than once: a')],
+    [
+        ('\n \n', 'names no image, expected at least one'),
+        (
+            'a\n\nb\na\n',
+            r'names 1 images more than once, expected each once: a \(the first: line 1, line 4\)',
+        ),
+    ],
 )
 def test_bad_lists(tmp_path, text, message):
     with pytest.raises(ValueError, match=rf'list\.txt.*{message}'):
         read_split(write(tmp_path, text))
+
+
+def test_messages_about_a_part_name_file_place_and_what_was_expected(tmp_path):
+    path = write(tmp_path, '\na\nx.jpg\n')
+    message = (
+        r"subset: .*list\.txt names 1 images that are not in the split: 'x' \(line 3\); "
+        r"expected ids among its 2, such as 'a'"
+    )
+    with pytest.raises(ValueError, match=message):
+        read_subset(path, ['a', 'b'])
+    assert read_subset(path, ['x', 'b', 'a']) == ['x', 'a']
+    with pytest.raises(ValueError, match=r'subset: .*list\.txt names 1 images more than once'):
+        read_subset(write(tmp_path, 'a\na\n'), ['a'])
+    with pytest.raises(ValueError, match=r'subset: .*list\.txt names no image'):
+        read_subset(write(tmp_path, ''), ['a'])
+    (tmp_path / 'part.csv').write_text('id,class\na,cat\nx,dog\n', encoding='utf-8')
+    with pytest.raises(ValueError, match=r"part\.csv names 1 .*'x' \(entry 2\)"):
+        read_subset(str(tmp_path / 'part.csv'), ['a', 'b'])
 
 
 def test_missing_list(tmp_path):

@@ -227,7 +227,7 @@ class TestSubset:
 
     def test_an_image_of_another_split(self, tiny):
         (tiny / 'part.txt').write_text('third\nfirst\n')
-        with pytest.raises(ValueError, match=r'names 1 images that are not in the split: third'):
+        with pytest.raises(ValueError, match=r"are not in the split: 'third' \(line 1\)"):
             build(tiny, subset=str(tiny / 'part.txt'))
 
     def test_a_missing_list_names_the_tool(self, tiny):
