@@ -16,6 +16,7 @@ from mmengine.device import get_device
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS, MODELS
 
+from mmwsss.apis.image_list import image_infos, map_pipeline, split_name
 from mmwsss.apis.stage import finish_output, open_output
 from mmwsss.masks import (
     BatchReport,
@@ -189,7 +190,7 @@ class MapWriter:
 def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
     """What decides the content of the maps beside weights and images."""
     test_cfg = model.test_cfg
-    decisive = {'model': cfg.model, 'pipeline': cfg.map_dataset.get('pipeline')}
+    decisive = {'model': cfg.model, 'pipeline': map_pipeline(cfg.map_dataset)}
     return {
         'scales': [float(scale) for scale in test_cfg['scales']],
         'flip': bool(test_cfg['flip']),
@@ -243,18 +244,18 @@ def make_maps(
     Raises:
         ManifestError: ``out`` holds maps made with other weights, classes, images or settings.
         KeyError: The config has no ``map_dataset``.
-        ValueError: An id is not in the dataset.
+        ValueError: An id is not in the dataset, or several of its images have one id.
     """
     if 'map_dataset' not in cfg:
         raise KeyError('make_maps needs a `map_dataset` in the config; localizer configs have one')
     dataset = DATASETS.build(cfg.map_dataset)
-    positions = {dataset.get_data_info(i)['img_id']: i for i in range(len(dataset))}
+    positions = {name: i for name, (i, _) in image_infos(dataset).items()}
     ids = list(positions) if ids is None else check_ids(ids, positions)
     model = load_localizer(cfg, checkpoint, device, trust_checkpoint)
     manifest = make_manifest(
         'maps',
         dataset.metainfo['classes'],
-        Path(cfg.map_dataset.get('ann_file') or 'all').stem,
+        split_name(cfg.map_dataset),
         ids,
         config_text=cfg.pretty_text,
         settings=map_settings(model, cfg),

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_dist_info, get_rank
 from mmseg.registry import DATASETS
 
+from mmwsss.apis.image_list import image_infos, images_only, split_name
 from mmwsss.apis.imported import ForeignFolder
 from mmwsss.apis.stage import finish_output, open_output
 from mmwsss.datasets.images import image_size
@@ -134,7 +135,8 @@ def import_masks(
             made from other files or with other settings.
         ValueError: No file can be read, or an id is not in the dataset.
     """
-    images = Images(image_dataset(cfg))
+    key = 'map_dataset' if 'map_dataset' in cfg else 'train_dataloader.dataset'
+    images = Images(image_dataset(cfg), key)
     check_known(ids, images.paths)
     ids = list(images.paths) if ids is None else list(ids)
     if (Path(folder) / MANIFEST_NAME).is_file():
@@ -194,10 +196,7 @@ def image_dataset(cfg: Config) -> dict[str, Any]:
         return cfg.map_dataset
     if 'dataset' not in cfg.get('train_dataloader', {}):
         raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
-    dataset = dict(cfg.train_dataloader.dataset)
-    prefix = {k: v for k, v in dataset.get('data_prefix', {}).items() if k == 'img_path'}
-    masks_aside = {'data_prefix': prefix, 'pseudo_mask_dir': None, 'check_files': 'lazy'}
-    return {**dataset, **masks_aside, 'pipeline': []}
+    return images_only(cfg.train_dataloader.dataset)
 
 
 class Images:
@@ -205,6 +204,7 @@ class Images:
 
     Args:
         dataset: The config.
+        key: Where the tool's config has it; named in messages.
 
     Attributes:
         classes: Class names, background first.
@@ -212,16 +212,19 @@ class Images:
         split: Name of the split.
         paths: Path of each image by id.
         labels: Class ids of each image by id; None where the dataset has none.
+
+    Raises:
+        ValueError: See :func:`~mmwsss.apis.image_list.image_infos`.
     """
 
-    def __init__(self, dataset: dict[str, Any]) -> None:
+    def __init__(self, dataset: dict[str, Any], key: str = 'map_dataset') -> None:
         built = DATASETS.build(dataset)
-        infos = list(map(built.get_data_info, range(len(built))))
+        infos = {name: info for name, (_, info) in image_infos(built, key).items()}
         self.classes = list(built.metainfo['classes'])
         self.palette = built.metainfo.get('palette')
-        self.split = Path(dataset.get('ann_file') or 'all').stem
-        self.paths = {info['img_id']: info['img_path'] for info in infos}
-        self.labels = {info['img_id']: info.get('img_label') for info in infos}
+        self.split = split_name(dataset)
+        self.paths = {name: info['img_path'] for name, info in infos.items()}
+        self.labels = {name: info.get('img_label') for name, info in infos.items()}
 
 
 def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchReport:

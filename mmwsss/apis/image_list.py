@@ -1,0 +1,77 @@
+"""Which images a dataset of a config has, be it one dataset, several as one, or a wrapped one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmwsss.datasets.label_sources import name_some
+
+__all__ = ['image_infos', 'images_only', 'map_pipeline', 'split_name']
+
+
+def parts_of(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the datasets below a config that name images themselves."""
+    if 'datasets' in dataset:
+        for part in dataset['datasets']:
+            yield from parts_of(part)
+    elif 'dataset' in dataset:
+        yield from parts_of(dataset['dataset'])
+    else:
+        yield dataset
+
+
+def split_name(dataset: Mapping[str, Any]) -> str:
+    """Name of the split: of the list, or ``'all'``; of several datasets all names, as ``'train+val'``."""
+    return '+'.join(Path(part.get('ann_file') or 'all').stem for part in parts_of(dataset))
+
+
+def map_pipeline(dataset: Mapping[str, Any]) -> Any:
+    """The pipeline of a dataset, or those of several."""
+    pipelines = [part.get('pipeline') for part in parts_of(dataset)]
+    return pipelines[0] if len(pipelines) == 1 else pipelines
+
+
+def images_only(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """A dataset's config without masks and pipeline, and without what pairs or repeats its images."""
+    if 'datasets' in dataset:
+        return {**dataset, 'datasets': [images_only(part) for part in dataset['datasets']]}
+    if 'dataset' in dataset:
+        return images_only(dataset['dataset'])
+    prefix = {k: v for k, v in dataset.get('data_prefix', {}).items() if k == 'img_path'}
+    masks_aside = {'data_prefix': prefix, 'pseudo_mask_dir': None, 'check_files': 'lazy'}
+    return {**dataset, **masks_aside, 'pipeline': []}
+
+
+def image_infos(dataset: Any, key: str = 'map_dataset') -> dict[str, tuple[int, dict[str, Any]]]:
+    """Find the images of a dataset by id.
+
+    Args:
+        dataset: The dataset.
+        key: Where the config has it; named in messages.
+
+    Returns:
+        Image id -> index and ``data_info``; the first one of an image that is there repeatedly.
+
+    Raises:
+        ValueError: The dataset gives its images no ids, or one id to several images.
+    """
+    found: dict[str, tuple[int, dict[str, Any]]] = {}
+    several = []
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i)
+        if 'img_id' not in info:
+            raise ValueError(
+                f'{key} must be a WSSSDataset or several in a WSSSConcatDataset, whose images have '
+                f'ids, but {type(dataset).__name__} gives {sorted(info)}'
+            )
+        first = found.setdefault(info['img_id'], (i, info))[1]
+        if first['img_path'] != info['img_path']:
+            several.append(info['img_id'])
+    if several:
+        raise ValueError(
+            f'{key} has several images of {len(several)} ids, and files are named by them: '
+            f'{name_some(several)}'
+        )
+    return found
