@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ['Html', 'data_uri', 'document', 'join', 'section', 'table', 'tag']
+__all__ = ['Html', 'anchors_of', 'data_uri', 'document', 'join', 'section', 'table', 'tag']
 
 VOID_TAGS = ('br', 'img', 'meta')
 CONTROL = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]')
@@ -152,9 +153,25 @@ def table(
     return tag('div', whole, class_='scroll')
 
 
-def section(title: str, *content: str) -> Html:
-    """A heading that the navigation can name, and what is below it."""
-    anchor = re.sub(r'\W+', '-', title.lower()).strip('-')
+def anchors_of(titles: Sequence[str]) -> list[str]:
+    """A name for the place of each title in a page; no two are the same, and none is empty."""
+    found: list[str] = []
+    for title in titles:
+        plain = re.sub(r'\W+', '-', title.lower()).strip('-') or 'section'
+        numbered = (f'{plain}-{number}' for number in itertools.count(2))
+        found.append(next(a for a in itertools.chain([plain], numbered) if a not in found))
+    return found
+
+
+def section(title: str, *content: str, anchor: str | None = None) -> Html:
+    """A heading that the navigation can name, and what is below it.
+
+    Args:
+        title: The heading.
+        content: Text or markup.
+        anchor: Its place in the page, see :func:`anchors_of`; None: that of a page with this title only.
+    """
+    anchor = anchors_of([title])[0] if anchor is None else anchor
     return tag('section', tag('h2', title), *content, id=anchor)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,7 +18,16 @@ from mmwsss.visualization.report.content import (
     ThresholdCurve,
     Training,
 )
-from mmwsss.visualization.report.html import Html, data_uri, document, join, section, table, tag
+from mmwsss.visualization.report.html import (
+    Html,
+    anchors_of,
+    data_uri,
+    document,
+    join,
+    section,
+    table,
+    tag,
+)
 
 __all__ = ['render_page']
 
@@ -37,28 +47,33 @@ def render_page(report: RunReport) -> str:
     Returns:
         A page in HTML that holds everything it shows.
     """
-    sections = {
-        'Scores': scores_part(report),
-        'IoU per class': classes_part(report),
-        'IoU by object size': sizes_part(report.sizes),
-        **report.extra,
-        **{gallery.title: gallery_part(gallery) for gallery in report.galleries},
-        'Threshold curve (evaluation only)': curves_part(report.curves),
-        'Confusion of classes': confusion_part(report.confusions),
-        'Training': training_part(report.trainings),
-        'Time': time_part(report.seconds),
-        'Environment and commands': environment_part(report),
-        'Not in this report': missing_part(report),
-    }
-    shown = {title: content for title, content in sections.items() if content}
-    parts = [section(title, content) for title, content in shown.items()]
+    sections = [  # no mapping: two stages may have one name
+        ('Scores', scores_part(report)),
+        ('IoU per class', classes_part(report)),
+        ('IoU by object size', sizes_part(report.sizes)),
+        *report.extra.items(),
+        *((gallery.title, gallery_part(gallery)) for gallery in report.galleries),
+        ('Threshold curve (evaluation only)', curves_part(report.curves)),
+        ('Confusion of classes', confusion_part(report.confusions)),
+        ('Training', training_part(report.trainings)),
+        ('Time', time_part(report.seconds)),
+        ('Environment and commands', environment_part(report)),
+        ('Not in this report', missing_part(report)),
+    ]
+    shown = [(title, content) for title, content in sections if content]
+    titles = [title for title, _ in shown]
+    anchors = anchors_of(titles)
+    parts = [
+        section(title, content, anchor=anchor) for anchor, (title, content) in zip(anchors, shown)
+    ]
     intro = tag('p', report.intro, class_='note') if report.intro else Html('')
-    return document(report.title, tag('h1', report.title), intro, navigation(parts, shown), *parts)
+    return document(
+        report.title, tag('h1', report.title), intro, navigation(anchors, titles), *parts
+    )
 
 
-def navigation(parts: list[Html], titles: dict[str, Html]) -> Html:
+def navigation(anchors: Sequence[str], titles: Sequence[str]) -> Html:
     """Links to the sections."""
-    anchors = [part.split('id="', 1)[1].split('"', 1)[0] for part in parts]
     links = [tag('a', title, href=f'#{anchor}') for anchor, title in zip(anchors, titles)]
     return tag('nav', *links)
 
