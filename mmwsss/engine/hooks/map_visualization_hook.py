@@ -26,7 +26,8 @@ from mmwsss.visualization.tiles import ImageParts, picture_of
 
 __all__ = ['MapVisualizationHook']
 
-REFINER_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
+# What images that cannot be read and refiners that do not fit raise; a model's faults end the training.
+KNOWN_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
 
 
 @HOOKS.register_module()
@@ -39,7 +40,8 @@ class MapVisualizationHook(Hook):
     ``TensorboardVisBackend`` images to TensorBoard. Rank 0 draws; no display is needed.
 
     The images are evenly spaced over the dataset, so that every run shows the same ones. Training is
-    not touched: the model returns to its mode, and random numbers go on as if nothing had happened.
+    not touched: the model returns to its mode, and random numbers go on as if nothing had happened. An
+    image that cannot be read is left out with one warning that names it.
 
     Args:
         interval: Draw after every so many epochs or iterations, and after the last.
@@ -72,6 +74,7 @@ class MapVisualizationHook(Hook):
         self.interval, self.by_epoch, self.num_images = interval, by_epoch, num_images
         self.dataset_cfg, self.refiners, self.max_side = dataset, refiners, max_side
         self.warned = False
+        self.unreadable: set[int] = set()
 
     @master_only
     def before_train(self, runner: Runner) -> None:
@@ -112,17 +115,34 @@ class MapVisualizationHook(Hook):
         step = runner.iter if step is None else step
         with evaluating(model), torch.no_grad():
             for position in self.positions.tolist():
-                name, picture = self.picture(model, position)
-                runner.visualizer.add_image(name, picture, step)
+                read = self.read(position)
+                if read is not None:
+                    name, picture = self.picture(model, position, *read)
+                    runner.visualizer.add_image(name, picture, step)
 
-    def picture(self, model: nn.Module, position: int) -> tuple[str, np.ndarray]:
-        """Name and picture, RGB uint8 (H, W, 3), of an image of the dataset."""
-        with seeded_item(position):
-            item = self.dataset[position]
+    def read(self, position: int) -> tuple[dict[str, Any], ImageParts] | None:
+        """An item of the dataset and its image as it is; None, and a warning, if it cannot be read."""
+        name = str(position)
+        try:
+            info = self.dataset.get_data_info(position)
+            name = info.get('img_id') or info.get('img_path', name)
+            with seeded_item(position):
+                item = self.dataset[position]
+            size = tuple(item['data_samples'].ori_shape[:2])
+            return item, ImageParts(info.get('img_id', str(position)), rgb_of(item, size))
+        except KNOWN_ERRORS as error:
+            if position not in self.unreadable:
+                text = f'MapVisualizationHook leaves out {name}, which cannot be read: {error}'
+                print_log(text, logger='current', level=logging.WARNING)
+            self.unreadable.add(position)
+            return None
+
+    def picture(
+        self, model: nn.Module, position: int, item: dict[str, Any], parts: ImageParts
+    ) -> tuple[str, np.ndarray]:
+        """Name and picture, RGB uint8 (H, W, 3), of what the model makes of an item."""
         sample = model.test_step(pseudo_collate([item]))[0]
         size = tuple(sample.ori_shape[:2])
-        info = self.dataset.get_data_info(position)
-        parts = ImageParts(info.get('img_id', str(position)), rgb_of(item, size))
         if 'gt_sem_seg' in sample and sample.gt_sem_seg.shape[-2:] == size:
             parts.truth = labels_of(sample.gt_sem_seg)
         if 'pred_map_keys' in sample:
@@ -140,7 +160,7 @@ class MapVisualizationHook(Hook):
         try:
             chain = RefinerChain(self.refiners)
             parts.mask = chain(parts.maps, parts.image if chain.needs_image else None, parts.name)
-        except REFINER_ERRORS as error:
+        except KNOWN_ERRORS as error:
             if not self.warned:
                 text = f'MapVisualizationHook shows no masks: {error}'
                 print_log(text, logger='current', level=logging.WARNING)

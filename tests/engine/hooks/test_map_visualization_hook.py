@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 
 import numpy as np
 import pytest
@@ -106,3 +107,19 @@ def test_numbers_below_one_and_configs_without_data_are_refused(demo_root):
     assert default_dataset(cfg) == cfg.map_dataset
     cfg.pop('map_dataset')
     assert default_dataset(cfg) == cfg.val_dataloader.dataset
+
+
+def test_an_unreadable_image_is_a_warning_and_the_others_are_drawn(demo_root, tmp_path):
+    data = tmp_path / 'data'
+    shutil.copytree(demo_root, data)
+    dataset = demo_dataset(data, 'val', masks=True, test_mode=True)
+    hook = {**HOOK, 'num_images': 2, 'dataset': dataset}
+    last = len((data / 'ImageSets' / 'Segmentation' / 'val.txt').read_text().split()) - 1
+    (data / 'JPEGImages' / f'val_{last:04}.jpg').write_bytes(b'no image')
+    train(demo_root, tmp_path / 'run', [hook])
+    assert set(pictures(tmp_path / 'run')) == {'maps_0_val_0000_2.png', 'maps_0_val_0000_4.png'}
+    log = next((tmp_path / 'run').rglob('*.log')).read_text()
+    warnings = [line for line in log.splitlines() if 'MapVisualizationHook leaves out' in line]
+    (warning,) = warnings  # once, though it was drawn after both epochs
+    assert 'WARNING' in warning
+    assert f'val_{last:04}' in warning
