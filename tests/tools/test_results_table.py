@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,30 @@ def test_every_stored_run_says_what_it_is():
             assert 0 <= score.get('mIoU', score.get('body_recall')) <= 100
             assert 'images' in score['protocol']
             assert 'CRF' in score['protocol']
+
+
+def test_a_seed_without_a_score_by_size_is_named(tool, tmp_path):
+    folder = tmp_path / 'sb'
+    folder.mkdir()
+    for seed in range(2):
+        run = {**summary(seed, 20.0, 0.1), 'name': 'sb'}
+        run['scores'][0].update({'IA-mIoU': 15.0, 'IA_S': 4.0, 'IA_M': 9.0, 'IA_L': 25.0})
+        if seed == 1:
+            run['scores'][0].pop('IA_S')
+            run['scores'][0]['IA_L'] = None
+        (folder / f'seed{seed}.json').write_text(json.dumps(run))
+    runs = tool.read_runs(tmp_path)
+    path = re.escape(str(folder / 'seed1.json'))
+    message = f"{path}: score 'maps' needs the numbers .*, but lacks IA_S, IA_L"
+    with pytest.raises(ValueError, match=message):
+        tool.page(runs)
+
+
+def test_a_table_that_cannot_be_made_ends_with_one_line(tool, tmp_path, monkeypatch, capsys):
+    def refuse(folder):
+        raise ValueError('results/x/seed1.json: lacks IA_S')
+
+    monkeypatch.setattr(tool, 'read_runs', refuse)
+    monkeypatch.setattr('sys.argv', ['results_table.py', '--check'])
+    assert tool.main() == 2
+    assert capsys.readouterr().err == 'error: results/x/seed1.json: lacks IA_S\n'

@@ -33,7 +33,7 @@ def read_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Summaries by run name, each list in the order of the seeds."""
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(folder.glob('*/seed*.json')):
-        summary = json.loads(path.read_text(encoding='utf-8'))
+        summary = {**json.loads(path.read_text(encoding='utf-8')), 'file': str(path)}
         runs.setdefault(summary['name'], []).append(summary)
     return {name: sorted(group, key=lambda run: run['seed']) for name, group in runs.items()}
 
@@ -63,12 +63,34 @@ def rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
 
 
 def size_rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
-    """One row per kind of score of a run that tells objects apart by size."""
+    """One row per kind of score of a run that tells objects apart by size.
+
+    Raises:
+        ValueError: A seed lacks one of the scores, so that the columns would be means over other seeds.
+    """
     kinds = list(dict.fromkeys(s['what'] for run in group for s in run['scores'] if 'IA_S' in s))
     for what in kinds:
-        scores = [s for run in group for s in run['scores'] if s['what'] == what]
+        scores = [
+            checked_sizes(run, s) for run in group for s in run['scores'] if s['what'] == what
+        ]
         cells = ' | '.join(spread([s[key] for s in scores]) for key in SIZE_SCORES)
         yield f'| `{name}` | {cells} | {len(scores)} | {scores[0]["protocol"]} |'
+
+
+def checked_sizes(run: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:
+    """A score that has all of ``SIZE_SCORES``.
+
+    Raises:
+        ValueError: It lacks some; names the file.
+    """
+    missing = [key for key in SIZE_SCORES if not isinstance(score.get(key), (int, float))]
+    if missing:
+        where = run.get('file', f'run {run["name"]!r}, seed {run["seed"]}')
+        raise ValueError(
+            f'{where}: score {score["what"]!r} needs the numbers {", ".join(SIZE_SCORES)}, but lacks '
+            f'{", ".join(missing)}'
+        )
+    return score
 
 
 def table(runs: Runs) -> str:
@@ -153,11 +175,8 @@ def method_page(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     return METHOD.sub(replaced, text)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    args = parser.parse_args()
-    runs = read_runs(ROOT / 'results')
+def pages(runs: Runs) -> dict[Path, str]:
+    """The text of every page that shows stored runs."""
     readme = ROOT / 'README.md'
     wanted = {
         ROOT / 'docs' / 'results.md': page(runs),
@@ -165,6 +184,18 @@ def main() -> int:
     }
     for path in sorted((ROOT / 'docs' / 'methods').glob('*.md')):
         wanted[path] = method_page(path.read_text(encoding='utf-8'), runs)
+    return wanted
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
+    args = parser.parse_args()
+    try:
+        wanted = pages(read_runs(ROOT / 'results'))
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text('utf-8') != text]
     if args.check:
         for path in stale:
