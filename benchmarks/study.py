@@ -23,6 +23,7 @@ from typing import Any
 
 from mmwsss.apis.pipeline.summary import hardware
 from mmwsss.apis.pipeline.summary import score_of as percent_score
+from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.masks import atomic_path, code_version, hash_text, read_id_list
 from mmwsss.utils.config import load_config
 
@@ -74,9 +75,12 @@ class Study:
         self.steps.append({**made, 'seconds': seconds, 'code': code_version()})
         write_json(self.log, self.steps)
 
-    def add(self, what: str, protocol: str, score: dict[str, Any]) -> None:
-        """Keep a score (in percent) with what it means."""
-        self.scores.append({'what': what, 'protocol': protocol, **score})
+    def add(
+        self, what: str, protocol: str, score: dict[str, Any], uses_ground_truth: bool = False
+    ) -> None:
+        """Keep a score (in percent) with what it means, and whether true masks chose something."""
+        about = {'what': what, 'protocol': protocol, 'uses_ground_truth': uses_ground_truth}
+        self.scores.append({**about, **score})
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -129,6 +133,7 @@ def add_localizer_scores(study: Study, how: str, masks: Path) -> None:
         'maps at best threshold',
         f'{where}, threshold {table["best_threshold"]:g}: best of a sweep, uses ground truth',
         score_of(table['best_mIoU'], table['best_IoU'], table['best_threshold']),
+        uses_ground_truth=True,
     )
     if table['argmax_mIoU'] is not None:
         study.add(
@@ -144,6 +149,7 @@ def add_localizer_scores(study: Study, how: str, masks: Path) -> None:
         'masks',
         f'{where}, {rule}',
         score_of(scored['mIoU'], scored['IoU'], threshold),
+        uses_ground_truth([scored, settings], settings.get('threshold_source')),
     )
 
 
@@ -182,7 +188,8 @@ def demo_scores(report: dict[str, Any]) -> list[dict[str, Any]]:
         )
         where = f'{found["images"]} generated {found["split"]} images, {found["views"]}, {NO_CRF}'
         score = score_of(found['miou'], found['iou'])
-        scores.append({'what': found['name'], 'protocol': f'{where}, {rule}', **score})
+        about = {'what': found['name'], 'protocol': f'{where}, {rule}'}
+        scores.append({**about, 'uses_ground_truth': found['uses_ground_truth'], **score})
     for name, coverage in report['coverage'].items():
         pooled = {key: round(100 * value, 2) for key, value in coverage['pooled'].items()}
         scores.append(

@@ -342,12 +342,16 @@ class Demo:
             threshold = float(found.content['best_threshold'])
             cfg.mask_cfg = threshold_masks(threshold, BEST_THRESHOLD)
             check_report(make_masks(cfg, folder / 'maps', folder / 'masks'))
-        return self.score_folders(
-            folder / 'maps', folder / 'masks', 'CAM of the same network', test_views(cfg)
-        )
+        name, views = 'CAM of the same network', test_views(cfg)
+        return self.score_folders(folder / 'maps', folder / 'masks', name, views, best=True)
 
-    def score_folders(self, maps: Path, masks: Path, name: str, views: str) -> dict[str, Any]:
-        """Score maps at every threshold, masks, and how much of parts and bodies masks cover."""
+    def score_folders(
+        self, maps: Path, masks: Path, name: str, views: str, best: bool = False
+    ) -> dict[str, Any]:
+        """Score maps at every threshold, masks, and how much of parts and bodies masks cover.
+
+        ``best`` says that the threshold of the masks is the best on the true ones.
+        """
         ids = self.ids['train']
         with output_to(self.log):
             found = score_masks(masks, self.truth, self.classes, ids)
@@ -358,7 +362,7 @@ class Demo:
         threshold = 'none (argmax over the maps, background included)'
         if settings['threshold'] is not None:
             threshold = f'{settings["threshold"]:.2f}, {settings["threshold_source"]}'
-        score = mask_score(found.content, f'masks of {name}', 'train', threshold, views)
+        score = mask_score(found.content, f'masks of {name}', 'train', threshold, views, best)
         keys = ('thresholds', 'mIoU', 'best_threshold', 'best_mIoU', 'argmax_mIoU', 'note')
         return {
             'score': asdict(score),
@@ -484,7 +488,14 @@ def folder_hash(folder: Path) -> str:
     return read_manifest(folder).sha256()
 
 
-def mask_score(content: dict[str, Any], name: str, split: str, threshold: str, views: str) -> Score:
+def mask_score(
+    content: dict[str, Any],
+    name: str,
+    split: str,
+    threshold: str,
+    views: str,
+    uses_ground_truth: bool = False,
+) -> Score:
     """A :class:`Score` from what ``score_masks`` found."""
     return Score(
         name=name,
@@ -493,7 +504,7 @@ def mask_score(content: dict[str, Any], name: str, split: str, threshold: str, v
         images=content['images'],
         threshold=threshold,
         views=views,
-        uses_ground_truth=BEST_THRESHOLD in threshold,
+        uses_ground_truth=uses_ground_truth,
         iou=content['IoU'],
     )
 

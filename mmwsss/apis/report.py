@@ -27,6 +27,7 @@ from mmwsss.apis.run_folder import (
 from mmwsss.apis.run_records import read_record
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instances import InstanceFolder, open_instances
+from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
 from mmwsss.masks import (
@@ -268,7 +269,7 @@ def stages_of(run: RunFolder, record: RunRecord) -> list[Stage]:
                 classes=list(manifest.classes),
                 refiners=list(settings.get('refiners') or ()),
                 protocol=mask_protocol(run, folder),
-                uses_ground_truth='ground truth' in str(settings.get('threshold_source')),
+                uses_ground_truth=uses_ground_truth([settings], settings.get('threshold_source')),
                 scored=folder not in record.only_shown,
                 predictions=run.predictions,
             )

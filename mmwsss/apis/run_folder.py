@@ -17,6 +17,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.masks import MANIFEST_NAME, Manifest, ManifestError, read_manifest
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import Html, StageScore, ThresholdCurve, Training
@@ -236,7 +237,7 @@ def mask_score(run: RunFolder, content: dict[str, Any]) -> StageScore:
         rule if folder is None else mask_protocol(run, folder),
         content['mIoU'],
         content.get('IoU', {}),
-        'ground truth' in str(settings.get('threshold_source')),
+        uses_ground_truth([content, settings], settings.get('threshold_source')),
         others,
     )
 

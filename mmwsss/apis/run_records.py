@@ -7,6 +7,7 @@ from typing import Any
 
 from mmwsss.apis.demo_report import RECORD_NAME, demo_record
 from mmwsss.apis.run_folder import INSTANCE_SCORES, RunFolder, RunRecord, read_json
+from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.visualization.report import StageScore
 
 __all__ = ['read_record']
@@ -50,9 +51,7 @@ def summary_score(score: dict[str, Any]) -> StageScore:
         score['protocol'],
         share(score.get('mIoU')),
         {name: share(value) for name, value in iou.items()},
-        bool(
-            score.get('details', {}).get('uses_ground_truth', 'ground truth' in score['protocol'])
-        ),
+        uses_ground_truth([score, score.get('details', {})], score['protocol']),
         {key: share(metrics[key]) for key in INSTANCE_SCORES if key in metrics},
     )
 

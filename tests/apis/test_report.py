@@ -11,7 +11,8 @@ from mmengine.config import Config
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.masks import make_masks
 from mmwsss.apis.report import ReportOptions, measure, write_run_report
-from mmwsss.apis.run_folder import open_run, read_environment, read_trainings
+from mmwsss.apis.run_folder import open_run, read_environment, read_scores, read_trainings
+from mmwsss.apis.run_records import summary_score
 from mmwsss.apis.train import build_runner
 from mmwsss.evaluation import score_maps, score_masks
 from mmwsss.functional import ia_miou
@@ -265,3 +266,48 @@ def test_summary_of_a_pipeline(run, tmp_path):
     assert report.commands == [('python tools/train.py a.py', 2.0)]
     assert report.seconds == {'train': 2.0}
     assert report.environment['seed'] == '3'
+
+
+SAYS_SO = 'the best on the ground truth'
+
+
+def scores_with(run, tmp_path, change):
+    """Scores of a report after a change of the run's masks.json."""
+    root = tmp_path / 'run'
+    shutil.copytree(run, root)
+    content = json.loads((root / 'masks.json').read_text())
+    content['predictions'] = str(root / 'masks')
+    change(content)
+    (root / 'masks.json').write_text(json.dumps(content))
+    return {score.name: score for score in read_scores(open_run(root))[0]}
+
+
+def test_what_a_score_says_of_ground_truth_is_read_not_guessed(run, tmp_path):
+    def explicit(content):
+        content['uses_ground_truth'] = True
+
+    def not_by_its_text(content):
+        content['uses_ground_truth'] = False
+        content['manifest']['settings']['threshold_source'] = SAYS_SO
+
+    def older(content):
+        content.pop('uses_ground_truth', None)
+        content['manifest']['settings']['threshold_source'] = SAYS_SO
+
+    for i, (change, expected) in enumerate(
+        ((explicit, True), (not_by_its_text, False), (older, True))
+    ):
+        scores = scores_with(run, tmp_path / str(i), change)
+        assert scores['masks'].uses_ground_truth is expected, change.__name__
+
+
+@pytest.mark.parametrize('place', ['score', 'details', 'older'])
+@pytest.mark.parametrize('said', [True, False])
+def test_what_a_summary_says_of_ground_truth(place, said):
+    protocol = f'8 images, {"no threshold" if said else SAYS_SO}'
+    score = {'what': 'masks', 'protocol': protocol, 'mIoU': 1.0}
+    if place == 'older':
+        score['protocol'] = f'8 images, {SAYS_SO if said else "no threshold"}'
+    else:
+        (score if place == 'score' else score.setdefault('details', {}))['uses_ground_truth'] = said
+    assert summary_score(score).uses_ground_truth is said

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmwsss.apis.steps import read_record
+from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.masks import atomic_path, code_version, read_manifest
 from mmwsss.utils.cli import write_json
 
@@ -211,7 +212,7 @@ def mask_score(origin: Origin, result: Mapping[str, Any]) -> dict[str, Any]:
         threshold=threshold,
         threshold_source=source,
         refiners=[refiner.get('type') for refiner in refiners],
-        uses_ground_truth='mask' in str(source) or 'truth' in str(source),
+        uses_ground_truth=uses_ground_truth([table, settings], source),
     )
     return entry(origin, 'masks', details, score_of(table['mIoU'], table['IoU']))
 
