@@ -12,8 +12,10 @@ from numpy.lib import format as npy_format
 
 from mmwsss.datasets.label_sources.safe_unpickler import loads_plain
 from mmwsss.masks import (
+    IGNORE_INDEX,
     ClassMaps,
     check_mask,
+    foreground_ids,
     hash_file,
     load_class_maps,
     load_mask,
@@ -121,22 +123,22 @@ def read_foreign(
 ) -> MapsOrLabels:
     """Read a mask or class maps of any of the formats in use; nothing in the file is executed.
 
-    Masks: palette or grey 8-bit PNG, an integer array (H, W) in ``.npy`` or, alone or under the name
-    ``field``, in ``.npz``. Class maps: ours, and dictionaries with ``keys`` (n,) and an array
-    (n, h, w), pickled in ``.npy`` as IRN writes them (with torch tensors, too) or in ``.npz``. One
-    map more than keys means that the first is the background's.
+    Masks: palette or grey 8-bit PNG (16-bit grey beyond 255 classes), an integer array (H, W) in
+    ``.npy`` or, alone or under the name ``field``, in ``.npz``. Class maps: ours, and dictionaries
+    with ``keys`` (n,) and an array (n, h, w), pickled in ``.npy`` as IRN writes them (with torch
+    tensors, too) or in ``.npz``. One map more than keys means that the first is the background's.
 
     Args:
         path: The file.
         num_classes: Number of classes with background.
         image_size: (H, W) of the image. None: not checked.
-        keys: ``'foreground'``: entry k of ``keys`` is the k-th foreground class from 0, id k + 1, as
-            IRN counts them; ``'ids'``: it is the class id.
+        keys: ``'foreground'``: entry k of ``keys`` is the k-th foreground class from 0, id k + 1 (k + 2
+            from 255 on, which is no class), as IRN counts them; ``'ids'``: it is the class id.
         field: Name of the array to take. None: the first of ``high_res``, ``rw_pred``, ``cam``, or
             the only one.
 
     Returns:
-        uint8 labels (H, W), or class maps.
+        uint8 labels (H, W), uint16 if ``num_classes`` exceeds 255, or class maps.
 
     Raises:
         ValueError: The file is damaged, of another format or size, or has ids outside the list; the
@@ -215,7 +217,7 @@ def _maps(
     keys = np.asarray(keys).reshape(-1)
     if not (np.issubdtype(keys.dtype, np.integer) or not keys.size):
         raise ValueError(f'keys must be integers, but got {keys.dtype}')
-    ids = keys.astype(np.int64) + foreground
+    ids = foreground_ids(keys) if foreground else keys.astype(np.int64)
     if scores.ndim == 3 and len(scores) == len(ids) + 1:
         ids = np.append(0, ids)
     if scores.ndim != 3 or len(scores) != len(ids):
@@ -223,11 +225,12 @@ def _maps(
             f'expected one map (h, w) for each of {len(keys)} keys, or one more for the background, '
             f'but got {scores.shape}'
         )
-    outside = ids[(ids < 0) | (ids >= num_classes)]
+    outside = ids[(ids < 0) | (ids >= num_classes) | (ids == IGNORE_INDEX)]
+    exception = f' without {IGNORE_INDEX}' if num_classes > IGNORE_INDEX else ''
     if len(outside) or len(np.unique(ids)) < len(ids):
         raise ValueError(
             f'the keys {keys.tolist()} stand for class ids {ids.tolist()}, expected different ones '
-            f'in 0 .. {num_classes - 1}; is --keys right?'
+            f'in 0 .. {num_classes - 1}{exception}; is --keys right?'
         )
     order = np.argsort(ids)
     scores = scores[order].astype(np.float32)

@@ -31,7 +31,7 @@ class Segmented:
         name: File name without suffix, below the folder if there is one.
         image: RGB uint8 (H, W, 3).
         maps: Its class maps.
-        mask: Labels uint8 (H, W); 0 = background, 255 = undecided.
+        mask: Labels (H, W), uint8 or uint16; 0 = background, 255 = undecided.
     """
 
     name: str
@@ -92,7 +92,7 @@ def refine_maps(
         image: The image, a file or RGB uint8 (H, W, 3), for refiners that look at it.
 
     Returns:
-        Labels uint8 (H, W); 0 = background, 255 = undecided.
+        Labels (H, W), uint8 or uint16; 0 = background, 255 = undecided.
 
     Raises:
         ValueError, TypeError: A refiner does not fit the maps, or there is no background.

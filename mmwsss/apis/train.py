@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import uses_crf, with_crf
+from mmwsss.masks import IGNORE_INDEX
 from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import default_workers, setup_launcher
 
@@ -128,7 +130,7 @@ def run_test(
 
     Raises:
         ValueError: The checkpoint does not fit the model, or ``tta`` is asked of a config without
-            ``tta_model`` and ``tta_pipeline``.
+            ``tta_model`` and ``tta_pipeline``, or ``out`` of more than 255 classes.
     """
     cfg.load_from = str(checkpoint)
     if tta:
@@ -143,12 +145,27 @@ def run_test(
     if out is not None:
         add_output(cfg, out)
     runner = build_runner(cfg, trust_checkpoint, initial=False)
+    if out is not None:
+        check_8_bit(runner.test_dataloader.dataset.metainfo['classes'])
     if not trust_checkpoint:
         check_fit(runner.model, checkpoint)
     scores = runner.test()
     if not any(uses_crf(evaluator) for _, _, evaluator in test_sets(cfg)):
         print_log('these scores are without dense CRF', logger='current')
     return scores
+
+
+def check_8_bit(classes: Sequence[str]) -> None:
+    """Refuse ``--out`` for class ids that the files of mmseg's ``IoUMetric`` cannot hold.
+
+    Raises:
+        ValueError: There are more than 255 classes with background.
+    """
+    if len(classes) > IGNORE_INDEX:
+        raise ValueError(
+            f'--out writes 8-bit masks, for at most {IGNORE_INDEX} classes with background, but the '
+            f'dataset has {len(classes)}: test without --out'
+        )
 
 
 def add_crf(cfg: Config) -> None:

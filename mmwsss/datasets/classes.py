@@ -43,7 +43,7 @@ def resolve_metainfo(
     Raises:
         FileNotFoundError: The text file does not exist.
         ValueError: There are no classes, they repeat, background is not first, there are more
-            than fit 8-bit masks, or a name is not among the classes of ``own``.
+            than fit 16-bit masks, or a name is not among the classes of ``own``.
     """
     info = dict(metainfo or {})
     if classes is None:
@@ -78,7 +78,7 @@ def _with_background(names: list[str]) -> tuple[str, ...]:
     return tuple(names) if 'background' in names else ('background', *names)
 
 
-def without_255(names: tuple[str, ...]) -> tuple[str, ...]:
+def without_255(names: Sequence[str]) -> Sequence[str]:
     """Put a name that no image has at 255 in a longer list of names."""
     if len(names) <= UNUSED_ID or names[UNUSED_ID] == UNUSED_NAME:
         return names

@@ -78,7 +78,7 @@ def confident_labels(
             :func:`dense_crf_labels`.
 
     Returns:
-        (H, W) uint8 labels: 0, class ids and ``ignore_index``.
+        (H, W) labels, uint8 or with ids above 255 uint16: 0, class ids and ``ignore_index``.
 
     Raises:
         ImportError: ``pydensecrf`` is missing.
@@ -121,7 +121,7 @@ def confident_labels_threshold_free(
             :func:`dense_crf_labels`.
 
     Returns:
-        (H, W) uint8 labels: 0, class ids and ``ignore_index``.
+        (H, W) labels, uint8 or with ids above 255 uint16: 0, class ids and ``ignore_index``.
 
     Raises:
         ImportError: ``pydensecrf`` is missing.

@@ -20,6 +20,7 @@ from mmwsss.masks.manifest import (
 from mmwsss.masks.mask_io import (
     IGNORE_INDEX,
     check_mask,
+    foreground_ids,
     is_mask_file,
     load_mask,
     save_mask,
@@ -38,6 +39,7 @@ __all__ = [
     'check_manifest',
     'check_mask',
     'code_version',
+    'foreground_ids',
     'hash_file',
     'hash_ids',
     'hash_text',

@@ -17,6 +17,7 @@ __all__ = [
     'IGNORE_INDEX',
     'check_mask',
     'compact_labels',
+    'foreground_ids',
     'is_mask_file',
     'load_mask',
     'save_mask',
@@ -35,6 +36,12 @@ def compact_labels(labels: np.ndarray) -> np.ndarray:
     """Non-negative labels in the smallest type that mask files have: uint8, or uint16 for ids above 255."""
     dtype = np.uint8 if labels.max(initial=0) <= IGNORE_INDEX else np.uint16
     return labels.astype(dtype, copy=False)
+
+
+def foreground_ids(places: np.ndarray) -> np.ndarray:
+    """Class ids of foreground classes that are counted from 0: 1, 2, ..., and 256 after 254."""
+    ids = np.asarray(places, np.int64) + 1
+    return ids + (ids >= IGNORE_INDEX)
 
 
 def voc_palette(n: int) -> list[list[int]]:
@@ -176,7 +183,8 @@ def _read_png(path: Path, deep: bool = False) -> np.ndarray:
     if not (grey or indexed):
         raise ValueError(
             f'{path} is a PNG of colour type {colour_type} ({_colour_text(colour_type)}) '
-            f'with {depth} bit, expected class ids as 8-bit palette or 8-bit grey'
+            f'with {depth} bit, expected class ids as 8-bit palette or '
+            f'{" or ".join(map(str, depths))}-bit grey'
         )
     with parsing(f'{path} is a damaged PNG'), Image.open(path) as image:
         return np.array(image)

@@ -70,7 +70,7 @@ class ConfidentLabels(BaseRefiner):
         """Label one image, see :class:`BaseRefiner`.
 
         Returns:
-            uint8 (H, W): 0, the maps' class ids, and 255.
+            (H, W), uint8 or with ids above 255 uint16: 0, the maps' class ids, and 255.
 
         Raises:
             ImportError: ``pydensecrf`` is missing.

@@ -82,9 +82,10 @@ class DenseCRF(BaseRefiner):
         if len(keys) == 0:
             return labels.copy()
         index = np.searchsorted(keys, labels)
-        index[labels == IGNORE_INDEX] = IGNORE_INDEX
+        undecided = len(keys)  # no index of a key, however many there are
+        index[labels == IGNORE_INDEX] = undecided
         index = dense_crf_labels(
-            image, index, len(keys), self.gt_prob, ignore_index=IGNORE_INDEX, **self._params()
+            image, index, len(keys), self.gt_prob, ignore_index=undecided, **self._params()
         )
         return keys[index].astype(labels.dtype)
 

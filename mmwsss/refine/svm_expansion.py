@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from mmwsss.functional.crf import dense_crf_labels
 from mmwsss.functional.svm import select_seed_pixels, svm_expand
 from mmwsss.masks import IGNORE_INDEX, ClassMaps, load_mask, safe_join
+from mmwsss.masks.mask_io import MAX_ID
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
 from mmwsss.refine.chain import labels_from_maps
 from mmwsss.refine.model import FrozenModel
@@ -130,7 +131,7 @@ class SVMExpansion(BaseRefiner):
         """Labels to learn from, 255 elsewhere."""
         if self.gt_dir is not None:
             path = safe_join(self.gt_dir, image_id, '.png')
-            return load_mask(path, image_size=image.shape[:2]).astype(np.int64)
+            return load_mask(path, MAX_ID + 1, image_size=image.shape[:2]).astype(np.int64)
         if not isinstance(maps, ClassMaps):
             return maps
         labels_from_maps(maps)  # says what is wrong without a background map
@@ -138,8 +139,11 @@ class SVMExpansion(BaseRefiner):
         index = scores.argmax(axis=0)
         if self.crf_agreement:
             index = dense_crf_labels(image, index, len(scores))
-        index = select_seed_pixels(scores, index, top_fraction=self.top_fraction)
-        known = index != IGNORE_INDEX
+        undecided = len(scores)  # no index of a map, however many there are
+        index = select_seed_pixels(
+            scores, index, ignore_index=undecided, top_fraction=self.top_fraction
+        )
+        known = index != undecided
         return np.where(known, maps.keys[np.where(known, index, 0)], IGNORE_INDEX)
 
     def features(self, image: np.ndarray) -> Tensor:

@@ -59,6 +59,25 @@ def test_irn_dictionaries(tmp_path, tensors):
     np.testing.assert_array_equal(coarse.scores, MAPS[::-1, ::2, ::2])
 
 
+def test_foreground_keys_leave_out_255(tmp_path):
+    maps = np.random.default_rng(0).random((4, *SIZE), dtype=np.float32)
+    np.savez(tmp_path / 'a.npz', keys=np.array([299, 0, 254, 253]), cam=maps)
+    found = read_foreign(tmp_path / 'a.npz', 302, SIZE)  # 300 classes and an unused entry
+    assert found.keys.tolist() == [1, 254, 256, 301]
+    np.testing.assert_array_equal(found.scores, maps[[1, 3, 2, 0]])
+    with pytest.raises(ValueError, match=r'stand for class ids \[301, 1, 256, 254\], expected'):
+        read_foreign(tmp_path / 'a.npz', 301, SIZE)
+    np.savez(tmp_path / 'b.npz', keys=np.array([254, 255]), cam=maps[:2])
+    with pytest.raises(ValueError, match=r'different ones in 0 \.\. 301 without 255'):
+        read_foreign(tmp_path / 'b.npz', 302, SIZE, keys='ids')
+    np.save(tmp_path / 'mask.npy', LABELS.astype(np.int64) + 250)
+    with pytest.raises(ValueError, match='505'):
+        read_foreign(tmp_path / 'mask.npy', 302, SIZE)
+    np.save(tmp_path / 'mask.npy', np.where(LABELS == 3, 301, LABELS.astype(np.int64)))
+    mask = read_foreign(tmp_path / 'mask.npy', 302, SIZE)
+    assert (mask.dtype, int(mask.max())) == (np.uint16, 301)
+
+
 def test_first_of_one_map_more_than_keys_is_the_background(tmp_path):
     np.savez(tmp_path / 'a.npz', keys=np.array([2]), cam=MAPS)
     maps = read_foreign(tmp_path / 'a.npz', 6, SIZE)

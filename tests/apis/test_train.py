@@ -6,7 +6,14 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from mmwsss.apis.train import default_work_dir, enable_amp, run_test, run_training, share_batch
+from mmwsss.apis.train import (
+    check_8_bit,
+    default_work_dir,
+    enable_amp,
+    run_test,
+    run_training,
+    share_batch,
+)
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.tiny_models import localizer_config
 
@@ -149,6 +156,12 @@ def test_arguments(tmp_path):
         enable_amp(Config(dict(optim_wrapper=dict(type='BFloat16OptimWrapper'))))
     with pytest.raises(ValueError, match=r"--tta needs \['tta_model', 'tta_pipeline'\]"):
         run_test(cfg, 'x.pth', tta=True)
+
+
+def test_8_bit_files_of_many_classes_are_refused():
+    check_8_bit(['a'] * 255)
+    with pytest.raises(ValueError, match=r'at most 255 classes with background, but .* has 302'):
+        check_8_bit(['a'] * 302)
 
 
 def test_a_batch_is_shared_among_the_processes(monkeypatch):

@@ -54,6 +54,17 @@ def test_labels_with_undecided_pixels():
     assert (DenseCRF()(undecided, image) == 255).all()
 
 
+def test_more_labels_than_255_in_one_image():
+    image, _, _ = scene()
+    labels = np.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % 300
+    assert len(np.unique(labels)) == 300
+    labels[labels == 255] = 300
+    flat = DenseCRF(gaussian_compat=0, bilateral_compat=0)
+    np.testing.assert_array_equal(flat(labels, image), labels)
+    labels[0, 0] = 255
+    assert flat(labels, image)[0, 0] != 255
+
+
 def test_parameters_reach_the_function():
     image, maps, _ = scene()
     flat = DenseCRF(gaussian_compat=0, bilateral_compat=0)(maps, image)

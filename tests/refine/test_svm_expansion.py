@@ -51,6 +51,19 @@ def test_labels_are_learnt_as_they_are():
     assert (out == truth).mean() > 0.9
 
 
+def test_many_classes(tmp_path):
+    image, maps, truth = scene()
+    labels = np.where(truth > 0, 301, 0)
+    save_mask(tmp_path / 'a.png', labels, voc_palette(302))
+    seeds = SVMExpansion(gt_dir=str(tmp_path))._seeds(maps, image, 'a')
+    np.testing.assert_array_equal(seeds, labels)
+    keys = np.delete(np.arange(302), 255)
+    scores = np.zeros((len(keys), *SIZE), np.float32)
+    scores[255] = 1  # of class 256
+    maps = ClassMaps(keys, scores, SIZE)
+    assert np.unique(SVMExpansion(top_fraction=1)._seeds(maps, image, '')).tolist() == [256]
+
+
 def test_true_mask_as_source(tmp_path):
     image, maps, truth = scene()
     wrong = ClassMaps(maps.keys, maps.scores[::-1].copy(), SIZE)

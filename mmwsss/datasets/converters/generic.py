@@ -21,7 +21,7 @@ from mmwsss.masks.batch import BatchReport, process_items
 from mmwsss.masks.mask_io import load_mask
 from mmwsss.masks.names import safe_join
 
-from ..classes import UNUSED_NAME, without_255
+from ..classes import without_255
 from ..images import upright_rgb
 from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
@@ -114,10 +114,6 @@ def convert_folder(
 
 def _load_names(labels: str) -> dict[str, tuple[list[str], str]]:
     return load_json_names(labels) if labels.lower().endswith('.json') else load_csv_names(labels)
-
-
-def _names(table: ClassTable) -> list[str]:
-    return [name for name in table.foreground if name != UNUSED_NAME]
 
 
 def _matched(
@@ -220,7 +216,7 @@ def _statistics(
 ) -> dict[str, Any]:
     def counts(ids: Sequence[str]) -> dict[str, int]:
         counter = Counter(name for image_id in ids for name in found[image_id][1])
-        return {name: counter[name] for name in _names(table)}
+        return {name: counter[name] for name in table.names}
 
     sizes = np.array([size for size, _ in found.values()])
     labelled = [label for _, label in found.values() if label]
@@ -253,7 +249,7 @@ def _write(
     writer.writerows([name, SEPARATOR.join(label)] for name, (_, label) in found.items())
     with atomic_path(out / 'labels.csv') as temporary:
         temporary.write_text(rows.getvalue(), encoding='utf-8')
-    write_lines(out / 'classes.txt', _names(table))
+    write_lines(out / 'classes.txt', list(table.names))
     for split, ids in splits.items():
         write_lines(out / f'{split}.txt', ids)
     with atomic_path(out / 'statistics.json') as temporary:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Sequence
 
+from mmwsss.masks.mask_io import IGNORE_INDEX
+
 __all__ = ['ClassTable', 'closest_name', 'name_some']
 
 _SHOWN = 10
@@ -55,6 +57,11 @@ class ClassTable:
     def foreground(self) -> tuple[str, ...]:
         """The names without background."""
         return self.classes[1:]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The foreground classes that images can have: without the entry at 255 of a long list."""
+        return (*self.classes[1:IGNORE_INDEX], *self.classes[IGNORE_INDEX + 1 :])
 
     def id_of(self, name: str, where: str) -> int:
         """Return the class id (1..K) of ``name``.

@@ -66,7 +66,7 @@ def read_masks(
 
 
 def present_classes(mask: np.ndarray, ignore_index: int = 255, min_pixels: int = 1) -> list[int]:
-    """Return the sorted foreground class ids of a uint8 mask (H, W)."""
+    """Return the sorted foreground class ids of a mask (H, W)."""
     counts = np.bincount(mask.ravel(), minlength=256)
     found = np.flatnonzero(counts >= min_pixels).tolist()
     return [i for i in found if i not in (0, ignore_index)]

@@ -13,6 +13,7 @@ from mmengine import fileio
 from numpy.lib import format as npy_format
 
 from mmwsss.masks.damage import parsing
+from mmwsss.masks.mask_io import foreground_ids
 
 from .class_table import ClassTable, name_some
 from .safe_unpickler import UnsafePickleError, loads_plain
@@ -36,7 +37,8 @@ def read_npy(
 
     Args:
         ids: Image ids.
-        table: The dataset's classes; entry k - 1 of a vector belongs to class id k.
+        table: The dataset's classes; entry k - 1 of a vector belongs to class id k, or to k + 1 from
+            255 on, which is no class.
         path: The file.
         backend_args: File backend of mmengine; None is the local disk.
 
@@ -55,7 +57,7 @@ def read_npy(
         if vector is None:
             missing.append(image_id)
         else:
-            labels[image_id] = _class_ids(vector, len(table), f'{path}, id {image_id!r}')
+            labels[image_id] = _class_ids(vector, len(table.names), f'{path}, id {image_id!r}')
     if missing:
         raise ValueError(f'{path} lacks {len(missing)} of {len(ids)} images: {name_some(missing)}')
     return labels
@@ -129,4 +131,4 @@ def _class_ids(vector: np.ndarray, num_classes: int, where: str) -> list[int]:
         )
     if not np.isin(vector, (0, 1)).all():
         raise ValueError(f'{where}: expected entries 0 and 1, but got {vector.tolist()}')
-    return (np.flatnonzero(vector) + 1).tolist()
+    return foreground_ids(np.flatnonzero(vector)).tolist()

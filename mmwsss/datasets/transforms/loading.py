@@ -13,7 +13,7 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from mmwsss.datasets.images import upright_rgb
-from mmwsss.masks.mask_io import load_mask
+from mmwsss.masks.mask_io import IGNORE_INDEX, compact_labels, load_mask
 
 __all__ = ['LoadImage', 'LoadMask']
 
@@ -68,9 +68,9 @@ class LoadImage(LoadImageFromFile):
 class LoadMask(LoadAnnotations):
     """``LoadAnnotations`` that checks the mask's class ids and its size.
 
-    Reads ``seg_map_path`` (palette or grey PNG, or ``.npy``), adds ``gt_seg_map`` (uint8 (H, W),
-    255 = ignore) and applies ``label_map`` as mmseg does. The number of classes comes from the
-    dataset (``label_map`` or ``num_fg_classes``).
+    Reads ``seg_map_path`` (palette or grey PNG, or ``.npy``), adds ``gt_seg_map`` ((H, W) uint8, or
+    uint16 beyond 255 classes; 255 = ignore) and applies ``label_map`` as mmseg does. The number of
+    classes comes from the dataset (``label_map`` or ``num_fg_classes``).
 
     Raises:
         FileNotFoundError: The mask does not exist.
@@ -102,10 +102,10 @@ class LoadMask(LoadAnnotations):
 
 
 def _relabelled(mask: np.ndarray, label_map: dict[int, int]) -> np.ndarray:
-    table = np.arange(256, dtype=np.uint8)
+    table = np.arange(max(IGNORE_INDEX, *label_map, *label_map.values()) + 1)
     for old, new in label_map.items():
         table[old] = new
-    return table[mask]
+    return compact_labels(table)[mask]
 
 
 def _name(results: dict[str, Any]) -> str:

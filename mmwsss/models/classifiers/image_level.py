@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from mmwsss.functional import mirror_sum, multi_scale_maps
+from mmwsss.masks import IGNORE_INDEX
 from mmwsss.models.heads.base import stack_labels
 
 __all__ = ['ImageLevelClassifier']
@@ -207,6 +208,8 @@ class ImageLevelClassifier(BaseModel):
         with self._autocast(image, 'float32'):
             feats = self._test_features(image[None])
             score = self.head.class_logits(self.head(feats)).sigmoid()[0]
+        if len(score) >= IGNORE_INDEX:
+            score[IGNORE_INDEX - 1] = -1  # stands for no class
         label = (score > self.test_cfg['score_threshold']).float()
         label[score.argmax()] = 1
         return label

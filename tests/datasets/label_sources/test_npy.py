@@ -3,6 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from mmwsss.datasets.classes import without_255
 from mmwsss.datasets.label_sources import ClassTable, UnsafePickleError, read_npy
 
 TABLE = ClassTable(['background', 'cat', 'dog', 'cow'])
@@ -18,6 +19,19 @@ def save(tmp_path, value, name='cls_labels.npy'):
 def test_dictionary_of_vectors(tmp_path, dtype):
     vectors = {'a': np.array([1, 0, 1], dtype), 'b': np.zeros(3, dtype)}
     assert read_npy(['b', 'a'], TABLE, path=save(tmp_path, vectors)) == {'a': [1, 3], 'b': []}
+
+
+def test_vectors_of_many_classes_leave_out_255(tmp_path):
+    table = ClassTable(without_255(('background', *(f'class {i}' for i in range(300)))))
+    vector = np.zeros(300, np.uint8)
+    vector[[0, 253, 254, 299]] = 1
+    path = save(tmp_path, {'a': vector})
+    (label,) = read_npy(['a'], table, path=path).values()
+    assert label == [1, 254, 256, 301]
+    assert [table.classes[i] for i in label] == ['class 0', 'class 253', 'class 254', 'class 299']
+    path = save(tmp_path, {'a': np.zeros(301)})
+    with pytest.raises(ValueError, match='expected 300 numbers'):
+        read_npy(['a'], table, path=path)
 
 
 def test_integer_ids_of_voc_and_coco(tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from mmwsss.datasets.transforms import LoadImage, LoadMask
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.masks.mask_io import save_mask, voc_palette
 from tests.datasets.tiny import tiny_image, tiny_mask
 
 
@@ -74,6 +74,15 @@ def test_label_map_gives_the_number_of_classes_in_the_file(tiny):
     results = mask_results(tiny, 'second', num_fg_classes=1, label_map={0: 0, 1: 255, 2: 1})
     got = LoadMask()(results)['gt_seg_map']
     np.testing.assert_array_equal(got, np.choose(tiny_mask('second'), [0, 255, 1]))
+
+
+def test_label_map_of_many_classes(tmp_path):
+    path = tmp_path / 'a.png'
+    save_mask(path, np.array([[1, 255, 300, 301]]), voc_palette(302))
+    results = {'seg_map_path': str(path), 'img_id': 'a', 'label_map': {i: i for i in range(302)}}
+    results['label_map'].update({1: 301, 300: 255, 301: 2})
+    labels = LoadMask()(results)['gt_seg_map']
+    assert labels.tolist() == [[301, 255, 255, 2]]
 
 
 def test_foreign_id_is_named(tiny):

@@ -81,6 +81,13 @@ def test_stride_shrinks_the_maps():
     assert maps.shape == (1, 10, 13)
 
 
+def test_the_unused_class_of_many_is_never_predicted():
+    head = dict(type='CAMHead', in_channels=64, num_classes=301)
+    model = build(head=head, test_cfg=dict(labels='predicted', score_threshold=0.0)).eval()
+    label = model.predict_label(torch.rand(3, 32, 32))
+    assert label.nonzero()[:, 0].tolist() == [i for i in range(301) if i != 254]
+
+
 def test_labels_may_be_predicted():
     model = build(test_cfg=dict(labels='predicted', score_threshold=0.999)).eval()
     keys = model.class_maps(torch.randn(3, 32, 32))[1]
