@@ -10,7 +10,7 @@ LEGACY_BIN := $(LEGACY_VENV)/bin
 OLDEST_BIN := $(OLDEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help setup demo test lint docs bench test-optimized test-oldest test-legacy clean
+.PHONY: help setup demo test lint docs bench bench-studies test-optimized test-oldest test-legacy clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands
@@ -47,6 +47,9 @@ docs: setup  ## Build the documentation as a site, without warnings
 bench: setup  ## Run all benchmarks (about 15 minutes; leave the machine alone)
 	@$(BIN)/python benchmarks/run_all.py
 	@$(BIN)/python tools/analysis_tools/benchmark_table.py
+
+bench-studies: setup  ## Train everything whose scores are in results/ (hours)
+	@$(BIN)/python benchmarks/run_all.py --studies
 
 test-optimized: setup  ## Run all tests with python -O: no check may depend on an assert
 	@OMP_NUM_THREADS=1 PYTHONOPTIMIZE=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -49,6 +49,17 @@ def test_what_was_not_measured_says_so(tool, tmp_path):
     assert 'not measured' in tool.line(tmp_path, row)
 
 
+def test_all_figures_in_one_file(tool, tmp_path):
+    keep(tmp_path, 'crf', dict(pool=dict(ratio=1.6, ratio_min=1.5, ratio_max=1.9)))
+    entries = {entry['figure']: entry for entry in json.loads(tool.summary(tmp_path))}
+    assert len(entries) == len(tool.ROWS)
+    pool = entries['dense CRF: one process / pool of two']
+    assert (pool['goal'], pool['met'], pool['measured']['ratio']) == ('>= 1.7x', False, 1.6)
+    assert pool['environment'] == ENVIRONMENT
+    walk = entries['random walk, 94x125 grid']
+    assert (walk['measured'], walk['met'], walk['environment']) == (None, None, {})
+
+
 def test_a_page_without_markers_is_refused(tool, tmp_path):
     with pytest.raises(ValueError, match='must hold the markers'):
         tool.page_with_table('# Benchmarks\n', tmp_path)

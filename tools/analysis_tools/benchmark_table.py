@@ -1,6 +1,6 @@
-"""Make the table of docs/benchmarks.md from the figures in benchmarks/results/.
+"""Make the table of docs/benchmarks.md, and summary.json, from the figures in benchmarks/results/.
 
-The numbers are never typed. `--check` fails if the page is not what the figures say.
+The numbers are never typed. `--check` fails if one of the two is not what the figures say.
 """
 
 from __future__ import annotations
@@ -126,6 +126,22 @@ def line(folder: Path, row: Row) -> str:
     return f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {where}; {stamp} |'
 
 
+def summary(folder: Path) -> str:
+    """All figures as one JSON: what, value, spread, goal, whether it is met, and where it was measured."""
+    entries = []
+    for row in ROWS:
+        found, environment = read(folder, row)
+        entry = {
+            'figure': row.text,
+            'goal': f'{row.limit} {show(row.goal, row.unit)}',
+            'measured': found,
+        }
+        value = found['ratio'] if isinstance(found, dict) else found
+        entry['met'] = None if value is None else bool(LIMITS[row.limit](value, row.goal))
+        entries.append({**entry, 'environment': environment})
+    return json.dumps(entries, indent=2) + '\n'
+
+
 def page_with_table(text: str, folder: Path) -> str:
     """The page with the table between its markers replaced.
 
@@ -143,14 +159,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
     args = parser.parse_args()
-    path = ROOT / 'docs' / 'benchmarks.md'
-    text = path.read_text(encoding='utf-8')
-    wanted = page_with_table(text, ROOT / 'benchmarks' / 'results')
-    if args.check and wanted != text:
-        print(f'{path.relative_to(ROOT)} is not what benchmarks/results says', file=sys.stderr)
-        return 1
-    if wanted != text:
-        path.write_text(wanted, encoding='utf-8')
+    folder = ROOT / 'benchmarks' / 'results'
+    page, together = ROOT / 'docs' / 'benchmarks.md', folder / 'summary.json'
+    wanted = {
+        page: page_with_table(page.read_text(encoding='utf-8'), folder),
+        together: summary(folder),
+    }
+    for path, text in wanted.items():
+        if path.is_file() and path.read_text(encoding='utf-8') == text:
+            continue
+        if args.check:
+            print(f'{path.relative_to(ROOT)} is not what benchmarks/results says', file=sys.stderr)
+            return 1
+        path.write_text(text, encoding='utf-8')
         print(f'wrote {path.relative_to(ROOT)}')
     return 0
 
