@@ -80,10 +80,14 @@ def page_with_table(text: str, folder: Path) -> str:
     return f'{before}{START}\n{table(folder)}\n{END}{rest.split(END, 1)[1]}'
 
 
-def main() -> int:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    args = parser.parse_args()
+    return parser.parse_args(argv)
+
+
+def main() -> int:
+    args = parse_args()
     text = PAGE.read_text(encoding='utf-8')
     wanted = page_with_table(text, ROOT / 'benchmarks' / 'results')
     if args.check and wanted != text:
