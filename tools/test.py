@@ -6,6 +6,7 @@ import argparse
 
 from mmwsss.apis.test_config import TEST_KEYS, use_test_config
 from mmwsss.apis.train import default_work_dir, run_test
+from mmwsss.evaluation.crf_evaluator import failed_images
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,
@@ -51,8 +52,8 @@ def main(args: argparse.Namespace) -> int:
     if args.show_dir:
         cfg.default_hooks.visualization.draw = True
         cfg.visualizer.save_dir = args.show_dir
-    run_test(cfg, args.checkpoint, args.tta, args.out, args.trust_checkpoint, args.crf)
-    return 0
+    scores = run_test(cfg, args.checkpoint, args.tta, args.out, args.trust_checkpoint, args.crf)
+    return 1 if failed_images(scores) else 0
 
 
 if __name__ == '__main__':

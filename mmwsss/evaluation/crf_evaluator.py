@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import all_gather_object
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from mmseg.registry import EVALUATOR
 from torch import Tensor
 
+from mmwsss.datasets.label_sources import name_some
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.evaluation.metrics.samples import image_name
 from mmwsss.functional.crf import CRFLattice, dense_crf
 from mmwsss.masks.batch import make_pool
 
-__all__ = ['DenseCRFEvaluator', 'crf_labels', 'uses_crf', 'with_crf']
+__all__ = ['DenseCRFEvaluator', 'crf_labels', 'failed_images', 'uses_crf', 'with_crf']
+
+FAILED = 'crf/failed_images'
 
 # Of DeepLabV2; the defaults of dense_crf, written out because a score must state them.
 DEEPLABV2 = {
@@ -44,8 +51,11 @@ class DenseCRFEvaluator(Evaluator):
     :class:`~mmwsss.models.segmentors.ScoreTTAModel`, which keeps the averaged scores.
 
     The results of the two runs are called ``no_crf/...`` and ``crf/...``; ``crf/iterations``,
-    ``crf/bilateral_sxy`` and so on state the CRF. Files of predictions (``--out``) are with CRF,
-    pictures (``--show-dir``) without.
+    ``crf/bilateral_sxy`` and so on state the CRF. An image whose CRF fails is named and counted in
+    ``crf/failed_images`` (only there if one did); it keeps its prediction without CRF, so that both
+    scores are of the same images. ``tools/test.py`` then exits with 1.
+
+    Files of predictions (``--out``) are with CRF, pictures (``--show-dir``) without.
 
     Args:
         metrics: The metrics, as in mmengine.
@@ -87,7 +97,9 @@ class DenseCRFEvaluator(Evaluator):
         self.work = functools.partial(crf_labels, params=self.params, min_peak=min_peak)
         self.min_peak, self.workers = min_peak, workers
         self._pool: ProcessPoolExecutor | None = None
-        self._waiting: deque[tuple[dict[str, Any], Future]] = deque()
+        self._waiting: deque[_Job] = deque()
+        self.failed: dict[str, str] = {}
+        self.seen = 0
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -111,26 +123,26 @@ class DenseCRFEvaluator(Evaluator):
         samples = [s.to_dict() if isinstance(s, BaseDataElement) else s for s in data_samples]
         self.without.process(samples, data_batch)
         for sample in samples:
-            probs = probabilities(sample)
-            path, kept = sample['img_path'], without_logits(sample)
+            job = _Job(without_logits(sample), probabilities(sample))
             if not self.workers:
-                self._take(kept, self.work(path, probs))
+                self._take(job, functools.partial(self.work, *job.arguments))
                 continue
-            if self._pool is None:
-                self._pool = make_pool(self.work, self.workers)
-            self._waiting.append((kept, self._pool.submit(self.work, path, probs)))
+            self._submit(job)
             while len(self._waiting) > 2 * self.workers:
                 self._take_next()
 
     def evaluate(self, size: int) -> dict[str, Any]:
-        """Wait for the CRFs and score both; see the class for the names."""
+        """Wait for the CRFs and score both; see the class for the names.
+
+        Raises:
+            ValueError: The CRF failed on every image.
+        """
         try:
             while self._waiting:
                 self._take_next()
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
-                self._pool = None
+            self._stop_pool()
+        failed = self._report_failed()
         parameters = ', '.join(f'{key} {value:g}' for key, value in self.params.items())
         if self.min_peak:
             parameters += f', classes above {self.min_peak:g} only'
@@ -139,17 +151,106 @@ class DenseCRFEvaluator(Evaluator):
         print_log(f'scores with dense CRF ({parameters}):', logger='current')
         scores.update({f'crf/{key}': value for key, value in super().evaluate(size).items()})
         stated = {**self.params, 'min_peak': self.min_peak}
-        return {**scores, **{f'crf/{key}': float(value) for key, value in stated.items()}}
+        scores.update({f'crf/{key}': float(value) for key, value in stated.items()})
+        return {**scores, FAILED: failed} if failed else scores
+
+    def _submit(self, job: _Job) -> None:
+        """Hand a job to the pool, which may have broken since the last one."""
+        if self._pool is None:
+            self._pool = make_pool(self.work, self.workers)
+        try:
+            job.future = self._pool.submit(self.work, *job.arguments)
+        except BrokenProcessPool:
+            self._recover()
+            self._pool = make_pool(self.work, self.workers)
+            job.future = self._pool.submit(self.work, *job.arguments)
+        self._waiting.append(job)
 
     def _take_next(self) -> None:
-        sample, future = self._waiting.popleft()
-        self._take(sample, future.result())
+        job = self._waiting[0]
+        if isinstance(job.future.exception(), BrokenProcessPool):
+            self._recover()
+        else:
+            self._take(self._waiting.popleft(), job.future.result)
 
-    def _take(self, sample: dict[str, Any], labels: np.ndarray) -> None:
+    def _recover(self) -> None:
+        """After the death of a worker: every job under way once more, in a process of its own."""
+        self._stop_pool()
+        while self._waiting:
+            job = self._waiting.popleft()
+            broken = isinstance(job.future.exception(), BrokenProcessPool)
+            self._take(job, functools.partial(self._alone, job) if broken else job.future.result)
+
+    def _alone(self, job: _Job) -> np.ndarray:
+        with make_pool(self.work, 1) as pool:
+            try:
+                return pool.submit(self.work, *job.arguments).result()
+            except BrokenProcessPool as error:
+                raise RuntimeError(
+                    'the worker process died (out of memory, or a crash in a library)'
+                ) from error
+
+    def _stop_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _take(self, job: _Job, labels: Callable[[], np.ndarray]) -> None:
+        """Give the metrics the labels of an image; those without CRF if ``labels`` raises."""
+        sample, self.seen = job.sample, self.seen + 1
         old = sample['pred_sem_seg']['data']
-        data = torch.from_numpy(labels).to(old).reshape(old.shape)
+        try:
+            data = torch.from_numpy(labels()).to(old).reshape(old.shape)
+        except Exception as error:
+            name = str(image_name(sample))
+            self.failed[name] = f'{type(error).__name__}: {error}'
+            text = f'dense CRF failed: {name}: {self.failed[name]}'
+            print_log(text, logger='current', level=logging.ERROR)
+            data = old
         sample = {**sample, 'pred_sem_seg': {**sample['pred_sem_seg'], 'data': data}}
         super().process([sample])
+
+    def _report_failed(self) -> int:
+        """Say which images of all ranks failed, and return their number.
+
+        Raises:
+            ValueError: All of them did.
+        """
+        shares = all_gather_object((self.failed, self.seen))
+        failed = {name: text for share, _ in shares for name, text in share.items()}
+        seen = sum(count for _, count in shares)
+        all_failed = sum(len(share) for share, _ in shares) == seen
+        self.failed, self.seen = {}, 0
+        if failed and all_failed:
+            name, text = next(iter(failed.items()))
+            raise ValueError(f'the dense CRF failed on all of {seen} images; {name}: {text}')
+        if failed:
+            print_log(
+                f'the dense CRF failed on {len(failed)} of {seen} images, which keep their prediction '
+                f'without it: {name_some(failed)}',
+                logger='current',
+                level=logging.ERROR,
+            )
+        return len(failed)
+
+
+@dataclass
+class _Job:
+    """An image: its sample without logits, its probabilities, and the CRF that is under way."""
+
+    sample: dict[str, Any]
+    probs: np.ndarray
+    future: Future | None = None
+
+    @property
+    def arguments(self) -> tuple[str, np.ndarray]:
+        """Those of :func:`crf_labels`."""
+        return self.sample['img_path'], self.probs
+
+
+def failed_images(scores: Mapping[str, Any]) -> int:
+    """Number of images in a test's scores whose dense CRF failed."""
+    return sum(int(value) for key, value in scores.items() if key.endswith(FAILED))
 
 
 def uses_crf(evaluator: Any) -> bool:

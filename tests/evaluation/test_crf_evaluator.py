@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import os
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 
 from mmwsss.apis.train import run_test
-from mmwsss.evaluation.crf_evaluator import DenseCRFEvaluator, with_crf
+from mmwsss.evaluation.crf_evaluator import DenseCRFEvaluator, failed_images, with_crf
 from mmwsss.functional import dense_crf
 from tests.tiny_models import demo_dataset, tiny_resnet
 
@@ -124,6 +125,37 @@ def test_what_cannot_be_refined_is_said(tmp_path):
     Image.new('RGB', (9, 9)).save(one.img_path)
     with pytest.raises(ValueError, match=r'prediction is \(20, 24\), but the image is \(9, 9\)'):
         score([one])
+
+
+@pytest.mark.parametrize(('workers', 'dies'), [(0, False), (2, False), (2, True)])
+def test_one_failing_crf_stops_no_other(tmp_path, monkeypatch, workers, dies):
+    def sometimes(image, probs, **params):
+        if abs(int(image[0, 0, 0]) - 250) < 3:
+            if dies:
+                os._exit(1)
+            raise RuntimeError('no energy')
+        return dense_crf(image, probs, **params)
+
+    monkeypatch.setattr('mmwsss.evaluation.crf_evaluator.dense_crf', sometimes)
+    samples = [sample(tmp_path, seed) for seed in range(6)]
+    whole = score(samples, workers=workers)
+    assert failed_images(whole) == 0
+    picture = np.array(Image.open(samples[2].img_path))
+    picture[0, 0] = 250
+    Image.fromarray(picture).save(samples[2].img_path)
+    lines = []
+    monkeypatch.setattr(
+        'mmwsss.evaluation.crf_evaluator.print_log', lambda text, *_, **__: lines.append(text)
+    )
+    scores = score(samples, workers=workers)
+    assert failed_images(scores) == scores['crf/failed_images'] == 1
+    assert failed_images({f'voc/{key}': value for key, value in scores.items()}) == 1
+    assert set(scores) - {'crf/failed_images'} == set(whole)
+    assert scores['no_crf/mIoU'] == whole['no_crf/mIoU']
+    assert scores['no_crf/mIoU'] < scores['crf/mIoU'] < whole['crf/mIoU']
+    reason = 'worker process died' if dies else 'no energy'
+    assert any('2.png' in line and reason in line for line in lines)
+    assert any('failed on 1 of 6 images, which keep their prediction' in line for line in lines)
 
 
 @pytest.mark.parametrize(
