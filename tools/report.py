@@ -8,6 +8,7 @@ left out; the page and this tool say which, and what makes them.
 from __future__ import annotations
 
 import argparse
+import sys
 
 from mmengine.config import DictAction
 
@@ -57,9 +58,12 @@ def main(args: argparse.Namespace) -> int:
     path, report = write_run_report(args.run_dir, args.out, options)
     for part in report.missing:
         how = f' -> {part.command}' if part.command else ''
-        print(f'left out: {part.part}: {part.reason}{how}')
+        word, stream = ('failed', sys.stderr) if part.failed else ('left out', sys.stdout)
+        print(f'{word}: {part.part}: {part.reason}{how}', file=stream)
+    if report.failed:
+        print(f'{len(report.failed)} parts failed; the page has the others', file=sys.stderr)
     print(f'report: {path}')
-    return 0
+    return 1 if report.failed else 0
 
 
 if __name__ == '__main__':

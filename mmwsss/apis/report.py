@@ -93,12 +93,14 @@ class ImageIndex:
         truth: Path of each true mask by id.
         classes: Class names, background first; empty if unknown.
         palette: Their colours.
+        missing: Datasets that could not be loaded.
     """
 
     images: dict[str, str] = field(default_factory=dict)
     truth: dict[str, str] = field(default_factory=dict)
     classes: list[str] = field(default_factory=list)
     palette: list[list[int]] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
 
 
 @dataclass
@@ -170,6 +172,9 @@ def describe_run(run: RunFolder, options: ReportOptions) -> RunReport:
     index = image_index(run, options)
     for stage in stages_of(run, record):
         add_stage(report, run, stage, index, options, scored)
+    report.missing += index.missing
+    for path, reason in run.problems.items():
+        report.missing.append(Missing(f'file {run.name(path)}', reason, failed=True))
     add_missing(run, report)
     return report
 
@@ -180,35 +185,39 @@ def describe_run(run: RunFolder, options: ReportOptions) -> RunReport:
 def image_index(run: RunFolder, options: ReportOptions) -> ImageIndex:
     """Look up images and true masks in the datasets that the run's configs name."""
     index = ImageIndex()
-    for cfg in configs_of(run, options):
-        for dataset_cfg in datasets_of(cfg):
-            add_dataset(index, dataset_cfg)
+    for path, cfg in configs_of(run, options).items():
+        for key, dataset_cfg in datasets_of(cfg).items():
+            add_dataset(index, dataset_cfg, f'dataset {key} of {run.name(path)}')
     if options.ground_truth is not None:
         root = Path(options.ground_truth)
         index.truth = {name: str(find_mask(root, name)) for name in find_ids(root, MASK_SUFFIXES)}
     return index
 
 
-def configs_of(run: RunFolder, options: ReportOptions) -> list[Config]:
-    """The config that the options name, or those of the run."""
-    paths = list(run.configs) if options.config is None else [options.config]
-    return [load_config(path, dict(options.cfg_options or {})) for path in paths]
+def configs_of(run: RunFolder, options: ReportOptions) -> dict[Path, Config]:
+    """The config that the options name, or those of the run, by path."""
+    paths = list(run.configs) if options.config is None else [Path(options.config)]
+    return {path: load_config(path, dict(options.cfg_options or {})) for path in paths}
 
 
-def datasets_of(cfg: Config) -> list[dict[str, Any]]:
+def datasets_of(cfg: Config) -> dict[str, Any]:
     """Datasets of a config that name whole images: of maps, of the validation and of the test."""
-    found = [cfg.get('map_dataset')]
+    found = {'map_dataset': cfg.get('map_dataset')}
     for key in ('val_dataloader', 'test_dataloader'):
-        found.append((cfg.get(key) or {}).get('dataset'))
-    return [dataset for dataset in found if dataset]
+        loader = cfg.get(key)
+        found[f'{key}.dataset'] = loader.get('dataset') if isinstance(loader, dict) else None
+    return {key: dataset for key, dataset in found.items() if dataset}
 
 
-def add_dataset(index: ImageIndex, dataset_cfg: dict[str, Any]) -> None:
-    """Add the images and true masks of a dataset; one whose files are gone adds nothing."""
+def add_dataset(index: ImageIndex, dataset_cfg: Any, name: str) -> None:
+    """Add the images and true masks of a dataset; one that does not load is missing, and why."""
     try:
         dataset = DATASETS.build({**dataset_cfg, 'pipeline': []})
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AttributeError, *KNOWN_ERRORS) as error:
+        reason = f'{described_dataset(dataset_cfg)}: {type(error).__name__}: {error}'
+        if reason not in (missing.reason for missing in index.missing):
+            index.missing.append(Missing(name, reason))
         return
     for info in infos:
         name = info.get('img_id', Path(info['img_path']).stem)
@@ -218,6 +227,16 @@ def add_dataset(index: ImageIndex, dataset_cfg: dict[str, Any]) -> None:
     if not index.classes:
         index.classes = list(dataset.metainfo.get('classes') or ())
         index.palette = [list(colour) for colour in dataset.metainfo.get('palette') or ()]
+
+
+def described_dataset(dataset_cfg: Any) -> str:
+    """Type and place of a dataset."""
+    if not isinstance(dataset_cfg, dict):
+        return str(dataset_cfg)
+    where = ', '.join(
+        f'{key} {dataset_cfg[key]}' for key in ('data_root', 'ann_file') if dataset_cfg.get(key)
+    )
+    return f'{dataset_cfg.get("type")}{" with " if where else ""}{where}'
 
 
 # --- stages ---------------------------------------------------------------------------------------
@@ -403,7 +422,7 @@ def add_measured(
         names = list(measured.report.failed.items())[:SHOWN_ERRORS]
         errors = '; '.join(f'{name}: {error}' for name, error in names)
         reason = f'{len(measured.report.failed)} images could not be scored, first: {errors}'
-        report.missing.append(Missing(f'images of {stage.name}', reason))
+        report.missing.append(Missing(f'images of {stage.name}', reason, failed=True))
     if not measured.image_iou:
         return
     scores = ia_miou_from_records(measured.records, len(classes))

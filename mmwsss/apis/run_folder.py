@@ -7,18 +7,30 @@ manifests, scores by their content, trainings by MMEngine's logs.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from mmwsss.apis.run_files import (
+    INSTANCE_SCORES,
+    check_eval,
+    check_manifest_fields,
+    check_test,
+    is_number,
+    load_json,
+    shown,
+)
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.masks import MANIFEST_NAME, Manifest, ManifestError, read_manifest
+from mmwsss.masks import MANIFEST_NAME, Manifest, read_manifest
+from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import Html, StageScore, ThresholdCurve, Training
 
@@ -28,12 +40,12 @@ __all__ = [
     'mask_protocol',
     'open_run',
     'read_environment',
-    'read_json',
     'read_scores',
     'read_trainings',
 ]
 
 DEPTH = 3
+NOT_OBJECTS = ('steps.json', MANIFEST_NAME)  # read elsewhere, and so are the logs in vis_data
 TIMESTAMP = re.compile(r'\d{8}_\d{6}')
 NOT_CURVES = ('base_lr', 'data_time', 'epoch', 'iter', 'lr', 'memory', 'step', 'time')
 ENVIRONMENT = (
@@ -42,7 +54,10 @@ ENVIRONMENT = (
 )  # fmt: skip
 PREDICTIONS = re.compile(r'predictions?(_\w+)?|segmenter\w*/masks')
 NO_CRF = 'no CRF'
-INSTANCE_SCORES = ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
+MAX_TEXT = 250
+# Names that the tools, the study and the pages of the documentation give to scores and records.
+SCORE_NAMES = ('maps.json', 'masks.json', 'scores.json')
+RECORD_NAMES = ('report.json', 'summary.json')
 
 
 @dataclass
@@ -56,6 +71,7 @@ class RunFolder:
         predictions: Folders of a segmenter's masks.
         configs: Configs that MMEngine left beside the trainings, by path.
         jsons: JSON objects of the run by path, but logs and manifests.
+        problems: What is wrong with files that were left out, by path.
     """
 
     root: Path
@@ -64,12 +80,30 @@ class RunFolder:
     predictions: list[Path] = field(default_factory=list)
     configs: dict[Path, Config] = field(default_factory=dict)
     jsons: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    problems: dict[Path, str] = field(default_factory=dict)
 
     def name(self, path: str | os.PathLike[str]) -> str:
         """A path as the report names it: below the run's folder where it is."""
         path = Path(path)
         inside = path.is_relative_to(self.root) and path != self.root
         return (path.relative_to(self.root) if inside else path).as_posix()
+
+    @contextmanager
+    def reading(self, path: Path, what: str = '') -> Iterator[None]:
+        """Note what is wrong with a file when the block that reads it fails, and go on behind it.
+
+        Args:
+            path: The file.
+            what: What it should be; empty: the block's ``ValueError`` says what it expected.
+        """
+        try:
+            yield
+        except (AttributeError, *KNOWN_ERRORS) as error:
+            text = ' '.join(str(error).split())
+            if what or not isinstance(error, ValueError):
+                what = what or 'what this version writes'
+                text = f'expected {what}, but got {type(error).__name__}: {text}'
+            self.problems[path] = text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}...'
 
     def maps_of(self, masks: Path) -> Path | None:
         """The folder of maps that masks were made of; None if it is not in the run."""
@@ -124,13 +158,12 @@ def open_run(root: str | os.PathLike[str]) -> RunFolder:
         if PREDICTIONS.fullmatch(run.name(folder)) and next(folder.glob('*.png'), None):
             run.predictions.append(folder)
         for path in sorted(folder.glob('*.json')):
-            content = read_json(path) if path.name not in ('scalars.json', MANIFEST_NAME) else None
-            if isinstance(content, dict):
-                run.jsons[path] = content
+            if path.name not in NOT_OBJECTS and folder.name != 'vis_data':
+                add_json(run, path)
         if any(TIMESTAMP.fullmatch(entry.name) for entry in folder.iterdir()):
-            run.configs.update(dumped_configs(folder))
+            add_configs(run, folder)
     run.predictions = [folder for folder in run.predictions if folder not in run.masks]
-    if not (run.maps or run.masks or run.configs or run.jsons):
+    if not (run.maps or run.masks or run.configs or run.jsons or run.problems):
         raise ValueError(f'{root} holds no maps, masks, scores or trainings: is it a run?')
     return run
 
@@ -146,33 +179,39 @@ def folders(root: Path, depth: int) -> Iterator[Path]:
 
 
 def add_manifest(run: RunFolder, folder: Path) -> None:
-    """Note a folder of maps or masks; one with a damaged manifest is left out."""
-    if not (folder / MANIFEST_NAME).is_file():
+    """Note a folder of maps or masks; one with a damaged manifest is a problem."""
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
         return
-    try:
+    with run.reading(path):
         manifest = read_manifest(folder)
-    except (ManifestError, OSError):
-        return
-    (run.maps if manifest.stage == 'maps' else run.masks)[folder] = manifest
+        check_manifest_fields(asdict(manifest))
+        (run.maps if manifest.stage == 'maps' else run.masks)[folder] = manifest
 
 
-def read_json(path: Path) -> Any:
-    """Content of a JSON file; None if it is damaged."""
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return None
+def add_json(run: RunFolder, path: Path) -> None:
+    """Note a JSON object; files of other programs may hold something else."""
+    with run.reading(path):
+        content = load_json(path)
+        if isinstance(content, dict):
+            run.jsons[path] = content
+        elif is_score(path) or path.name in RECORD_NAMES:
+            raise ValueError(f'expected an object, but got {shown(content)}')
 
 
-def dumped_configs(folder: Path) -> dict[Path, Config]:
-    """Configs that MMEngine wrote to a work directory; those that do not load are left out."""
-    found = {}
+def is_score(path: Path) -> bool:
+    """Whether a file has the name of scores."""
+    return path.name in SCORE_NAMES or bool(TIMESTAMP.fullmatch(path.stem))
+
+
+def add_configs(run: RunFolder, folder: Path) -> None:
+    """Note the configs that MMEngine wrote to a work directory; one that does not load is a problem."""
     for path in sorted(folder.glob('*.py')):
-        try:
-            found[path] = load_config(path)
-        except (ValueError, SyntaxError, OSError, KeyError, TypeError, ImportError):
-            continue
-    return found
+        with run.reading(path, 'a config'):
+            try:
+                run.configs[path] = load_config(path)
+            except SyntaxError as error:
+                raise ValueError(str(error)) from error
 
 
 # --- scores ---------------------------------------------------------------------------------------
@@ -188,19 +227,37 @@ def read_scores(run: RunFolder) -> tuple[list[StageScore], list[ThresholdCurve],
     curves: list[ThresholdCurve] = []
     scored: set[Path] = set()
     for path, content in run.jsons.items():
-        if content.get('what') == 'class maps' and 'thresholds' in content:
-            name = run.name(content['predictions'])
-            scores += map_scores(content, name)
-            curves.append(curve_of(content, name))
-        elif content.get('what') == 'masks' and 'mIoU' in content:
-            scores.append(mask_score(run, content))
-        elif TIMESTAMP.fullmatch(path.stem) and 'mIoU' in content:
-            scores.append(test_score(content, run.name(path.parents[1])))
-            continue
-        else:
-            continue
-        scored.add(Path(content['predictions']).resolve())
+        with run.reading(path):
+            what = kind_of_score(path, content)
+            if what == 'test':
+                check_test(content)
+                scores.append(test_score(content, run.name(path.parents[1])))
+            elif what:
+                check_eval(content)
+                folder = Path(content['predictions']).resolve()
+                name = run.name(content['predictions'])
+                maps = what == 'class maps'
+                scores += map_scores(content, name) if maps else [mask_score(run, content)]
+                curves += [curve_of(content, name)] if maps else []
+                scored.add(folder)
     return scores, curves, scored
+
+
+def kind_of_score(path: Path, content: dict[str, Any]) -> str:
+    """What a JSON object scores: ``'masks'``, ``'class maps'``, ``'test'``; empty if it is no score.
+
+    Raises:
+        ValueError: It has the name of a score and does not say what it scores.
+    """
+    what = content.get('what')
+    if what in ('masks', 'class maps'):
+        return what
+    if TIMESTAMP.fullmatch(path.stem):
+        return 'test' if 'mIoU' in content else ''
+    if path.name in SCORE_NAMES and not isinstance(what, str):
+        found = f'got {shown(what)}' if 'what' in content else 'it is missing'
+        raise ValueError(f'expected `what`: a text, but {found}')
+    return ''
 
 
 def curve_of(content: dict[str, Any], name: str) -> ThresholdCurve:
@@ -261,9 +318,14 @@ def mask_protocol(run: RunFolder, masks: Path) -> str:
 
 def test_score(content: dict[str, Any], name: str) -> StageScore:
     """Score of a segmenter in its test loop, which MMEngine keeps in percent."""
-    others = {key: content[key] / 100 for key in INSTANCE_SCORES if key in content}
+    others = {key: defined_share(content[key]) for key in INSTANCE_SCORES if key in content}
     rule = 'the test loop of its config: one scale, no mirror unless the config says otherwise'
-    return StageScore(name, f'{rule}; {NO_CRF}', content['mIoU'] / 100, others=others)
+    return StageScore(name, f'{rule}; {NO_CRF}', defined_share(content['mIoU']), others=others)
+
+
+def defined_share(percent: float | None) -> float | None:
+    """Percent as a number in 0..1; None where it is undefined."""
+    return None if percent is None or not math.isfinite(percent) else percent / 100
 
 
 def describe_images(content: dict[str, Any]) -> str:
@@ -300,6 +362,10 @@ def read_trainings(run: RunFolder) -> list[Training]:
     """Curves of every training, from MMEngine's ``vis_data/scalars.json``."""
     files = defaultdict(list)
     for path in sorted(run.root.rglob('vis_data/scalars.json')):
+        with run.reading(path):
+            check_rows(path)
+        if path in run.problems:
+            continue
         files[run.name(path.parents[2]) if path.parents[2] != run.root else 'training'].append(path)
     trainings = [training_of(name, paths) for name, paths in files.items()]
     return [training for training in trainings if training.losses or training.metrics]
@@ -332,14 +398,24 @@ def curves_of(path: Path) -> dict[str, dict[float, float]]:
     return curves
 
 
+def check_rows(path: Path) -> None:
+    """Refuse a log without a row; one whose last line was cut is as usual as a killed training.
+
+    Raises:
+        ValueError: It holds something, but no row.
+    """
+    if path.stat().st_size and next(scalar_rows(path), None) is None:
+        raise ValueError('expected rows of JSON with a number `step`, but got none')
+
+
 def scalar_rows(path: Path) -> Iterator[dict[str, float]]:
     """Rows of numbers with a step; damaged lines are left out."""
     for line in path.read_text(encoding='utf-8', errors='replace').splitlines():
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(row, dict) and isinstance(row.get('step'), (int, float)):
+        if isinstance(row, dict) and is_number(row.get('step')):
             yield {key: value for key, value in row.items() if isinstance(value, (int, float))}
 
 
@@ -347,7 +423,7 @@ def read_environment(run: RunFolder) -> dict[str, str]:
     """Versions and hardware: from the log of the first training, and the code version of manifests."""
     found: dict[str, str] = {}
     for path in sorted(run.root.rglob('*.log')):
-        if TIMESTAMP.fullmatch(path.stem):
+        if TIMESTAMP.fullmatch(path.stem) and path.is_file():
             found = environment_of(path)
             break
     versions = [m.code_version for m in [*run.maps.values(), *run.masks.values()]]

@@ -6,24 +6,38 @@ import shlex
 from typing import Any
 
 from mmwsss.apis.demo_report import RECORD_NAME, demo_record
-from mmwsss.apis.run_folder import INSTANCE_SCORES, RunFolder, RunRecord, read_json
+from mmwsss.apis.run_files import (
+    INSTANCE_SCORES,
+    check_demo,
+    check_steps,
+    check_summary,
+    load_json,
+)
+from mmwsss.apis.run_folder import RunFolder, RunRecord
 from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.visualization.report import StageScore
 
 __all__ = ['read_record']
 
 SUMMARY = 'summary.json'
+STEPS = 'steps.json'
 
 
 def read_record(run: RunFolder) -> RunRecord:
     """What whoever ran it wrote down; an empty record if nobody did."""
     content = run.jsons.get(run.root / RECORD_NAME)
-    if content is not None and {'scores', 'coverage', 'maps'} <= set(content):
-        return demo_record(run, content)
+    if content is not None:
+        with run.reading(run.root / RECORD_NAME):
+            check_demo(content)
+            return demo_record(run, content)
     summary = run.jsons.get(run.root / SUMMARY)
-    if summary is not None and {'scores', 'steps', 'name'} <= set(summary):
-        return summary_record(summary)
-    return study_record(run)
+    if summary is not None:
+        with run.reading(run.root / SUMMARY):
+            check_summary(summary)
+            return summary_record(summary)
+    with run.reading(run.root / STEPS):
+        return study_record(run)
+    return RunRecord()
 
 
 def summary_record(content: dict[str, Any]) -> RunRecord:
@@ -62,10 +76,16 @@ def share(percent: float | None) -> float | None:
 
 
 def study_record(run: RunFolder) -> RunRecord:
-    """Commands and times of a ``steps.json``: a list of ``command`` and ``seconds``."""
-    steps = read_json(run.root / 'steps.json')
+    """Commands and times of a ``steps.json``: a list of ``command`` and ``seconds``.
+
+    Raises:
+        ValueError: It does not fit.
+    """
     record = RunRecord()
-    for step in steps if isinstance(steps, list) else ():
+    path = run.root / STEPS
+    steps = load_json(path) if path.is_file() else []
+    check_steps(steps)
+    for step in steps:
         seconds = step.get('seconds')
         record.commands.append((step['command'], seconds))
         tool = ' '.join(shlex.split(step['command'])[1:2])

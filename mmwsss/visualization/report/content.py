@@ -147,11 +147,13 @@ class Missing:
         part: The part.
         reason: What there is none of.
         command: What makes it; empty if no command does.
+        failed: Whether something is there and cannot be used, rather than not there.
     """
 
     part: str
     reason: str
     command: str = ''
+    failed: bool = False
 
 
 @dataclass
@@ -187,3 +189,8 @@ class RunReport:
     commands: list[tuple[str, float | None]] = field(default_factory=list)
     extra: dict[str, Html] = field(default_factory=dict)
     missing: list[Missing] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[Missing]:
+        """Parts left out because something that is there cannot be used."""
+        return [part for part in self.missing if part.failed]
