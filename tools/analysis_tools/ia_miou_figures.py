@@ -21,9 +21,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask, resolve_classes
+from mmwsss.evaluation.folder import (
+    MASK_SUFFIXES,
+    MeanIoUScore,
+    find_ids,
+    find_mask,
+    resolve_classes,
+)
 from mmwsss.evaluation.instances import InstanceFolder
-from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
+from mmwsss.functional.confusion import iou_from_areas, mean_iou
 from mmwsss.functional.ia_miou import (
     InstanceRecords,
     ia_miou_from_records,
@@ -110,8 +116,7 @@ def count(
     pred: np.ndarray, gt: np.ndarray, instances: np.ndarray | None, num_classes: int
 ) -> tuple[np.ndarray, InstanceRecords]:
     """Count an image for both scores: the areas (3, C) of the IoU, and the records of the objects."""
-    table = confusion_counts(pred, gt, num_classes)
-    areas = np.stack([np.diag(table), table[:, :-1].sum(0), table.sum(1)])
+    areas, _ = MeanIoUScore([''] * num_classes).count('', pred, gt)
     return areas, instance_ious(pred, gt, instances, num_classes)
 
 
