@@ -306,6 +306,7 @@ def resolve_classes(
 
 def _known_classes(classes: str) -> list[str]:
     from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset
+    from mmwsss.datasets.classes import without_255
 
     known = {'voc': VOC12WSSSDataset, 'coco14': COCO14WSSSDataset}
     if classes in known:
@@ -316,7 +317,7 @@ def _known_classes(classes: str) -> list[str]:
             f'but there is no file {classes!r}'
         )
     names = read_id_list(classes)
-    return names if names[0] == 'background' else ['background', *names]
+    return list(without_255(names if names[0] == 'background' else ['background', *names]))
 
 
 def _manifest_of(

@@ -207,6 +207,12 @@ def test_find_ids_leaves_out_hidden_files(folders):
     assert find_ids(pred, ('.png', '.npy')) == IDS
 
 
+def test_long_lists_of_classes_leave_out_255(tmp_path):
+    (tmp_path / 'names.txt').write_text(''.join(f'class {i}\n' for i in range(300)))
+    names = resolve_classes(str(tmp_path / 'names.txt'))
+    assert (len(names), names[254], names[256]) == (302, 'class 253', 'class 254')
+
+
 def test_resolve_classes(tmp_path):
     voc = resolve_classes('voc', None)
     assert (len(voc), voc[0], voc[15]) == (21, 'background', 'person')
