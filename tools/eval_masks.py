@@ -22,6 +22,7 @@ from mmwsss.masks import read_id_list
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
+    check_folder,
     finish_report,
     run_tool,
     write_json,
@@ -85,6 +86,12 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError('--instances and --ia score masks, not class maps (--maps)')
     if args.thresholds and not args.maps:
         raise ValueError('--thresholds belong to --maps: masks have none')
+    check_folder('PRED', args.pred)
+    check_folder('GT', args.gt)
+    if args.num_classes is not None and args.num_classes < 2:
+        raise ValueError(
+            f'--num-classes must be >= 2 (background and a class), but got {args.num_classes}'
+        )
     classes = resolve_classes(args.classes, args.num_classes, args.pred)
     ids = read_id_list(args.list) if args.list else None
     options = {'ignore_index': args.ignore_index, 'workers': args.workers}

@@ -13,7 +13,12 @@ import sys
 from mmengine.config import DictAction
 
 from mmwsss.apis.report import ReportOptions, write_run_report
-from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
+from mmwsss.utils.cli import (
+    add_verbose_argument,
+    add_workers_argument,
+    check_folder,
+    run_tool,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -47,6 +52,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
+    check_folder('RUN_DIR', args.run_dir)
+    check_folder('--gt', args.gt)
+    if args.images < 0:
+        raise ValueError(f'--images must be >= 0, but got {args.images}')
     options = ReportOptions(
         config=args.config,
         cfg_options=args.cfg_options,

@@ -13,7 +13,13 @@ from mmengine.config import DictAction
 
 from mmwsss.apis import find_images, load_localizer
 from mmwsss.apis.show import show_images
-from mmwsss.utils.cli import add_trust_argument, add_verbose_argument, finish_report, run_tool
+from mmwsss.utils.cli import (
+    add_trust_argument,
+    add_verbose_argument,
+    check_folder,
+    finish_report,
+    run_tool,
+)
 from mmwsss.utils.config import load_config
 
 
@@ -41,6 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
+    check_folder('--out', args.out, new=True)
+    check_folder('--masks', args.masks, new=True)
     images = [found for path in args.images for found in find_images(path)]
     cfg = load_config(args.config, args.cfg_options)
     localizer = load_localizer(cfg, args.checkpoint, args.device, args.trust_checkpoint)

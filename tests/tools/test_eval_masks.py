@@ -121,3 +121,22 @@ def test_wrong_instances(folders, capsys):
     assert run(*common, '--instances', folders / 'ids') == 1
     captured = capsys.readouterr()
     assert 'a: ValueError: instances and gt contradict each other' in captured.err
+
+
+def test_wrong_folders_and_numbers_are_named(folders, capsys):
+    pred, gt = folders / 'pred', folders / 'gt'
+    file = folders / 'names.txt'
+    cases = {
+        ('nowhere', gt): "PRED must be a folder, but there is nothing at 'nowhere'",
+        (pred, 'nowhere'): "GT must be a folder, but there is nothing at 'nowhere'",
+        (file, gt): f"PRED must be a folder, but '{file}' is none",
+        (
+            pred,
+            gt,
+            '--num-classes',
+            1,
+        ): '--num-classes must be >= 2 (background and a class), but got 1',
+    }
+    for arguments, message in cases.items():
+        assert run(*arguments) == 2, arguments
+        assert capsys.readouterr().err == f'error: {message}\n'

@@ -32,6 +32,23 @@ def test_says_what_is_missing_and_where_the_page_is(tmp_path, capsys):
 
 def test_no_run_is_an_error(tmp_path, capsys):
     assert run(tmp_path / 'nothing') == 2
-    assert 'not found' in capsys.readouterr().err
+    assert 'RUN_DIR must be a folder' in capsys.readouterr().err
     assert run(tmp_path) == 2
     assert 'is it a run' in capsys.readouterr().err
+
+
+def test_wrong_arguments_are_named_with_what_was_expected(tmp_path, capsys):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'masks.json').write_text('{"what": "x"}')
+    (tmp_path / 'file').write_text('')
+    cases = {
+        ('nowhere',): "RUN_DIR must be a folder, but there is nothing at 'nowhere'",
+        (tmp_path / 'file',): f"RUN_DIR must be a folder, but '{tmp_path / 'file'}' is none",
+        (tmp_path / 'run', '--gt', 'no'): "--gt must be a folder, but there is nothing at 'no'",
+        (tmp_path / 'run', '--images', -1): '--images must be >= 0, but got -1',
+        (tmp_path / 'run', '--config', 'no.py'): "config file 'no.py' does not exist",
+    }
+    for arguments, message in cases.items():
+        assert run(*arguments) == 2, arguments
+        assert capsys.readouterr().err == f'error: {message}\n'
+    assert not (tmp_path / 'run' / 'report.html').exists()

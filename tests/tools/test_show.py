@@ -27,4 +27,13 @@ def test_pictures_labels_and_exit_codes(tiny_cam, demo_root, tmp_path, capsys):
     assert 'bad' in capsys.readouterr().err
     assert run(image, *model, '--out', out, '--labels', 'dog') == 2
     assert "labels ['dog'] are no classes" in capsys.readouterr().err
+    capsys.readouterr()
     assert run(tmp_path / 'nothing', *model, '--out', out) == 2
+    assert capsys.readouterr().err == (
+        f'error: image or folder of images not found: {tmp_path / "nothing"}\n'
+    )
+    for option in ('--out', '--masks'):
+        others = ['--out', out] if option == '--masks' else []
+        assert run(image, *model, *others, option, tmp_path / 'bad.png') == 2
+        message = f"error: {option} must be a folder, but '{tmp_path / 'bad.png'}' is none\n"
+        assert capsys.readouterr().err == message
