@@ -17,6 +17,7 @@ from mmwsss.evaluation.map_counts import (
     count_maps,
     score_map_counts,
 )
+from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.evaluation.tables import USES_GROUND_TRUTH, class_table, jsonable, percent
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
 from mmwsss.masks import (
@@ -175,6 +176,9 @@ def score_masks(
 
     report = process_items(ids, work, None, 'scoring', workers, on_result=take)
     content = _describe('masks', pred, gt, report, classes, ignore_index, manifest)
+    settings = manifest.settings if manifest else {}
+    chosen = uses_ground_truth([settings], settings.get('threshold_source'))
+    content['uses_ground_truth'] = chosen if manifest else None  # nobody knows
     for score in scores:
         content.update(score.result())
     return _finish(content, report, [score.table() for score in scores])
@@ -227,6 +231,7 @@ def score_maps(
     best = scored.best
     content.update(
         note=USES_GROUND_TRUTH,
+        uses_ground_truth=True,  # the best threshold does; the argmax does not
         thresholds=list(scored.thresholds),
         mIoU=scored.miou,
         best_threshold=scored.thresholds[best],
