@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +154,7 @@ def coverage_part(coverage: dict[str, Any]) -> Html:
     names = {'cam': 'CAM at its best threshold', 'is_cam': 'IS-CAM, no threshold'}
     keys = ('part_recall', 'body_recall', 'precision')
     rows = [
-        [names[kind], *(percent_or_dash(found['pooled'][key]) for key in keys)]
+        [names[kind], *(percent(found['pooled'][key]) for key in keys)]
         for kind, found in coverage.items()
     ]
     header = ('masks of', 'parts covered %', 'bodies covered %', 'named rightly %')
@@ -164,8 +163,3 @@ def coverage_part(coverage: dict[str, Any]) -> Html:
         'the part and leaves the body out. All pixels of all training images together.'
     )
     return join(table(header, rows, (1, 2, 3), cards=True), tag('p', note, class_='note'))
-
-
-def percent_or_dash(value: float | None) -> str:
-    """A score in percent; ``-`` for None."""
-    return percent(math.nan if value is None else value)

@@ -14,9 +14,9 @@ __all__ = ['class_table', 'jsonable', 'percent', 'threshold_table']
 USES_GROUND_TRUTH = 'uses ground truth: an evaluation aid, not a way to choose a threshold'
 
 
-def percent(value: float) -> str:
+def percent(value: float | None) -> str:
     """Format a score in 0..1 as percent with two decimals; ``-`` where it is undefined."""
-    return '-' if math.isnan(value) else f'{100 * value:.2f}'
+    return '-' if value is None or math.isnan(value) else f'{100 * value:.2f}'
 
 
 def class_table(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str:

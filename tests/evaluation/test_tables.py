@@ -10,6 +10,7 @@ from mmwsss.evaluation.tables import best_index, class_table, jsonable, percent,
 def test_percent():
     assert percent(0.34567) == '34.57'
     assert percent(float('nan')) == '-'
+    assert percent(None) == '-'
 
 
 def test_class_table_shows_undefined_scores():

@@ -78,11 +78,6 @@ def navigation(anchors: Sequence[str], titles: Sequence[str]) -> Html:
     return tag('nav', *links)
 
 
-def number(value: float | None) -> str:
-    """A score in percent; ``-`` where there is none."""
-    return percent(math.nan if value is None else value)
-
-
 def scores_part(report: RunReport) -> Html | None:
     """All scores with their protocol."""
     if not report.scores:
@@ -93,7 +88,7 @@ def scores_part(report: RunReport) -> Html | None:
         name = [tag('b', score.name)]
         if score.uses_ground_truth:
             name += [' ', tag('span', GROUND_TRUTH_TAG, class_='tag')]
-        more = [number(score.others.get(key)) for key in others]
+        more = [percent(score.others.get(key)) for key in others]
         rows.append([join(*name), one_bar(score.miou, 'var(--accent)'), *more, score.protocol])
     header = ('what', 'mIoU %', *(f'{key} %' for key in others), 'protocol')
     note = (
