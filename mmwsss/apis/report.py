@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
-from mmseg.registry import DATASETS
 
 import mmwsss
 from mmwsss.apis.masks import load_rgb
@@ -24,6 +22,7 @@ from mmwsss.apis.run_folder import (
     read_scores,
     read_trainings,
 )
+from mmwsss.apis.run_images import ImageIndex, image_index
 from mmwsss.apis.run_records import read_record
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instances import InstanceFolder, open_instances
@@ -40,7 +39,6 @@ from mmwsss.masks import (
     voc_palette,
 )
 from mmwsss.utils.cli import KNOWN_ERRORS
-from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import (
     Confusion,
     Gallery,
@@ -82,25 +80,6 @@ class ReportOptions:
     instances: str | Path | None = None
     images: int = 4
     workers: int = 0
-
-
-@dataclass
-class ImageIndex:
-    """Where the images of a run and their true masks are.
-
-    Attributes:
-        images: Path of each image by id.
-        truth: Path of each true mask by id.
-        classes: Class names, background first; empty if unknown.
-        palette: Their colours.
-        missing: Datasets that could not be loaded.
-    """
-
-    images: dict[str, str] = field(default_factory=dict)
-    truth: dict[str, str] = field(default_factory=dict)
-    classes: list[str] = field(default_factory=list)
-    palette: list[list[int]] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
 
 
 @dataclass
@@ -169,7 +148,7 @@ def describe_run(run: RunFolder, options: ReportOptions) -> RunReport:
     report.environment['mmwsss of this report'] = mmwsss.__version__
     if record.scores:
         scored |= {folder.resolve() for folder in record.names}
-    index = image_index(run, options)
+    index = image_index(run, options.config, options.cfg_options, options.ground_truth)
     for stage in stages_of(run, record):
         add_stage(report, run, stage, index, options, scored)
     report.missing += index.missing
@@ -177,66 +156,6 @@ def describe_run(run: RunFolder, options: ReportOptions) -> RunReport:
         report.missing.append(Missing(f'file {run.name(path)}', reason, failed=True))
     add_missing(run, report)
     return report
-
-
-# --- images and true masks ------------------------------------------------------------------------
-
-
-def image_index(run: RunFolder, options: ReportOptions) -> ImageIndex:
-    """Look up images and true masks in the datasets that the run's configs name."""
-    index = ImageIndex()
-    for path, cfg in configs_of(run, options).items():
-        for key, dataset_cfg in datasets_of(cfg).items():
-            add_dataset(index, dataset_cfg, f'dataset {key} of {run.name(path)}')
-    if options.ground_truth is not None:
-        root = Path(options.ground_truth)
-        index.truth = {name: str(find_mask(root, name)) for name in find_ids(root, MASK_SUFFIXES)}
-    return index
-
-
-def configs_of(run: RunFolder, options: ReportOptions) -> dict[Path, Config]:
-    """The config that the options name, or those of the run, by path."""
-    paths = list(run.configs) if options.config is None else [Path(options.config)]
-    return {path: load_config(path, dict(options.cfg_options or {})) for path in paths}
-
-
-def datasets_of(cfg: Config) -> dict[str, Any]:
-    """Datasets of a config that name whole images: of maps, of the validation and of the test."""
-    found = {'map_dataset': cfg.get('map_dataset')}
-    for key in ('val_dataloader', 'test_dataloader'):
-        loader = cfg.get(key)
-        found[f'{key}.dataset'] = loader.get('dataset') if isinstance(loader, dict) else None
-    return {key: dataset for key, dataset in found.items() if dataset}
-
-
-def add_dataset(index: ImageIndex, dataset_cfg: Any, name: str) -> None:
-    """Add the images and true masks of a dataset; one that does not load is missing, and why."""
-    try:
-        dataset = DATASETS.build({**dataset_cfg, 'pipeline': []})
-        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    except (AttributeError, *KNOWN_ERRORS) as error:
-        reason = f'{described_dataset(dataset_cfg)}: {type(error).__name__}: {error}'
-        if reason not in (missing.reason for missing in index.missing):
-            index.missing.append(Missing(name, reason))
-        return
-    for info in infos:
-        name = info.get('img_id', Path(info['img_path']).stem)
-        index.images.setdefault(name, info['img_path'])
-        if info.get('seg_map_path'):
-            index.truth.setdefault(name, info['seg_map_path'])
-    if not index.classes:
-        index.classes = list(dataset.metainfo.get('classes') or ())
-        index.palette = [list(colour) for colour in dataset.metainfo.get('palette') or ()]
-
-
-def described_dataset(dataset_cfg: Any) -> str:
-    """Type and place of a dataset."""
-    if not isinstance(dataset_cfg, dict):
-        return str(dataset_cfg)
-    where = ', '.join(
-        f'{key} {dataset_cfg[key]}' for key in ('data_root', 'ann_file') if dataset_cfg.get(key)
-    )
-    return f'{dataset_cfg.get("type")}{" with " if where else ""}{where}'
 
 
 # --- stages ---------------------------------------------------------------------------------------

@@ -1,0 +1,24 @@
+"""Images and true masks of a run, by its configs."""
+
+from __future__ import annotations
+
+from mmengine.config import Config
+
+from mmwsss.apis.run_folder import open_run
+from mmwsss.apis.run_images import image_index
+from tests.tiny_models import demo_dataset, localizer_config
+
+
+def test_several_datasets_as_one(demo_root, tmp_path):
+    parts = [demo_dataset(demo_root, split, masks=True) for split in ('train', 'val')]
+    cfg = localizer_config(demo_root)
+    cfg['val_dataloader']['dataset'] = dict(type='WSSSConcatDataset', datasets=parts)
+    cfg['map_dataset'] = dict(type='PairDataset', group_size=2, dataset=cfg['map_dataset'])
+    (tmp_path / '20260101_000000').mkdir()
+    Config(cfg).dump(tmp_path / 'config.py')
+    found = image_index(open_run(tmp_path))
+    assert found.missing == []
+    lists = demo_root / 'ImageSets' / 'Segmentation'
+    names = {n for part in ('train', 'val') for n in (lists / f'{part}.txt').read_text().split()}
+    assert set(found.images) == set(found.truth) == names
+    assert found.classes[0] == 'background'
