@@ -8,4 +8,5 @@ _base_ = [
 mask_cfg = dict(
     refiners=[dict(type='BackgroundThreshold', threshold=0.2)],
     threshold_source='sweep on the masks of the training images, while the recipe was sought',
+    uses_ground_truth=True,
 )

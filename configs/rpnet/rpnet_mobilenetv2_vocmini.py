@@ -36,4 +36,5 @@ log_processor = dict(by_epoch=False)
 mask_cfg = dict(
     refiners=[dict(type='BackgroundThreshold', threshold=0.2)],
     threshold_source='that of the CAM config',
+    uses_ground_truth=True,
 )

@@ -463,7 +463,7 @@ def cam_config(cfg: Config) -> Config:
 def threshold_masks(threshold: float, source: str) -> dict[str, Any]:
     """A ``mask_cfg`` with one background threshold and where it comes from."""
     refiner = dict(type='BackgroundThreshold', threshold=threshold)
-    return dict(refiners=[refiner], threshold_source=source)
+    return dict(refiners=[refiner], threshold_source=source, uses_ground_truth=True)
 
 
 def run_names(name: str, folder: Path) -> dict[str, Any]:

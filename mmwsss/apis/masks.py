@@ -41,7 +41,7 @@ from mmwsss.refine.chain import StartedChain
 
 __all__ = ['import_masks', 'load_rgb', 'make_masks', 'mask_settings']
 
-MASK_CFG_KEYS = ('refiners', 'threshold_source')
+MASK_CFG_KEYS = ('refiners', 'threshold_source', 'uses_ground_truth')
 
 
 def make_masks(
@@ -372,7 +372,8 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
 
     Returns:
         ``refiners``; ``threshold``, None without a :class:`~mmwsss.refine.BackgroundThreshold`; and
-        ``threshold_source``: ``'config'`` unless ``mask_cfg`` says otherwise.
+        ``threshold_source``: ``'config'`` unless ``mask_cfg`` says otherwise; and ``uses_ground_truth``
+        where ``mask_cfg`` says it (not otherwise, so that manifests of older masks still fit).
 
     Raises:
         KeyError: The config lacks ``map_dataset``, ``mask_cfg`` or ``mask_cfg.refiners``.
@@ -398,6 +399,11 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     if thresholds:
         settings['threshold'] = thresholds[0]
         settings['threshold_source'] = mask_cfg.get('threshold_source', 'config')
+    if 'uses_ground_truth' in mask_cfg:
+        said = mask_cfg['uses_ground_truth']
+        if not isinstance(said, bool):
+            raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {said!r}')
+        settings['uses_ground_truth'] = said
     return settings
 
 

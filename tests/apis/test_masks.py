@@ -224,6 +224,12 @@ def test_load_rgb_gives_red_first(tmp_path):
 def test_source_of_the_threshold_is_recorded():
     cfg = {'map_dataset': {}, 'mask_cfg': {'refiners': [THRESHOLD], 'threshold_source': 'a sweep'}}
     assert mask_settings(Config(cfg))['threshold_source'] == 'a sweep'
+    assert 'uses_ground_truth' not in mask_settings(Config(cfg))
+    cfg['mask_cfg']['uses_ground_truth'] = True
+    assert mask_settings(Config(cfg))['uses_ground_truth'] is True
+    cfg['mask_cfg']['uses_ground_truth'] = 'yes'
+    with pytest.raises(ValueError, match='must be True or False'):
+        mask_settings(Config(cfg))
 
 
 @pytest.mark.parametrize(
