@@ -25,6 +25,6 @@ stages = dict(
             'mask_cfg.refiners.0.checkpoint': '{irn}',
         },
     ),
-    crf_masks_score=dict(run='score', config='irn_crf', pred='{crf_masks}'),
+    crf_masks_score=dict(run='score', config='localizer', pred='{crf_masks}'),
     segmenter=dict(options=dict(pseudo_mask_dir='{crf_masks}')),
 )

@@ -45,14 +45,15 @@ __all__ = [
 ]
 
 DEPTH = 3
-NOT_OBJECTS = ('steps.json', MANIFEST_NAME)  # read elsewhere, and so are the logs in vis_data
+NOT_OBJECTS = ('steps.json', MANIFEST_NAME)  # read elsewhere
 TIMESTAMP = re.compile(r'\d{8}_\d{6}')
 NOT_CURVES = ('base_lr', 'data_time', 'epoch', 'iter', 'lr', 'memory', 'step', 'time')
 ENVIRONMENT = (
     'sys.platform', 'Python', 'PyTorch', 'MMEngine', 'CUDA available', 'GPU 0', 'GPU 0,1', 'NVCC',
     'seed', 'Distributed launcher', 'GPU number',
 )  # fmt: skip
-PREDICTIONS = re.compile(r'predictions?(_\w+)?|segmenter\w*/masks')
+PREDICTIONS = re.compile(r'(?:[\w-]+/)?predictions?(_\w+)?|segmenter\w*/masks')
+RECORDS = ('vis_data', 'stages')  # logs of a training, records of a pipeline
 NO_CRF = 'no CRF'
 MAX_TEXT = 250
 # Names that the tools, the study and the pages of the documentation give to scores and records.
@@ -158,7 +159,7 @@ def open_run(root: str | os.PathLike[str]) -> RunFolder:
         if PREDICTIONS.fullmatch(run.name(folder)) and next(folder.glob('*.png'), None):
             run.predictions.append(folder)
         for path in sorted(folder.glob('*.json')):
-            if path.name not in NOT_OBJECTS and folder.name != 'vis_data':
+            if path.name not in NOT_OBJECTS and folder.name not in RECORDS:
                 add_json(run, path)
         if any(TIMESTAMP.fullmatch(entry.name) for entry in folder.iterdir()):
             add_configs(run, folder)

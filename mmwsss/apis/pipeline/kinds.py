@@ -14,7 +14,7 @@ from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.apis.maps import without_init
 from mmwsss.apis.pipeline.inputs import listed_dataset, relevant
-from mmwsss.masks import atomic_path
+from mmwsss.masks import IGNORE_INDEX, atomic_path
 
 if TYPE_CHECKING:
     from mmwsss.apis.pipeline.spec import Stage
@@ -254,8 +254,10 @@ class Test(Kind):
         return {**without_init(super().settings(stage, cfg)), **more}
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
-        """Test a checkpoint."""
+        """Test a checkpoint; the predictions are kept where mmseg can write them."""
         words = [stage.config, fill(stage.arguments['checkpoint']), '--work-dir', str(folder)]
+        if writes_predictions(cfg):
+            words += ['--out', str(folder / 'predictions')]
         return [*words, '--tta'] if stage.arguments.get('tta') else words
 
     def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
@@ -303,6 +305,16 @@ KINDS: dict[str, Kind] = {
     'test': Test(),
     'tool': Tool(),
 }
+
+
+def writes_predictions(cfg: Config) -> bool:
+    """Whether ``tools/test.py --out`` can write label maps: it takes an ``IoUMetric`` and 8-bit ids."""
+    evaluators = cfg.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    if not any(evaluator.get('type') == 'IoUMetric' for evaluator in evaluators):
+        return False
+    dataset, _ = listed_dataset(cfg.test_dataloader.dataset)
+    return len(dataset.metainfo['classes']) <= IGNORE_INDEX
 
 
 def lacking(dataset: Mapping[str, Any]) -> str:

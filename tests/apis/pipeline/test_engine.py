@@ -9,6 +9,7 @@ from PIL import Image
 from mmwsss.apis import maps as maps_api
 from mmwsss.apis.masks import MaskWriter
 from mmwsss.apis.pipeline import StageError
+from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.masks import load_mask, read_id_list, read_manifest
@@ -95,6 +96,17 @@ def test_the_summary_tells_scores_with_their_protocol(finished):
         assert sum(score['protocol'] in line for line in made.said) == 1
     assert [step['stage'] for step in content['steps']] == STAGES
     assert all(step['command'].startswith('python ') for step in content['steps'])
+
+
+def test_a_report_has_all_stages(finished, tmp_path):
+    predictions = finished[1] / 'segmenter_score' / 'predictions'
+    assert len(list(predictions.glob('*.png'))) == 4
+    _, report = write_run_report(finished[1], tmp_path / 'page.html', ReportOptions(images=1))
+    assert [(part.part, part.reason) for part in report.failed] == []
+    found = {score.name for score in report.scores}
+    assert {'maps at best threshold', 'masks', 'segmenter deeplabv2_tiny_demo_pseudo'} <= found
+    assert 'predictions of a segmenter' not in {part.part for part in report.missing}
+    assert 'segmenter_score/predictions' in {part.name for part in report.confusions}
 
 
 def test_a_second_run_does_nothing(finished):
