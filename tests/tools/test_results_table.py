@@ -50,12 +50,25 @@ def test_rows_are_mean_and_spread_over_seeds(tool, tmp_path):
         tool.readme_with_table('no markers', runs)
 
 
+@pytest.mark.parametrize('where', ['score', 'details'])
+def test_what_was_chosen_on_the_masks_says_so(tool, where):
+    run = summary(0, 30.0, 0.2)
+    (score,) = run['scores']
+    (score if where == 'score' else score.setdefault('details', {}))['uses_ground_truth'] = True
+    (row,) = tool.rows('cam', [run])
+    assert row.endswith('threshold 0.2, chosen on these masks: uses ground truth |')
+    score['protocol'] += ': best of a sweep, uses ground truth'
+    (row,) = tool.rows('cam', [run])
+    assert row.count('ground truth') == 1
+
+
 def test_the_pages_are_what_the_stored_runs_say(tool):
     runs = tool.read_runs(ROOT / 'results')
     assert runs
     assert (ROOT / 'docs' / 'results.md').read_text('utf-8') == tool.page(runs)
     readme = (ROOT / 'README.md').read_text('utf-8')
     assert tool.readme_with_table(readme, runs) == readme
+    assert ROOT / 'docs' / 'pipelines.md' in tool.pages(runs)
 
 
 def test_method_pages_hold_the_tables_of_their_runs(tool, tmp_path):

@@ -1,4 +1,4 @@
-"""Make docs/results.md and the tables in README.md and docs/methods/ from the run summaries in results/.
+"""Make docs/results.md and the tables in README.md, docs/pipelines.md and docs/methods/ of results/.
 
 The numbers are never typed: a row is the mean over the seeds of `results/<name>/seed*.json`, which
 `benchmarks/study.py` writes. `--check` fails if the pages are not what the summaries say.
@@ -59,7 +59,14 @@ def rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
             protocol = protocol.replace(
                 f'threshold {scores[0]["threshold"]:g}', f'threshold {found}'
             )
+        if any(map(used_ground_truth, scores)) and 'ground truth' not in protocol:
+            protocol += ', chosen on these masks: uses ground truth'
         yield f'| `{name}` | {what} | {spread([s["mIoU"] for s in scores])} | {len(scores)} | {protocol} |'
+
+
+def used_ground_truth(score: dict[str, Any]) -> bool:
+    """Whether a score says that something was chosen on the masks that it is measured against."""
+    return bool(score.get('uses_ground_truth') or score.get('details', {}).get('uses_ground_truth'))
 
 
 def size_rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
@@ -182,7 +189,8 @@ def pages(runs: Runs) -> dict[Path, str]:
         ROOT / 'docs' / 'results.md': page(runs),
         readme: readme_with_table(readme.read_text(encoding='utf-8'), runs),
     }
-    for path in sorted((ROOT / 'docs' / 'methods').glob('*.md')):
+    docs = ROOT / 'docs'
+    for path in (docs / 'pipelines.md', *sorted((docs / 'methods').glob('*.md'))):
         wanted[path] = method_page(path.read_text(encoding='utf-8'), runs)
     return wanted
 

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmwsss.apis.pipeline.spec import REFERENCE
 from mmwsss.apis.steps import read_record
 from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.masks import atomic_path, code_version, read_manifest
@@ -155,10 +156,11 @@ class Origin:
             return {}
 
     def weights(self) -> str | None:
-        """Initial weights of the nearest training."""
+        """Initial weights of the nearest training; those of another stage are named by it."""
         stage = self.nearest('train')
         result = self.pipeline.record(stage.name).get('result') or {} if stage else {}
-        return result.get('initial_weights')
+        said = result.get('initial_weights')
+        return REFERENCE.sub(r'of the stage \1', said) if isinstance(said, str) else said
 
     def details(self, result: Mapping[str, Any], images: int, **more: Any) -> dict[str, Any]:
         """The protocol of class maps or of what was made from them."""

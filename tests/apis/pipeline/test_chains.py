@@ -30,6 +30,8 @@ def test_masks_of_other_chains(demo_root, tmp_path, base, stages, details):
     assert {'seed_masks', 'seed_masks_score'} <= {stage.name for stage in made.spec.stages}
     (score,) = [s for s in made.run(last='masks_score')['scores'] if s['what'] == 'masks']
     assert {key: score['details'][key] for key in details} == details
+    first = 'of the stage localizer' if stages else 'scratch'
+    assert score['details']['initial_weights'] == first
     manifest = read_manifest(tmp_path / 'work' / 'masks')
     (refiner,) = manifest.settings['refiners']
     network = 'irn' if stages else 'localizer'
