@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ PAGE_NAME = 'report.html'
 VOC_INSTANCES = 'SegmentationObject'
 COMPONENTS = 'connected regions of the true masks (there are no instance maps)'
 SHOWN_ERRORS = 3
+SAME_SCORE = 1e-4  # scores are stored in hundredths of a percent
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,10 @@ def stages_of(run: RunFolder, record: RunRecord) -> list[Stage]:
                 predictions=run.predictions,
             )
         )
-    for folder in run.predictions:
+    order = list(record.names)
+    for folder in sorted(
+        run.predictions, key=lambda f: order.index(f) if f in order else len(order)
+    ):
         ids = ids_in(folder)
         protocol = f'{len(ids)} images; predictions of a segmenter as they are in this folder'
         name = record.names.get(folder, run.name(folder))
@@ -345,9 +349,11 @@ def add_measured(
     if not measured.image_iou:
         return
     scores = ia_miou_from_records(measured.records, len(classes))
-    if stage.masks.resolve() not in scored:
-        iou = class_iou(measured.counts)
-        named = {name: none_for_nan(value) for name, value in zip(classes, iou)}
+    iou = class_iou(measured.counts)
+    named = {name: none_for_nan(value) for name, value in zip(classes, iou)}
+    if stage.masks.resolve() in scored:
+        add_classes(report, stage.name, float(mean_iou(iou)), named)
+    else:
         score = StageScore(
             stage.name,
             scored_protocol(stage, len(measured.image_iou)),
@@ -365,6 +371,16 @@ def add_measured(
     }
     report.sizes.append(SizeScore(stage.name, by_size, numbers, where))
     report.confusions.append(Confusion(stage.name, list(classes), measured.counts))
+
+
+def add_classes(
+    report: RunReport, name: str, miou: float, per_class: dict[str, float | None]
+) -> None:
+    """Give a score that the run left without classes those of its masks, if these are what was scored."""
+    for i, score in enumerate(report.scores):
+        same = score.miou is not None and abs(score.miou - miou) < SAME_SCORE
+        if score.name == name and not score.iou and same:
+            report.scores[i] = replace(score, iou=per_class)
 
 
 def scored_protocol(stage: Stage, count: int) -> str:

@@ -34,20 +34,27 @@ def read_record(run: RunFolder) -> RunRecord:
     if summary is not None:
         with run.reading(run.root / SUMMARY):
             check_summary(summary)
-            return summary_record(summary)
+            return summary_record(run, summary)
     with run.reading(run.root / STEPS):
         return study_record(run)
     return RunRecord()
 
 
-def summary_record(content: dict[str, Any]) -> RunRecord:
-    """The ``summary.json`` of a pipeline, whose scores are in percent."""
+def summary_record(run: RunFolder, content: dict[str, Any]) -> RunRecord:
+    """The ``summary.json`` of a pipeline, whose scores are in percent.
+
+    Predictions in the folder of a stage are what the stage's score is of.
+    """
     record = RunRecord(title=str(content['name']))
     known = {'seed': 'seed', 'code': 'mmwsss of the run', 'hardware': 'hardware', 'date': 'date'}
     record.environment = {
         title: str(content[key]) for key, title in known.items() if content.get(key) is not None
     }
     record.scores = [summary_score(score) for score in content['scores']]
+    for score in content['scores']:
+        folder = run.root / str(score.get('stage')) / 'predictions'
+        if folder in run.predictions:
+            record.names[folder] = score['what']
     for step in content['steps']:
         seconds = step.get('seconds')
         record.seconds[step.get('stage') or step['command']] = seconds or 0.0
