@@ -113,6 +113,7 @@ def segmenter_config(root):
     cfg['train_dataloader']['dataset'] = demo_dataset(root, masks=True, pipeline=pipeline)
     cfg['default_hooks']['checkpoint'] = dict(type='CheckpointHook', interval=3, by_epoch=False)
     cfg['default_hooks']['runtime_info'] = dict(type='RankMeanHook')
+    cfg['custom_hooks'] = [*cfg.get('custom_hooks', []), dict(type='ChannelsLastHook')]
     for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'map_dataset', 'mask_cfg'):
         cfg.pop(key)
     return cfg
