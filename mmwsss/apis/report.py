@@ -249,7 +249,7 @@ def add_stage(
             Missing(
                 f'scores and images of {stage.name}',
                 f'{what} were not found (moved data: --cfg-options data_root=..., or --gt)',
-                command('tools/report.py', str(run.root), '--gt', 'SegmentationClass'),
+                command('tools/report.py', str(run.root), '--gt', 'FOLDER_OF_TRUE_MASKS'),
             )
         )
         return

@@ -53,7 +53,7 @@ ENVIRONMENT = (
     'seed', 'Distributed launcher', 'GPU number',
 )  # fmt: skip
 PREDICTIONS = re.compile(r'(?:[\w-]+/)?predictions?(_\w+)?|segmenter\w*/masks')
-RECORDS = ('vis_data', 'stages')  # logs of a training, records of a pipeline
+RECORDS = ('vis_data', 'stages', 'steps')  # logs of a training, records of pipeline and demo
 NO_CRF = 'no CRF'
 MAX_TEXT = 250
 # Names that the tools, the study and the pages of the documentation give to scores and records.

@@ -45,7 +45,7 @@ def image_index(
     cfg_options: Mapping[str, Any] | None = None,
     ground_truth: str | os.PathLike[str] | None = None,
 ) -> ImageIndex:
-    """Look up images and true masks in the datasets that a run's configs name.
+    """Look up images and true masks in the datasets that a run's configs name, and where scores say.
 
     Args:
         run: The run.
@@ -58,9 +58,18 @@ def image_index(
         for key, dataset_cfg in datasets_of(cfg).items():
             add_dataset(index, dataset_cfg, f'dataset {key} of {run.name(path)}')
     if ground_truth is not None:
-        root = Path(ground_truth)
-        index.truth = {name: str(find_mask(root, name)) for name in find_ids(root, MASK_SUFFIXES)}
+        index.truth = masks_in(Path(ground_truth))
+        return index
+    for content in run.jsons.values():
+        folder = content.get('ground_truth')
+        if isinstance(folder, str) and Path(folder).is_dir():
+            index.truth = {**masks_in(Path(folder)), **index.truth}
     return index
+
+
+def masks_in(folder: Path) -> dict[str, str]:
+    """Path of each mask in a folder by id."""
+    return {name: str(find_mask(folder, name)) for name in find_ids(folder, MASK_SUFFIXES)}
 
 
 def configs_of(

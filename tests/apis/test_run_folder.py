@@ -242,3 +242,12 @@ def test_a_dataset_that_does_not_load_is_named(tmp_path):
     assert 'the list of images does not exist' in moved
     assert 'NoSuchDataset is not in' in unknown
     assert 'dataset map_dataset of localizer/config.py' in path.read_text()
+
+
+@pytest.mark.parametrize('folder', ['steps', 'stages', 'vis_data'])
+def test_records_of_stages_are_no_scores(tmp_path, folder):
+    (tmp_path / 'masks.json').write_text(json.dumps(MASKS))
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / 'maps.json').write_text(json.dumps({'fingerprint': 'a', 'complete': True}))
+    _, report = write_run_report(tmp_path, None, ReportOptions())
+    assert report.failed == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from mmengine.config import Config
 
 from mmwsss.apis.run_folder import open_run
@@ -22,3 +24,18 @@ def test_several_datasets_as_one(demo_root, tmp_path):
     names = {n for part in ('train', 'val') for n in (lists / f'{part}.txt').read_text().split()}
     assert set(found.images) == set(found.truth) == names
     assert found.classes[0] == 'background'
+
+
+def test_true_masks_that_only_a_score_names(demo_root, tmp_path):
+    (tmp_path / '20260101_000000').mkdir()
+    cfg = localizer_config(demo_root)
+    for key in ('val_dataloader', 'val_evaluator', 'val_cfg'):
+        cfg[key] = None
+    Config(cfg).dump(tmp_path / 'config.py')
+    assert image_index(open_run(tmp_path)).truth == {}
+    folder = demo_root / 'SegmentationClass'
+    (tmp_path / 'masks.json').write_text(json.dumps({'ground_truth': str(folder)}))
+    found = image_index(open_run(tmp_path)).truth
+    assert found['train_0000'] == str(folder / 'train_0000.png')
+    (tmp_path / 'masks.json').write_text(json.dumps({'ground_truth': str(tmp_path / 'moved')}))
+    assert image_index(open_run(tmp_path)).truth == {}
