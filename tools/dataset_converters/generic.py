@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from mmwsss.datasets.converters import convert_folder
+from mmwsss.datasets.converters import convert_folder, doubtful_classes
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
@@ -69,7 +70,9 @@ def main(args: argparse.Namespace) -> int:
         seed=args.seed,
         workers=args.workers,
     )
-    print(json.dumps(statistics, indent=2))
+    print(json.dumps(statistics, indent=2, ensure_ascii=False))
+    for text in doubtful_classes(statistics):
+        print(f'warning: {text}', file=sys.stderr)
     return finish_report(report)
 
 

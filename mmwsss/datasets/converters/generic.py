@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import json
 import os
@@ -23,13 +24,16 @@ from mmwsss.masks.names import safe_join
 
 from ..classes import without_255
 from ..images import upright_rgb
-from ..label_sources import ClassTable
+from ..label_sources import ClassTable, name_some
 from ..label_sources.masks import present_classes
 from ..label_sources.table import SEPARATOR, load_csv_names, load_json_names
 from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
 from .lists import write_lines
 
-__all__ = ['convert_folder']
+__all__ = ['convert_folder', 'doubtful_classes']
+
+ALIKE = 0.85  # ratio of difflib from which two names may be one, misspelt
+RARE = 2  # images
 
 Item = tuple[tuple[int, int], list[str]]  # (height, width), class names
 
@@ -236,6 +240,35 @@ def _statistics(
     }
 
 
+def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
+    """What about the classes may be a mistake in the labels, a sentence each.
+
+    Args:
+        statistics: From :func:`convert_folder`.
+
+    Returns:
+        Names with hardly any image that are nearly another name, and classes with a single training image.
+    """
+    counts = Counter()
+    for split in statistics['splits'].values():
+        counts.update(split['images_with_class'])
+    said = []
+    for name in (n for n, count in counts.items() if count <= RARE):
+        commoner = [other for other in counts if counts[other] > counts[name]]
+        alike = difflib.get_close_matches(name, commoner, n=1, cutoff=ALIKE)
+        if alike:
+            said.append(
+                f'class {name!r} ({counts[name]} images) is nearly {alike[0]!r} ({counts[alike[0]]} '
+                'images): a misspelling in the labels?'
+            )
+    single = [
+        n for n, count in statistics['splits']['train']['images_with_class'].items() if count == 1
+    ]
+    if single:
+        said.append(f'{len(single)} classes have a single training image: {name_some(single)}')
+    return said
+
+
 def _write(
     out: Path,
     found: Mapping[str, Item],
@@ -253,4 +286,6 @@ def _write(
     for split, ids in splits.items():
         write_lines(out / f'{split}.txt', ids)
     with atomic_path(out / 'statistics.json') as temporary:
-        temporary.write_text(json.dumps(statistics, indent=2) + '\n', encoding='utf-8')
+        temporary.write_text(
+            json.dumps(statistics, indent=2, ensure_ascii=False) + '\n', encoding='utf-8'
+        )

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mmwsss.datasets import WSSSDataset
-from mmwsss.datasets.converters import convert_folder
+from mmwsss.datasets.converters import convert_folder, doubtful_classes
 from mmwsss.masks.mask_io import save_mask
 
 
@@ -37,6 +37,17 @@ def test_statistics(tiny):
         'splits': {'train': {'images': 2, 'images_with_class': {'cat': 2, 'dog': 1}}},
     }
     assert json.loads((tiny / 'out/statistics.json').read_text()) == statistics
+
+
+def test_doubtful_classes_are_told():
+    def of(**counts):
+        return {'splits': {'train': {'images': 9, 'images_with_class': counts}}}
+
+    assert doubtful_classes(of(cat=5, dog=4, cart=9)) == []
+    assert doubtful_classes({**of(umbrella=8, umbrela=2)}) == [
+        "class 'umbrela' (2 images) is nearly 'umbrella' (8 images): a misspelling in the labels?"
+    ]
+    assert doubtful_classes(of(cat=5, dog=1)) == ['1 classes have a single training image: dog']
 
 
 def test_the_dataset_reads_what_it_writes(tiny):
