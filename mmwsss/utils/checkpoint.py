@@ -20,6 +20,11 @@ __all__ = ['UntrustedCheckpointError', 'guard_checkpoints', 'load_checkpoint_fil
 
 FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
+# What torch.load raises for damaged files.
+PARSER_ERRORS = (
+    RuntimeError, EOFError, OSError, IndexError, KeyError, ValueError, TypeError, AttributeError,
+)  # fmt: skip
+
 
 class UntrustedCheckpointError(ValueError):
     """A checkpoint holds more than tensors and plain data."""
@@ -43,14 +48,24 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
     try:
         return torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
+        if not written_by_torch(path):
+            raise ValueError(
+                f'checkpoint {str(path)!r} is none: not written by torch.save'
+            ) from error
         raise UntrustedCheckpointError(
             f'checkpoint {str(path)!r} holds objects that weights-only loading refuses '
             f'({first_line(error)}). If you trust where it comes from, pass --trust-checkpoint.'
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
+    except PARSER_ERRORS as error:
         if mmap and 'mmap' in str(error):  # files of the old, unzipped format
             return load_checkpoint_file(path)
         raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
+
+
+def written_by_torch(path: str | Path) -> bool:
+    """Whether a file begins as a zip archive or a pickle does; ``torch.save`` writes one of the two."""
+    with open(path, 'rb') as file:
+        return file.read(2) in (b'PK', b'\x80\x02', b'\x80\x03', b'\x80\x04', b'\x80\x05')
 
 
 def first_line(error: Exception) -> str:

@@ -35,6 +35,15 @@ def test_an_mmengine_training_checkpoint_loads_safely():
     assert history.mean() == pytest.approx(0.85 / 3)
 
 
+@pytest.mark.parametrize('content', [b'# Readme\n', b'(dp0\n.', b'\x89PNG\r\n', b'\x80'])
+def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content):
+    (tmp_path / 'README.md').write_bytes(content)
+    with pytest.raises(ValueError, match=r"README\.md'") as caught:
+        load_checkpoint_file('README.md')
+    assert not isinstance(caught.value, UntrustedCheckpointError)
+    assert '--trust-checkpoint' not in str(caught.value)
+
+
 class ArrayLookup:
     def __reduce__(self):
         return (getattr, (np.ndarray, 'tofile'))
