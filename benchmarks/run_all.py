@@ -2,7 +2,7 @@
 
     python benchmarks/run_all.py
 
-is what `make bench` runs. Nothing else should run on the machine meanwhile: the speed of a process pool is
+is what `make bench` runs, with one thread unless OMP_NUM_THREADS says otherwise. Nothing else should run on the machine meanwhile: the speed of a process pool is
 wall time. `tools/analysis_tools/benchmark_table.py` makes the table of docs/benchmarks.md of the figures.
 
     python benchmarks/run_all.py --studies
@@ -14,6 +14,7 @@ on two cores. What is done is skipped, so it may be stopped and started again.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -77,6 +78,9 @@ def commands(args: argparse.Namespace) -> Iterator[tuple[str, ...]]:
 
 def main() -> int:
     args = parse_args()
+    os.environ.setdefault(
+        'OMP_NUM_THREADS', '1'
+    )  # CPU time of several threads counts their waiting
     failed = []
     for script, *options in commands(args):
         name = script if not args.studies else ' '.join((script, *options))
