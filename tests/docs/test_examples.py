@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,9 +69,15 @@ def test_tests_of_the_page_pass(method):
         test()
 
 
-def test_config_of_the_page_trains_and_makes_masks(method, tmp_path):
-    (name,) = [file for file in method if file.startswith('configs/')]
-    cfg = load_config(config_folder(tmp_path, name, method[name]))
+@pytest.fixture
+def page_configs(method, tmp_path):
+    """The configs of the page, written into one folder, by name."""
+    texts = {file: text for file, text in method.items() if file.startswith('configs/')}
+    return {Path(file).stem: config_folder(tmp_path, file, text) for file, text in texts.items()}
+
+
+def test_config_of_the_page_trains_and_makes_masks(page_configs):
+    cfg = load_config(page_configs['lse_tiny_demo'])
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     assert model.head.sharpness == 4.0
@@ -83,8 +90,32 @@ def test_config_of_the_page_trains_and_makes_masks(method, tmp_path):
     sample = model.eval().predict(images[:1], samples[:1])[0]
     assert sample.pred_map_keys.tolist() == [1]
     maps = ClassMaps(sample.pred_map_keys.numpy(), sample.pred_map_scores.numpy(), (40, 48))
-    labels = RefinerChain(cfg.mask_cfg.refiners)(maps)
+    assert set(np.unique(RefinerChain(cfg.mask_cfg.refiners)(maps))) <= {0, 1}
+    with_specks = load_config(page_configs['lse_tiny_demo_specks'])
+    labels = RefinerChain(with_specks.mask_cfg.refiners)(maps)
+    assert [refiner.type for refiner in with_specks.mask_cfg.refiners][1:] == ['RemoveSpecks']
     assert set(np.unique(labels)) <= {0, 1, 255}
+
+
+def test_evaluator_of_the_page_is_built(page_configs):
+    cfg = load_config(page_configs['deeplabv2_tiny_demo_recall'])
+    assert [type(METRICS.build(metric)).__name__ for metric in cfg.test_evaluator] == [
+        'IoUMetric',
+        'ForegroundRecallMetric',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('package', 'count'), [('functional', 1), ('models/heads', 2), ('refine', 2)]
+)
+def test_export_lines_of_the_page_fit_the_package(package, count):
+    """What surrounds each added line stands in ``__init__.py``, one below the other."""
+    text = (ROOT / 'mmwsss' / package / '__init__.py').read_text(encoding='utf-8')
+    kept = [
+        ''.join(line[1:] for line in block.text.splitlines(keepends=True) if line[0] == ' ')
+        for block in blocks(DOCS / 'add_a_method.md', 'diff')
+    ]
+    assert sum(lines in text for lines in kept) == count
 
 
 def test_mean_pooling_and_the_head_differ(method):
