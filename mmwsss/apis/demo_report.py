@@ -159,7 +159,9 @@ def coverage_part(coverage: dict[str, Any]) -> Html:
     ]
     header = ('masks of', 'parts covered %', 'bodies covered %', 'named rightly %')
     note = (
-        'Objects have a distinctive part and a plain body. A classifier needs the part only, so CAM finds '
-        'the part and leaves the body out. All pixels of all training images together.'
+        'Objects have a distinctive part and a plain body. A classifier needs the part only, so the body is '
+        'what its maps tend to leave out. Named rightly: of the pixels that the masks give to an object '
+        'class, the share that truly is of this class. Larger masks cover more and often name less of it '
+        'rightly, so read the columns together. All pixels of all training images together.'
     )
     return join(table(header, rows, (1, 2, 3), cards=True), tag('p', note, class_='note'))
