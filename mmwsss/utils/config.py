@@ -103,11 +103,25 @@ def check_spelling(keys: Iterable[str], path: str | Path) -> None:
             raise ValueError(f'{path}: unknown key {key!r}; did you mean {close[0]!r}?')
 
 
-def check_options(cfg: Config, options: dict[str, Any]) -> None:
+def check_options(
+    cfg: Config,
+    options: dict[str, Any],
+    path: str | Path | None = None,
+    where: str = '--cfg-options ',
+) -> None:
     """Refuse an option whose key the config does not know.
 
     That is: a new top-level key, a path through a missing key, and, further down, a new key that differs
     little from one beside it (a misspelling; other new keys are arguments that the config left out).
+
+    Args:
+        cfg: The config, without the options.
+        options: Dotted keys and values; only the keys are looked at.
+        path: The config's file, for messages, which then have the key from the top on.
+        where: What an option stands behind, for messages.
+
+    Raises:
+        ValueError: A key is unknown; the closest known one is named.
     """
     for option in options:
         node: Any = cfg
@@ -118,7 +132,10 @@ def check_options(cfg: Config, options: dict[str, Any]) -> None:
             if not isinstance(node, (dict, Config)):
                 break  # an index into a list: MMEngine checks it
             if part not in node and not (top_level_ok or last_ok):
-                raise ValueError(option_message(option, part, node, depth))
+                hint = closest_key(part, node, depth)
+                name = 'the config' if path is None else path
+                key = part if path is None else '.'.join(parts[: depth + 1])
+                raise ValueError(f'{where}{option}: {name} has no key {key!r}{hint}')
             node = node.get(part, {})
 
 
@@ -129,12 +146,11 @@ def misspells(name: str, node: Any) -> bool:
     return bool(difflib.get_close_matches(name, [str(key) for key in node], n=1, cutoff=0.85))
 
 
-def option_message(option: str, part: str, node: Any, depth: int) -> str:
-    """Say which part of an option is unknown and what it may have meant."""
+def closest_key(part: str, node: Any, depth: int) -> str:
+    """Say what an unknown part of an option may have meant; empty if nothing is close."""
     candidates = list(node.keys()) + (known_keys() if depth == 0 else [])
     close = difflib.get_close_matches(part, candidates, n=1)
-    hint = f'; did you mean {close[0]!r}?' if close else ''
-    return f'--cfg-options {option}: the config has no key {part!r}{hint}'
+    return f'; did you mean {close[0]!r}?' if close else ''
 
 
 def walk(node: Any) -> Iterator[ConfigDict]:

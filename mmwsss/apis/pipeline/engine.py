@@ -181,7 +181,7 @@ class Pipeline:
     def plan(
         self, first: str | None = None, last: str | None = None, force: bool = False
     ) -> list[Decision]:
-        """Decide about all stages without running any.
+        """Decide about all stages without running any; makes no folder.
 
         Args:
             first: Stages before this one are taken as they are. None: all are looked at.
@@ -201,7 +201,8 @@ class Pipeline:
     ) -> Decision:
         """Decide about one stage, given those before it that are going to run."""
         if stage.name not in selected:
-            return Decision(stage.name, 'skip', 'not asked for, taken as it is')
+            known = ', taken as it is' if self.record(stage.name) else ''
+            return Decision(stage.name, 'skip', f'not asked for{known}')
         waits = [name for name in stage.needs if name in pending]
         if waits:
             return Decision(stage.name, 'run', f'{", ".join(waits)} runs first')
@@ -245,6 +246,7 @@ class Pipeline:
         """
         selected, total = self.selected(first, last), len(self.spec.stages)
         with folder_lock(self.work_dir) as lock:
+            (self.work_dir / RECORDS).mkdir(parents=True, exist_ok=True)
             for number, stage in enumerate(self.spec.stages, 1):
                 decision = self.decide(stage, selected, set(), force)
                 self.say(f'[{number}/{total}] {stage.name}: {decision.action}: {decision.reason}')

@@ -175,13 +175,14 @@ class FileHashes:
     """Hashes of sets of files, taken again only when a size or a time of change is another.
 
     Args:
-        path: Where to remember them.
+        path: Where to remember them, once its folder is there.
         content: Hash the contents; else names and sizes only.
     """
 
     def __init__(self, path: Path, content: bool = True) -> None:
         self.path, self.content = path, content
         self.known: dict[str, list[str]] = {}
+        self.is_saved = True
         if path.is_file():
             try:
                 self.known = json.loads(path.read_text(encoding='utf-8'))
@@ -203,6 +204,8 @@ class FileHashes:
         if self.known.get(key, [None])[0] != state:
             contents = [[name, hash_file(files[name])] for name in stats]
             self.known[key] = [state, hash_text(json.dumps(contents))]
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.is_saved = False
+        if not self.is_saved and self.path.parent.is_dir():
             write_json(self.path, self.known)
+            self.is_saved = True
         return self.known[key][1]

@@ -23,6 +23,7 @@ __all__ = ['Launcher', 'folder_lock', 'run_command']
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 SECONDS_BETWEEN_LINES = 20.0
 LINES_OF_AN_ERROR = 15
+SHOWN_LENGTH = 160
 Say = Callable[[str], None]
 
 
@@ -82,7 +83,8 @@ def run_command(command: list[str], log: Path, say: Say, keep_open: int | None =
         keep_open: File descriptor that the command inherits.
 
     Returns:
-        The exit code; negative: killed by that signal. On a failure the last lines are shown.
+        The exit code; negative: killed by that signal. On a failure those of the last lines are shown
+        that were not shown before.
     """
     last, shown = deque(maxlen=LINES_OF_AN_ERROR), time.monotonic()
     kept = () if keep_open is None else (keep_open,)
@@ -101,11 +103,13 @@ def run_command(command: list[str], log: Path, say: Say, keep_open: int | None =
             for line in process.stdout:
                 stream.write(line)
                 stream.flush()
-                if line.strip():
-                    last.append(line.rstrip())
-                if last and time.monotonic() - shown > SECONDS_BETWEEN_LINES:
+                text = line.strip()
+                is_due = text and time.monotonic() - shown > SECONDS_BETWEEN_LINES
+                if is_due:
                     shown = time.monotonic()
-                    say(f'      {last[-1].strip()[:160]}')
+                    say(f'      {text[:SHOWN_LENGTH]}')
+                if text and not (is_due and len(text) <= SHOWN_LENGTH):  # not told as a whole yet
+                    last.append(line.rstrip())
             code = process.wait()
         except BaseException:
             end_process(process)

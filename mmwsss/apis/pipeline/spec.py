@@ -21,6 +21,7 @@ STAGE_KEYS = ('run', 'config', 'options', 'after')
 CHECKS = ('content', 'size')
 REFERENCE = re.compile(r'\{(\w+)(:config)?\}')  # {stage}, {stage:config}
 OWN_FOLDER = 'work'  # {work} in the arguments of a tool
+CLOSE_NAME = 0.65  # how alike names are before one is taken for a misspelling of the other
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def read_pipeline(
 
     Raises:
         FileNotFoundError: The file or a config that it names does not exist.
-        ValueError: A key, a stage's kind or a reference is unknown, or stages need each other.
+        ValueError: A key, a stage's kind, a reference or the key of an option is unknown, or stages need
+            each other.
         TypeError: A stage lacks an argument of its kind.
     """
     if not Path(path).is_file():
@@ -112,6 +114,7 @@ def read_pipeline(
     stages = {
         name: make_stage(name, stage, content, options, path) for name, stage in wanted.items()
     }
+    check_stage_options(stages, content, rest, path)
     seed = content.get('seed') if seed is None else seed
     check = content.get('check_data', 'content')
     return PipelineSpec(Path(path).stem, str(path), tuple(in_order(stages)), seed, check)
@@ -170,11 +173,61 @@ def merged_options(
             options[name] = {**options[name], **fit}
             unused -= set(fit)
     if unused:
-        raise ValueError(
-            f'--cfg-options {sorted(unused)[0]}: no config of {path} has this key, and '
-            f'{sorted(unused)[0].split(".")[0]!r} is no stage or config of it ({sorted(targets)})'
-        )
+        raise ValueError(unused_message(sorted(unused)[0], targets, path))
     return options
+
+
+def unused_message(key: str, targets: set[str], path: str | Path) -> str:
+    """Say that an option reaches nothing, and which stage or config it may have meant."""
+    head, known = key.split('.')[0], sorted(targets)
+    close = difflib.get_close_matches(head, [*known, *PIPELINE_KEYS], n=1, cutoff=CLOSE_NAME)
+    hint = f'; did you mean {close[0]!r}?' if close else f' ({known})'
+    return (
+        f'--cfg-options {key}: no config of {path} has this key, and {head!r} is no stage or config '
+        f'of it{hint}'
+    )
+
+
+def check_stage_options(
+    stages: dict[str, Stage], content: dict[str, Any], given: dict[str, Any], path: str | Path
+) -> None:
+    """Refuse options with keys that the config of their stage does not know.
+
+    Args:
+        stages: The stages.
+        content: The pipeline's config.
+        given: Options of the command line, without those of the pipeline itself.
+        path: The pipeline's config file.
+
+    Raises:
+        ValueError: Says where the option was given, and names the config and the closest known key.
+    """
+    loaded: dict[str, Config] = {}
+    for name, stage in stages.items():
+        for where, options in option_sources(name, content, given, path):
+            if not options:
+                continue
+            if not stage.config:
+                raise ValueError(f'{where}{next(iter(options))}: the stage {name!r} has no config')
+            if stage.config not in loaded:  # only keys matter, so plugins need not be there yet
+                loaded[stage.config] = Config.fromfile(stage.config, import_custom_modules=False)
+            check_options(loaded[stage.config], options, stage.config, where)
+
+
+def option_sources(
+    name: str, content: dict[str, Any], given: dict[str, Any], path: str | Path
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where options of a stage are given, for people, and the options given there."""
+    stage = content['stages'][name]
+    heads = [stage['config'], name] if stage.get('config') else [name]
+    if not stage.get('config') and name in content.get('configs', {}):
+        heads = []  # meant for the other stages, which use the config of this name
+    for head in dict.fromkeys(heads):
+        yield f'{path}: options of {head!r}: ', content.get('options', {}).get(head) or {}
+        split = ((*key.partition('.'), value) for key, value in given.items())
+        named = {rest: value for first, _, rest, value in split if first == head and rest}
+        yield f'--cfg-options {head}.', named
+    yield f'{path}: options of the stage {name!r}: ', stage.get('options') or {}
 
 
 def options_that_fit(config: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -197,6 +197,18 @@ def test_a_stage_before_from_must_be_done(finished, tmp_path):
         made.run(first='maps')
 
 
+def test_a_plan_makes_no_folder_and_takes_nothing_that_is_not_there(finished, tmp_path):
+    made = pipeline(finished[0], tmp_path / 'work')
+    plan = reasons(made, last='localizer')
+    assert plan['localizer'] == 'data runs first'
+    assert {plan[name] for name in STAGES[2:]} == {'not asked for'}
+    assert actions(made)['segmenter_score'] == 'run'
+    assert not (tmp_path / 'work').exists()
+    (tmp_path / 'work').mkdir()
+    reasons(pipeline(finished[0], tmp_path / 'work'))
+    assert list((tmp_path / 'work').iterdir()) == []
+
+
 def interrupt_at(monkeypatch, owner, name, call):
     """Raise KeyboardInterrupt at a certain call of a function."""
     original, calls = getattr(owner, name), []

@@ -42,6 +42,14 @@ def test_output_goes_to_the_log_and_errors_are_shown(tmp_path):
     assert sorted(said) == ['      | err', '      | out ä']
 
 
+def test_lines_shown_on_the_way_are_not_shown_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, 'SECONDS_BETWEEN_LINES', -1.0)
+    said, long = [], 'x' * 200
+    command = [sys.executable, '-c', f"import sys; print('{long}'); sys.exit('bad input')"]
+    assert run_command(command, tmp_path / 'log', said.append) == 1
+    assert sorted(said) == sorted([f'      {long[:160]}', '      bad input', f'      | {long}'])
+
+
 def test_a_killed_tool_is_told_by_its_signal(tmp_path):
     script = 'import os; os.kill(os.getpid(), 9)'
     assert run_command([sys.executable, '-c', script], tmp_path / 'log', print) == -9

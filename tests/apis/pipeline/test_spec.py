@@ -136,9 +136,60 @@ def test_mistakes_in_the_config(tmp_path, content, error, message):
         read_pipeline(write(tmp_path, **content))
 
 
+TYPO = {'train_cfg.max_iter': 60}
+
+
+@pytest.mark.parametrize(
+    ('content', 'options', 'message'),
+    [
+        ({}, {'two.train_cfg.max_iter': 60}, '--cfg-options two.train_cfg.max_iter: {two}'),
+        ({}, {'c.train_cfg.max_iter': 60}, '--cfg-options c.train_cfg.max_iter: {two}'),
+        (dict(options={'two': TYPO}), {}, "{path}: options of 'two': train_cfg.max_iter: {two}"),
+        (dict(options={'a': TYPO}), {}, "{path}: options of 'a': train_cfg.max_iter: {one}"),
+        (
+            dict(stages={'a': dict(run='train', config='one', options=TYPO)}),
+            {},
+            "{path}: options of the stage 'a': train_cfg.max_iter: {one}",
+        ),
+    ],
+)
+def test_misspelt_options_are_told_before_anything_runs(tmp_path, content, options, message):
+    path = write(tmp_path, **content)
+    with pytest.raises(ValueError, match='has no key') as caught:
+        read_pipeline(path, options)
+    start = message.format(path=path, **CONFIGS)
+    assert str(caught.value) == (
+        f"{start} has no key 'train_cfg.max_iter'; did you mean 'max_iters'?"
+    )
+
+
+def test_values_of_options_may_be_references(tmp_path):
+    spec = read_pipeline(write(tmp_path), {'two.pseudo_mask_dir': '{b}', 'b.pretrained': '{a}'})
+    assert spec.stage('c').options == {'pseudo_mask_dir': '{b}'}
+    with pytest.raises(
+        ValueError, match="no key 'pseudo_mask_dri'; did you mean 'pseudo_mask_dir'"
+    ):
+        read_pipeline(write(tmp_path), {'two.pseudo_mask_dri': '{b}'})
+
+
+def test_a_stage_without_config_takes_no_options(tmp_path):
+    stages = {**STAGES, 'two': dict(run='tool', tool='x.py'), 'd': dict(run='tool', tool='x.py')}
+    path = write(tmp_path, stages=stages)
+    spec = read_pipeline(path, {'two.train_cfg.max_iters': 2})  # the config of this name has some
+    assert spec.stage('c').options['train_cfg.max_iters'] == 2
+    with pytest.raises(ValueError, match=r"--cfg-options d\.x: the stage 'd' has no config"):
+        read_pipeline(path, {'d.x': 2})
+
+
+@pytest.mark.parametrize(('name', 'close'), [('tow', 'two'), ('stage', 'stages')])
+def test_a_misspelt_config_or_stage_on_the_command_line(tmp_path, name, close):
+    with pytest.raises(ValueError, match=rf'{name}\.x: no config of .* did you mean {close!r}\?'):
+        read_pipeline(write(tmp_path), {f'{name}.x': 1})
+
+
 def test_mistakes_on_the_command_line(tmp_path):
     path = write(tmp_path)
-    with pytest.raises(ValueError, match=r'thresholds\.x: no config of'):
+    with pytest.raises(ValueError, match=r'thresholds\.x: no config of .*or config of it \('):
         read_pipeline(path, {'mask_cfg.thresholds.x': 1})
     with pytest.raises(ValueError, match='no config of'):
         read_pipeline(path, {'onne.model': 1})
