@@ -3,7 +3,8 @@
     python benchmarks/run_all.py
 
 is what `make bench` runs, with one thread unless OMP_NUM_THREADS says otherwise. Nothing else should run on
-the machine meanwhile: the speed of a process pool is wall time. `tools/analysis_tools/benchmark_table.py` makes the table of docs/benchmarks.md of the figures.
+the machine meanwhile: the speed of a process pool is wall time. The table of docs/benchmarks.md is made of
+the figures by `tools/analysis_tools/benchmark_table.py`.
 
     python benchmarks/run_all.py --studies
 

@@ -423,7 +423,7 @@ def add_gallery(
     legend = [(classes[i], palette[i]) for i in sorted(drawer.seen) if 0 < i < len(classes)]
     note = (
         'Best and worst by the mean IoU of the image over the classes that it has or was given. '
-        'Class maps: dark is low, yellow is high. Errors: blue is missed, orange is too much, purple '
+        'Class maps: dark is low, yellow is high. Errors: blue is missed, orange is too much, pink '
         'is the wrong class.'
     )
     report.galleries.append(Gallery(f'Images: {stage.name}', note, groups, legend))
