@@ -29,7 +29,7 @@ $(VENV)/.ready: requirements/runtime.txt requirements/crf.txt requirements/docs.
 	@touch $@
 
 demo: setup  ## Labels to segmenter on generated data, with a report
-	@$(BIN)/python tools/demo.py --work-dir work_dirs/demo
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python tools/demo.py --work-dir work_dirs/demo
 
 lint: setup  ## Check style
 	@echo '[test] ruff'
