@@ -163,6 +163,9 @@ def merged_options(
         else:
             everywhere[key] = value
     unused = set(everywhere)
+    used = [stage['config'] for stage in stages.values() if stage.get('config')]
+    paths = [find_config(configs.get(name, name), path) for name in dict.fromkeys(used)]
+    check_common_options(paths, everywhere)
     for name, stage in stages.items():
         config = stage.get('config')
         parts = [named.get(config, {}), stage.get('options') or {}]
@@ -228,6 +231,36 @@ def option_sources(
         named = {rest: value for first, _, rest, value in split if first == head and rest}
         yield f'--cfg-options {head}.', named
     yield f'{path}: options of the stage {name!r}: ', stage.get('options') or {}
+
+
+def check_common_options(paths: list[str], options: dict[str, Any]) -> None:
+    """Refuse an option for all configs that none of them has, but that one has a similar key for.
+
+    Otherwise a misspelt key would reach those configs that have nothing similar.
+
+    Raises:
+        ValueError: Names the config and the similar key.
+    """
+    nested = [key for key in options if '.' in key]
+    configs = {path: Config.fromfile(path, import_custom_modules=False) for path in paths if nested}
+    for key in nested:
+        if any(has_key(cfg, key) for cfg in configs.values()):
+            continue
+        for path, cfg in configs.items():
+            if has_key(cfg, key.rpartition('.')[0]):
+                check_options(cfg, {key: options[key]}, path)
+
+
+def has_key(node: Any, key: str) -> bool:
+    """Whether a config has a dotted key; numbers stand for places in lists."""
+    for part in key.split('.'):
+        is_list = isinstance(node, (list, tuple))
+        inside = range(len(node)) if is_list else node if isinstance(node, (dict, Config)) else ()
+        place = int(part) if is_list and part.isdigit() else part
+        if place not in inside:
+            return False
+        node = node[place]
+    return True
 
 
 def options_that_fit(config: str, options: dict[str, Any]) -> dict[str, Any]:

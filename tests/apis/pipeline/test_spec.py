@@ -163,6 +163,21 @@ def test_misspelt_options_are_told_before_anything_runs(tmp_path, content, optio
     )
 
 
+def test_an_option_for_all_configs_is_one_that_some_config_has(tmp_path):
+    """`epochs` has nothing like max_iter, so it alone would take it for a new argument."""
+    epochs = tmp_path / 'epochs.py'
+    epochs.write_text(
+        "train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3)\nsteps = [{'a': 1}]\n"
+    )
+    path = write(tmp_path, configs={'one': str(epochs), 'two': CONFIGS['two']}, stages=STAGES)
+    message = f"{CONFIGS['two']} has no key 'train_cfg.max_iter'; did you mean 'max_iters'"
+    with pytest.raises(ValueError, match=message):
+        read_pipeline(path, {'train_cfg.max_iter': 60})
+    spec = read_pipeline(path, {'steps.0.a': 2, 'train_cfg.max_iters': 60})
+    assert spec.stage('a').options['steps.0.a'] == 2
+    assert spec.stage('c').options['train_cfg.max_iters'] == 60
+
+
 def test_values_of_options_may_be_references(tmp_path):
     spec = read_pipeline(write(tmp_path), {'two.pseudo_mask_dir': '{b}', 'b.pretrained': '{a}'})
     assert spec.stage('c').options == {'pseudo_mask_dir': '{b}'}
