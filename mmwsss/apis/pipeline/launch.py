@@ -24,6 +24,7 @@ LAUNCHERS = ('none', 'pytorch', 'slurm')
 SECONDS_BETWEEN_LINES = 20.0
 LINES_OF_AN_ERROR = 15
 SHOWN_LENGTH = 160
+WARNING = 'warning: '  # such lines of tools are shown at once
 Say = Callable[[str], None]
 
 
@@ -104,7 +105,8 @@ def run_command(command: list[str], log: Path, say: Say, keep_open: int | None =
                 stream.write(line)
                 stream.flush()
                 text = line.strip()
-                is_due = text and time.monotonic() - shown > SECONDS_BETWEEN_LINES
+                waited = time.monotonic() - shown > SECONDS_BETWEEN_LINES
+                is_due = text and (waited or text.startswith(WARNING))
                 if is_due:
                     shown = time.monotonic()
                     say(f'      {text[:SHOWN_LENGTH]}')

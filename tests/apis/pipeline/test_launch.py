@@ -50,6 +50,13 @@ def test_lines_shown_on_the_way_are_not_shown_again(tmp_path, monkeypatch):
     assert sorted(said) == sorted([f'      {long[:160]}', '      bad input', f'      | {long}'])
 
 
+def test_warnings_are_shown(tmp_path):
+    said = []
+    script = "print('many'); print('warning: doubtful'); print('words')"
+    assert run_command([sys.executable, '-c', script], tmp_path / 'log', said.append) == 0
+    assert said == ['      warning: doubtful']
+
+
 def test_a_killed_tool_is_told_by_its_signal(tmp_path):
     script = 'import os; os.kill(os.getpid(), 9)'
     assert run_command([sys.executable, '-c', script], tmp_path / 'log', print) == -9
