@@ -44,7 +44,7 @@ docs: setup  ## Build the documentation as a site, without warnings
 	@$(BIN)/mkdocs build --quiet --strict
 	@echo '[docs] open work_dirs/site/index.html'
 
-bench: setup  ## Run all benchmarks (about 15 minutes; leave the machine alone)
+bench: setup  ## Run all benchmarks (about half an hour; leave the machine alone)
 	@$(BIN)/python benchmarks/run_all.py
 	@$(BIN)/python tools/analysis_tools/benchmark_table.py
 
