@@ -101,10 +101,21 @@ def weight_difference(one: Path, two: Path) -> dict[str, float]:
     return {'absolute': worst, 'relative': worst / largest}
 
 
+def same_names(one: Path, two: Path, pattern: str) -> list[Path]:
+    """The files of the first folder; the second must have the same and no others."""
+    names = [
+        sorted(path.relative_to(folder) for path in folder.rglob(pattern)) for folder in (one, two)
+    ]
+    unlike = sorted(set(names[0]) ^ set(names[1]))
+    if unlike:
+        raise ValueError(f'{one} and {two} do not hold the same files: {unlike[0]}, in one only')
+    return [one / name for name in names[0]]
+
+
 def compare_maps(one: Path, two: Path) -> dict[str, Any]:
     """Number of map files, how many have equal scores, and the largest difference."""
     equal, worst = 0, 0.0
-    files = sorted(one.rglob('*.npz'))
+    files = same_names(one, two, '*.npz')
     for path in files:
         a, b = (load_class_maps(folder / path.relative_to(one)) for folder in (one, two))
         if not np.array_equal(a.keys, b.keys):
@@ -118,7 +129,7 @@ def compare_maps(one: Path, two: Path) -> dict[str, Any]:
 def compare_masks(one: Path, two: Path) -> dict[str, Any]:
     """Number of masks, how many are equal, and the share of pixels that are not."""
     equal = pixels = different = 0
-    files = sorted(one.rglob('*.png'))
+    files = same_names(one, two, '*.png')
     for path in files:
         a, b = (load_mask(folder / path.relative_to(one)) for folder in (one, two))
         unlike = int((a != b).sum())
@@ -140,6 +151,9 @@ def compare(one: Path, two: Path) -> dict[str, Any]:
             check = compare_maps if kind == 'maps' else compare_masks
             found[kind][folder.name] = check(folder, other)
     summaries = [json.loads((path / 'summary.json').read_text('utf-8')) for path in (one, two)]
+    kinds = [[score['what'] for score in summary['scores']] for summary in summaries]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f'{one} and {two} have other scores: {kinds[0]} and {kinds[1]}')
     found['scores'] = [
         {'what': a['what'], 'mIoU': [a['mIoU'], b['mIoU']]}
         for a, b in zip(*(summary['scores'] for summary in summaries))
@@ -150,7 +164,9 @@ def compare(one: Path, two: Path) -> dict[str, Any]:
 def main() -> None:
     args = parse_args()
     runs = Runs(args.config, Path(args.work_dir).resolve(), args.cfg_options)
-    results: dict[str, Any] = {'pipeline': args.config, 'options': args.cfg_options}
+    # Where the data lie decides nothing, and is nobody's business.
+    options = [option for option in args.cfg_options if not option.startswith('data_root=')]
+    results: dict[str, Any] = {'pipeline': args.config, 'options': options}
     results['seconds'] = {'whole': round(runs.finish('whole'), 1)}
     results['seconds']['second run'] = round(runs.finish('whole'), 1)
     steps = {step['stage']: step['seconds'] for step in runs.summary('whole')['steps']}

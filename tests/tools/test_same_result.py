@@ -76,7 +76,15 @@ def test_every_kind_of_difference_is_seen(benchmark, tmp_path):
 def test_a_missing_file_is_not_equal(benchmark, tmp_path):
     one, two = (make_run(tmp_path / name) for name in ('one', 'two'))
     (two / 'masks' / 'two.png').unlink()
-    with pytest.raises(FileNotFoundError, match=r'two\.png'):
+    for pair in ((one, two), (two, one)):
+        with pytest.raises(ValueError, match=r'same files: two\.png, in one only'):
+            benchmark['compare'](*pair)
+
+
+def test_a_missing_score_is_not_equal(benchmark, tmp_path):
+    one, two = (make_run(tmp_path / name) for name in ('one', 'two'))
+    (two / 'summary.json').write_text(json.dumps(dict(scores=[])))
+    with pytest.raises(ValueError, match='have other scores'):
         benchmark['compare'](one, two)
 
 
@@ -86,7 +94,7 @@ def test_rows(benchmark, tool, tmp_path):
     ranks = benchmark['compare'](one, make_run(tmp_path / 'ranks', 0.75, 1.0, 2))
     results = dict(
         pipeline='configs/pipelines/cam_demo.py',
-        options=['data_root=x'],
+        options=[],
         seconds={'whole': 60.2, 'second run': 5.1, '2 processes': 80.0},
         killed_after={'localizer': 3.0, 'maps': None},
         killed=killed,

@@ -46,8 +46,7 @@ def lines(content: dict[str, Any]) -> Iterator[str]:
     """The rows of a file of figures."""
     results, environment = content['results'], content['environment']
     name = Path(results['pipeline']).stem
-    options = [o for o in results['options'] if not o.startswith('data_root=')]
-    first = f'`{name}`' + (', shortened' if options else '')
+    first = f'`{name}`' + (', shortened' if results['options'] else '')
     where = '{date:.10}, {commit}; {device}, {cores} cores'.format(**environment)
     seconds = results['seconds']
     cut = [stage for stage, after in results['killed_after'].items() if after is not None]
