@@ -5,12 +5,16 @@
 ``pair``: cleaning two label maps of one 500x375 photograph side by side on one lattice against two
 calls that build their own. ``pool``: the same work on ``--images`` images in ``--workers`` processes
 against one, by wall time: it means something only on a machine with as many free cores.
+``pool.over_bare``: the pool against as many processes that each do their part and send nothing back,
+which is what the machine can give.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import time
+from collections.abc import Callable
 
 import numpy as np
 from common import ratio_of, time_ratio, write_json
@@ -49,28 +53,61 @@ def shared(image: np.ndarray, first: np.ndarray, second: np.ndarray, labels: int
     return CRFLattice(image, 2 * labels, **PARAMS).labels_together([first, second], labels)
 
 
+def process_pool(work: Callable[[str], int], ids: list[str], workers: int) -> dict[str, int]:
+    """What ``work`` gives for each id, in the pool that the tools use; no workers: in this process."""
+    found: dict[str, int] = {}
+    report = process_items(ids, work, workers=workers, on_result=found.__setitem__, progress=False)
+    if report.failed:
+        raise RuntimeError(report.summary())
+    return found
+
+
+def bare_processes(work: Callable[[str], int], ids: list[str], workers: int) -> None:
+    """The same work in processes that share nothing."""
+    context = multiprocessing.get_context('fork')
+    parts = [ids[i::workers] for i in range(workers)]
+    processes = [
+        context.Process(target=lambda part=part: [work(name) for name in part]) for part in parts
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        raise RuntimeError('a process of the comparison failed')
+
+
+def wall_time(call: Callable[[], object]) -> tuple[float, object]:
+    """Seconds, and what the call gave."""
+    start = time.perf_counter()
+    found = call()
+    return time.perf_counter() - start, found
+
+
 def pool_ratio(labels: int, images: int, workers: int, repeats: int) -> dict:
-    """Wall time of one process over that of ``workers``, in turns."""
+    """Wall time of one process, and of processes that share nothing, over that of the pool, in turns."""
     ids = [str(i) for i in range(images)]
 
     def work(name: str) -> int:
         return int(sum(part.sum() for part in shared(*scene(labels, int(name)), labels)))
 
-    def run(count: int) -> tuple[float, dict[str, int]]:
-        found: dict[str, int] = {}
-        start = time.perf_counter()
-        report = process_items(
-            ids, work, workers=count, on_result=found.__setitem__, progress=False
-        )
-        if report.failed:
-            raise RuntimeError(report.summary())
-        return time.perf_counter() - start, found
-
-    rounds = [(run(0), run(workers)) for _ in range(repeats + 1)][1:]
-    if any(one[1] != pool[1] for one, pool in rounds):
-        raise RuntimeError('the pool gave other results than one process')
-    seconds = [one[0] for one, _ in rounds], [pool[0] for _, pool in rounds]
-    return {'workers': workers, 'images': images, 'clock': 'wall time', **ratio_of(*seconds)}
+    seconds: dict[str, list[float]] = {'one': [], 'pool': [], 'bare': []}
+    for turn in range(repeats + 1):
+        one, expected = wall_time(lambda: process_pool(work, ids, 0))
+        pool, found = wall_time(lambda: process_pool(work, ids, workers))
+        bare, _ = wall_time(lambda: bare_processes(work, ids, workers))
+        if found != expected:
+            raise RuntimeError('the pool gave other results than one process')
+        if turn:
+            for name, value in (('one', one), ('pool', pool), ('bare', bare)):
+                seconds[name].append(value)
+    return {
+        'workers': workers,
+        'images': images,
+        'clock': 'wall time',
+        **ratio_of(seconds['one'], seconds['pool']),
+        'over_bare': ratio_of(seconds['pool'], seconds['bare']),
+    }
 
 
 def main() -> None:
@@ -78,7 +115,7 @@ def main() -> None:
     parser.add_argument('--out', default='work_dirs/benchmarks/crf.json')
     parser.add_argument('--labels', type=int, nargs='+', default=[2, 3, 5])
     parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--images', type=int, default=12)
+    parser.add_argument('--images', type=int, default=24)
     parser.add_argument('--workers', type=int, default=2)
     args = parser.parse_args()
     results = {'goals': GOALS, 'image_size': SIZE}
