@@ -104,7 +104,7 @@ def demo_record(run: RunFolder, content: dict[str, Any]) -> RunRecord:
         ],
         seconds={STEP_NAMES.get(key, key): spent for key, spent in content['seconds'].items()},
         commands=[('make demo', sum(content['seconds'].values()))],
-        environment={'mmwsss': content['version']},
+        environment={'mmwsss of the run': content['version']},
         names=names,
         only_shown={root / 'report' / 'masks'},
         extra={

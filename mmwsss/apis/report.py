@@ -27,7 +27,7 @@ from mmwsss.apis.run_records import read_record
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instances import InstanceFolder, open_instances
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
+from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
 from mmwsss.masks import (
     BatchReport,
@@ -324,12 +324,7 @@ class MaskCounter:
 
 def image_score(counts: np.ndarray) -> float:
     """Mean IoU over the classes that an image has or was given."""
-    return float(mean_iou(class_iou(counts)))
-
-
-def class_iou(counts: np.ndarray) -> np.ndarray:
-    """IoU of each class from confusion counts (C, C + 1)."""
-    return iou_from_areas(np.diag(counts), counts[:, :-1].sum(0), counts.sum(1))
+    return float(mean_iou(iou_from_counts(counts)))
 
 
 def add_measured(
@@ -349,7 +344,7 @@ def add_measured(
     if not measured.image_iou:
         return
     scores = ia_miou_from_records(measured.records, len(classes))
-    iou = class_iou(measured.counts)
+    iou = iou_from_counts(measured.counts)
     named = {name: none_for_nan(value) for name, value in zip(classes, iou)}
     if stage.masks.resolve() in scored:
         add_classes(report, stage.name, float(mean_iou(iou)), named)

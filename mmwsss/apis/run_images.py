@@ -53,10 +53,12 @@ def image_index(
         cfg_options: Replaced settings of it.
         ground_truth: Folder of true masks to use instead of those of the datasets.
     """
-    index = ImageIndex()
+    index, seen = ImageIndex(), []
     for path, cfg in configs_of(run, config, cfg_options).items():
         for key, dataset_cfg in datasets_of(cfg).items():
-            add_dataset(index, dataset_cfg, f'dataset {key} of {run.name(path)}')
+            if dataset_cfg not in seen:  # trainings of a run share theirs
+                add_dataset(index, dataset_cfg, f'dataset {key} of {run.name(path)}')
+                seen.append(dataset_cfg)
     if ground_truth is not None:
         index.truth = masks_in(Path(ground_truth))
         return index

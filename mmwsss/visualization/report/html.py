@@ -46,7 +46,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 .bar i { display: block; height: .55rem; min-width: 1px; flex: none; }
 .bar b { font-weight: normal; font-size: .75rem; font-variant-numeric: tabular-nums;
          white-space: nowrap; }
-td > .bar { flex-direction: column-reverse; align-items: start; min-width: 6rem; }
+td > .bar { flex-direction: column-reverse; align-items: start; min-width: 10rem; }
 td > .bar b { font-size: .9rem; }
 .group { padding: .15rem 0; border-bottom: 1px solid var(--soft); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));

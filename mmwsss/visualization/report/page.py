@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mmwsss.evaluation.tables import percent
-from mmwsss.visualization.report.charts import bar_groups, colour_key, line_chart, matrix, one_bar
+from mmwsss.functional.confusion import iou_from_counts, mean_iou
+from mmwsss.visualization.report.charts import (
+    Line,
+    bar_groups,
+    colour_key,
+    line_chart,
+    matrix,
+    one_bar,
+)
 from mmwsss.visualization.report.content import (
     Confusion,
     Gallery,
@@ -105,7 +114,8 @@ def classes_part(report: RunReport) -> Html | None:
     if not scores:
         return None
     classes = list(dict.fromkeys(name for score in scores for name in score.iou))
-    series = {score.name: [score.iou.get(name) for name in classes] for score in scores}
+    names = distinct([score.name for score in scores])
+    series = {name: [score.iou.get(cls) for cls in classes] for name, score in zip(names, scores)}
     return join(bar_groups(classes, series), tag('p', 'IoU in percent.', class_='note'))
 
 
@@ -114,10 +124,11 @@ def sizes_part(sizes: list[SizeScore]) -> Html | None:
     if not sizes:
         return None
     shown = [key for key in SIZES if any(key in size.scores for size in sizes)]
-    series = {size.name: [size.scores.get(key) for key in shown] for size in sizes}
+    names = distinct([size.name for size in sizes])
+    series = {name: [size.scores.get(key) for key in shown] for name, size in zip(names, sizes)}
     notes = {
-        size.name: [f'({size.counts[key]} objects)' if key in size.counts else '' for key in shown]
-        for size in sizes
+        name: [f'({size.counts[key]} objects)' if key in size.counts else '' for key in shown]
+        for name, size in zip(names, sizes)
     }
     sources = '; '.join(dict.fromkeys(f'{size.instances}' for size in sizes))
     note = (
@@ -132,11 +143,12 @@ def curves_part(curves: list[ThresholdCurve]) -> Html | None:
     """mIoU over thresholds."""
     if not curves:
         return None
+    named = dict(zip(distinct([curve.name for curve in curves]), curves))
     lines = {
-        curve.name: (curve.thresholds, [100 * (math.nan if m is None else m) for m in curve.miou])
-        for curve in curves
+        name: (curve.thresholds, [100 * (math.nan if m is None else m) for m in curve.miou])
+        for name, curve in named.items()
     }
-    levels = {c.name: 100 * c.argmax_miou for c in curves if c.argmax_miou is not None}
+    levels = {name: 100 * c.argmax_miou for name, c in named.items() if c.argmax_miou is not None}
     title = 'mIoU in percent over background thresholds'
     chart = line_chart(lines, title, 'background threshold', levels)
     note = (
@@ -157,6 +169,10 @@ def confusion_part(confusions: list[Confusion]) -> Html | None:
         if not counts[:, -1].any():
             columns, shares = columns[:-1], shares[:, :-1]
         parts.append(tag('h3', confusion.name))
+        floor = background_score(confusion.counts)
+        if floor is not None:
+            text = f'Masks of nothing but background would score {percent(floor)} % mIoU here.'
+            parts.append(tag('p', text, class_='note'))
         if len(confusion.classes) <= MAX_MATRIX:
             parts.append(matrix(shares, confusion.classes, columns))
         if len(confusion.classes) > MAX_PLAIN:
@@ -169,6 +185,13 @@ def confusion_part(confusions: list[Confusion]) -> Html | None:
         class_='note',
     )
     return join(note, *parts)
+
+
+def background_score(counts: np.ndarray) -> float | None:
+    """mIoU of masks without any object, from (C, C + 1) counts; None without labelled pixels."""
+    given = np.zeros_like(counts)
+    given[:, 0] = counts.sum(1)
+    return float(mean_iou(iou_from_counts(given))) if given.any() else None
 
 
 def confused_table(shares: np.ndarray, rows: list[str], columns: list[str]) -> Html:
@@ -221,7 +244,7 @@ def training_part(trainings: list[Training]) -> Html | None:
     for training in trainings:
         charts = []
         if training.losses:
-            charts.append(line_chart(training.losses, 'losses', 'step'))
+            charts.append(line_chart(joined(training.losses), 'losses', 'step'))
         charts += [
             line_chart({name: line}, name, 'step') for name, line in training.metrics.items()
         ]
@@ -230,12 +253,44 @@ def training_part(trainings: list[Training]) -> Html | None:
     return join(*parts) if parts else None
 
 
+def joined(lines: Mapping[str, Line]) -> dict[str, Line]:
+    """The same curves, equal ones as one with both names: the sum of a single loss hides it."""
+    names: dict[tuple[tuple[float, ...], ...], list[str]] = {}
+    for name, (steps, values) in lines.items():
+        names.setdefault((tuple(steps), tuple(values)), []).append(name)
+    return {' = '.join(found): line for line, found in names.items()}
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind each that was there before."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f'{name} ({number})' for number in itertools.count(2))
+        found.append(next(n for n in itertools.chain([name], numbered) if n not in found))
+    return found
+
+
+def spent_time(seconds: float) -> str:
+    """A duration as people say it.
+
+    Example:
+        >>> spent_time(9.7), spent_time(218), spent_time(7260)
+        ('10 s', '3 min 38 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f'{whole} s'
+    if whole < 3600:
+        return f'{whole // 60} min {whole % 60} s'
+    return f'{whole // 3600} h {whole % 3600 // 60} min'
+
+
 def time_part(seconds: dict[str, float]) -> Html | None:
     """Wall time of the steps."""
     if not seconds:
         return None
-    rows = [[name, f'{spent:.0f} s'] for name, spent in seconds.items()]
-    return table(('step', 'wall time'), [*rows, ['sum', f'{sum(seconds.values()):.0f} s']], (1,))
+    rows = [[name, spent_time(spent)] for name, spent in seconds.items()]
+    return table(('step', 'wall time'), [*rows, ['sum', spent_time(sum(seconds.values()))]], (1,))
 
 
 def environment_part(report: RunReport) -> Html | None:
@@ -246,7 +301,7 @@ def environment_part(report: RunReport) -> Html | None:
     if report.commands:
         parts.append(tag('h3', 'Commands'))
     for command, seconds in report.commands:
-        took = f'  # {seconds:.0f} s' if seconds is not None else ''
+        took = f'  # {spent_time(seconds)}' if seconds is not None else ''
         parts.append(tag('pre', command + took))
     return join(*parts) if parts else None
 
