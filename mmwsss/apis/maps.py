@@ -32,7 +32,7 @@ from mmwsss.masks import (
     voc_palette,
 )
 from mmwsss.models.classifiers import ImageLevelClassifier
-from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
 
 __all__ = ['MapWriter', 'Prefetcher', 'compute_class_maps', 'load_localizer', 'make_maps']
@@ -74,12 +74,7 @@ def load_localizer(
         content = torch.load(checkpoint, map_location='cpu', weights_only=False)
     else:
         content = load_checkpoint_file(checkpoint)
-    try:
-        model.load_state_dict(content.get('state_dict', content))
-    except RuntimeError as error:
-        raise ValueError(
-            f'checkpoint {str(checkpoint)!r} does not fit the model: {error}'
-        ) from error
+    load_weights(model, content, checkpoint)
     model.cfg, model.dataset_meta = cfg, dataset_meta(cfg, content)
     # Channels-last weights: the same maps up to rounding, in two thirds of the time on a CPU.
     return model.to(device or get_device(), memory_format=torch.channels_last).eval()

@@ -12,12 +12,11 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
-from torch import nn
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import uses_crf, with_crf
 from mmwsss.masks import IGNORE_INDEX
-from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
+from mmwsss.utils.checkpoint import check_fit, guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import default_workers, setup_launcher
 
 __all__ = [
@@ -148,7 +147,7 @@ def run_test(
     if out is not None:
         check_8_bit(runner.test_dataloader.dataset.metainfo['classes'])
     if not trust_checkpoint:
-        check_fit(runner.model, checkpoint)
+        check_fit(runner.model, load_checkpoint_file(checkpoint, mmap=True), checkpoint)
     scores = runner.test()
     if not any(uses_crf(evaluator) for _, _, evaluator in test_sets(cfg)):
         print_log('these scores are without dense CRF', logger='current')
@@ -174,26 +173,6 @@ def add_crf(cfg: Config) -> None:
     cfg.test_evaluator = with_crf(cfg.test_evaluator, workers)
     for part in (cfg.get('test_cfg') or {}).get('others', []):
         part['evaluator'] = with_crf(part['evaluator'], workers)
-
-
-def check_fit(model: nn.Module, checkpoint: str | Path) -> None:
-    """Refuse a checkpoint that would leave weights of the model at random; MMEngine only logs it.
-
-    Raises:
-        ValueError: Weights are missing in the file or have another shape there.
-    """
-    while hasattr(model, 'module'):  # DDP, test-time augmentation
-        model = model.module
-    content = load_checkpoint_file(checkpoint, mmap=True)
-    found = content.get('state_dict', content)
-    found = {key.removeprefix('module.'): value for key, value in found.items()}
-    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}
-    bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
-    if bad:
-        raise ValueError(
-            f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: of {len(wanted)} '
-            f'weights {len(bad)} are missing or have another shape there, e.g. {bad[:3]}'
-        )
 
 
 def add_output(cfg: Config, out: str) -> None:

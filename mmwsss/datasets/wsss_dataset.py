@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
+from mmengine import fileio
 from mmengine.logging import print_log
 from mmengine.utils import is_abs
 from mmseg.datasets import BaseSegDataset
@@ -163,6 +164,7 @@ class WSSSDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read split and labels, and find the files; see the class."""
+        self._check_data_root()
         ids = self._load_ids()
         labels = self._load_labels(ids)
         if labels is not None:
@@ -211,6 +213,15 @@ class WSSSDataset(BaseSegDataset):
                 self.labels[key] = osp.join(self.data_root, value)
         if self.labels.get('source') == 'masks':
             self.labels.setdefault('path', self.data_prefix.get('seg_map_path'))
+
+    def _check_data_root(self) -> None:
+        """Name ``data_root`` where it is what is missing, rather than the first file below it."""
+        used = self.data_root and self.data_prefix['img_path'].startswith(self.data_root)
+        if used and not fileio.isdir(self.data_root, backend_args=self.backend_args):
+            raise FileNotFoundError(
+                f'data_root: the folder does not exist: {self.data_root} (a relative one starts from '
+                f'the working directory; --cfg-options data_root=... gives another)'
+            )
 
     def _load_ids(self) -> list[str]:
         if self.ann_file:

@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
 
 __all__ = ['FrozenModel']
@@ -55,13 +55,7 @@ class FrozenModel:
         model_cfg = {**load_config(self.config).model, 'init_cfg': None}
         model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
         model = MODELS.build(model_cfg)
-        content = load_checkpoint_file(self.checkpoint)
-        try:
-            model.load_state_dict(content.get('state_dict', content))
-        except RuntimeError as error:
-            raise ValueError(
-                f'checkpoint {self.checkpoint!r} does not fit the model of {self.config!r}: {error}'
-            ) from error
+        load_weights(model, load_checkpoint_file(self.checkpoint), self.checkpoint)
         return model.to(self.device).eval()
 
     @torch.no_grad()

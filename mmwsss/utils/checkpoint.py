@@ -6,17 +6,27 @@ import importlib.util
 import os
 import pickle
 import re
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import find_latest_checkpoint
+from torch import nn
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from mmwsss.compat import allow_safe_resume
 
-__all__ = ['UntrustedCheckpointError', 'guard_checkpoints', 'load_checkpoint_file']
+__all__ = [
+    'UntrustedCheckpointError',
+    'check_fit',
+    'guard_checkpoints',
+    'load_checkpoint_file',
+    'load_weights',
+]
 
 FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
@@ -73,6 +83,79 @@ def first_line(error: Exception) -> str:
     text = str(error).strip()
     found = re.search(r'WeightsUnpickler error:\s*(.+)', text)  # torch wraps it in a page of advice
     return (found.group(1) if found else text.split('\n')[0]).split('. ')[0]
+
+
+def check_fit(model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path) -> None:
+    """Refuse a checkpoint that would leave weights of the model at random; MMEngine only logs it.
+
+    Args:
+        model: The model, maybe inside DDP or test-time augmentation.
+        content: What the file holds: weights, or a checkpoint with ``state_dict``.
+        checkpoint: The file, for the message.
+
+    Raises:
+        ValueError: Weights are missing in the file or have another shape there.
+    """
+    while hasattr(model, 'module'):
+        model = model.module
+    found = weights_of(content, checkpoint)
+    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}
+    bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
+    if bad:
+        raise ValueError(
+            f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: of {len(wanted)} '
+            f'weights {len(bad)} are missing or have another shape there, e.g. {bad[:3]}'
+            f'{compared_parts(found, wanted)}'
+        )
+
+
+def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path) -> None:
+    """Load a checkpoint into a model, every weight of both.
+
+    Args:
+        model: The model.
+        content: As for :func:`check_fit`.
+        checkpoint: The file, for the message.
+
+    Raises:
+        ValueError: A weight is missing in one of the two or has another shape.
+    """
+    check_fit(model, content, checkpoint)
+    found = weights_of(content, checkpoint)
+    result = model.load_state_dict(found, strict=False)
+    wrong = [*result.unexpected_keys, *result.missing_keys]
+    if wrong:
+        raise ValueError(
+            f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: it has weights that '
+            f'the model has not, or the other way round, e.g. {wrong[:3]}'
+            f'{compared_parts(found, model.state_dict())}'
+        )
+
+
+def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, torch.Tensor]:
+    """The weights of a checkpoint by name, without the prefix of parallel training.
+
+    Raises:
+        ValueError: It holds no weights.
+    """
+    found = content.get('state_dict', content) if isinstance(content, Mapping) else None
+    if not isinstance(found, Mapping):
+        kind = type(content if found is None else found).__name__
+        raise ValueError(f'checkpoint {str(checkpoint)!r} holds no weights by name, but a {kind}')
+    weights = OrderedDict((str(k), v) for k, v in found.items() if isinstance(v, torch.Tensor))
+    if hasattr(found, '_metadata'):  # versions of the layers, by which some read older files
+        weights._metadata = copy(found._metadata)
+    consume_prefix_in_state_dict_if_present(weights, 'module.')
+    return weights
+
+
+def compared_parts(found: Iterable[str], wanted: Iterable[str]) -> str:
+    """Which parts file and model have, where they are not the same: often the wrong kind of model."""
+    parts = [list(dict.fromkeys(key.split('.')[0] for key in keys)) for keys in (found, wanted)]
+    if set(parts[0]) == set(parts[1]):
+        return ''
+    names = [', '.join(part[:5]) + (', ...' if len(part) > 5 else '') or 'none' for part in parts]
+    return f'. Parts in the file: {names[0]}; of the model: {names[1]}'
 
 
 def guard_checkpoints(cfg: Config, trust: bool = False, initial: bool = True) -> None:

@@ -145,7 +145,9 @@ def test_mistakes_are_named(tiny_cam, tmp_path):
         make_maps(cfg, tmp_path / 'missing.pth', tmp_path / 'maps')
     wrong = Config(cfg.to_dict())
     wrong.model.head.in_channels = 32
-    with pytest.raises(ValueError, match=r"cam\.pth' does not fit the model"):
+    with pytest.raises(
+        ValueError, match=r"cam\.pth' does not fit ImageLevelClassifier: of .*'head\."
+    ):
         make_maps(wrong, checkpoint, tmp_path / 'maps')
     wrong.pop('map_dataset')
     with pytest.raises(KeyError, match='map_dataset'):

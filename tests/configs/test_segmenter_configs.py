@@ -16,10 +16,9 @@ from mmseg.registry import MODELS
 from PIL import Image
 from torch import nn
 
-from mmwsss.apis.train import check_fit
 from mmwsss.datasets.demo_data import make_demo_data
 from mmwsss.masks import load_mask, save_mask
-from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
 from mmwsss.utils.config import load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -149,7 +148,7 @@ def test_trains_saves_loads_and_predicts(name, demo, tmp_path, monkeypatch):
     checkpoint = tmp_path / 'run' / 'iter_2.pth'
     torch.manual_seed(1)
     loaded = MODELS.build(model_cfg)
-    check_fit(loaded, checkpoint)
+    check_fit(loaded, load_checkpoint_file(checkpoint), checkpoint)
     loaded.load_state_dict(load_checkpoint_file(checkpoint)['state_dict'])
     assert isinstance(loaded, EncoderDecoder)
     labels = [predict(model, cfg, demo) for model in (runner.model, loaded, loaded)]

@@ -166,6 +166,16 @@ def test_missing_list_and_folder(tiny):
         build(tiny, data_prefix={'img_path': 'nope'}, check_files='lazy')
 
 
+def test_a_missing_data_root_is_named_and_not_a_file_below_it(tiny, tmp_path):
+    gone = str(tmp_path / 'gone')
+    with pytest.raises(FileNotFoundError, match=r'^data_root: the folder does not exist') as caught:
+        build(tiny, data_root=gone, classes=CLASSES)
+    assert gone in str(caught.value)
+    assert '--cfg-options data_root=' in str(caught.value)
+    elsewhere = dict(data_prefix={'img_path': str(tiny / 'images')}, ann_file='', labels=None)
+    assert len(build(tiny, data_root=gone, classes=CLASSES, **elsewhere)) == 3
+
+
 def test_ids_that_leave_the_folder_are_refused(tiny):
     (tiny / 'lists/train.txt').write_text('../images/first\n')
     with pytest.raises(

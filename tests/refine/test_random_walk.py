@@ -119,7 +119,9 @@ def test_checkpoint_of_another_model_is_refused(irnet, tmp_path):
     _, config, _ = irnet
     torch.save({'state_dict': {'head.weight': torch.zeros(1)}}, tmp_path / 'other.pth')
     refiner = RandomWalk(config, str(tmp_path / 'other.pth'))
-    with pytest.raises(ValueError, match=r'other.pth.* does not fit the model'):
+    with pytest.raises(
+        ValueError, match=r'other.pth.* does not fit IRNet.*Parts in the file: head; of the model'
+    ):
         refiner(scene(), np.zeros((*SIZE, 3), np.uint8), 'a')
 
 

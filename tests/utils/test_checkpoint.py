@@ -1,16 +1,20 @@
 import os
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
+from torch import nn
 
 from mmwsss.utils.checkpoint import (
     FORCE_SAFE,
     UntrustedCheckpointError,
+    check_fit,
     guard_checkpoints,
     load_checkpoint_file,
+    load_weights,
 )
 
 
@@ -106,3 +110,58 @@ def test_the_latest_checkpoint_of_a_resumed_run_is_checked(tmp_path):
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
     with pytest.raises(UntrustedCheckpointError, match=r'epoch_1\.pth'):
         guard_checkpoints(Config(dict(resume=True, work_dir=str(tmp_path), model={})))
+
+
+def two_parts(head: str = 'head', width: int = 2) -> nn.Module:
+    return nn.Sequential(
+        OrderedDict(
+            {
+                'backbone': nn.Conv2d(3, 2, 1),
+                'norm': nn.BatchNorm2d(2),
+                head: nn.Conv2d(2, width, 1),
+            }
+        )
+    )
+
+
+def test_weights_of_a_parallel_training_are_loaded():
+    saved, model = two_parts(), two_parts()
+    content = {'state_dict': {f'module.{key}': value for key, value in saved.state_dict().items()}}
+    load_weights(model, content, 'c.pth')
+    assert all(
+        (model.state_dict()[key] == value).all() for key, value in saved.state_dict().items()
+    )
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (
+            two_parts('decode_head', 4).state_dict(),
+            r"'c\.pth' does not fit Sequential: of 8 weights 2 are missing or have another shape there, "
+            r"e\.g\. \['head\.weight', 'head\.bias'\]\. Parts in the file: backbone, norm, decode_head; "
+            r'of the model: backbone, norm, head$',
+        ),
+        (
+            two_parts(width=3).state_dict(),
+            r'2 are missing or have another shape there, e\.g\. \[.*\]$',
+        ),
+        (
+            {**two_parts().state_dict(), 'auxiliary_head.weight': torch.zeros(1)},
+            r"that the model has not, or the other way round, e\.g\. \['auxiliary_head\.weight'\]",
+        ),
+        ({'epoch': 3}, r'8 are missing .* Parts in the file: none; of the model: backbone'),
+        ({'state_dict': 3}, 'holds no weights by name, but a int'),
+        ([1, 2], 'holds no weights by name, but a list'),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(content, message):
+    with pytest.raises(ValueError, match=message):
+        load_weights(two_parts(), content, 'c.pth')
+
+
+def test_more_weights_than_the_model_has_do_not_harm_a_test():
+    content = {**two_parts().state_dict(), 'ema.weight': torch.zeros(1)}
+    check_fit(two_parts(), content, 'c.pth')
+    with pytest.raises(ValueError, match='of 8 weights 2 are missing'):
+        check_fit(nn.DataParallel(two_parts('other')), content, 'c.pth')
