@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from generated_pages import markers
 
 ROOT = Path(__file__).parents[2]
+START, END = markers('results')
 
 
 @pytest.fixture(scope='module')
@@ -42,10 +44,10 @@ def test_rows_are_mean_and_spread_over_seeds(tool, tmp_path):
     text = tool.page(runs)
     assert 'Seeds 0, 1, 2; 1.0 minutes each on 2 cores; code abc, 2026-01-01' in text
     assert 'python tools/train.py c.py' in text
-    readme = tool.readme_with_table(f'a\n{tool.START}\nstale text\n{tool.END}\nb\n', runs)
+    readme = tool.readme_with_table(f'a\n{START}\nstale text\n{END}\nb\n', runs)
     assert 'stale text' not in readme
     assert '32.00 ± 2.00' in readme
-    assert readme.endswith(f'{tool.END}\nb\n')
+    assert readme.endswith(f'{END}\nb\n')
     with pytest.raises(ValueError, match='must hold the markers'):
         tool.readme_with_table('no markers', runs)
 
@@ -107,11 +109,11 @@ def test_scores_by_size_have_a_table_of_their_own(tool):
     page = tool.method_page('<!-- results: sb -->\n', runs)
     assert row in page
     assert '| maps |' not in page
-    readme = tool.readme_with_table(f'{tool.START}\n{tool.END}', runs)
+    readme = tool.readme_with_table(f'{START}\n{END}', runs)
     assert '`cam`' in readme
     assert '`sb`' not in readme
     few = {'cam': runs['cam'][:2]}
-    assert '`cam`' not in tool.readme_with_table(f'{tool.START}\n{tool.END}', few)
+    assert '`cam`' not in tool.readme_with_table(f'{START}\n{END}', few)
     assert 'By size' not in tool.page({'cam': runs['cam']})
 
 

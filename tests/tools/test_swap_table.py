@@ -56,13 +56,6 @@ def test_a_report_without_one_kind_is_refused(tool, tmp_path):
         tool['read_report'](path)
 
 
-def test_markers_are_needed_and_kept(tool):
-    page = 'a\n<!-- x:start -->\nold\n<!-- x:end -->\nb'
-    assert tool['with_table'](page, 'x', 'new') == page.replace('old', 'new')
-    with pytest.raises(ValueError, match='must hold the markers <!-- y:start -->'):
-        tool['with_table'](page, 'y', 'new')
-
-
 def test_the_page_has_a_cell_for_every_test():
     page = (ROOT / 'docs' / 'swap.md').read_text()
     pairs = page.split('<!-- localizers:start -->')[1].split('<!-- localizers:end -->')[0]

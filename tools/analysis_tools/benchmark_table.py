@@ -5,15 +5,14 @@ The numbers are never typed. `--check` fails if one of the two is not what the f
 
 from __future__ import annotations
 
-import argparse
 import json
 import operator
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-START, END = '<!-- benchmarks:start -->', '<!-- benchmarks:end -->'
+from generated_pages import ROOT, check_parser, replace_part, write_or_check
+
 HEADER = '| figure | measured | goal | met | measured on |\n|---|---|---|---|---|\n'
 HEAD_TIME = 'head forward+backward / correlation forward+backward'
 HEAD_MEMORY = 'head forward+backward / plain head forward+backward'
@@ -150,32 +149,19 @@ def page_with_table(text: str, folder: Path) -> str:
     Raises:
         ValueError: A marker is missing.
     """
-    if START not in text or END not in text:
-        raise ValueError(f'docs/benchmarks.md must hold the markers {START} and {END}')
-    before, rest = text.split(START, 1)
     table = HEADER + '\n'.join(line(folder, row) for row in ROWS)
-    return f'{before}{START}\n{table}\n{END}{rest.split(END, 1)[1]}'
+    return replace_part(text, 'benchmarks', table, 'docs/benchmarks.md')
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    args = parser.parse_args()
+    args = check_parser(__doc__).parse_args()
     folder = ROOT / 'benchmarks' / 'results'
     page, together = ROOT / 'docs' / 'benchmarks.md', folder / 'summary.json'
     wanted = {
         page: page_with_table(page.read_text(encoding='utf-8'), folder),
         together: summary(folder),
     }
-    for path, text in wanted.items():
-        if path.is_file() and path.read_text(encoding='utf-8') == text:
-            continue
-        if args.check:
-            print(f'{path.relative_to(ROOT)} is not what benchmarks/results says', file=sys.stderr)
-            return 1
-        path.write_text(text, encoding='utf-8')
-        print(f'wrote {path.relative_to(ROOT)}')
-    return 0
+    return write_or_check(wanted, args.check, 'benchmarks/results')
 
 
 if __name__ == '__main__':

@@ -7,7 +7,6 @@ folder without metafile.yml gets one. `--check` fails if the files are not what 
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import statistics
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from generated_pages import ROOT, check_parser, write_or_check
 from mmengine.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
 HEADER = (
     "# 'Models' is made by tools/analysis_tools/metafiles.py; 'Collections' is written by hand.\n"
 )
@@ -131,25 +130,10 @@ def dump(content: dict[str, Any]) -> str:
     return yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    return parser.parse_args(argv)
-
-
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
-    args = parse_args(argv)
+    args = check_parser(__doc__).parse_args(argv)
     logging.disable(logging.WARNING)
-    wanted = wanted_files(root)
-    stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text('utf-8') != text]
-    for path in stale:
-        name = path.relative_to(root)
-        if args.check:
-            print(f'{name} is not what configs/ and results/ say', file=sys.stderr)
-        else:
-            path.write_text(wanted[path], encoding='utf-8')
-            print(f'wrote {name}')
-    return 1 if args.check and stale else 0
+    return write_or_check(wanted_files(root), args.check, 'configs/ with results/', root)
 
 
 if __name__ == '__main__':

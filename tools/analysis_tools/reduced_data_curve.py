@@ -7,7 +7,6 @@ the table is not what the summaries say.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import statistics
@@ -16,7 +15,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from generated_pages import ROOT, check_parser, write_or_check
+
 PAGE, FIGURE = ROOT / 'docs/reduced_data.md', ROOT / 'docs/images/reduced_data.png'
 TABLE = re.compile(r'<!-- reduced data -->\n(?:.*?<!-- /reduced data -->\n)?', re.DOTALL)
 METHODS = {'CAM': 'cam', 'SIPE': 'sipe', 'RPNet': 'rpnet'}
@@ -124,27 +124,15 @@ def draw(curves: Curves, path: Path) -> None:
     pyplot.close(figure)
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    return parser.parse_args(argv)
-
-
 def main() -> int:
-    args = parse_args()
+    args = check_parser(__doc__).parse_args()
     curves = read_curves(ROOT / 'results')
-    text = PAGE.read_text('utf-8')
-    wanted = page_with_table(text, curves)
-    if args.check:
-        if wanted != text:
-            print(f'{PAGE.name} is not what results/ says', file=sys.stderr)
-        return int(wanted != text)
-    PAGE.write_text(wanted, encoding='utf-8')
-    print(f'wrote {PAGE.relative_to(ROOT)}')
-    if curves:
+    wanted = page_with_table(PAGE.read_text('utf-8'), curves)
+    code = write_or_check({PAGE: wanted}, args.check, 'results/')
+    if curves and not args.check:
         draw(curves, FIGURE)
         print(f'wrote {FIGURE.relative_to(ROOT)}')
-    return 0
+    return code
 
 
 if __name__ == '__main__':

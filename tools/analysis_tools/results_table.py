@@ -6,7 +6,6 @@ The numbers are never typed: a row is the mean over the seeds of `results/<name>
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import statistics
@@ -15,8 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-START, END = '<!-- results:start -->', '<!-- results:end -->'
+from generated_pages import ROOT, check_parser, replace_part, write_or_check
+
 # On a method's page: the runs whose names begin with the word.
 METHOD = re.compile(r'<!-- results: (\w+) -->\n(?:.*?<!-- /results -->\n)?', re.DOTALL)
 HEADER = '| run | scored | mIoU % | seeds | protocol |\n|---|---|---|---|---|\n'
@@ -154,17 +153,13 @@ def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
     Raises:
         ValueError: A marker is missing.
     """
-    if START not in text or END not in text:
-        raise ValueError(f'README.md must hold the markers {START} and {END}')
-    before, rest = text.split(START, 1)
-    after = rest.split(END, 1)[1]
     shown = {
         name: group
         for name, group in runs.items()
         if name == 'demo'
         or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].get('tries_a_setting'))
     }
-    return f'{before}{START}\n{table(shown)}\n{END}{after}'
+    return replace_part(text, 'results', table(shown), 'README.md')
 
 
 def method_page(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
@@ -196,23 +191,13 @@ def pages(runs: Runs) -> dict[Path, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    args = parser.parse_args()
+    args = check_parser(__doc__).parse_args()
     try:
         wanted = pages(read_runs(ROOT / 'results'))
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text('utf-8') != text]
-    if args.check:
-        for path in stale:
-            print(f'{path.relative_to(ROOT)} is not what results/ says', file=sys.stderr)
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(wanted[path], encoding='utf-8')
-        print(f'wrote {path.relative_to(ROOT)}')
-    return 0
+    return write_or_check(wanted, args.check, 'results/')
 
 
 if __name__ == '__main__':

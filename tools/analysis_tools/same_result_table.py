@@ -5,17 +5,16 @@ The numbers are never typed. `--check` fails if the page is not what the figures
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from generated_pages import ROOT, check_parser, replace_part, write_or_check
+
 PAGE = ROOT / 'docs' / 'pipelines.md'
 FIGURES = 'same_result_*.json'
-START, END = '<!-- same result:start -->', '<!-- same result:end -->'
 HEADER = (
     '| pipeline | compared with one run left alone | weights, largest relative difference | maps equal '
     '| masks equal | scores, largest difference | seconds | measured |\n|---|---|---|---|---|---|---|---|'
@@ -73,29 +72,13 @@ def page_with_table(text: str, folder: Path) -> str:
     Raises:
         ValueError: A marker is missing.
     """
-    if START not in text or END not in text:
-        raise ValueError(f'{PAGE.name} must hold the markers {START} and {END}')
-    before, rest = text.split(START, 1)
-    return f'{before}{START}\n{table(folder)}\n{END}{rest.split(END, 1)[1]}'
-
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--check', action='store_true', help='only compare, exit 1 if different')
-    return parser.parse_args(argv)
+    return replace_part(text, 'same result', table(folder), PAGE.name)
 
 
 def main() -> int:
-    args = parse_args()
-    text = PAGE.read_text(encoding='utf-8')
-    wanted = page_with_table(text, ROOT / 'benchmarks' / 'results')
-    if args.check and wanted != text:
-        print(f'{PAGE.name} is not what benchmarks/results says', file=sys.stderr)
-        return 1
-    if wanted != text:
-        PAGE.write_text(wanted, encoding='utf-8')
-        print(f'wrote {PAGE.relative_to(ROOT)}')
-    return 0
+    args = check_parser(__doc__).parse_args()
+    wanted = page_with_table(PAGE.read_text(encoding='utf-8'), ROOT / 'benchmarks' / 'results')
+    return write_or_check({PAGE: wanted}, args.check, 'benchmarks/results')
 
 
 if __name__ == '__main__':

@@ -15,7 +15,8 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from generated_pages import ROOT, replace_part
+
 PAGE = ROOT / 'docs' / 'swap.md'
 TESTS = ('tests/configs/test_localizer_backbones.py', 'tests/configs/test_segmenter_configs.py')
 LOCALIZERS = 'test_trains_and_maps_an_odd_sized_image'
@@ -67,19 +68,6 @@ def segmenter_table(cells: Cells) -> str:
     return '\n'.join(['| segmenter | pseudo masks |', '|---|---|', *rows])
 
 
-def with_table(page: str, name: str, table: str) -> str:
-    """The page with the text between two markers replaced.
-
-    Raises:
-        ValueError: A marker is missing.
-    """
-    start, end = f'<!-- {name}:start -->', f'<!-- {name}:end -->'
-    if start not in page or end not in page:
-        raise ValueError(f'the page must hold the markers {start} and {end}')
-    before, rest = page.split(start, 1)
-    return f'{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}'
-
-
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--junit', type=Path, help='report of a run; without it the tests are run')
@@ -102,8 +90,8 @@ def main(argv: list[str] | None = None) -> int:
     count = len(localizers) + len(segmenters)
     note = f'{count} tests, {total:.0f} seconds of one CPU core, {today}.'
     page = PAGE.read_text(encoding='utf-8')
-    page = with_table(page, 'localizers', localizer_table(localizers))
-    page = with_table(page, 'segmenters', segmenter_table(segmenters) + '\n\n' + note)
+    page = replace_part(page, 'localizers', localizer_table(localizers))
+    page = replace_part(page, 'segmenters', segmenter_table(segmenters) + '\n\n' + note)
     PAGE.write_text(page, encoding='utf-8')
     print(f'wrote {PAGE.relative_to(ROOT)}: {note}')
     return 0
