@@ -67,7 +67,7 @@ def tool_parser(tool: str) -> argparse.ArgumentParser:
 
         patch.setattr(argparse.ArgumentParser, 'parse_args', seen)
         with pytest.raises(_ParserSeenError) as caught:
-            module.parse_args([])
+            module.parse_args([]) if hasattr(module, 'parse_args') else module.main()
     return caught.value.args[0]
 
 
