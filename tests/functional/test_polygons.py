@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -71,11 +73,46 @@ def test_area_of_a_triangle(seed):
     assert mask.sum() == pytest.approx(area, abs=0.02 * area + 10)
 
 
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -1e9, 61.0])
+def test_corners_far_away_are_refused(value):
+    # The library would reserve memory for the way there, or crash.
+    with pytest.raises(ValueError, match=r'must lie in -60\.\.60, but one is '):
+        rasterize_polygons([[0, 0, value, 5, 3, 3]], (6, 6))
+    assert rasterize_polygons([[0, 0, 60, 0, 60, 60, 0, 60]], (6, 6)).all()
+
+
+def test_the_same_pixels_as_the_coco_api(mask_api):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        polygons = [rng.uniform(-5, 60, size=2 * n).tolist() for n in (3, 7)]
+        wanted = mask_api.decode(mask_api.merge(mask_api.frPyObjects(polygons, 50, 40)))
+        np.testing.assert_array_equal(segmentation_to_mask(polygons, (50, 40)), wanted == 1)
+    runs = mask_api.encode(np.asfortranarray(wanted))
+    np.testing.assert_array_equal(segmentation_to_mask(runs, (50, 40)), wanted == 1)
+    assert not segmentation_to_mask([], (50, 40)).any()
+
+
+@pytest.fixture
+def mask_api():
+    return pytest.importorskip(
+        'pycocotools.mask', reason='pycocotools, the extra "coco", is missing'
+    )
+
+
+def test_missing_pycocotools_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pycocotools', None)
+    with pytest.raises(ImportError, match='pip install pycocotools'):
+        segmentation_to_mask([[0, 0, 5, 5, 0, 5]], (6, 6))
+    assert segmentation_to_mask({'size': [6, 6], 'counts': [0, 36]}, (6, 6)).all()
+
+
 def test_malformed():
     with pytest.raises(ValueError, match='at least three corners'):
         rasterize_polygons([[0, 0, 5, 5]], (6, 6))
     with pytest.raises(ValueError, match='at least three corners'):
         rasterize_polygons([[0, 0, 5, 5, 3, 3, 1]], (6, 6))
+    with pytest.raises(ValueError, match='must be a list of numbers'):
+        segmentation_to_mask([[[0, 0], [5, 5, 1]]], (6, 6))
     with pytest.raises(ValueError, match='add up to 2 x 3 = 6, but add up to 5'):
         decode_rle({'size': [2, 3], 'counts': [1, 2, 2]})
     with pytest.raises(ValueError, match=r"have \['counts'\]"):

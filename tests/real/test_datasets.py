@@ -13,6 +13,8 @@ from PIL import Image
 
 from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset, WSSSDataset, read_image_labels
 from mmwsss.datasets.converters import convert_coco
+from mmwsss.evaluation.folder import score_masks
+from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.masks.mask_io import load_mask
 from mmwsss.utils.config import load_config
 
@@ -93,6 +95,18 @@ def test_coco_masks_hold_the_labelled_classes_and_fit_the_images(converted):
         assert present <= set(names[name])
         hidden += len(set(names[name]) - present)
     assert hidden <= 0.05 * sum(map(len, names.values()))  # only crowds and fully covered objects
+
+
+def test_the_instances_of_the_file_agree_with_the_masks_made_of_it(converted):
+    path, out = converted
+    classes = COCO14WSSSDataset.METAINFO['classes']
+    score = InstanceScore(classes, path)
+    found = score_masks(out / 'masks', out / 'masks', classes, None, [score]).content
+    assert found['failed'] == {}
+    assert found['images'] == len((out / 'val.txt').read_text().split()) > 40
+    assert (
+        0.8 < found['IA-mIoU'] < 1
+    )  # an object is its whole mask, also where another one hides it
 
 
 def test_coco_pixels_equal_pycocotools_for_images_without_overlap(converted):

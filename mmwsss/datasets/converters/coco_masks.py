@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
 from mmwsss.masks.atomic import atomic_path
 from mmwsss.masks.batch import BatchReport, process_items
 from mmwsss.masks.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
@@ -115,40 +115,12 @@ def draw_mask(
     return mask
 
 
-def import_mask_api() -> ModuleType:
-    """Return ``pycocotools.mask``.
-
-    Raises:
-        ImportError: pycocotools is missing; the message says how to install it.
-    """
-    try:
-        from pycocotools import mask
-    except ImportError as error:
-        raise ImportError(
-            "COCO's segmentations need pycocotools: pip install pycocotools, or the extra "
-            "'coco' of this package"
-        ) from error
-    return mask
-
-
 def _region(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     """Return the pixels of one annotation, bool (H, W)."""
-    api, segmentation = import_mask_api(), item['segmentation']
-    if not segmentation:
-        return np.zeros(size, bool)
-    if isinstance(segmentation, list):
-        if any(len(polygon) < 6 or len(polygon) % 2 for polygon in segmentation):
-            raise ValueError(f'annotation {item.get("id")!r}: a polygon needs three points')
-        code = api.merge(api.frPyObjects(segmentation, *size))
-    else:
-        if tuple(segmentation['size']) != tuple(size):
-            raise ValueError(
-                f'annotation {item.get("id")!r}: run lengths for {segmentation["size"]}, but the '
-                f'image is {size}'
-            )
-        plain = isinstance(segmentation['counts'], list)
-        code = api.frPyObjects(segmentation, *size) if plain else segmentation
-    return api.decode(code).astype(bool)
+    try:
+        return segmentation_to_mask(item['segmentation'], size)
+    except ValueError as error:
+        raise ValueError(f'annotation {item.get("id")!r}: {error}') from error
 
 
 def _images_with_labels(
