@@ -265,11 +265,12 @@ class Pipeline:
 
         def work(folder: Path) -> dict[str, Any]:
             kind.prepare(stage, cfg, folder)
-            self.call(stage.name, command, distributed=kind.distributed, lock=lock)
+            self.call(stage.name, command, processes, lock)
             return kind.result(stage, cfg, folder)
 
         folder.mkdir(parents=True, exist_ok=True)
         command = self.command(stage)
+        processes = self.processes(stage)
         note = {'inputs': inputs, 'command': ['python', *command], 'code': code_version()}
         found = work_on(
             self.record_file(stage.name), folder, fingerprint_of(inputs), work, note, self.outputs
@@ -305,13 +306,24 @@ class Pipeline:
             return str(self.folder(name) / Path(self.spec.stage(name).config).name)
         return str(self.output(name))
 
-    def call(self, stage: str, words: list[str], distributed: bool, lock: int | None) -> None:
+    def processes(self, stage: Stage) -> int | None:
+        """How many processes the launcher starts for a stage; says so if not all."""
+        available = self.launcher.processes
+        found = KINDS[stage.kind].processes(self.config(stage), available)
+        if found is not None and found < available:
+            batch_size = self.config(stage).train_dataloader.batch_size
+            self.say(
+                f'      {found} of {available} processes, which share its batch of {batch_size} evenly'
+            )
+        return found
+
+    def call(self, stage: str, words: list[str], processes: int | None, lock: int | None) -> None:
         """Run a tool.
 
         Raises:
             StageError: It failed.
         """
-        command = self.launcher.command(words[0], words[1:], distributed)
+        command = self.launcher.command(words[0], words[1:], processes)
         with self.log.open('a', encoding='utf-8') as stream:
             stream.write(f'\n=== {stage}: {" ".join(command)}\n')
         code = self.execute(command, self.log, self.say, lock)

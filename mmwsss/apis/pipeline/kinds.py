@@ -83,6 +83,10 @@ class Kind(ABC):
             if path.is_file() and not path.name.startswith('.')
         }
 
+    def processes(self, cfg: Config, available: int) -> int | None:
+        """How many of the available processes do it; None: it is no work for a launcher."""
+        return available if self.distributed else None
+
     def options(self, stage: Stage) -> tuple[str, ...]:
         """Options that every stage of the kind passes."""
         return ()
@@ -127,6 +131,11 @@ class Train(Kind):
         seed = cfg.get('randomness', {}).get('seed')
         words += ['--seed', str(seed)] if seed is not None else []
         return [*words, '--resume'] if (folder / 'last_checkpoint').is_file() else words
+
+    def processes(self, cfg: Config, available: int) -> int:
+        """As many as share the batch evenly, so that batch, rate and schedule stay the config's."""
+        batch_size = cfg.train_dataloader.batch_size
+        return max(n for n in range(1, available + 1) if batch_size % n == 0)
 
     def options(self, stage: Stage) -> tuple[str, ...]:
         """Switch validation off."""

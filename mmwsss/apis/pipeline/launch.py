@@ -55,21 +55,21 @@ class Launcher:
                 else f'the number of processes must be at least 1, but got {self.processes}'
             )
 
-    def command(self, tool: str, words: list[str], distributed: bool) -> list[str]:
+    def command(self, tool: str, words: list[str], processes: int | None) -> list[str]:
         """The whole command line.
 
         Args:
             tool: Path of the tool.
             words: Its arguments.
-            distributed: Whether it may be started several times; else it is once.
+            processes: How many to start; None: one without launcher.
         """
-        if not distributed or self.kind == 'none':
+        if processes is None or self.kind == 'none':
             return [self.python, tool, *words]
         if self.kind == 'pytorch':
             start = [self.python, '-m', 'torch.distributed.run', '--standalone']
-            start.append(f'--nproc-per-node={self.processes}')
+            start.append(f'--nproc-per-node={processes}')
             return [*start, tool, *words, '--launcher', 'pytorch']
-        start = ['srun', f'--ntasks={self.processes}', '--kill-on-bad-exit=1']
+        start = ['srun', f'--ntasks={processes}', '--kill-on-bad-exit=1']
         start += shlex.split(os.environ.get('SRUN_ARGS', ''))
         return [*start, self.python, tool, *words, '--launcher', 'slurm']
 

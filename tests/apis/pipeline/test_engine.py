@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmwsss.apis import maps as maps_api
 from mmwsss.apis.masks import MaskWriter
-from mmwsss.apis.pipeline import StageError
+from mmwsss.apis.pipeline import Launcher, Pipeline, StageError
 from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
@@ -68,6 +68,17 @@ def test_stages_run_in_order(finished):
     assert read_manifest(folder / 'masks').complete
     log = (folder / 'log.txt').read_text()
     assert all(f'=== {name}: ' in log for name in STAGES)
+
+
+def test_stages_use_the_processes_that_share_their_batch(finished, tmp_path):
+    said, spec = [], finished[2].spec
+    made = Pipeline(spec, tmp_path, Launcher('pytorch', 3), say=said.append)
+    given = {stage.name: made.processes(stage) for stage in spec.stages}
+    assert given == {
+        'data': None, 'localizer': 2, 'maps': 3, 'maps_score': None, 'masks': 3, 'masks_score': None,
+        'segmenter': 2, 'segmenter_score': 3,
+    }  # fmt: skip
+    assert said == ['      2 of 3 processes, which share its batch of 2 evenly'] * 2
 
 
 def test_the_summary_tells_scores_with_their_protocol(finished):

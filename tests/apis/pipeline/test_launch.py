@@ -6,22 +6,24 @@ import sys
 import time
 
 import pytest
+from mmengine.config import Config
 
 from mmwsss.apis.pipeline import launch
+from mmwsss.apis.pipeline.kinds import KINDS
 from mmwsss.apis.pipeline.launch import Launcher, folder_lock, run_command
 
 
 def test_command_lines(monkeypatch):
     words = ['c.py', '--x', 'a b']
-    assert Launcher(python='py').command('t.py', words, True) == ['py', 't.py', *words]
+    assert Launcher(python='py').command('t.py', words, 1) == ['py', 't.py', *words]
     torchrun = Launcher('pytorch', 2, 'py')
-    assert torchrun.command('t.py', words, True) == [
+    assert torchrun.command('t.py', words, 2) == [
         'py', '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', 't.py', *words,
         '--launcher', 'pytorch',
     ]  # fmt: skip
-    assert torchrun.command('t.py', words, False) == ['py', 't.py', *words]
+    assert torchrun.command('t.py', words, None) == ['py', 't.py', *words]
     monkeypatch.setenv('SRUN_ARGS', '--partition=gpu --gres=gpu:8')
-    assert Launcher('slurm', 16, 'py').command('t.py', words, True) == [
+    assert Launcher('slurm', 16, 'py').command('t.py', words, 16) == [
         'srun', '--ntasks=16', '--kill-on-bad-exit=1', '--partition=gpu', '--gres=gpu:8', 'py', 't.py',
         *words, '--launcher', 'slurm',
     ]  # fmt: skip
@@ -31,6 +33,17 @@ def test_command_lines(monkeypatch):
         Launcher('torchrun')
     with pytest.raises(ValueError, match='at least 1, but got 0'):
         Launcher('pytorch', 0)
+
+
+@pytest.mark.parametrize(
+    ('batch', 'available', 'used'),
+    [(16, 8, 8), (10, 8, 5), (10, 4, 2), (5, 8, 5), (7, 4, 1), (16, 1, 1)],
+)
+def test_a_training_takes_as_many_processes_as_share_its_batch(batch, available, used):
+    cfg = Config(dict(train_dataloader=dict(batch_size=batch)))
+    assert KINDS['train'].processes(cfg, available) == used
+    assert KINDS['maps'].processes(cfg, available) == available
+    assert KINDS['score'].processes(cfg, available) is None
 
 
 def test_output_goes_to_the_log_and_errors_are_shown(tmp_path):
