@@ -36,7 +36,7 @@ class BuildWithConfigs(build_py):
 # by name would install it over the other, so it is an extra: `mmwsss[openmmlab]` takes the maintained one.
 OPENMMLAB = [
     'onedl-mmengine>=0.10.8',
-    'onedl-mmcv>=2.3.0',
+    'onedl-mmcv>=2.3.1',
     'onedl-mmsegmentation>=1.4.0',
 ]
 CRF = ['pydensecrf2>=1.1']
