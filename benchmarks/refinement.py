@@ -78,7 +78,12 @@ class Refinement:
         self.study.run('tools/eval_masks.py', out, self.truth, '--list', self.ids, '--json', scored)
         table = json.loads(Path(scored).read_text())
         protocol = f'{table["images"]} train images, maps of {self.views}, no threshold, {how}'
-        self.study.add(what, protocol, score_of(table['mIoU'], table['IoU']))
+        self.study.add(
+            what,
+            protocol,
+            score_of(table['mIoU'], table['IoU']),
+            bool(table['uses_ground_truth']),
+        )
         self.study.scores[-1]['minutes'] = round(minutes, 2)
         return minutes
 

@@ -53,6 +53,7 @@ custom_hooks = [
 ]
 
 mask_cfg = dict(
+    uses_ground_truth=True,  # exp_times
     refiners=[
         dict(
             type='RandomWalk',
@@ -62,5 +63,5 @@ mask_cfg = dict(
             # of the training images, seed 0.
             exp_times=6,
         )
-    ]
+    ],
 )

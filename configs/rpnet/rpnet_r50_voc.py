@@ -1,6 +1,6 @@
 # RPNet, PASCAL VOC 2012, ResNet-50. Eight pairs an iteration; 3,305 iterations show as many images as five
 # epochs of the CAM and SIPE configs do. Rate and batch are the paper's; it does not state the momentum: with
-# 0.9 the effective rate is near that of SIPE's recipe, which has none.
+# 0.9 the effective rate is twice that of SIPE's recipe, which has none.
 _base_ = [
     '../_base_/models/rpnet_r50.py',
     '../_base_/datasets/voc12aug_cls.py',

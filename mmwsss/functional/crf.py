@@ -113,7 +113,8 @@ class CRFLattice:
             labels: (H, W) integers in ``0..num_labels - 1``, or ``ignore_index``.
             num_labels: number of labels the map could have: those a pixel does not have share
                 the probability ``1 - gt_prob``. Only those that occur enter the CRF.
-            gt_prob: confidence in the given label, between ``1 / num_labels`` and 1.
+            gt_prob: confidence in the given label, inside (0, 1); above ``1 / num_labels`` for it
+                to be the likeliest one.
             iterations: mean-field steps, >= 0.
             ignore_index: value of pixels about which nothing is known; they get a label, too.
                 None: there are no such pixels.

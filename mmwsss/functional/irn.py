@@ -191,7 +191,7 @@ def irn_losses(
     eps: float = 1e-5,
     mean_over_processes: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """The four losses of IRNet, weighted so that their sum is the total (eq. 7 to 10).
+    """The four losses of IRNet, weighted so that their sum is the total.
 
     With a the affinity of a pair: the means of ``-log(a + eps)`` over background pairs and over
     foreground pairs, averaged; the mean of ``-log(1 + eps - a)`` over negative pairs; the L1

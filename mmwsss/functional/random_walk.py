@@ -74,7 +74,7 @@ def line_pixels(dy: int, dx: int) -> tuple[tuple[int, int], ...]:
 def path_affinity(edge: Tensor, radius: float) -> Tensor:
     """Affinity of all pixel pairs within ``radius``: one minus the largest edge between them.
 
-    ``a_ij = 1 - max_{p in path(i, j)} e_p`` (eq. 5 of the paper) with the path of
+    ``a_ij = 1 - max_{p in path(i, j)} e_p`` with the path of
     :func:`line_pixels`. Every pair is stored once, at its first pixel in reading order.
 
     Args:
@@ -111,7 +111,7 @@ def propagate(
     """Spread class maps by a random walk that does not cross edges.
 
     ``maps' = (maps * (1 - e)) T^(2^exp_times)``; T is ``a^beta`` of all pixel pairs within
-    ``radius`` with 1 on the diagonal, its columns normalised to sum 1 (eq. 6 to 8). The walk is
+    ``radius`` with 1 on the diagonal, its columns normalised to sum 1. The walk is
     exact: ``2^exp_times`` products of the sparse matrix with the maps. As the neighbours of all
     pixels lie at the same offsets, a product is a sum of shifted, weighted maps: memory is
     ``D h w`` numbers (D = 34 for radius 5) and no matrix is ever built. Squaring the dense matrix

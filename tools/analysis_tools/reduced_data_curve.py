@@ -107,11 +107,11 @@ def draw(curves: Curves, path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(5.5, 3.6), layout='constrained')
-    for (method, curve), marker in zip(curves.items(), 'os^', strict=False):
+    for (method, curve), marker in zip(curves.items(), 'os^'):
         places = range(len(FRACTIONS))
         means = [statistics.mean(curve[f].values()) for f in FRACTIONS]
         (line,) = axes.plot(places, means, label=method)
-        for place, fraction in zip(places, FRACTIONS, strict=True):
+        for place, fraction in zip(places, FRACTIONS):
             values = list(curve[fraction].values())
             axes.plot([place] * len(values), values, marker, color=line.get_color(), ms=5)
     axes.set_xticks(range(len(FRACTIONS)), [str(f) for f in FRACTIONS])

@@ -71,7 +71,7 @@ def fill_class(chosen: set[str], images: Sequence[str], target: int) -> None:
     """Add the first of a class's images that are missing until ``target`` of them are chosen."""
     missing = target - sum(name in chosen for name in images)
     candidates = (name for name in images if name not in chosen)
-    chosen.update(name for name, _ in zip(candidates, range(missing), strict=False))
+    chosen.update(name for name, _ in zip(candidates, range(missing)))
 
 
 def subset_statistics(
