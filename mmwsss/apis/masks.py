@@ -80,6 +80,7 @@ def make_masks(
     chain = RefinerChain(settings['refiners'])
     images = Images(cfg.map_dataset)
     found = check_maps(maps, images.classes, images.split, list(images.paths), ids)
+    check_background(settings, found, maps)
     ids = list(images.paths) if ids is None else list(ids)
     manifest = make_manifest(
         'masks',
@@ -443,6 +444,19 @@ def check_maps(
             f'{error}: the maps are of other images than map_dataset; name those wanted with --list'
         ) from error
     return found
+
+
+def check_background(settings: dict[str, Any], found: Manifest, folder: str | Path) -> None:
+    """Refuse a threshold for maps that have a background, before every image fails for it.
+
+    Raises:
+        ValueError: ``mask_cfg`` has a :class:`~mmwsss.refine.BackgroundThreshold` for such maps.
+    """
+    if settings['threshold'] is not None and found.settings.get('has_background'):
+        raise ValueError(
+            f'mask_cfg.refiners: the class maps in {folder} have a background of their own: leave '
+            'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax)'
+        )
 
 
 def check_known(ids: Sequence[str] | None, known: Iterable[str]) -> None:

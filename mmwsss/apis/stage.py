@@ -76,7 +76,7 @@ def _prepare(
     elif overwrite and read_manifest(out).stage == manifest.stage:
         for path in outputs:
             path.unlink()
-    else:
+    elif outputs or not _failed_altogether(read_manifest(out), manifest.stage):
         _check_same(out, manifest)
         if sources is not None:
             finished = [path.relative_to(out).with_suffix('').as_posix() for path in outputs]
@@ -85,6 +85,11 @@ def _prepare(
         with atomic_path(out / SOURCES_NAME) as temporary:
             temporary.write_text(json.dumps(sources, indent=2) + '\n', encoding='utf-8')
     write_manifest(out, manifest)
+
+
+def _failed_altogether(found: Manifest, stage: str) -> bool:
+    """Whether a run has ended without a single output, so that there is nothing to keep."""
+    return found.stage == stage and len(found.failed) == found.ids_count
 
 
 def _check_same(out: Path, manifest: Manifest) -> None:

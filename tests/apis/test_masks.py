@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.apis.masks import MaskWriter, import_masks, load_rgb, make_masks, mask_settings
 from mmwsss.masks import (
+    MANIFEST_NAME,
     ClassMaps,
     ManifestError,
     load_class_maps,
@@ -137,6 +140,29 @@ def test_other_settings_are_refused_until_overwritten(case, demo_root):
     assert contents(out) == before
     assert make_masks(other, maps, out, overwrite=True).done == ids
     assert contents(out) != before
+
+
+def test_a_folder_in_which_every_image_failed_may_be_made_in_another_way(case, demo_root):
+    cfg, maps, out, ids = case
+    hidden = maps.rename(maps.with_name('elsewhere'))
+    maps.mkdir()
+    shutil.copy(hidden / MANIFEST_NAME, maps)
+    assert list(make_masks(cfg, maps, out).failed) == ids
+    shutil.rmtree(maps)
+    hidden.rename(maps)
+    other = mask_config(demo_root, [{**THRESHOLD, 'threshold': 0.8}])
+    assert make_masks(other, maps, out).done == ids
+
+
+def test_a_threshold_for_maps_with_a_background_is_refused_at_once(case):
+    cfg, maps, out, _ = case
+    found = read_manifest(maps)
+    write_manifest(maps, replace(found, settings={**found.settings, 'has_background': True}))
+    with pytest.raises(
+        ValueError, match=r'have a background of their own: leave BackgroundThresh.*\[\]'
+    ):
+        make_masks(cfg, maps, out)
+    assert not out.exists()
 
 
 def test_broken_and_missing_maps_are_named_and_the_rest_is_done(case):
