@@ -51,11 +51,18 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A key is misspelt or unknown; the closest known key is named.
+        ValueError: A key is misspelt or unknown; the closest known key is named. Or MMEngine cannot read
+            what the file names.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config file {str(path)!r} does not exist')
-    cfg = Config.fromfile(str(path))
+    try:
+        cfg = Config.fromfile(str(path))
+    except AssertionError as error:  # of MMEngine, on what a _base_ names
+        hint = (
+            '; name the file of a base by its path' if '::' in Path(path).read_text('utf-8') else ''
+        )
+        raise ValueError(f'{path}: {error}{hint}') from error
     check_spelling(cfg.keys(), path)
     check_options(cfg, cfg_options or {})
     before = {name: cfg.get(name) for name in SHORTCUTS}

@@ -239,7 +239,7 @@ def test_a_dataset_that_does_not_load_is_named(tmp_path):
     assert moved.startswith(
         f'VOC12WSSSDataset with data_root {tmp_path / "moved"}, ann_file val.txt: '
     )
-    assert 'the list of images does not exist' in moved
+    assert 'data_root: the folder does not exist' in moved
     assert 'NoSuchDataset is not in' in unknown
     assert 'dataset map_dataset of localizer/config.py' in path.read_text()
 
