@@ -18,8 +18,8 @@ def test_files_are_written_where_they_differ_and_only_named_in_a_check(tmp_path,
     captured = capsys.readouterr()
     assert captured.out == ''
     assert captured.err.splitlines() == [
-        'other.md is not what results/ says',
-        'new.md is not what results/ says',
+        'other.md is not what results/ says: run this without --check',
+        'new.md is not what results/ says: run this without --check',
     ]
     assert (other.read_text(), new.exists()) == ('stale', False)
     assert write_or_check(wanted, False, 'results/', tmp_path) == 0

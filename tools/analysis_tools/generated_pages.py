@@ -53,7 +53,7 @@ def write_or_check(wanted: Mapping[Path, str], check: bool, source: str, root: P
     for path in stale:
         name = path.relative_to(root)
         if check:
-            print(f'{name} is not what {source} says', file=sys.stderr)
+            print(f'{name} is not what {source} says: run this without --check', file=sys.stderr)
         else:
             path.write_text(wanted[path], encoding='utf-8')
             print(f'wrote {name}')

@@ -24,6 +24,7 @@ __all__ = ['hardware', 'protocol_text', 'score_lines', 'score_of', 'write_summar
 
 SUMMARY = 'summary.json'
 PAGE = 'summary.md'
+USUAL = ('mIoU', 'aAcc', 'mAcc', 'data_time', 'time')
 BEST_OF_SWEEP = 'best of a sweep, uses ground truth'
 
 
@@ -282,6 +283,8 @@ def protocol_text(details: Mapping[str, Any]) -> str:
         parts.append('no image labels at inference')
     if details.get('initial_weights'):
         parts.append(f'initial weights {details["initial_weights"]}')
+    if details['uses_ground_truth'] and not any('ground truth' in part for part in parts):
+        parts.append('chosen on these masks: uses ground truth')
     return ', '.join(parts)
 
 
@@ -315,12 +318,23 @@ def scale_factors(node: Any) -> Iterator[float]:
             yield from scale_factors(value)
 
 
+def percent_or_dash(score: Mapping[str, Any]) -> str:
+    """The mIoU; a dash where the config's metrics give none."""
+    return f'{score["mIoU"]:.2f}' if 'mIoU' in score else '-'
+
+
+def other_scores(score: Mapping[str, Any]) -> str:
+    """What a test's metrics gave beside mmseg's usual ones, as they gave it."""
+    found = score.get('metrics') or {}
+    return ', '.join(f'{key} {value:.2f}' for key, value in found.items() if key not in USUAL)
+
+
 def page(content: Mapping[str, Any]) -> str:
     """The summary in Markdown."""
     rows = [
-        f'| {s["what"]} | {s["mIoU"]:.2f} | {s["protocol"]} |'
+        f'| {s["what"]} | {percent_or_dash(s)} | {other_scores(s)} | {s["protocol"]} |'
         for s in content['scores']
-        if 'mIoU' in s
+        if 'mIoU' in s or other_scores(s)
     ]
     steps = [
         f'| {s["stage"]} | {s["seconds"]:.1f} | {"yes" if s["complete"] else "no"} | `{s["output"]}` |'
@@ -333,8 +347,8 @@ def page(content: Mapping[str, Any]) -> str:
         f'Seed {content["seed"]}; {total / 60:.1f} minutes on {content["hardware"]}; code '
         f'{content["code"]}; {content["date"]}.',
         '',
-        '| scored | mIoU % | protocol |',
-        '|---|---|---|',
+        '| scored | mIoU % | others | protocol |',
+        '|---|---|---|---|',
         *rows,
         '',
         '| stage | seconds | done | output |',
