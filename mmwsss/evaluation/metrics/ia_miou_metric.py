@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from mmseg.registry import METRICS
 
 from mmwsss.evaluation.instances import InstanceFolder, open_instances
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
+from mmwsss.functional.polygons import import_mask_api
 
 __all__ = ['IAmIoUMetric', 'class_table']
 
@@ -46,6 +47,7 @@ class IAmIoUMetric(BaseMetric):
 
     Raises:
         FileNotFoundError: ``instance_dir`` or ``instance_file`` does not exist.
+        ImportError: ``instance_file`` is given, and pycocotools is missing.
         ValueError: Both are given, or ``tolerance`` is out of range.
     """
 
@@ -68,6 +70,10 @@ class IAmIoUMetric(BaseMetric):
             raise ValueError('instance_dir and instance_file must not both be given')
         if not 0 <= tolerance < 1:
             raise ValueError(f'tolerance must lie in [0, 1), but got {tolerance}')
+        if instance_file is not None:  # now, and not at the first validation
+            import_mask_api()
+            if not Path(instance_file).is_file():
+                raise FileNotFoundError(f'instance_file not found: {instance_file}')
         self.ignore_index = ignore_index
         self.tolerance = tolerance
         self.category_map = category_map

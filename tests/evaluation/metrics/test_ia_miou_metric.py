@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -142,6 +143,8 @@ def test_contradictions_name_the_image(scenes, instance_dir, coco_file):
 def test_malformed_arguments(tmp_path, coco_file):
     with pytest.raises(FileNotFoundError, match='folder of instance maps not found'):
         IAmIoUMetric(instance_dir=str(tmp_path / 'none'))
+    with pytest.raises(FileNotFoundError, match=r'instance_file not found: .*none\.json'):
+        IAmIoUMetric(instance_file=str(tmp_path / 'none.json'))
     with pytest.raises(ValueError, match='must not both be given'):
         IAmIoUMetric(instance_dir=str(tmp_path), instance_file=str(coco_file))
     with pytest.raises(ValueError, match=r'tolerance must lie in \[0, 1\), but got 1'):
@@ -161,3 +164,9 @@ def test_malformed_arguments(tmp_path, coco_file):
     pixels = {'data': torch.zeros(1, 4, 4, dtype=torch.uint8)}
     with pytest.raises(ValueError, match='none of its categories is among the 1 classes'):
         metric.process(None, [dict(img_path='a.jpg', gt_sem_seg=pixels, pred_sem_seg=pixels)])
+
+
+def test_missing_pycocotools_is_told_before_the_training(coco_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pycocotools', None)
+    with pytest.raises(ImportError, match='pip install pycocotools'):
+        IAmIoUMetric(instance_file=str(coco_file))
