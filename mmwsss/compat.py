@@ -37,8 +37,8 @@ REQUIREMENTS = (
     Requirement('mmengine', '0.10.0', 'pip install onedl-mmengine  (or: mmengine)'),
     Requirement('mmcv', '2.0.0', 'pip install onedl-mmcv  (or: mmcv)'),
     Requirement('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
-    Requirement('skimage', '0.19.0', 'pip install scikit-image'),
-    Requirement('sklearn', '1.1.0', 'pip install scikit-learn'),
+    Requirement('skimage', '0.20.0', 'pip install scikit-image'),
+    Requirement('sklearn', '1.2.0', 'pip install scikit-learn'),
     Requirement('rich', '', 'pip install rich'),
 )
 

@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 import types
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mmwsss
-from mmwsss.compat import Requirement, check_dependencies, parse_version
+from mmwsss.compat import REQUIREMENTS, Requirement, check_dependencies, parse_version
 
 PACKAGE = Path(mmwsss.__file__).parent
 
@@ -84,3 +85,13 @@ def test_no_distribution_is_asked_for_by_name_and_nothing_is_unpickled(path):
     assert 'pkg_resources' not in text
     assert 'allow_pickle=True' not in text
     assert 'pickle.load' not in text
+
+
+def test_what_is_checked_at_import_is_what_setup_py_asks_for():
+    text = (PACKAGE.parent / 'setup.py').read_text(encoding='utf-8')
+    asked = dict(re.findall(r"'([\w-]+)>=([\d.]+)'", text))
+    names = {'torch': 'torch', 'skimage': 'scikit-image', 'sklearn': 'scikit-learn'}
+    for requirement in REQUIREMENTS:
+        if requirement.module in names:
+            wanted = parse_version(asked[names[requirement.module]])
+            assert parse_version(requirement.minimum)[: len(wanted)] == wanted, requirement
