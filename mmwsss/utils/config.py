@@ -58,7 +58,7 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
         raise FileNotFoundError(f'config file {str(path)!r} does not exist')
     try:
         cfg = Config.fromfile(str(path))
-    except AssertionError as error:  # of MMEngine, on what a _base_ names
+    except (AssertionError, KeyError) as error:  # of MMEngine, on what a _base_ names
         hint = (
             '; name the file of a base by its path' if '::' in Path(path).read_text('utf-8') else ''
         )
