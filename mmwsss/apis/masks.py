@@ -80,7 +80,7 @@ def make_masks(
     chain = RefinerChain(settings['refiners'])
     images = Images(cfg.map_dataset)
     found = check_maps(maps, images.classes, images.split, list(images.paths), ids)
-    check_background(settings, found, maps)
+    check_background(settings['refiners'], found, maps)
     ids = list(images.paths) if ids is None else list(ids)
     manifest = make_manifest(
         'masks',
@@ -147,6 +147,8 @@ def import_masks(
     settings: dict[str, Any] = {'imported': kind, 'field': field}
     if kind == 'maps':
         settings = {**settings, 'keys': keys, **mask_settings(cfg)}
+        if (Path(folder) / MANIFEST_NAME).is_file():
+            check_background(settings['refiners'], read_manifest(folder), folder)
     chain = RefinerChain(settings.get('refiners', ()))
     manifest = make_manifest(
         'masks',
@@ -446,13 +448,14 @@ def check_maps(
     return found
 
 
-def check_background(settings: dict[str, Any], found: Manifest, folder: str | Path) -> None:
+def check_background(refiners: Sequence[Any], found: Manifest, folder: str | Path) -> None:
     """Refuse a threshold for maps that have a background, before every image fails for it.
 
     Raises:
-        ValueError: ``mask_cfg`` has a :class:`~mmwsss.refine.BackgroundThreshold` for such maps.
+        ValueError: A :class:`~mmwsss.refine.BackgroundThreshold` is the first to see such maps.
     """
-    if settings['threshold'] is not None and found.settings.get('has_background'):
+    first = refiners[0].get('type') if refiners and isinstance(refiners[0], dict) else None
+    if first == BackgroundThreshold.__name__ and found.settings.get('has_background'):
         raise ValueError(
             f'mask_cfg.refiners: the class maps in {folder} have a background of their own: leave '
             'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax)'

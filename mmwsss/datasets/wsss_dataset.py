@@ -121,6 +121,9 @@ class WSSSDataset(BaseSegDataset):
         self.class_counts: dict[str, int] | None = None
         self.num_dropped = 0
         prefix = {key: path for key, path in (data_prefix or {}).items() if path is not None}
+        self._images_in_root = not is_abs(prefix.get('img_path', ''))
+        if isinstance(classes, str) and not is_abs(classes):
+            _check_data_root(data_root, kwargs.get('backend_args'))
         super().__init__(
             ann_file=ann_file,
             img_suffix=img_suffix,
@@ -164,7 +167,8 @@ class WSSSDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read split and labels, and find the files; see the class."""
-        self._check_data_root()
+        if self._images_in_root:
+            _check_data_root(self.data_root, self.backend_args)
         ids = self._load_ids()
         labels = self._load_labels(ids)
         if labels is not None:
@@ -213,15 +217,6 @@ class WSSSDataset(BaseSegDataset):
                 self.labels[key] = osp.join(self.data_root, value)
         if self.labels.get('source') == 'masks':
             self.labels.setdefault('path', self.data_prefix.get('seg_map_path'))
-
-    def _check_data_root(self) -> None:
-        """Name ``data_root`` where it is what is missing, rather than the first file below it."""
-        used = self.data_root and self.data_prefix['img_path'].startswith(self.data_root)
-        if used and not fileio.isdir(self.data_root, backend_args=self.backend_args):
-            raise FileNotFoundError(
-                f'data_root: the folder does not exist: {self.data_root} (a relative one starts from '
-                f'the working directory; --cfg-options data_root=... gives another)'
-            )
 
     def _load_ids(self) -> list[str]:
         if self.ann_file:
@@ -337,6 +332,15 @@ class WSSSDataset(BaseSegDataset):
         if masks is not None:
             info['seg_map_path'] = masks.path(name)
         return info
+
+
+def _check_data_root(data_root: str | None, backend_args: dict[str, Any] | None) -> None:
+    """Name ``data_root`` where it is what is missing, rather than the first file below it."""
+    if data_root and not fileio.isdir(data_root, backend_args=backend_args):
+        raise FileNotFoundError(
+            f'data_root: the folder does not exist: {data_root} (a relative one starts from the '
+            'working directory; --cfg-options data_root=... gives another)'
+        )
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmwsss.functional.polygons import segmentation_to_mask
+from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
 from mmwsss.masks import load_mask, parsing, safe_join
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']
@@ -120,6 +120,7 @@ class InstanceFile:
             None: categories whose name is among ``classes``.
 
     Raises:
+        ImportError: The file has polygons, and pycocotools is missing.
         ValueError: The file is no instances file, or none of its categories is used.
     """
 
@@ -151,6 +152,8 @@ class InstanceFile:
         for annotation in content['annotations']:
             if annotation['category_id'] in self._class_of and not annotation.get('iscrowd', 0):
                 self._annotations[annotation['image_id']].append(annotation)
+        if any(has_polygons(a) for found in self._annotations.values() for a in found):
+            import_mask_api()  # now, and not with every image
         self._image_of: dict[str, Any] = {}
         for image in content['images']:
             name = image_name(image, str(path))
@@ -175,3 +178,8 @@ class InstanceFile:
                 ) from error
             pairs.append((mask, self._class_of[annotation['category_id']]))
         return pairs
+
+
+def has_polygons(annotation: Mapping[str, Any]) -> bool:
+    """Whether an annotation is drawn as polygons, rather than given as run lengths."""
+    return isinstance(annotation.get('segmentation'), list)

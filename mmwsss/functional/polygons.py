@@ -35,10 +35,14 @@ def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> np.n
         ValueError: The field is malformed or of another size.
     """
     if isinstance(segmentation, Mapping):
-        mask = decode_rle(segmentation)
-        if mask.shape != tuple(image_size):
-            raise ValueError(f'run lengths must be of size {image_size}, but are {mask.shape}')
-        return mask
+        size = _size_of(segmentation)
+        if size != tuple(image_size):  # first, for a wrong size may be an enormous one
+            raise ValueError(f'run lengths must be of size {image_size}, but are {size}')
+        return decode_rle(segmentation)
+    if not isinstance(segmentation, (list, tuple)):
+        raise ValueError(
+            f'a segmentation must be polygons or run lengths, but is a {type(segmentation).__name__}'
+        )
     return rasterize_polygons(segmentation, image_size)
 
 
@@ -120,20 +124,32 @@ def decode_rle(rle: Mapping[str, Any]) -> np.ndarray:
         array([[0, 1, 0],
                [1, 0, 0]])
     """
-    if 'size' not in rle or 'counts' not in rle:
-        raise ValueError(f"run lengths need 'size' and 'counts', but have {sorted(rle)}")
-    height, width = (int(n) for n in rle['size'])
+    height, width = _size_of(rle)
     counts = rle['counts']
     if isinstance(counts, (str, bytes)):
         counts = _uncompress(counts.encode() if isinstance(counts, str) else counts)
-    runs = np.asarray(counts, dtype=np.int64)
-    if runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
+    try:
+        runs = np.asarray(counts, dtype=np.int64)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f'run lengths must be integers: {error}') from error
+    total = sum(runs.ravel().tolist())  # Python's integers do not wrap around
+    if runs.ndim != 1 or (runs < 0).any() or total != height * width:
         raise ValueError(
             f'run lengths must be >= 0 and add up to {height} x {width} = {height * width}, '
-            f'but add up to {int(runs.sum())}'
+            f'but add up to {total}'
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(width, height).T
+
+
+def _size_of(rle: Mapping[str, Any]) -> tuple[int, int]:
+    if 'size' not in rle or 'counts' not in rle:
+        raise ValueError(f"run lengths need 'size' and 'counts', but have {sorted(rle)}")
+    try:
+        height, width = (int(n) for n in rle['size'])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"'size' of run lengths must be (H, W), but is {rle['size']!r}") from error
+    return height, width
 
 
 def _uncompress(text: bytes) -> list[int]:

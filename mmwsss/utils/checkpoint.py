@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner.checkpoint import find_latest_checkpoint
 from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
@@ -28,6 +29,7 @@ __all__ = [
     'load_weights',
 ]
 
+EXTRA_STATE = '_extra_state'  # torch's name for what a module keeps beside tensors
 FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 # What torch.load raises for damaged files.
@@ -96,11 +98,13 @@ def check_fit(model: nn.Module, content: Mapping[str, Any], checkpoint: str | Pa
     Raises:
         ValueError: Weights are missing in the file or have another shape there.
     """
-    while hasattr(model, 'module'):
-        model = model.module
-    found = weights_of(content, checkpoint)
-    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}
-    bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
+    model, found = unwrapped(model), weights_of(content, checkpoint)
+    wanted = {
+        key: value
+        for key, value in model.state_dict().items()
+        if isinstance(value, torch.Tensor) and not key.endswith('num_batches_tracked')
+    }
+    bad = [k for k, v in wanted.items() if getattr(found.get(k), 'shape', None) != v.shape]
     if bad:
         raise ValueError(
             f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: of {len(wanted)} '
@@ -113,7 +117,7 @@ def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str |
     """Load a checkpoint into a model, every weight of both.
 
     Args:
-        model: The model.
+        model: As for :func:`check_fit`.
         content: As for :func:`check_fit`.
         checkpoint: The file, for the message.
 
@@ -121,7 +125,7 @@ def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str |
         ValueError: A weight is missing in one of the two or has another shape.
     """
     check_fit(model, content, checkpoint)
-    found = weights_of(content, checkpoint)
+    model, found = unwrapped(model), weights_of(content, checkpoint)
     result = model.load_state_dict(found, strict=False)
     wrong = [*result.unexpected_keys, *result.missing_keys]
     if wrong:
@@ -132,8 +136,8 @@ def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str |
         )
 
 
-def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, torch.Tensor]:
-    """The weights of a checkpoint by name, without the prefix of parallel training.
+def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, Any]:
+    """The weights of a checkpoint by name (and extra states), without the prefix of parallel training.
 
     Raises:
         ValueError: It holds no weights.
@@ -142,11 +146,23 @@ def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, torch.T
     if not isinstance(found, Mapping):
         kind = type(content if found is None else found).__name__
         raise ValueError(f'checkpoint {str(checkpoint)!r} holds no weights by name, but a {kind}')
-    weights = OrderedDict((str(k), v) for k, v in found.items() if isinstance(v, torch.Tensor))
+    weights = OrderedDict(
+        (str(key), value)
+        for key, value in found.items()
+        if isinstance(value, torch.Tensor) or str(key).endswith(EXTRA_STATE)
+    )
     if hasattr(found, '_metadata'):  # versions of the layers, by which some read older files
         weights._metadata = copy(found._metadata)
-    consume_prefix_in_state_dict_if_present(weights, 'module.')
+    if weights and all(key.startswith('module.') for key in weights):
+        consume_prefix_in_state_dict_if_present(weights, 'module.')
     return weights
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside DDP or test-time augmentation."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
 
 
 def compared_parts(found: Iterable[str], wanted: Iterable[str]) -> str:

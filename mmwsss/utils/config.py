@@ -51,18 +51,20 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A key is misspelt or unknown; the closest known key is named. Or MMEngine cannot read
-            what the file names.
+        ValueError: A key is misspelt or unknown; the closest known key is named. Or a base is of a
+            package that MMEngine does not know.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config file {str(path)!r} does not exist')
     try:
         cfg = Config.fromfile(str(path))
-    except (AssertionError, KeyError) as error:  # of MMEngine, on what a _base_ names
-        hint = (
-            '; name the file of a base by its path' if '::' in Path(path).read_text('utf-8') else ''
-        )
-        raise ValueError(f'{path}: {error}{hint}') from error
+    except (AssertionError, KeyError) as error:
+        if raised_in(error) != '_get_package_and_cfg_path':
+            raise
+        raise ValueError(
+            f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
+            'name the file by its path'
+        ) from error
     check_spelling(cfg.keys(), path)
     check_options(cfg, cfg_options or {})
     before = {name: cfg.get(name) for name in SHORTCUTS}
@@ -81,6 +83,14 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
 
     fill_num_classes(cfg)
     return cfg
+
+
+def raised_in(error: BaseException) -> str:
+    """Name of the function that raised an error."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_name
 
 
 def register_everything(cfg: Config) -> None:

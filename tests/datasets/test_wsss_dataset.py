@@ -168,11 +168,17 @@ def test_missing_list_and_folder(tiny):
 
 def test_a_missing_data_root_is_named_and_not_a_file_below_it(tiny, tmp_path):
     gone = str(tmp_path / 'gone')
-    with pytest.raises(FileNotFoundError, match=r'^data_root: the folder does not exist') as caught:
-        build(tiny, data_root=gone, classes=CLASSES)
-    assert gone in str(caught.value)
-    assert '--cfg-options data_root=' in str(caught.value)
-    elsewhere = dict(data_prefix={'img_path': str(tiny / 'images')}, ann_file='', labels=None)
+    for classes in (CLASSES, 'classes.txt'):
+        with pytest.raises(
+            FileNotFoundError, match=r'^data_root: the folder does not exist'
+        ) as caught:
+            build(tiny, data_root=gone, classes=classes)
+        assert gone in str(caught.value)
+        assert '--cfg-options data_root=' in str(caught.value)
+    (tmp_path / 'gone_images').symlink_to(
+        tiny / 'images'
+    )  # begins like the folder that is not there
+    elsewhere = dict(data_prefix={'img_path': f'{gone}_images'}, ann_file='', labels=None)
     assert len(build(tiny, data_root=gone, classes=CLASSES, **elsewhere)) == 3
 
 

@@ -123,3 +123,23 @@ def test_malformed():
         decode_rle({'size': [2, 3], 'counts': 'Q'})
     with pytest.raises(ValueError, match=r'of size \(6, 6\), but are \(2, 3\)'):
         segmentation_to_mask({'size': [2, 3], 'counts': [6]}, (6, 6))
+
+
+@pytest.mark.parametrize(
+    ('segmentation', 'message'),
+    [
+        (None, 'polygons or run lengths, but is a NoneType'),
+        (5, 'polygons or run lengths, but is a int'),
+        ([5], 'at least three corners'),
+        ({}, r"need 'size' and 'counts', but have \[\]"),
+        ({'size': None, 'counts': []}, r"'size' of run lengths must be \(H, W\), but is None"),
+        ({'size': [2], 'counts': []}, r"'size' of run lengths must be \(H, W\), but is \[2\]"),
+        ({'size': [6, 6], 'counts': None}, 'run lengths must be integers'),
+        ({'size': [6, 6], 'counts': [2**70]}, 'run lengths must be integers'),
+        ({'size': [6, 6], 'counts': [2**62, 2**62, 2**62, 2**62, 36]}, 'add up to 6 x 6 = 36'),
+        ({'size': [10**6, 10**6], 'counts': [10**12]}, r'must be of size \(6, 6\)'),
+    ],
+)
+def test_what_is_no_segmentation_is_named(segmentation, message):
+    with pytest.raises(ValueError, match=message):
+        segmentation_to_mask(segmentation, (6, 6))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
+from mmengine.model import BaseModel, BaseTTAModel
 from torch import nn
 
 from mmwsss.utils.checkpoint import (
@@ -165,3 +166,55 @@ def test_more_weights_than_the_model_has_do_not_harm_a_test():
     check_fit(two_parts(), content, 'c.pth')
     with pytest.raises(ValueError, match='of 8 weights 2 are missing'):
         check_fit(nn.DataParallel(two_parts('other')), content, 'c.pth')
+
+
+class Counting(nn.Linear):
+    """Keeps a number that is no tensor."""
+
+    steps = 0
+
+    def get_extra_state(self):
+        return {'steps': self.steps}
+
+    def set_extra_state(self, state):
+        self.steps = state['steps']
+
+
+def test_states_beside_the_weights_are_loaded():
+    saved, model = nn.Sequential(Counting(2, 2)), nn.Sequential(Counting(2, 2))
+    saved[0].steps = 7
+    load_weights(model, {'state_dict': saved.state_dict()}, 'c.pth')
+    assert model[0].steps == 7
+
+
+def test_a_model_with_a_part_called_module():
+    def model():
+        return nn.Sequential(OrderedDict(module=nn.Linear(2, 2), head=nn.Linear(2, 2)))
+
+    saved, loaded = model(), model()
+    load_weights(loaded, saved.state_dict(), 'c.pth')
+    assert (loaded.module.weight == saved.module.weight).all()
+    wrapped = nn.DataParallel(model())
+    load_weights(wrapped, nn.DataParallel(saved).state_dict(), 'c.pth')
+    assert (wrapped.module.head.weight == saved.head.weight).all()
+
+
+def test_test_time_augmentation_is_looked_through():
+    class Views(BaseTTAModel):
+        def merge_preds(self, data_samples_list):
+            return data_samples_list
+
+    class Model(BaseModel):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(2, 2)
+
+        def forward(self, inputs):
+            return inputs
+
+    views = Views(module=Model())
+    check_fit(views, Model().state_dict(), 'c.pth')
+    with pytest.raises(
+        ValueError, match=r"does not fit Model: of 2 weights 2 are missing .*'head\.weight'"
+    ):
+        check_fit(views, two_parts().state_dict(), 'c.pth')

@@ -81,8 +81,19 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_base_of_a_package_that_mmengine_does_not_know(tmp_path):
-    (tmp_path / 'c.py').write_text("_base_ = 'mmwsss::cam/cam_tiny_demo.py'\n")
+    (tmp_path / 'base.py').write_text("_base_ = 'mmwsss::cam/cam_tiny_demo.py'\n")
+    (tmp_path / 'c.py').write_text("_base_ = './base.py'\n")
     with pytest.raises(
-        ValueError, match=r'c\.py: .*mmwsss.*; name the file of a base'
+        ValueError, match=r'c\.py: a _base_ names a package \(PACKAGE::FILE\) whose'
     ):
+        load_config(tmp_path / 'c.py')
+
+
+@pytest.mark.parametrize(
+    ('text', 'error'),
+    [("a = {}['foo']\n", KeyError), ('raise AssertionError(3)\n', AssertionError)],
+)
+def test_errors_of_a_config_itself_stay_what_they_are(tmp_path, text, error):
+    (tmp_path / 'c.py').write_text(text)
+    with pytest.raises(error):
         load_config(tmp_path / 'c.py')

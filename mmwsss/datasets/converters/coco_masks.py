@@ -117,6 +117,8 @@ def draw_mask(
 
 def _region(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     """Return the pixels of one annotation, bool (H, W)."""
+    if not item['segmentation']:
+        return np.zeros(size, bool)
     try:
         return segmentation_to_mask(item['segmentation'], size)
     except ValueError as error:
