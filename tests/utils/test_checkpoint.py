@@ -215,6 +215,6 @@ def test_test_time_augmentation_is_looked_through():
     views = Views(module=Model())
     check_fit(views, Model().state_dict(), 'c.pth')
     with pytest.raises(
-        ValueError, match=r"does not fit Model: of 2 weights 2 are missing .*'head\.weight'"
+        ValueError, match=r"does not fit Model: of 2 weights 1 are missing .*'head\.weight'"
     ):
         check_fit(views, two_parts().state_dict(), 'c.pth')
