@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import get_rank
+from mmengine.hooks import LoggerHook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
@@ -85,7 +87,18 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, initial: bool = Tr
     """Check the checkpoints that a run would load and build its runner."""
     guard_checkpoints(cfg, trust_checkpoint, initial)
     prepare_cpu_ranks(cfg)
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    leave_scores_to_rank_0(runner)
+    return runner
+
+
+def leave_scores_to_rank_0(runner: Runner) -> None:
+    """Let one process write the JSON of a test: MMEngine's hook lets all of them write that file at once."""
+    if get_rank() == 0:
+        return
+    for hook in runner.hooks:
+        if isinstance(hook, LoggerHook):
+            hook.after_test_epoch = lambda *args, **kwargs: None
 
 
 def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from mmwsss.apis.train import (
+    build_runner,
     check_8_bit,
     default_work_dir,
     enable_amp,
@@ -179,3 +180,16 @@ def test_a_batch_is_shared_among_the_processes(monkeypatch):
     assert batch('slurm', SLURM_NTASKS='16', WORLD_SIZE='2') == 1
     with pytest.raises(ValueError, match='3 processes cannot share a batch of 16 images evenly'):
         batch('pytorch', WORLD_SIZE='3')
+
+
+@pytest.mark.parametrize(('rank', 'files'), [(0, 1), (1, 0)])
+def test_only_the_first_process_writes_the_scores(demo_root, tmp_path, monkeypatch, rank, files):
+    monkeypatch.setattr('mmwsss.apis.train.get_rank', lambda: rank)
+    cfg = config(demo_root, tmp_path / 'run')
+    cfg.test_dataloader, cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
+    cfg.test_cfg = dict(type='TestLoop')
+    runner = build_runner(cfg)
+    scores = runner.test()
+    assert scores['maps/mIoU_best'] > 0
+    found = [file for file in (tmp_path / 'run').rglob('*.json') if 'vis_data' not in file.parts]
+    assert len(found) == files
