@@ -79,9 +79,8 @@ def commands(args: argparse.Namespace) -> Iterator[tuple[str, ...]]:
 
 def main() -> int:
     args = parse_args()
-    os.environ.setdefault(
-        'OMP_NUM_THREADS', '1'
-    )  # CPU time of several threads counts their waiting
+    # CPU time of several threads counts their waiting.
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
     failed = []
     for script, *options in commands(args):
         name = script if not args.studies else ' '.join((script, *options))

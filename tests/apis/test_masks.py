@@ -10,7 +10,14 @@ import pytest
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.masks import MaskWriter, import_masks, load_rgb, make_masks, mask_settings
+from mmwsss.apis.masks import (
+    MaskWriter,
+    check_background,
+    import_masks,
+    load_rgb,
+    make_masks,
+    mask_settings,
+)
 from mmwsss.masks import (
     MANIFEST_NAME,
     ClassMaps,
@@ -163,6 +170,25 @@ def test_a_threshold_for_maps_with_a_background_is_refused_at_once(case):
     ):
         make_masks(cfg, maps, out)
     assert not out.exists()
+
+
+def test_imported_maps_with_a_background_refuse_a_threshold_at_once(case, tmp_path):
+    cfg, maps, out, _ = case
+    found = read_manifest(maps)
+    write_manifest(maps, replace(found, settings={**found.settings, 'has_background': True}))
+    with pytest.raises(ValueError, match='have a background of their own'):
+        import_masks(cfg, maps, out)
+    assert not out.exists()
+
+
+def test_a_threshold_behind_another_refiner_is_left_to_the_chain(case):
+    _, maps, _, _ = case
+    found = read_manifest(maps)
+    found = replace(found, settings={**found.settings, 'has_background': True})
+    check_background([{'type': 'MeanBrightness'}, THRESHOLD], found, maps)
+    check_background([], found, maps)
+    with pytest.raises(ValueError, match='leave BackgroundThreshold out'):
+        check_background([THRESHOLD, {'type': 'MeanBrightness'}], found, maps)
 
 
 def test_broken_and_missing_maps_are_named_and_the_rest_is_done(case):

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ['Html', 'anchors_of', 'data_uri', 'document', 'join', 'section', 'table', 'tag']
+__all__ = [
+    'Html',
+    'anchors_of',
+    'data_uri',
+    'distinct',
+    'document',
+    'join',
+    'section',
+    'table',
+    'tag',
+]
 
 VOID_TAGS = ('br', 'img', 'meta')
 CONTROL = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]')
@@ -155,11 +165,16 @@ def table(
 
 def anchors_of(titles: Sequence[str]) -> list[str]:
     """A name for the place of each title in a page; no two are the same, and none is empty."""
+    plain = [re.sub(r'\W+', '-', title.lower()).strip('-') or 'section' for title in titles]
+    return distinct(plain, '{}-{}')
+
+
+def distinct(names: Sequence[str], form: str = '{} ({})') -> list[str]:
+    """The names, with a number put to each that was there before."""
     found: list[str] = []
-    for title in titles:
-        plain = re.sub(r'\W+', '-', title.lower()).strip('-') or 'section'
-        numbered = (f'{plain}-{number}' for number in itertools.count(2))
-        found.append(next(a for a in itertools.chain([plain], numbered) if a not in found))
+    for name in names:
+        numbered = (form.format(name, number) for number in itertools.count(2))
+        found.append(next(n for n in itertools.chain([name], numbered) if n not in found))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -31,6 +30,7 @@ from mmwsss.visualization.report.html import (
     Html,
     anchors_of,
     data_uri,
+    distinct,
     document,
     join,
     section,
@@ -259,15 +259,6 @@ def joined(lines: Mapping[str, Line]) -> dict[str, Line]:
     for name, (steps, values) in lines.items():
         names.setdefault((tuple(steps), tuple(values)), []).append(name)
     return {' = '.join(found): line for line, found in names.items()}
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind each that was there before."""
-    found: list[str] = []
-    for name in names:
-        numbered = (f'{name} ({number})' for number in itertools.count(2))
-        found.append(next(n for n in itertools.chain([name], numbered) if n not in found))
-    return found
 
 
 def spent_time(seconds: float) -> str:

@@ -61,9 +61,9 @@ class TestDrawMask:
 
     def test_nothing_to_draw(self):
         assert not draw_mask(SIZE, [], CLASS_IDS).any()
-        assert not draw_mask(
-            SIZE, [annotation(box(0, 0, 1, 1), 1, segmentation=[])], CLASS_IDS
-        ).any()
+        for nothing in ([], None, {}):
+            item = annotation(box(0, 0, 1, 1), 1, segmentation=nothing)
+            assert not draw_mask(SIZE, [item], CLASS_IDS).any()
 
     @pytest.mark.parametrize('polygon', [[1, 2, 3, 4], [1, 2, 3, 4, 5, 6, 7]])
     def test_malformed_polygon(self, polygon):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mmseg.registry import METRICS
 from mmseg.structures import SegDataSample
 from PIL import Image
 
+from mmwsss.evaluation.instances import InstanceFile
 from mmwsss.evaluation.metrics.ia_miou_metric import IAmIoUMetric
 from mmwsss.functional.ia_miou import ia_miou
 from tests.functional.test_ia_miou import random_scene
@@ -170,3 +172,17 @@ def test_missing_pycocotools_is_told_before_the_training(coco_file, monkeypatch)
     monkeypatch.setitem(sys.modules, 'pycocotools', None)
     with pytest.raises(ImportError, match='pip install pycocotools'):
         IAmIoUMetric(instance_file=str(coco_file))
+
+
+def test_only_polygons_need_pycocotools(tmp_path, coco_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pycocotools', None)
+    content = json.loads(coco_file.read_text())
+    for form, works in (([[0, 0, 2, 0, 2, 2]], False), ({'size': [1, 1], 'counts': [1]}, True)):
+        for annotation in content['annotations']:
+            annotation['segmentation'] = form
+        path = tmp_path / 'form.json'
+        path.write_text(json.dumps(content))
+        with (
+            nullcontext() if works else pytest.raises(ImportError, match='pip install pycocotools')
+        ):
+            InstanceFile(path, ['background', *(c['name'] for c in content['categories'])])
