@@ -218,3 +218,13 @@ def test_test_time_augmentation_is_looked_through():
         ValueError, match=r"does not fit Model: of 2 weights 1 are missing .*'head\.weight'"
     ):
         check_fit(views, two_parts().state_dict(), 'c.pth')
+
+
+def test_versions_of_the_layers_decide_what_may_be_missing():
+    state = two_parts().state_dict()
+    del state['norm.num_batches_tracked']
+    with pytest.raises(
+        ValueError, match=r"the other way round, e\.g\. \['norm\.num_batches_tracked'\]"
+    ):
+        load_weights(two_parts(), state, 'c.pth')
+    load_weights(two_parts(), dict(state), 'c.pth')  # a file from before layers had versions
