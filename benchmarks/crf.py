@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.data import astronaut
 
 from mmwsss.functional.crf import CRFLattice, dense_crf_labels
-from mmwsss.masks import process_items
+from mmwsss.io import process_items
 
 SIZE = (375, 500)
 PARAMS = {

@@ -23,7 +23,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.apis.maps import compute_class_maps, load_localizer
 from mmwsss.datasets.coco import COCO14WSSSDataset
-from mmwsss.masks import save_class_maps
+from mmwsss.io import save_class_maps
 
 ROOT = Path(__file__).resolve().parents[1]
 STRIDES = (1, 4, 8)

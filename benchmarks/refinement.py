@@ -18,7 +18,7 @@ from pathlib import Path
 
 from study import Study, hardware, latest, score_of, truth_of, views, write_json
 
-from mmwsss.masks import code_version
+from mmwsss.io import code_version
 from mmwsss.utils.config import load_config
 
 SIPE = 'configs/sipe/sipe_mobilenetv2_vocmini.py'

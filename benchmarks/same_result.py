@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from common import ROOT, write_json
 
-from mmwsss.masks import load_class_maps, load_mask
+from mmwsss.io import load_class_maps, load_mask
 from mmwsss.utils.checkpoint import load_checkpoint_file
 
 POLL = 0.05

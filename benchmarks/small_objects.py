@@ -21,7 +21,7 @@ from typing import Any
 
 from study import NO_CRF, Study, hardware, truth_of, write_json
 
-from mmwsss.masks import code_version, read_id_list
+from mmwsss.io import code_version, read_id_list
 from mmwsss.utils.config import load_config
 
 SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')

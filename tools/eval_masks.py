@@ -18,14 +18,13 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
-from mmwsss.masks import read_id_list
+from mmwsss.io import read_id_list, write_json
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
     check_folder,
     finish_report,
     run_tool,
-    write_json,
 )
 
 

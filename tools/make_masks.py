@@ -12,7 +12,7 @@ import argparse
 
 from mmwsss.apis.imported import KEY_MEANINGS
 from mmwsss.apis.masks import import_masks, make_masks
-from mmwsss.masks import read_id_list
+from mmwsss.io import read_id_list
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,

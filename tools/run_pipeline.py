@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mmwsss.apis.pipeline import Launcher, Pipeline, StageError, read_pipeline
-from mmwsss.utils.cli import add_config_arguments, run_tool, write_json
+from mmwsss.io import write_json
+from mmwsss.utils.cli import add_config_arguments, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmwsss.masks.atomic import atomic_path
+from mmwsss.io.atomic import atomic_path
 from mmwsss.models.convert import unwrap_state_dict
 from mmwsss.utils.checkpoint import UntrustedCheckpointError, load_checkpoint_file
 

@@ -33,15 +33,15 @@ from mmwsss.datasets.demo_data import make_demo_data
 from mmwsss.evaluation.folder import find_mask, score_maps, score_masks
 from mmwsss.evaluation.part_coverage import part_coverage, part_coverage_scores
 from mmwsss.evaluation.tables import jsonable, percent
-from mmwsss.masks import (
+from mmwsss.io import (
     BatchReport,
     hash_file,
     load_class_maps,
     load_mask,
     read_id_list,
     read_manifest,
+    write_json,
 )
-from mmwsss.utils.cli import write_json
 from mmwsss.utils.config import load_config
 
 __all__ = ['DemoPlan', 'Score', 'Steps', 'run_demo']

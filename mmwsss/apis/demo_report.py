@@ -11,7 +11,7 @@ import numpy as np
 
 from mmwsss.apis.run_folder import RunFolder, RunRecord
 from mmwsss.evaluation.tables import percent
-from mmwsss.masks import ClassMaps, voc_palette
+from mmwsss.io import ClassMaps, voc_palette
 from mmwsss.visualization import class_legend, heatmap, overlay, save_panel
 from mmwsss.visualization.report import Html, StageScore, ThresholdCurve, join, table, tag
 from mmwsss.visualization.report.html import data_uri

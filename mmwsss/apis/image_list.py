@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmwsss.datasets.label_sources import name_some
+from mmwsss.utils.names import name_some
 
 __all__ = ['image_infos', 'images_only', 'map_pipeline', 'split_name']
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from mmwsss.datasets.label_sources.safe_unpickler import loads_plain
-from mmwsss.masks import (
+from mmwsss.io import (
     IGNORE_INDEX,
     ClassMaps,
     check_mask,

@@ -13,7 +13,7 @@ from mmengine.dataset import Compose, pseudo_collate
 
 from mmwsss.apis.masks import load_rgb, mask_settings
 from mmwsss.datasets.transforms import PackWSSSInputs
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.refine import BaseRefiner, RefinerChain
 

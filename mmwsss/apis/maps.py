@@ -18,7 +18,7 @@ from mmseg.registry import DATASETS, MODELS
 
 from mmwsss.apis.image_list import image_infos, map_pipeline, split_name
 from mmwsss.apis.stage import finish_output, open_output
-from mmwsss.masks import (
+from mmwsss.io import (
     BatchReport,
     ClassMaps,
     hash_file,

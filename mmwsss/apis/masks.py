@@ -16,9 +16,8 @@ from mmwsss.apis.image_list import image_infos, images_only, split_name
 from mmwsss.apis.imported import ForeignFolder
 from mmwsss.apis.stage import finish_output, open_output
 from mmwsss.datasets.images import image_size
-from mmwsss.datasets.label_sources import name_some
 from mmwsss.datasets.transforms import LoadImage
-from mmwsss.masks import (
+from mmwsss.io import (
     IGNORE_INDEX,
     MANIFEST_NAME,
     BatchReport,
@@ -38,6 +37,7 @@ from mmwsss.masks import (
 )
 from mmwsss.refine import BackgroundThreshold, MapsOrLabels, RefinerChain
 from mmwsss.refine.chain import StartedChain
+from mmwsss.utils.names import name_some
 
 __all__ = ['import_masks', 'load_rgb', 'make_masks', 'mask_settings']
 

@@ -29,7 +29,7 @@ from mmwsss.evaluation.instances import InstanceFolder, open_instances
 from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
-from mmwsss.masks import (
+from mmwsss.io import (
     BatchReport,
     atomic_path,
     load_class_maps,

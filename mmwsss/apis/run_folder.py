@@ -29,7 +29,7 @@ from mmwsss.apis.run_files import (
     shown,
 )
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.masks import MANIFEST_NAME, Manifest, read_manifest
+from mmwsss.io import MANIFEST_NAME, Manifest, read_manifest
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import Html, StageScore, ThresholdCurve, Training

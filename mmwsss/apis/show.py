@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.apis.inference import Segmented, class_ids, own_chain, segment_image
-from mmwsss.masks import BatchReport, process_items, safe_join, save_mask
+from mmwsss.io import BatchReport, process_items, safe_join, save_mask
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.visualization import class_legend, save_panel
 from mmwsss.visualization.tiles import ImageParts, picture_of

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_rank
 
-from mmwsss.datasets.label_sources import name_some
-from mmwsss.masks import (
+from mmwsss.io import (
     MANIFEST_NAME,
     BatchReport,
     Manifest,
@@ -21,6 +20,7 @@ from mmwsss.masks import (
     remove_stale_temporaries,
     write_manifest,
 )
+from mmwsss.utils.names import name_some
 
 __all__ = ['finish_output', 'open_output']
 

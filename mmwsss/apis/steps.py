@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmwsss.masks import hash_text
-from mmwsss.utils.cli import write_json
+from mmwsss.io import hash_text, write_json
 
 __all__ = ['Steps', 'count_files', 'fingerprint_of', 'is_done', 'read_record', 'work_on']
 

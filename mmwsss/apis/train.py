@@ -17,7 +17,7 @@ from mmseg.registry import RUNNERS
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import uses_crf, with_crf
-from mmwsss.masks import IGNORE_INDEX
+from mmwsss.io import IGNORE_INDEX
 from mmwsss.utils.checkpoint import check_fit, guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import default_workers, setup_launcher
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from mmengine import fileio, list_from_file
 
-from mmwsss.masks.mask_io import voc_palette
+from mmwsss.io.mask_io import voc_palette
+from mmwsss.utils.names import closest_name
 
-from .label_sources import ClassTable, closest_name
+from .label_sources import ClassTable
 
 __all__ = ['UNUSED_NAME', 'resolve_metainfo', 'without_255']
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from mmseg.registry import DATASETS
 
-from mmwsss.masks.mask_io import voc_palette
+from mmwsss.io.mask_io import voc_palette
 
 from .wsss_dataset import WSSSDataset
 

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.datasets.demo_scenes import BACKGROUNDS, CLASSES, IGNORE, DemoItem, render_scene
-from mmwsss.masks.atomic import atomic_path, remove_stale_temporaries
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.io.atomic import atomic_path, remove_stale_temporaries
+from mmwsss.io.mask_io import save_mask
 
 __all__ = ['DemoDataReport', 'DemoSettings', 'make_demo_data', 'render_item']
 

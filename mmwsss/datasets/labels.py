@@ -9,9 +9,10 @@ from typing import Any
 
 from mmengine import fileio
 
+from mmwsss.utils.names import closest_name
+
 from .label_sources import (
     ClassTable,
-    closest_name,
     read_coco,
     read_csv,
     read_json,

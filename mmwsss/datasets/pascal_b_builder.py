@@ -33,7 +33,7 @@ from mmwsss.datasets.label_sources.coco import image_name, load_instances
 from mmwsss.functional.balanced_sampling import balanced_subset
 from mmwsss.functional.ia_miou import LARGE_AREA, SMALL_AREA
 from mmwsss.functional.polygons import segmentation_to_mask
-from mmwsss.masks import atomic_path, load_mask, safe_join, save_mask
+from mmwsss.io import atomic_path, load_mask, safe_join, save_mask
 
 from .voc import VOC12WSSSDataset
 

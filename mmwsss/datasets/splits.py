@@ -11,9 +11,9 @@ from typing import Any
 
 from mmengine import fileio, list_from_file
 
-from mmwsss.masks.names import safe_join
+from mmwsss.io.names import safe_join
+from mmwsss.utils.names import name_some
 
-from .label_sources import name_some
 from .labels import read_image_ids
 
 __all__ = ['FileIndex', 'ids_of_folder', 'read_split', 'read_subset']

@@ -14,10 +14,10 @@ from mmengine.utils import is_abs
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmwsss.masks.manifest import MANIFEST_NAME, check_manifest, read_manifest
+from mmwsss.io.manifest import MANIFEST_NAME, check_manifest, read_manifest
+from mmwsss.utils.names import name_some
 
 from .classes import resolve_metainfo
-from .label_sources import name_some
 from .labels import read_image_labels
 from .seeding import item_of_key
 from .splits import FileIndex, ids_of_folder, read_split, read_subset
@@ -84,7 +84,7 @@ class WSSSDataset(BaseSegDataset):
             mask does not exist.
         ValueError: A list or folder is empty, a class name or image id is wrong, an image has no
             label.
-        mmwsss.masks.manifest.ManifestError: The pseudo masks were made for other classes.
+        mmwsss.io.manifest.ManifestError: The pseudo masks were made for other classes.
     """
 
     EXPECTED_COUNTS: ClassVar[dict[str, int]] = {}

@@ -21,11 +21,11 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import EVALUATOR
 from torch import Tensor
 
-from mmwsss.datasets.label_sources import name_some
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.evaluation.metrics.samples import image_name
 from mmwsss.functional.crf import CRFLattice, dense_crf
-from mmwsss.masks.batch import make_pool
+from mmwsss.io.batch import make_pool
+from mmwsss.utils.names import name_some
 
 __all__ = ['DenseCRFEvaluator', 'crf_labels', 'failed_images', 'uses_crf', 'with_crf']
 

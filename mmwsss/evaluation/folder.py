@@ -20,7 +20,7 @@ from mmwsss.evaluation.map_counts import (
 from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.evaluation.tables import USES_GROUND_TRUTH, class_table, jsonable, percent
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
-from mmwsss.masks import (
+from mmwsss.io import (
     MANIFEST_NAME,
     BatchReport,
     Manifest,

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.masks import load_mask, parsing, safe_join
+from mmwsss.io import load_mask, parsing, safe_join
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']
 

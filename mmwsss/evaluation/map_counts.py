@@ -15,7 +15,7 @@ from mmwsss.functional.confusion import (
     mean_iou,
     threshold_counts,
 )
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 
 __all__ = ['DEFAULT_THRESHOLDS', 'ImageMapCounts', 'MapScores', 'count_maps', 'score_map_counts']
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, describe
 from mmwsss.registry import REFINERS
 

@@ -9,7 +9,7 @@ from typing import Any, Union
 import numpy as np
 import torch
 
-from mmwsss.masks import IGNORE_INDEX, ClassMaps
+from mmwsss.io import IGNORE_INDEX, ClassMaps
 
 __all__ = ['BaseRefiner', 'MapsOrLabels', 'check_image']
 

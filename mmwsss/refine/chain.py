@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmwsss.masks import ClassMaps
-from mmwsss.masks.mask_io import compact_labels
+from mmwsss.io import ClassMaps
+from mmwsss.io.mask_io import compact_labels
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, check_result
 from mmwsss.refine.build import build_refiner
 

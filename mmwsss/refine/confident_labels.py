@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmwsss.functional.irn import SEED_CRF, confident_labels, confident_labels_threshold_free
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
 from mmwsss.registry import REFINERS
 

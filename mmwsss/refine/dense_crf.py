@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmwsss.functional.crf import dense_crf, dense_crf_labels
-from mmwsss.masks import IGNORE_INDEX, ClassMaps
+from mmwsss.io import IGNORE_INDEX, ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
 from mmwsss.refine.chain import labels_from_maps
 from mmwsss.registry import REFINERS

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmwsss.functional.random_walk import propagate
-from mmwsss.masks import ClassMaps, safe_join
+from mmwsss.io import ClassMaps, safe_join
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
 from mmwsss.refine.model import FrozenModel
 from mmwsss.registry import REFINERS

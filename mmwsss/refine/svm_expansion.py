@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from mmwsss.functional.crf import dense_crf_labels
 from mmwsss.functional.svm import select_seed_pixels, svm_expand
-from mmwsss.masks import IGNORE_INDEX, ClassMaps, load_mask, safe_join
-from mmwsss.masks.mask_io import MAX_ID
+from mmwsss.io import IGNORE_INDEX, ClassMaps, load_mask, safe_join
+from mmwsss.io.mask_io import MAX_ID
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
 from mmwsss.refine.chain import labels_from_maps
 from mmwsss.refine.model import FrozenModel

@@ -19,7 +19,7 @@ import torch
 from mmengine.config import DictAction
 from mmengine.dist import get_rank, init_dist
 
-from mmwsss.masks import BatchReport, atomic_path
+from mmwsss.io import BatchReport
 
 __all__ = [
     'KNOWN_ERRORS',
@@ -35,7 +35,6 @@ __all__ = [
     'option_words',
     'run_tool',
     'setup_launcher',
-    'write_json',
 ]
 
 EXIT_ERROR = 2
@@ -194,14 +193,6 @@ def finish_report(report: BatchReport) -> int:
             ]
         print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
     return report.exit_code
-
-
-def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write JSON, whole or not at all; NaN is an error, not an invalid file."""
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(
-            json.dumps(content, indent=2, allow_nan=False) + '\n', encoding='utf-8'
-        )
 
 
 def run_tool(

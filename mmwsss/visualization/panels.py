@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from mmwsss.masks import atomic_path
+from mmwsss.io import atomic_path
 
 __all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mmwsss.functional.ia_miou import LARGE_AREA, SMALL_AREA
-from mmwsss.masks import atomic_path
+from mmwsss.io import atomic_path
 
 __all__ = ['SIZE_COLOURS', 'draw_sides', 'draw_size_bars', 'save_figure']
 

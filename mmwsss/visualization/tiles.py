@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmwsss.masks import IGNORE_INDEX, ClassMaps
+from mmwsss.io import IGNORE_INDEX, ClassMaps
 from mmwsss.visualization.panels import heatmap, overlay
 from mmwsss.visualization.report.content import Picture
 

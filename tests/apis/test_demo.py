@@ -14,7 +14,7 @@ from PIL import Image
 from mmwsss.apis import demo
 from mmwsss.apis.demo import DemoPlan, Score, Steps, run_demo
 from mmwsss.evaluation import score_masks
-from mmwsss.masks import load_mask, read_id_list, read_manifest
+from mmwsss.io import load_mask, read_id_list, read_manifest
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SMALL = {

@@ -9,7 +9,7 @@ from mmseg.registry import DATASETS
 from mmwsss.apis.image_list import image_infos, images_only, map_pipeline, split_name
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.masks import import_masks, make_masks
-from mmwsss.masks import load_mask, read_manifest, save_mask
+from mmwsss.io import load_mask, read_manifest, save_mask
 from tests.tiny_models import demo_dataset
 
 

@@ -12,7 +12,7 @@ from mmwsss.apis import class_maps, find_images, load_localizer, refine_maps, se
 from mmwsss.apis.maps import compute_class_maps
 from mmwsss.apis.masks import load_rgb
 from mmwsss.apis.show import show_images
-from mmwsss.masks import ClassMaps, load_mask
+from mmwsss.io import ClassMaps, load_mask
 from mmwsss.refine import RefinerChain
 
 IDS = ['train_0000', 'train_0001']

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmwsss.apis.maps import compute_class_maps, load_localizer, make_maps
-from mmwsss.masks import ManifestError, load_class_maps, read_manifest
+from mmwsss.io import ManifestError, load_class_maps, read_manifest
 from mmwsss.utils.checkpoint import UntrustedCheckpointError
 from tests.tiny_models import localizer_config
 

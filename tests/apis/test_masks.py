@@ -18,7 +18,7 @@ from mmwsss.apis.masks import (
     make_masks,
     mask_settings,
 )
-from mmwsss.masks import (
+from mmwsss.io import (
     MANIFEST_NAME,
     ClassMaps,
     ManifestError,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mmwsss.apis.pipeline import StageError
-from mmwsss.masks import load_class_maps, load_mask, read_id_list, save_mask, voc_palette
+from mmwsss.io import load_class_maps, load_mask, read_id_list, save_mask, voc_palette
 from mmwsss.utils.config import load_config
 from tests.apis.pipelines import NO_WORKERS, ROOT, SMALL, pipeline
 

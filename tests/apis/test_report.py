@@ -16,8 +16,7 @@ from mmwsss.apis.run_records import summary_score
 from mmwsss.apis.train import build_runner
 from mmwsss.evaluation import score_maps, score_masks
 from mmwsss.functional import ia_miou
-from mmwsss.masks import load_mask, save_mask
-from mmwsss.utils.cli import write_json
+from mmwsss.io import load_mask, save_mask, write_json
 from tests.browser import open_browser, why_no_browser
 from tests.tiny_models import localizer_config
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmwsss.apis.report import ReportOptions, write_run_report
-from mmwsss.masks import make_manifest, save_mask, write_manifest
+from mmwsss.io import make_manifest, save_mask, write_manifest
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'report.py'))
 CLASSES = ['background', 'cat']

@@ -16,7 +16,7 @@ from torch import nn
 
 from mmwsss.apis.masks import make_masks
 from mmwsss.apis.train import run_training
-from mmwsss.masks import (
+from mmwsss.io import (
     ClassMaps,
     load_mask,
     make_manifest,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmwsss.datasets.demo_data import DemoSettings, make_demo_data, render_item
 from mmwsss.datasets.demo_scenes import BACKGROUNDS, BODY, CLASSES, PART, _rim_of
-from mmwsss.masks.mask_io import load_mask
+from mmwsss.io.mask_io import load_mask
 
 TINY = {'train': 6, 'val': 4, 'min_size': 48, 'max_size': 64}
 FOLDERS = ('SegmentationClass', 'SegmentationObject', 'SegmentationPart')

@@ -6,7 +6,7 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmwsss.datasets.pascal_b import PascalBDataset
-from mmwsss.masks import save_mask
+from mmwsss.io import save_mask
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from mmwsss.datasets.pascal_b_builder import (
     voc_candidates,
     write_set,
 )
-from mmwsss.masks import load_mask
+from mmwsss.io import load_mask
 
 SIZE = (40, 50)
 

@@ -5,8 +5,8 @@ import pytest
 from mmengine.logging import MMLogger
 
 from mmwsss.datasets import VOC12WSSSDataset, WSSSDataset
-from mmwsss.masks.manifest import ManifestError, make_manifest, write_manifest
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.io.manifest import ManifestError, make_manifest, write_manifest
+from mmwsss.io.mask_io import save_mask
 from tests.datasets.tiny import CLASSES, IDS, LABELS, tiny_mask
 
 LOAD_MASK = [{'type': 'LoadImage'}, {'type': 'LoadMask'}, {'type': 'PackWSSSInputs'}]

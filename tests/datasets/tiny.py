@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.io.mask_io import save_mask
 
 CLASSES = ('background', 'cat', 'dog')
 IDS = ['first', 'second', 'third']

@@ -14,7 +14,7 @@ from mmseg.registry import METRICS, MODELS
 from mmseg.structures import SegDataSample
 
 from mmwsss.apis.pipeline import read_pipeline
-from mmwsss.masks import ClassMaps, load_mask, save_mask
+from mmwsss.io import ClassMaps, load_mask, save_mask
 from mmwsss.refine import RefinerChain
 from mmwsss.registry import REFINERS
 from mmwsss.utils.config import load_config

@@ -14,7 +14,7 @@ from mmwsss.evaluation.folder import (
     score_maps,
     score_masks,
 )
-from mmwsss.masks import (
+from mmwsss.io import (
     ClassMaps,
     ManifestError,
     make_manifest,
@@ -43,7 +43,7 @@ def folders(tmp_path):
 
 
 def flat_masks(folder, names) -> np.ndarray:
-    from mmwsss.masks import load_mask
+    from mmwsss.io import load_mask
 
     return np.concatenate([load_mask(find_mask(folder, name)).ravel() for name in names])[None]
 

@@ -9,7 +9,7 @@ from mmwsss.datasets import VOC12WSSSDataset
 from mmwsss.evaluation.folder import score_masks
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.functional.ia_miou import ia_miou
-from mmwsss.masks import save_mask
+from mmwsss.io import save_mask
 
 CLASSES = ['background', 'cat', 'dog']
 IDS = ['a', 'b', 'c']

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS, count_maps, score_map_counts
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from tests.oracles.confusion import plain_iou, plain_labels
 
 C = 5

@@ -8,7 +8,7 @@ import pytest
 
 from mmwsss.evaluation import score_maps, score_masks
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.masks import ClassMaps, make_manifest, save_class_maps, save_mask, write_manifest
+from mmwsss.io import ClassMaps, make_manifest, save_class_maps, save_mask, write_manifest
 
 SAYS_SO = 'the best on the ground truth'
 CLASSES = ['background', 'cat']

@@ -15,7 +15,7 @@ from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset, WSSSDataset, re
 from mmwsss.datasets.converters import convert_coco
 from mmwsss.evaluation.folder import score_masks
 from mmwsss.evaluation.instance_score import InstanceScore
-from mmwsss.masks.mask_io import load_mask
+from mmwsss.io.mask_io import load_mask
 from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import pytest
 
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.train import run_training
-from mmwsss.masks import load_class_maps
+from mmwsss.io import load_class_maps
 from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).parents[2]

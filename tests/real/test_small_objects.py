@@ -20,7 +20,7 @@ from mmwsss.evaluation.folder import MeanIoUScore, score_masks
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.functional.ia_miou import ia_miou, instance_ious
 from mmwsss.functional.polygons import segmentation_to_mask
-from mmwsss.masks import load_mask, save_mask
+from mmwsss.io import load_mask, save_mask
 from tests.oracles.ia_miou import instance_ious_loop
 
 ROOT = Path(__file__).parents[2]

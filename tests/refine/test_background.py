@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine import BackgroundThreshold
 
 MAPS = ClassMaps(np.array([2]), np.array([[[0.2, 0.6]]]), (1, 2))

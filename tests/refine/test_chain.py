@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine import (
     REFINERS,
     BackgroundThreshold,

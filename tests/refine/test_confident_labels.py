@@ -7,7 +7,7 @@ import pytest
 
 import mmwsss.functional.crf as crf
 from mmwsss.functional.irn import confident_labels, confident_labels_threshold_free
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine import RefinerChain, build_refiner
 from mmwsss.refine.confident_labels import ConfidentLabels
 

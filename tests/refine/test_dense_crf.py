@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmwsss.functional.crf import dense_crf, dense_crf_labels
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.refine.dense_crf import DenseCRF
 

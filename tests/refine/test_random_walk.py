@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 
 import mmwsss.models.irnet  # noqa: F401
 from mmwsss.functional.random_walk import propagate
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.refine.random_walk import RandomWalk
 from tests.tiny_models import tiny_resnet
 

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 
 import mmwsss  # noqa: F401
 from mmwsss.functional.svm import select_seed_pixels, svm_expand
-from mmwsss.masks import ClassMaps, save_mask, voc_palette
+from mmwsss.io import ClassMaps, save_mask, voc_palette
 from mmwsss.refine.svm_expansion import SVMExpansion
 from tests.tiny_models import tiny_resnet
 

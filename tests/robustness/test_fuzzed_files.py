@@ -27,7 +27,7 @@ from mmwsss.datasets.label_sources import (
 )
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.evaluation.instances import load_instance_map
-from mmwsss.masks import (
+from mmwsss.io import (
     ClassMaps,
     load_class_maps,
     load_mask,
@@ -38,7 +38,7 @@ from mmwsss.masks import (
     save_mask,
     write_manifest,
 )
-from mmwsss.masks.manifest import MANIFEST_NAME
+from mmwsss.io.manifest import MANIFEST_NAME
 
 TABLE = ClassTable(('background', 'cat', 'dog'))
 IDS = ['a', 'b']

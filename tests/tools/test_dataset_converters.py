@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmwsss.masks import read_id_list
+from mmwsss.io import read_id_list
 from tests.datasets.tiny import make_tiny
 from tests.tiny_models import localizer_config
 

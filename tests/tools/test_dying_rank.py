@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmwsss.masks import read_manifest
+from mmwsss.io import read_manifest
 from tests.tiny_models import localizer_config
 
 TOOLS = Path(__file__).parents[2] / 'tools'

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmwsss.masks import ClassMaps, save_class_maps, save_mask
+from mmwsss.io import ClassMaps, save_class_maps, save_mask
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'eval_masks.py'))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmwsss.masks import (
+from mmwsss.io import (
     ClassMaps,
     load_mask,
     make_manifest,

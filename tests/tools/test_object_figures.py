@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.masks import load_mask, save_mask
+from mmwsss.io import load_mask, save_mask
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 HISTOGRAM = runpy.run_path(str(TOOLS / 'size_histogram.py'))

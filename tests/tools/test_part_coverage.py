@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mmwsss.datasets.demo_data import DemoSettings, make_demo_data, render_item
-from mmwsss.masks.class_maps import ClassMaps, save_class_maps
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.io.class_maps import ClassMaps, save_class_maps
+from mmwsss.io.mask_io import save_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = DemoSettings(train=3, val=0, min_size=48, max_size=64)

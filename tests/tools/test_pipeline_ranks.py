@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.masks import load_class_maps, load_mask
+from mmwsss.io import load_class_maps, load_mask
 from tests.apis.pipelines import SMALL, pipeline, small_pipeline
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'run_pipeline.py'

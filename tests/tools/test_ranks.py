@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmwsss.masks import read_manifest
+from mmwsss.io import read_manifest
 from tests.tiny_models import demo_dataset, localizer_config, tiny_resnet
 
 TOOLS = Path(__file__).parents[2] / 'tools'

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsss.masks import ClassMaps, save_class_maps, save_mask
+from mmwsss.io import ClassMaps, save_class_maps, save_mask
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / 'tools' / 'analysis_tools' / 'same_result_table.py'

@@ -10,7 +10,7 @@ import pytest
 
 from mmwsss.apis.masks import load_rgb
 from mmwsss.functional.svm import svm_expand
-from mmwsss.masks import load_mask, read_id_list
+from mmwsss.io import load_mask, read_id_list
 from mmwsss.refine.svm_expansion import SVMExpansion
 
 TOOL = runpy.run_path(

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import pytest
 
-from mmwsss.masks import BatchReport, ManifestError
+from mmwsss.io import BatchReport, ManifestError
 from mmwsss.utils import cli
 
 
@@ -96,14 +95,6 @@ def test_report_goes_where_it_belongs(capsys):
     assert len(lines) == 32
     assert lines[1] == '  failed: im0: OSError: x'
     assert lines[-1].startswith('  and 5 more')
-
-
-def test_write_json(tmp_path):
-    cli.write_json(tmp_path / 'new' / 'x.json', {'a': None})
-    assert json.loads((tmp_path / 'new' / 'x.json').read_text()) == {'a': None}
-    with pytest.raises(ValueError, match='not JSON compliant'):
-        cli.write_json(tmp_path / 'y.json', {'a': float('nan')})
-    assert not (tmp_path / 'y.json').exists()
 
 
 def clean_environment(monkeypatch) -> None:

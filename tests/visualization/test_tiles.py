@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.visualization.tiles import (
     ERROR_COLOURS,
     ImageParts,

@@ -36,8 +36,8 @@ from mmwsss.functional.ia_miou import (
     instance_ious,
     instances_in_mask,
 )
-from mmwsss.masks import load_mask, process_items, read_id_list
-from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool, write_json
+from mmwsss.io import load_mask, process_items, read_id_list, write_json
+from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
 from mmwsss.visualization.sizes import save_figure
 
 ORDERS = {'smallest': 'smallest first', 'largest': 'largest first', 'random': 'at random'}

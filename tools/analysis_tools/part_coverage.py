@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.evaluation.part_coverage import part_coverage, part_coverage_scores
-from mmwsss.masks.atomic import atomic_path
-from mmwsss.masks.batch import BatchReport, process_items
-from mmwsss.masks.class_maps import load_class_maps
-from mmwsss.masks.mask_io import load_mask
-from mmwsss.masks.names import read_id_list, safe_join
+from mmwsss.io.atomic import atomic_path
+from mmwsss.io.batch import BatchReport, process_items
+from mmwsss.io.class_maps import load_class_maps
+from mmwsss.io.mask_io import load_mask
+from mmwsss.io.names import read_id_list, safe_join
 
 _COLUMNS = ('part_recall', 'body_recall', 'precision')
 

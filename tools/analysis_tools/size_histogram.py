@@ -21,14 +21,8 @@ from matplotlib.figure import Figure
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask, resolve_classes
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records
-from mmwsss.masks import load_mask, process_items, read_id_list
-from mmwsss.utils.cli import (
-    add_verbose_argument,
-    add_workers_argument,
-    finish_report,
-    run_tool,
-    write_json,
-)
+from mmwsss.io import load_mask, process_items, read_id_list, write_json
+from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
 from mmwsss.visualization.sizes import draw_sides, draw_size_bars, save_figure
 
 SIZES = ('S', 'M', 'L')

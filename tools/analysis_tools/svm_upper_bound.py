@@ -29,7 +29,7 @@ from mmwsss.apis.masks import Images, check_known, load_rgb
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.evaluation.tables import jsonable, percent
 from mmwsss.functional.svm import svm_expand
-from mmwsss.masks import (
+from mmwsss.io import (
     atomic_path,
     hash_file,
     hash_text,
@@ -37,15 +37,10 @@ from mmwsss.masks import (
     process_items,
     read_id_list,
     safe_join,
-)
-from mmwsss.refine.svm_expansion import SVMExpansion, stack_features
-from mmwsss.utils.cli import (
-    add_config_arguments,
-    add_workers_argument,
-    finish_report,
-    run_tool,
     write_json,
 )
+from mmwsss.refine.svm_expansion import SVMExpansion, stack_features
+from mmwsss.utils.cli import add_config_arguments, add_workers_argument, finish_report, run_tool
 from mmwsss.utils.config import load_config
 
 # Submodules of a backbone that give F1 .. F5, strides 2, 4, 8, 16, 16.

@@ -38,7 +38,7 @@ from mmwsss.datasets.pascal_b_builder import (
     voc_candidates,
     write_set,
 )
-from mmwsss.masks import atomic_path, hash_file, read_id_list
+from mmwsss.io import atomic_path, hash_file, read_id_list
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
 from mmwsss.visualization.sizes import draw_size_bars, save_figure
 

@@ -22,7 +22,8 @@ from mmseg.registry import DATASETS
 
 from mmwsss.datasets.class_index import image_label
 from mmwsss.datasets.converters import choose_subsets, subset_statistics, write_lines
-from mmwsss.utils.cli import add_config_arguments, run_tool, write_json
+from mmwsss.io import write_json
+from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config
 
 FRACTIONS = [Fraction(1, n) for n in (2, 4, 8, 16)]

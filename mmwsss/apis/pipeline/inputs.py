@@ -12,8 +12,7 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets import WSSSDataset
-from mmwsss.masks import hash_file, hash_text
-from mmwsss.utils.cli import write_json
+from mmwsss.io import hash_file, hash_text, write_json
 
 __all__ = ['FileHashes', 'dataset_files', 'listed_dataset', 'named_files', 'relevant']
 

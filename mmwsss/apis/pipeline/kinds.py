@@ -14,7 +14,7 @@ from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.apis.maps import without_init
 from mmwsss.apis.pipeline.inputs import listed_dataset, relevant
-from mmwsss.masks import IGNORE_INDEX, atomic_path
+from mmwsss.io import IGNORE_INDEX, atomic_path
 
 if TYPE_CHECKING:
     from mmwsss.apis.pipeline.spec import Stage

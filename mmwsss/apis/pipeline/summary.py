@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mmwsss.apis.pipeline.spec import REFERENCE
 from mmwsss.apis.steps import read_record
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.masks import atomic_path, code_version, read_manifest
-from mmwsss.utils.cli import write_json
+from mmwsss.io import atomic_path, code_version, read_manifest, write_json
 
 if TYPE_CHECKING:
     from mmwsss.apis.pipeline.engine import Pipeline

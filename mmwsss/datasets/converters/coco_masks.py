@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.masks.atomic import atomic_path
-from mmwsss.masks.batch import BatchReport, process_items
-from mmwsss.masks.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
-from mmwsss.masks.names import safe_join
+from mmwsss.io.atomic import atomic_path
+from mmwsss.io.batch import BatchReport, process_items
+from mmwsss.io.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
+from mmwsss.io.names import safe_join
 
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
 from ..label_sources import ClassTable

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmwsss.masks.atomic import atomic_path
-from mmwsss.masks.batch import BatchReport, process_items
-from mmwsss.masks.mask_io import load_mask
-from mmwsss.masks.names import safe_join
+from mmwsss.io.atomic import atomic_path
+from mmwsss.io.batch import BatchReport, process_items
+from mmwsss.io.mask_io import load_mask
+from mmwsss.io.names import safe_join
+from mmwsss.utils.names import name_some
 
 from ..classes import without_255
 from ..images import upright_rgb
-from ..label_sources import ClassTable, name_some
+from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import SEPARATOR, load_csv_names, load_json_names
 from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder

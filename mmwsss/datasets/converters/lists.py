@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from mmengine.logging import print_log
 
-from mmwsss.masks.atomic import atomic_path
+from mmwsss.io.atomic import atomic_path
 
 __all__ = ['warn_count', 'write_lines']
 

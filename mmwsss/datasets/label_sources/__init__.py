@@ -1,6 +1,6 @@
 """One reader per kind of file that holds image-level labels."""
 
-from .class_table import ClassTable, closest_name, name_some
+from .class_table import ClassTable
 from .coco import read_coco
 from .masks import read_masks
 from .npy import read_npy
@@ -11,8 +11,6 @@ from .voc_xml import read_voc_xml
 __all__ = [
     'ClassTable',
     'UnsafePickleError',
-    'closest_name',
-    'name_some',
     'read_coco',
     'read_csv',
     'read_json',

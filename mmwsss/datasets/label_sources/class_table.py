@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from mmwsss.masks.mask_io import IGNORE_INDEX
+from mmwsss.io.mask_io import IGNORE_INDEX
+from mmwsss.utils.names import closest_name, name_some
 
-__all__ = ['ClassTable', 'closest_name', 'name_some']
-
-_SHOWN = 10
-
-
-def name_some(names: Collection[str], shown: int = _SHOWN) -> str:
-    """Join the first ``shown`` names by commas; say how many more there are."""
-    text = ', '.join(list(names)[:shown])
-    more = len(names) - shown
-    return f'{text} and {more} more' if more > 0 else text
-
-
-def closest_name(name: str, valid: Sequence[str]) -> str:
-    """Return a hint that names the valid name most like ``name``, or some of the valid names."""
-    lowered = {candidate.lower(): candidate for candidate in reversed(valid)}
-    found = difflib.get_close_matches(name.lower(), list(lowered), n=1)
-    if found:
-        return f'the closest valid name is {lowered[found[0]]!r}'
-    return f'valid names are {name_some(valid, shown=20)}'
+__all__ = ['ClassTable']
 
 
 class ClassTable:

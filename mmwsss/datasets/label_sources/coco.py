@@ -9,9 +9,10 @@ from typing import Any
 
 from mmengine import fileio
 
-from mmwsss.masks.damage import parsing
+from mmwsss.io.damage import parsing
+from mmwsss.utils.names import closest_name, name_some
 
-from .class_table import ClassTable, closest_name, name_some
+from .class_table import ClassTable
 
 # What every entry must have; images are checked where their names are read.
 _ID = (int, str)

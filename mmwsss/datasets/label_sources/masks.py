@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from mmengine import fileio
 
-from mmwsss.masks.mask_io import load_mask
-from mmwsss.masks.names import safe_join
+from mmwsss.io.mask_io import load_mask
+from mmwsss.io.names import safe_join
+from mmwsss.utils.names import name_some
 
-from .class_table import ClassTable, name_some
+from .class_table import ClassTable
 
 __all__ = ['present_classes', 'read_masks']
 

@@ -12,10 +12,11 @@ import numpy as np
 from mmengine import fileio
 from numpy.lib import format as npy_format
 
-from mmwsss.masks.damage import parsing
-from mmwsss.masks.mask_io import foreground_ids
+from mmwsss.io.damage import parsing
+from mmwsss.io.mask_io import foreground_ids
+from mmwsss.utils.names import name_some
 
-from .class_table import ClassTable, name_some
+from .class_table import ClassTable
 from .safe_unpickler import UnsafePickleError, loads_plain
 
 __all__ = ['load_vectors', 'read_npy']

@@ -10,7 +10,9 @@ from typing import Any
 
 from mmengine import fileio
 
-from .class_table import ClassTable, name_some
+from mmwsss.utils.names import name_some
+
+from .class_table import ClassTable
 
 __all__ = ['load_csv_names', 'load_json_names', 'read_csv', 'read_json']
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from mmengine import fileio
 
-from mmwsss.masks.names import safe_join
+from mmwsss.io.names import safe_join
+from mmwsss.utils.names import name_some
 
-from .class_table import ClassTable, name_some
+from .class_table import ClassTable
 
 __all__ = ['object_names', 'read_voc_xml']
 

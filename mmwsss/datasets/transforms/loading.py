@@ -13,7 +13,7 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from mmwsss.datasets.images import upright_rgb
-from mmwsss.masks.mask_io import IGNORE_INDEX, compact_labels, load_mask
+from mmwsss.io.mask_io import IGNORE_INDEX, compact_labels, load_mask
 
 __all__ = ['LoadImage', 'LoadMask']
 

@@ -27,7 +27,7 @@ from mmwsss.functional.ewc import (
     mean_fisher,
     sum_squared_gradients,
 )
-from mmwsss.masks import atomic_path
+from mmwsss.io import atomic_path
 from mmwsss.utils.checkpoint import load_checkpoint_file
 
 __all__ = ['EWCHook', 'load_fisher_file', 'save_fisher_file']

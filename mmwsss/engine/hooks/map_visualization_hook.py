@@ -20,7 +20,7 @@ from torch import nn
 
 from mmwsss.datasets.seeding import seeded_item
 from mmwsss.engine.evaluating import evaluating
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 from mmwsss.visualization import class_legend, panel_image
 from mmwsss.visualization.tiles import ImageParts, picture_of
 

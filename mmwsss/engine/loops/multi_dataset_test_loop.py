@@ -14,7 +14,7 @@ from mmengine.runner.base_loop import BaseLoop
 from mmseg.registry import LOOPS
 
 from mmwsss.evaluation.tables import jsonable
-from mmwsss.utils.cli import write_json
+from mmwsss.io import write_json
 
 __all__ = ['MultiDatasetTestLoop', 'test_sets']
 

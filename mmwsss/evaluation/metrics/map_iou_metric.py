@@ -18,7 +18,7 @@ from mmwsss.evaluation.map_counts import (
 )
 from mmwsss.evaluation.metrics.samples import image_name, sample_array
 from mmwsss.evaluation.tables import class_table
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 
 __all__ = ['MapIoUMetric']
 

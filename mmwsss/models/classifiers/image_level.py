@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from mmwsss.functional import mirror_sum, multi_scale_maps
-from mmwsss.masks import IGNORE_INDEX
+from mmwsss.io import IGNORE_INDEX
 from mmwsss.models.heads.base import stack_labels
 
 __all__ = ['ImageLevelClassifier']

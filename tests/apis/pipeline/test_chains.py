@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmwsss.masks import read_manifest
+from mmwsss.io import read_manifest
 from tests.apis.pipelines import SMALL, pipeline, small_pipeline
 
 pytest.importorskip('pydensecrf')

@@ -12,7 +12,7 @@ from mmwsss.apis.pipeline import Launcher, Pipeline, StageError
 from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
-from mmwsss.masks import load_mask, read_id_list, read_manifest
+from mmwsss.io import load_mask, read_id_list, read_manifest
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.apis.pipelines import pipeline, small_pipeline
 

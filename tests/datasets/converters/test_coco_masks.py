@@ -6,7 +6,7 @@ import pytest
 
 from mmwsss.datasets import COCO14WSSSDataset
 from mmwsss.datasets.converters import convert_coco, draw_mask
-from mmwsss.masks.mask_io import load_mask
+from mmwsss.io.mask_io import load_mask
 from tests.oracles.coco_masks import run_lengths
 
 SIZE = (10, 12)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from mmwsss.datasets import WSSSDataset
 from mmwsss.datasets.converters import convert_folder, doubtful_classes
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.io.mask_io import save_mask
 
 
 def convert(tiny, **changes):

@@ -4,7 +4,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from mmwsss.datasets.converters import convert_voc12aug, read_sbd_mat
-from mmwsss.masks.mask_io import load_mask, save_mask
+from mmwsss.io.mask_io import load_mask, save_mask
 
 SIZE = (6, 8)
 

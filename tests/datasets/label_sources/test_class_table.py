@@ -1,6 +1,6 @@
 import pytest
 
-from mmwsss.datasets.label_sources.class_table import ClassTable, closest_name, name_some
+from mmwsss.datasets.label_sources.class_table import ClassTable
 
 
 def test_ids_are_positions_sorted_and_unique():
@@ -38,14 +38,3 @@ def test_background_must_be_first(classes):
 def test_repeated_names_are_refused():
     with pytest.raises(ValueError, match='these repeat: cat'):
         ClassTable(['background', 'cat', 'dog', 'cat'])
-
-
-def test_name_some_counts_the_rest():
-    assert name_some(['a', 'b', 'c'], shown=2) == 'a, b and 1 more'
-    assert name_some(['a', 'b'], shown=2) == 'a, b'
-
-
-def test_closest_name_keeps_the_spelling_of_the_list():
-    assert (
-        closest_name('tv monitor', ['TVmonitor', 'sofa']) == "the closest valid name is 'TVmonitor'"
-    )

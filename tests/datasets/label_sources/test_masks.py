@@ -3,7 +3,7 @@ import pytest
 
 from mmwsss.datasets.label_sources import ClassTable, read_masks
 from mmwsss.datasets.label_sources.masks import present_classes
-from mmwsss.masks.mask_io import save_mask
+from mmwsss.io.mask_io import save_mask
 from tests.datasets.tiny import CLASSES, IDS, LABELS
 
 TABLE = ClassTable(CLASSES)

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from mmwsss.datasets.transforms import LoadImage, LoadMask
-from mmwsss.masks.mask_io import save_mask, voc_palette
+from mmwsss.io.mask_io import save_mask, voc_palette
 from tests.datasets.tiny import tiny_image, tiny_mask
 
 

@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.evaluation.map_counts import count_maps, score_map_counts
 from mmwsss.evaluation.metrics import MapIoUMetric
-from mmwsss.masks import ClassMaps
+from mmwsss.io import ClassMaps
 
 META = {'classes': ('background', 'cat', 'dog')}
 THRESHOLDS = (0.2, 0.5, 0.8)

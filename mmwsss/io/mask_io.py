@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmwsss.masks.atomic import atomic_path
-from mmwsss.masks.damage import parsing
+from mmwsss.io.atomic import atomic_path
+from mmwsss.io.damage import parsing
 
 __all__ = [
     'IGNORE_INDEX',

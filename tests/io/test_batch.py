@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-import mmwsss.masks
-from mmwsss.masks import BatchReport, process_items
+import mmwsss.io
+from mmwsss.io import BatchReport, process_items
 
-MODULES = os.path.dirname(mmwsss.masks.__file__)
+MODULES = os.path.dirname(mmwsss.io.__file__)
 
 IDS = [f'img{i}' for i in range(10)]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwsss.masks.atomic import atomic_path
+from mmwsss.io.atomic import atomic_path
 
 __all__ = [
     'MANIFEST_NAME',

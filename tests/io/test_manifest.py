@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from mmwsss.masks import (
+from mmwsss.io import (
     ManifestError,
     check_manifest,
     hash_file,

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mmwsss.masks.atomic import atomic_path
-from mmwsss.masks.damage import parsing
+from mmwsss.io.atomic import atomic_path
+from mmwsss.io.damage import parsing
 
 __all__ = ['ClassMaps', 'is_class_map_file', 'load_class_maps', 'save_class_maps']
 

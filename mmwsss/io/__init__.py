@@ -1,10 +1,10 @@
 """Class maps, masks and manifests on disk: atomic, checked, resumable."""
 
-from mmwsss.masks.atomic import atomic_path, remove_stale_temporaries
-from mmwsss.masks.batch import BatchReport, process_items
-from mmwsss.masks.class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
-from mmwsss.masks.damage import parsing
-from mmwsss.masks.manifest import (
+from mmwsss.io.atomic import atomic_path, remove_stale_temporaries, write_json
+from mmwsss.io.batch import BatchReport, process_items
+from mmwsss.io.class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
+from mmwsss.io.damage import parsing
+from mmwsss.io.manifest import (
     MANIFEST_NAME,
     Manifest,
     ManifestError,
@@ -17,7 +17,7 @@ from mmwsss.masks.manifest import (
     read_manifest,
     write_manifest,
 )
-from mmwsss.masks.mask_io import (
+from mmwsss.io.mask_io import (
     IGNORE_INDEX,
     check_mask,
     foreground_ids,
@@ -26,7 +26,7 @@ from mmwsss.masks.mask_io import (
     save_mask,
     voc_palette,
 )
-from mmwsss.masks.names import read_id_list, safe_join, shard
+from mmwsss.io.names import read_id_list, safe_join, shard
 
 __all__ = [
     'IGNORE_INDEX',
@@ -58,5 +58,6 @@ __all__ = [
     'save_mask',
     'shard',
     'voc_palette',
+    'write_json',
     'write_manifest',
 ]

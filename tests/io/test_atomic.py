@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 
-import mmwsss.masks
-from mmwsss.masks import atomic_path, remove_stale_temporaries
+import mmwsss.io
+from mmwsss.io import atomic_path, remove_stale_temporaries, write_json
 
 
 def test_file_appears_with_the_usual_rights_and_nothing_else(tmp_path):
@@ -56,7 +57,7 @@ def test_stale_temporaries_of_a_killed_process_are_removed(tmp_path):
         'import os, sys; sys.path.insert(0, sys.argv[2]); from atomic import atomic_path\n'
         'with atomic_path(sys.argv[1]) as t:\n    t.write_text("half"); os._exit(9)'
     )
-    modules = os.path.dirname(mmwsss.masks.__file__)  # the package takes seconds to import
+    modules = os.path.dirname(mmwsss.io.__file__)  # the package takes seconds to import
     path = str(tmp_path / 'sub' / 'x.png')
     done = subprocess.run([sys.executable, '-c', code, path, modules])
     assert done.returncode == 9
@@ -67,3 +68,11 @@ def test_stale_temporaries_of_a_killed_process_are_removed(tmp_path):
         assert mine.exists()
     assert os.listdir(tmp_path / 'sub') == []
     assert remove_stale_temporaries(tmp_path / 'nowhere') == 0
+
+
+def test_write_json(tmp_path):
+    write_json(tmp_path / 'new' / 'x.json', {'a': None})
+    assert json.loads((tmp_path / 'new' / 'x.json').read_text()) == {'a': None}
+    with pytest.raises(ValueError, match='not JSON compliant'):
+        write_json(tmp_path / 'y.json', {'a': float('nan')})
+    assert not (tmp_path / 'y.json').exists()

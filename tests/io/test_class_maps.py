@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmwsss.masks import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
+from mmwsss.io import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
 
 
 def some_maps(keys=(0, 3), height=4, width=5) -> ClassMaps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -9,8 +10,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ['atomic_path', 'remove_stale_temporaries']
+__all__ = ['atomic_path', 'remove_stale_temporaries', 'write_json']
 
 _PREFIX = '.tmp-'
 _TEMPORARY = re.compile(r'^\.tmp-(?P<host>[^~]*)~(?P<pid>\d+)~[0-9a-f]+')
@@ -45,6 +47,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write JSON, whole or not at all; NaN is an error, not an invalid file."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(content, indent=2, allow_nan=False) + '\n'
+        temporary.write_text(text, encoding='utf-8')
 
 
 def remove_stale_temporaries(folder: str | os.PathLike[str]) -> int:

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from mmwsss.masks import read_id_list, safe_join, shard
+from mmwsss.io import read_id_list, safe_join, shard
 
 
 def test_safe_join_joins(tmp_path):

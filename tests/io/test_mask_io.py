@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.masks import is_mask_file, load_mask, save_mask, voc_palette
+from mmwsss.io import is_mask_file, load_mask, save_mask, voc_palette
 
 LABELS = np.array([[0, 1, 2], [20, 255, 0]])
 

@@ -1,0 +1,24 @@
+"""Names in messages: some of many, and the one that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+
+__all__ = ['closest_name', 'name_some']
+
+
+def name_some(names: Collection[str], shown: int = 10) -> str:
+    """Join the first ``shown`` names by commas; say how many more there are."""
+    text = ', '.join(list(names)[:shown])
+    more = len(names) - shown
+    return f'{text} and {more} more' if more > 0 else text
+
+
+def closest_name(name: str, valid: Sequence[str]) -> str:
+    """Return a hint that names the valid name most like ``name``, or some of the valid names."""
+    lowered = {candidate.lower(): candidate for candidate in reversed(valid)}
+    closest = difflib.get_close_matches(name.lower(), list(lowered), n=1)
+    if closest:
+        return f'the closest valid name is {lowered[closest[0]]!r}'
+    return f'valid names are {name_some(valid, shown=20)}'
