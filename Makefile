@@ -31,10 +31,12 @@ $(VENV)/.ready: requirements/runtime.txt requirements/crf.txt requirements/docs.
 demo: setup  ## Labels to segmenter on generated data, with a report
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python tools/demo.py --work-dir work_dirs/demo
 
-lint: setup  ## Check style
+lint: setup  ## Check style and types
 	@echo '[test] ruff'
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@echo '[test] mypy'
+	@$(BIN)/mypy
 
 test: lint  ## Lint and run all tests
 	@echo '[test] pytest'

@@ -42,7 +42,7 @@ OPENMMLAB = [
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.24']
-DEV = ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff>=0.4', 'pre-commit>=3.5']
+DEV = ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff>=0.4', 'mypy>=1.18', 'pre-commit>=3.5']
 
 setup(
     name='mmwsss',
