@@ -48,7 +48,7 @@ docs: setup  ## Build the documentation as a site, without warnings
 
 bench: setup  ## Run all benchmarks (about half an hour; leave the machine alone)
 	@$(BIN)/python benchmarks/run_all.py
-	@$(BIN)/python tools/analysis_tools/benchmark_table.py
+	@$(BIN)/python .dev/benchmark_table.py
 
 bench-studies: setup  ## Train everything whose scores are in results/ (hours)
 	@$(BIN)/python benchmarks/run_all.py --studies

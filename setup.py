@@ -19,14 +19,14 @@ def read_version() -> str:
 
 
 class BuildWithConfigs(build_py):
-    """Put configs, tools and model-index.yml where MIM looks for them: `mmwsss/.mim`."""
+    """Put configs, tools and model-index.yml where MIM looks for them, and the demo data: `mmwsss/.mim`."""
 
     def run(self) -> None:
         super().run()
         if getattr(self, 'editable_mode', False):
             return
         target = Path(self.build_lib) / 'mmwsss' / '.mim'
-        for folder in ('configs', 'tools'):
+        for folder in ('configs', 'tools', 'examples/demo_data'):
             ignored = shutil.ignore_patterns('__pycache__')
             shutil.copytree(HERE / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
         shutil.copy2(HERE / 'model-index.yml', target)

@@ -4,7 +4,7 @@
 
 makes the lists of images, then runs `benchmarks/study.py` on each config: all images, 1/4 and 1/8 of each
 class, the same number of iterations, maps of all 149 training images. Steps that are done are skipped. The
-curve is drawn by `tools/analysis_tools/reduced_data_curve.py`.
+curve is drawn by `.dev/reduced_data_curve.py`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 starts from the class maps that `benchmarks/study.py` left for the same seed: writes the confident labels,
 trains IRNet on them, and makes and scores the four kinds of masks on the training images. Every score names
 the minutes of its own steps. Steps that are done are skipped; the summary in results/ is what
-`tools/analysis_tools/results_table.py` reads.
+`.dev/results_table.py` reads.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 is what `make bench` runs, with one thread unless OMP_NUM_THREADS says otherwise. Nothing else should run on
 the machine meanwhile: the speed of a process pool is wall time. The table of docs/benchmarks.md is made of
-the figures by `tools/analysis_tools/benchmark_table.py`.
+the figures by `.dev/benchmark_table.py`.
 
     python benchmarks/run_all.py --studies
 

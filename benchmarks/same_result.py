@@ -5,7 +5,7 @@
 All processes are killed (SIGKILL) after half of the seconds that the stage took in the whole run, and the
 same command goes on; a stage that makes data is left alone, and all runs use its images. Without `--ranks`
 there is no run with several processes: batch statistics, as the demo's networks train them, depend on their
-number. `tools/analysis_tools/same_result_table.py` makes the table of docs/pipelines.md of the figures.
+number. `.dev/same_result_table.py` makes the table of docs/pipelines.md of the figures.
 """
 
 from __future__ import annotations

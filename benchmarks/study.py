@@ -5,7 +5,7 @@
 
 trains the localizer, writes and scores its class maps and masks, trains the segmenter on the masks and
 scores it. With `--true-masks` only the segmenter is trained, on the true masks. Steps that are done are
-skipped. The summaries are what `tools/analysis_tools/results_table.py` makes the tables of.
+skipped. The summaries are what `.dev/results_table.py` makes the tables of.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def from_seed(study: Study, found: Path) -> None:
 def from_truth(study: Study, found: Path) -> None:
     """Score each feature with classifiers that learnt the true masks."""
     out = study.folder / 'scores.json'
-    study.run('tools/analysis_tools/svm_upper_bound.py', SIPE, checkpoint_of(found / 'localizer'),
+    study.run('.dev/svm_upper_bound.py', SIPE, checkpoint_of(found / 'localizer'),
               '--out', str(study.folder / 'counts'), '--method', 'nystroem', '--n-samples',
               str(GT_SAMPLES), '--json', str(out))  # fmt: skip
     table = json.loads(out.read_text())

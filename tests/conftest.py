@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import register_all_modules
 
 import mmwsss  # noqa: F401
-from mmwsss.datasets.demo_data import make_demo_data
+from demo_data import make_demo_data
 from tests.tiny_models import localizer_config
 
 

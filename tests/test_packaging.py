@@ -15,6 +15,7 @@ def test_mim_finds_every_config_in_a_built_package(tmp_path):
     command = [sys.executable, 'setup.py', '-q', 'build', '--build-base', str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
     (package,) = tmp_path.glob('lib*/mmwsss')
+    assert not list(package.rglob('__pycache__'))
     mim = package / '.mim'
     index = yaml.safe_load((mim / 'model-index.yml').read_text())
     models = [
@@ -27,4 +28,6 @@ def test_mim_finds_every_config_in_a_built_package(tmp_path):
         assert (mim / model['Config']).is_file(), model['Name']
     assert (mim / 'configs' / '_base_' / 'models' / 'cam_r50.py').is_file()
     assert (mim / 'tools' / 'train.py').is_file()
-    assert not list(mim.rglob('__pycache__'))
+    make_demo_data = [sys.executable, mim / 'tools' / 'dataset_converters' / 'make_demo_data.py']
+    sizes = ['--train', '1', '--val', '0', '--out', tmp_path / 'demo']
+    subprocess.run([*make_demo_data, *sizes], check=True, capture_output=True, timeout=60)

@@ -9,8 +9,10 @@ on where it was cut and does nothing where all is done.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'examples'))
 from mmwsss.apis.demo import DemoPlan, run_demo
 from mmwsss.utils.cli import add_verbose_argument, run_tool
 

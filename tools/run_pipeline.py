@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def keep_summary(folder: str, summary: dict[str, Any]) -> None:
-    """Store a summary where tools/analysis_tools/results_table.py finds it."""
+    """Store a summary where .dev/results_table.py finds it."""
     name = f'pipeline_{summary["name"]}'
     path = Path(folder) / name / f'seed{summary["seed"]}.json'
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,15 +23,14 @@ from mmengine.logging import MMLogger
 from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmwsss
+from demo_data import make_demo_data, part_coverage, part_coverage_scores
 from mmwsss.apis.demo_report import REPORT_FILES, PictureRow, draw_picture
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.masks import load_rgb, make_masks, mask_settings
 from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.apis.steps import Say, Steps
 from mmwsss.apis.train import build_runner, run_test
-from mmwsss.datasets.demo_data import make_demo_data
 from mmwsss.evaluation.folder import find_mask, score_maps, score_masks
-from mmwsss.evaluation.part_coverage import part_coverage, part_coverage_scores
 from mmwsss.evaluation.tables import jsonable, percent
 from mmwsss.io import (
     BatchReport,
@@ -60,7 +59,7 @@ class DemoPlan:
         localizer: Config with a ``SIPEHead``, counting iterations.
         segmenter: Config of a segmenter with ``pseudo_mask_dir``, counting iterations.
         data_root: Folder of the generated images.
-        data: Settings of :func:`~mmwsss.datasets.demo_data.make_demo_data`, such as ``train=200``.
+        data: Settings of :func:`~demo_data.make_demo_data`, such as ``train=200``.
         localizer_options: Replaced settings of ``localizer``.
         segmenter_options: Replaced settings of ``segmenter``.
         true_masks: Train the same segmenter on the true masks too, for comparison.

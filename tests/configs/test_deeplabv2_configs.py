@@ -14,9 +14,9 @@ from mmseg.registry import MODELS, TRANSFORMS
 from mmseg.structures import SegDataSample
 from torch import nn
 
+from demo_data import CLASSES as DEMO_CLASSES
+from demo_data import make_demo_data
 from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset
-from mmwsss.datasets.demo_data import CLASSES as DEMO_CLASSES
-from mmwsss.datasets.demo_data import make_demo_data
 from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.config import load_config
 

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
 from mmseg.registry import MODELS
 
+from demo_data import make_demo_data
 from mmwsss.apis.train import build_runner
-from mmwsss.datasets.demo_data import make_demo_data
 from mmwsss.utils.config import load_config
 
 FOLDER = Path(__file__).parents[2] / 'configs'

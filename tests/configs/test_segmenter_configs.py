@@ -16,7 +16,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 from torch import nn
 
-from mmwsss.datasets.demo_data import make_demo_data
+from demo_data import make_demo_data
 from mmwsss.io import load_mask, save_mask
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
 from mmwsss.utils.config import load_config

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmwsss.datasets.demo_data import CLASSES, make_demo_data
+from demo_data import CLASSES, make_demo_data
 
 EXAMPLE = Path(__file__).parents[2] / 'examples' / 'leaf_project'
 

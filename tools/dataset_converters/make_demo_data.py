@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from mmwsss.datasets.demo_data import DemoSettings, make_demo_data
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'examples'))
+from demo_data import DemoSettings, make_demo_data
 
 _PROGRESS_STEP = 50
 

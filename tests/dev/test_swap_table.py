@@ -21,7 +21,7 @@ MASKS = 'test_trains_saves_loads_and_predicts[{}]'
 
 @pytest.fixture(scope='module')
 def tool():
-    return runpy.run_path(str(ROOT / 'tools' / 'analysis_tools' / 'swap_table.py'))
+    return runpy.run_path(str(ROOT / '.dev' / 'swap_table.py'))
 
 
 def report(path: Path, cases: dict[str, float], inside: str = '') -> Path:

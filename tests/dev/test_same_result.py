@@ -15,7 +15,7 @@ import torch
 from mmwsss.io import ClassMaps, save_class_maps, save_mask
 
 ROOT = Path(__file__).parents[2]
-TABLE = ROOT / 'tools' / 'analysis_tools' / 'same_result_table.py'
+TABLE = ROOT / '.dev' / 'same_result_table.py'
 ENVIRONMENT = dict(date='2026-01-01 00:00 UTC', commit='abc', device='a CPU', cores=2)
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def tool(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / 'tools' / 'analysis_tools'))
+    monkeypatch.syspath_prepend(str(ROOT / '.dev'))
     return importlib.import_module('reduced_data_curve')
 
 

@@ -6,7 +6,7 @@ supervised result. Laid out as table 1 of Lyu et al. (ICPRAM 2024).
 
 Example::
 
-    python tools/analysis_tools/svm_upper_bound.py configs/sipe/sipe_mobilenetv2_vocmini.py \\
+    python .dev/svm_upper_bound.py configs/sipe/sipe_mobilenetv2_vocmini.py \\
         work_dirs/sipe_mobilenetv2_vocmini/epoch_12.pth --out work_dirs/svm_gt --json svm_gt.json
 
 Counts are kept per image in the folder of `--out`: run again, it goes on where it stopped, and features may

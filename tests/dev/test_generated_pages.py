@@ -1,4 +1,5 @@
 import pytest
+
 from generated_pages import check_parser, replace_part, write_or_check
 
 

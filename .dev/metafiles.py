@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from generated_pages import ROOT, check_parser, write_or_check
 from mmengine.config import Config
 
-HEADER = (
-    "# 'Models' is made by tools/analysis_tools/metafiles.py; 'Collections' is written by hand.\n"
-)
-INDEX_HEADER = '# Made by tools/analysis_tools/metafiles.py.\n'
+from generated_pages import ROOT, check_parser, write_or_check
+
+HEADER = "# 'Models' is made by .dev/metafiles.py; 'Collections' is written by hand.\n"
+INDEX_HEADER = '# Made by .dev/metafiles.py.\n'
 TASK = 'Weakly Supervised Semantic Segmentation'
 Run = dict[str, Any]
 

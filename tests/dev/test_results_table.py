@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from generated_pages import markers
 
 ROOT = Path(__file__).parents[2]
@@ -12,7 +13,7 @@ START, END = markers('results')
 
 @pytest.fixture(scope='module')
 def tool():
-    path = ROOT / 'tools' / 'analysis_tools' / 'results_table.py'
+    path = ROOT / '.dev' / 'results_table.py'
     spec = importlib.util.spec_from_file_location('results_table', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -18,7 +18,7 @@ MODELS = [model for content in METAFILES.values() for model in content['Models']
 
 @pytest.fixture(scope='module')
 def tool():
-    return runpy.run_path(str(ROOT / 'tools' / 'analysis_tools' / 'metafiles.py'))
+    return runpy.run_path(str(ROOT / '.dev' / 'metafiles.py'))
 
 
 def test_files_are_what_configs_and_results_say(tool, capsys):

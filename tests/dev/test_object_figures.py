@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmwsss.io import load_mask, save_mask
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
+TOOLS = Path(__file__).parents[2] / '.dev'
 HISTOGRAM = runpy.run_path(str(TOOLS / 'size_histogram.py'))
 FIGURES = runpy.run_path(str(TOOLS / 'ia_miou_figures.py'))
 

@@ -1,13 +1,13 @@
-"""Count the objects of a folder of masks by class and size: tools/analysis_tools/size_histogram.py MASKS.
+"""Count the objects of a folder of masks by class and size: .dev/size_histogram.py MASKS.
 
 Objects are the instances of --instances, or else the 8-connected components of each class, as of pseudo
 masks. Pixels of value 255 do not count. Small is below 32 x 32 pixels, medium below 96 x 96.
 
 Examples::
 
-    python tools/analysis_tools/size_histogram.py data/VOCdevkit/VOC2012/SegmentationClass \\
+    python .dev/size_histogram.py data/VOCdevkit/VOC2012/SegmentationClass \\
         --classes voc --instances data/VOCdevkit/VOC2012/SegmentationObject --figure sizes.png
-    python tools/analysis_tools/size_histogram.py work_dirs/sipe/masks --json sizes.json
+    python .dev/size_histogram.py work_dirs/sipe/masks --json sizes.json
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import runpy
 import time
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.datasets.demo_data import DemoSettings, make_demo_data, render_item
-from mmwsss.datasets.demo_scenes import BACKGROUNDS, BODY, CLASSES, PART, _rim_of
+from demo_data import DemoSettings, make_demo_data, render_item
+from demo_data.scenes import BACKGROUNDS, BODY, CLASSES, PART, _rim_of
 from mmwsss.io.mask_io import load_mask
 
 TINY = {'train': 6, 'val': 4, 'min_size': 48, 'max_size': 64}
@@ -292,3 +293,17 @@ def test_border_is_optional_and_only_hides() -> None:
     shown = with_rim.labels != 255
     assert (~shown).any()
     assert (with_rim.labels[shown] == without.labels[shown]).all()
+
+
+def test_make_demo_data_runs_twice_and_refuses_other_settings(tmp_path: Path, capsys) -> None:
+    tool = Path(__file__).parents[2] / 'tools/dataset_converters/make_demo_data.py'
+    main = runpy.run_path(str(tool))['main']
+    args = ['--out', str(tmp_path), '--train', '2', '--val', '1']
+    args += ['--min-size', '48', '--max-size', '64']
+    assert main(args) == 0
+    assert 'train: 2 images' in capsys.readouterr().out
+    assert main(args) == 0
+    assert 'complete, nothing to do' in capsys.readouterr().out
+    assert main([*args, '--seed', '4']) == 2
+    assert 'seed is 0, wanted 4' in capsys.readouterr().err
+    assert main([*args, '--seed', '4', '--overwrite']) == 0

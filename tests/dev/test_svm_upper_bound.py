@@ -13,9 +13,7 @@ from mmwsss.functional.svm import svm_expand
 from mmwsss.io import load_mask, read_id_list
 from mmwsss.refine.svm_expansion import SVMExpansion
 
-TOOL = runpy.run_path(
-    str(Path(__file__).resolve().parents[2] / 'tools/analysis_tools/svm_upper_bound.py')
-)
+TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / '.dev/svm_upper_bound.py'))
 
 
 def run(*arguments) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ['ROOT', 'check_parser', 'markers', 'replace_part', 'write_or_check']
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def markers(name: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'analysis_tools' / 'benchmark_table.py'
+TOOL = ROOT / '.dev' / 'benchmark_table.py'
 ENVIRONMENT = dict(
     date='2026-01-01 00:00 UTC', commit='abc', device='a CPU', threads=1, cores=2, load_average=0.5
 )

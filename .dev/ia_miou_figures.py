@@ -1,4 +1,4 @@
-"""Draw what IA-mIoU sees and mIoU does not: tools/analysis_tools/ia_miou_figures.py {corner-cases,removal}.
+"""Draw what IA-mIoU sees and mIoU does not: .dev/ia_miou_figures.py {corner-cases,removal}.
 
 `corner-cases` (after figure 4 of Mun et al., WACV 2024): a large and a small object of one class. The
 prediction of one grows while the other one is perfect; then the prediction of the large one spreads over
@@ -7,8 +7,8 @@ a dataset's ground truth whole objects are taken away, the smallest first, the l
 
 Examples::
 
-    python tools/analysis_tools/ia_miou_figures.py corner-cases --figure corner_cases.png
-    python tools/analysis_tools/ia_miou_figures.py removal data/VOCdevkit/VOC2012/SegmentationClass \\
+    python .dev/ia_miou_figures.py corner-cases --figure corner_cases.png
+    python .dev/ia_miou_figures.py removal data/VOCdevkit/VOC2012/SegmentationClass \\
         --instances data/VOCdevkit/VOC2012/SegmentationObject --classes voc --figure removal.png
 """
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmwsss.evaluation.part_coverage import part_coverage, part_coverage_scores
+from demo_data import part_coverage, part_coverage_scores
 
 GT = np.array([[1, 1, 1, 0], [1, 2, 2, 0], [255, 2, 0, 0]])
 PARTS = np.array([[1, 2, 2, 0], [2, 1, 2, 0], [255, 2, 0, 0]])

@@ -1,6 +1,6 @@
 """The demo dataset: a generated segmentation problem in VOC's layout, with known parts.
 
-The pictures are those of :mod:`mmwsss.datasets.demo_scenes`; ``SegmentationPart`` says for each pixel
+The pictures are those of :mod:`demo_data.scenes`; ``SegmentationPart`` says for each pixel
 of an object whether it belongs to the distinctive part or to the plain body. An image depends on the
 seed, its split and its index only: asking for more images leaves the first ones as they were.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmwsss.datasets.demo_scenes import BACKGROUNDS, CLASSES, IGNORE, DemoItem, render_scene
+from demo_data.scenes import BACKGROUNDS, CLASSES, IGNORE, DemoItem, render_scene
 from mmwsss.io.atomic import atomic_path, remove_stale_temporaries
 from mmwsss.io.mask_io import save_mask
 

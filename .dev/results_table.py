@@ -115,7 +115,7 @@ def page(runs: dict[str, list[dict[str, Any]]]) -> str:
     parts = [
         '# Measured results',
         '',
-        'Made by `tools/analysis_tools/results_table.py` from the run summaries in `results/`; do not edit.',
+        'Made by `.dev/results_table.py` from the run summaries in `results/`; do not edit.',
         'Mean ± sample standard deviation over seeds. Published numbers are on the pages of the methods.',
         '',
         table(runs),

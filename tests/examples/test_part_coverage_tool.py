@@ -1,21 +1,18 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mmwsss.datasets.demo_data import DemoSettings, make_demo_data, render_item
+from demo_data import DemoSettings, make_demo_data, render_item
+from demo_data.part_coverage import main
 from mmwsss.io.class_maps import ClassMaps, save_class_maps
 from mmwsss.io.mask_io import save_mask
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = DemoSettings(train=3, val=0, min_size=48, max_size=64)
-PART_COVERAGE = runpy.run_path(str(ROOT / 'tools/analysis_tools/part_coverage.py'))
-MAKE_DEMO_DATA = runpy.run_path(str(ROOT / 'tools/dataset_converters/make_demo_data.py'))
 
 
 @pytest.fixture
@@ -34,7 +31,7 @@ def demo(tmp_path: Path) -> SimpleNamespace:
 
 
 def run(demo: SimpleNamespace, *args: str) -> int:
-    return PART_COVERAGE['main']([*args, '--data', str(demo.data), '--json', str(demo.json)])
+    return main([*args, '--data', str(demo.data), '--json', str(demo.json)])
 
 
 def test_masks_and_maps_that_cover_the_parts_alone(demo, capsys) -> None:
@@ -80,16 +77,3 @@ def test_threshold_out_of_range(demo, capsys) -> None:
     with pytest.raises(SystemExit):
         run(demo, str(demo.root / 'maps'), '--threshold', '1.5')
     assert '--threshold must lie in [0, 1], but got 1.5' in capsys.readouterr().err
-
-
-def test_make_demo_data_runs_twice_and_refuses_other_settings(tmp_path: Path, capsys) -> None:
-    main = MAKE_DEMO_DATA['main']
-    args = ['--out', str(tmp_path), '--train', '2', '--val', '1']
-    args += ['--min-size', '48', '--max-size', '64']
-    assert main(args) == 0
-    assert 'train: 2 images' in capsys.readouterr().out
-    assert main(args) == 0
-    assert 'complete, nothing to do' in capsys.readouterr().out
-    assert main([*args, '--seed', '4']) == 2
-    assert 'seed is 0, wanted 4' in capsys.readouterr().err
-    assert main([*args, '--seed', '4', '--overwrite']) == 0
