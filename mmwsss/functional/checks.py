@@ -19,7 +19,7 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f'{name} must be positive, but got {value}')
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {choices}, but got {value!r}')

@@ -2,6 +2,7 @@
 
 from mmwsss.models.backbones import (
     AnySizeMixVisionTransformer,
+    EfficientNetLite,
     GridVisionTransformer,
     WideResNet38,
 )
@@ -25,6 +26,7 @@ __all__ = [
     'BaseMapHead',
     'CAMHead',
     'DeepLabV2Head',
+    'EfficientNetLite',
     'GridVisionTransformer',
     'IRNet',
     'ImageLevelClassifier',

