@@ -22,10 +22,10 @@ import numpy as np
 
 from mmwsss.evaluation.tables import jsonable
 from mmwsss.io.atomic import write_json
-from mmwsss.io.batch import BatchReport, process_items
 from mmwsss.io.class_maps import load_class_maps
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import read_id_list, safe_join
+from mmwsss.io.pool import BatchReport, process_items
 
 __all__ = ['part_coverage', 'part_coverage_scores']
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,7 @@ from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
 
-__all__ = ['MapWriter', 'Prefetcher', 'compute_class_maps', 'load_localizer', 'make_maps']
+__all__ = ['compute_class_maps', 'load_localizer', 'make_maps']
 
 
 def load_localizer(
@@ -111,75 +109,6 @@ def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> Cla
         scores=sample.pred_map_scores.cpu().numpy(),
         image_size=tuple(sample.ori_shape[:2]),
     )
-
-
-class Prefetcher:
-    """Load dataset items a few images ahead, in threads; an item's error is raised where it is used.
-
-    Args:
-        dataset: Indexed by position.
-        positions: Position of each id.
-        order: Ids in the order they will be asked for.
-        threads: Threads; twice as many items are kept ahead.
-    """
-
-    def __init__(
-        self, dataset: Any, positions: dict[str, int], order: Sequence[str], threads: int = 2
-    ) -> None:
-        self.dataset, self.positions = dataset, positions
-        self.order = iter(order)
-        self.pool = ThreadPoolExecutor(max(threads, 1))
-        self.pending: dict[str, Future] = {}
-        for _ in range(2 * max(threads, 1)):
-            self._submit_next()
-
-    def _submit_next(self) -> None:
-        name = next(self.order, None)
-        if name is not None:
-            self.pending[name] = self.pool.submit(self.dataset.__getitem__, self.positions[name])
-
-    def get(self, name: str) -> dict[str, Any]:
-        """Return the item of ``name``, waiting for it if need be."""
-        self._submit_next()
-        return self.pending.pop(name).result()
-
-    def close(self) -> None:
-        """Drop what was not asked for."""
-        self.pool.shutdown(wait=True, cancel_futures=True)
-
-
-class MapWriter:
-    """Compress and write class maps in a thread, while the model works on the next image.
-
-    Args:
-        limit: Images that may wait to be written.
-    """
-
-    def __init__(self, limit: int = 8) -> None:
-        self.pool = ThreadPoolExecutor(1)
-        self.slots = threading.Semaphore(limit)
-        self.futures: dict[str, Future] = {}
-
-    def submit(self, name: str, path: Path, maps: ClassMaps) -> None:
-        """Write ``maps`` to ``path``; blocks while ``limit`` images are waiting."""
-        self.slots.acquire()
-        self.futures[name] = self.pool.submit(self._write, path, maps)
-
-    def _write(self, path: Path, maps: ClassMaps) -> None:
-        try:
-            save_class_maps(path, maps)
-        finally:
-            self.slots.release()
-
-    def close(self) -> dict[str, str]:
-        """Wait for all writes and return the error text of those that failed, by id."""
-        self.pool.shutdown(wait=True)
-        errors = {name: future.exception() for name, future in self.futures.items()}
-        return {
-            name: f'{type(error).__name__}: {error}'
-            for name, error in errors.items()
-            if error is not None
-        }
 
 
 def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
@@ -282,20 +211,15 @@ def write_maps(
 ) -> BatchReport:
     """Write the maps of some ids; the part of :func:`make_maps` that one rank does."""
     paths = {name: safe_join(out, name, '.npz') for name in ids}
-    finished = {name for name in ids if is_class_map_file(paths[name])}
-    loader = Prefetcher(dataset, positions, [n for n in ids if n not in finished], threads)
-    writer = MapWriter()
-
-    def work(name: str) -> None:
-        writer.submit(name, Path(paths[name]), compute_class_maps(model, loader.get(name)))
-
-    try:
-        report = process_items(
-            ids, work, finished.__contains__, 'class maps', progress=get_dist_info()[0] == 0
-        )
-    finally:
-        loader.close()
-        errors = writer.close()
-    report.failed.update(errors)
-    report.done = [name for name in report.done if name not in errors]
-    return report
+    return process_items(
+        ids,
+        lambda name, maps: save_class_maps(paths[name], maps),
+        lambda name: is_class_map_file(paths[name]),
+        'class maps',
+        workers=1,
+        read=lambda name: dataset[positions[name]],
+        readers=max(threads, 1),
+        first=lambda _, item: compute_class_maps(model, item),
+        threads=True,
+        progress=get_dist_info()[0] == 0,
+    )

@@ -6,10 +6,7 @@ import copy
 import functools
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +21,7 @@ from torch import Tensor
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.evaluation.metrics.samples import image_name
 from mmwsss.functional.crf import CRFLattice, dense_crf
-from mmwsss.io.batch import make_pool
+from mmwsss.io.pool import Outcome, WorkerPool
 from mmwsss.utils.names import name_some
 
 __all__ = ['DenseCRFEvaluator', 'crf_labels', 'failed_images', 'uses_crf', 'with_crf']
@@ -86,18 +83,15 @@ class DenseCRFEvaluator(Evaluator):
         )
         if not 0 <= min_peak < 1:
             raise ValueError(f'min_peak must lie in [0, 1), but got {min_peak}')
-        if workers < 0:
-            raise ValueError(f'workers must be >= 0, but got {workers}')
         self.params = {**DEEPLABV2, **(crf or {})}
         unknown = sorted(set(self.params) - {*DEEPLABV2, 'min_prob'})
         if unknown:
             raise TypeError(f'crf has unknown arguments {unknown}; known are {list(DEEPLABV2)}')
         pairwise = {k: v for k, v in self.params.items() if k not in ('iterations', 'min_prob')}
         CRFLattice(np.zeros((1, 1, 3), np.uint8), 1, **pairwise)  # fails now, not after an hour
-        self.work = functools.partial(crf_labels, params=self.params, min_peak=min_peak)
-        self.min_peak, self.workers = min_peak, workers
-        self._pool: ProcessPoolExecutor | None = None
-        self._waiting: deque[_Job] = deque()
+        work = functools.partial(crf_labels, params=self.params, min_peak=min_peak)
+        self.min_peak, self.pool = min_peak, WorkerPool(work, workers)
+        self.waiting: deque[dict[str, Any]] = deque()  # samples whose CRF is under way
         self.failed: dict[str, str] = {}
         self.seen = 0
 
@@ -123,13 +117,10 @@ class DenseCRFEvaluator(Evaluator):
         samples = [s.to_dict() if isinstance(s, BaseDataElement) else s for s in data_samples]
         self.without.process(samples, data_batch)
         for sample in samples:
-            job = _Job(without_logits(sample), probabilities(sample))
-            if not self.workers:
-                self._take(job, functools.partial(self.work, *job.arguments))
-                continue
-            self._submit(job)
-            while len(self._waiting) > 2 * self.workers:
-                self._take_next()
+            probs = probabilities(sample)
+            self.waiting.append({k: v for k, v in sample.items() if k != 'seg_logits'})
+            for outcome in self.pool.put(sample['img_path'], probs):
+                self._take(outcome)
 
     def evaluate(self, size: int) -> dict[str, Any]:
         """Wait for the CRFs and score both; see the class for the names.
@@ -138,10 +129,11 @@ class DenseCRFEvaluator(Evaluator):
             ValueError: The CRF failed on every image.
         """
         try:
-            while self._waiting:
-                self._take_next()
+            for outcome in self.pool.drain():
+                self._take(outcome)
         finally:
-            self._stop_pool()
+            self.pool.stop()
+            self.waiting.clear()
         failed = self._report_failed()
         parameters = ', '.join(f'{key} {value:g}' for key, value in self.params.items())
         if self.min_peak:
@@ -154,61 +146,18 @@ class DenseCRFEvaluator(Evaluator):
         scores.update({f'crf/{key}': float(value) for key, value in stated.items()})
         return {**scores, FAILED: failed} if failed else scores
 
-    def _submit(self, job: _Job) -> None:
-        """Hand a job to the pool, which may have broken since the last one."""
-        if self._pool is None:
-            self._pool = make_pool(self.work, self.workers)
-        try:
-            job.future = self._pool.submit(self.work, *job.arguments)
-        except BrokenProcessPool:
-            self._recover()
-            self._pool = make_pool(self.work, self.workers)
-            job.future = self._pool.submit(self.work, *job.arguments)
-        self._waiting.append(job)
-
-    def _take_next(self) -> None:
-        job = self._waiting[0]
-        if isinstance(job.future.exception(), BrokenProcessPool):
-            self._recover()
+    def _take(self, outcome: Outcome) -> None:
+        """Give the metrics the labels of an image; those without CRF if it failed."""
+        sample, self.seen = self.waiting.popleft(), self.seen + 1
+        data = sample['pred_sem_seg']['data']
+        if outcome.error is None:
+            data = torch.from_numpy(outcome.value).to(data).reshape(data.shape)
         else:
-            self._take(self._waiting.popleft(), job.future.result)
-
-    def _recover(self) -> None:
-        """After the death of a worker: every job under way once more, in a process of its own."""
-        self._stop_pool()
-        while self._waiting:
-            job = self._waiting.popleft()
-            broken = isinstance(job.future.exception(), BrokenProcessPool)
-            self._take(job, functools.partial(self._alone, job) if broken else job.future.result)
-
-    def _alone(self, job: _Job) -> np.ndarray:
-        with make_pool(self.work, 1) as pool:
-            try:
-                return pool.submit(self.work, *job.arguments).result()
-            except BrokenProcessPool as error:
-                raise RuntimeError(
-                    'the worker process died (out of memory, or a crash in a library)'
-                ) from error
-
-    def _stop_pool(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
-
-    def _take(self, job: _Job, labels: Callable[[], np.ndarray]) -> None:
-        """Give the metrics the labels of an image; those without CRF if ``labels`` raises."""
-        sample, self.seen = job.sample, self.seen + 1
-        old = sample['pred_sem_seg']['data']
-        try:
-            data = torch.from_numpy(labels()).to(old).reshape(old.shape)
-        except Exception as error:
             name = str(image_name(sample))
-            self.failed[name] = f'{type(error).__name__}: {error}'
-            text = f'dense CRF failed: {name}: {self.failed[name]}'
+            self.failed[name] = outcome.error
+            text = f'dense CRF failed: {name}: {outcome.error}'
             print_log(text, logger='current', level=logging.ERROR)
-            data = old
-        sample = {**sample, 'pred_sem_seg': {**sample['pred_sem_seg'], 'data': data}}
-        super().process([sample])
+        super().process([{**sample, 'pred_sem_seg': {**sample['pred_sem_seg'], 'data': data}}])
 
     def _report_failed(self) -> int:
         """Say which images of all ranks failed, and return their number.
@@ -232,20 +181,6 @@ class DenseCRFEvaluator(Evaluator):
                 level=logging.ERROR,
             )
         return len(failed)
-
-
-@dataclass
-class _Job:
-    """An image: its sample without logits, its probabilities, and the CRF that is under way."""
-
-    sample: dict[str, Any]
-    probs: np.ndarray
-    future: Future | None = None
-
-    @property
-    def arguments(self) -> tuple[str, np.ndarray]:
-        """Those of :func:`crf_labels`."""
-        return self.sample['img_path'], self.probs
 
 
 def failed_images(scores: Mapping[str, Any]) -> int:
@@ -306,8 +241,3 @@ def probabilities(sample: dict[str, Any]) -> np.ndarray:
             "augmentation tta_model must be dict(type='ScoreTTAModel')"
         )
     return logits.float().softmax(dim=0).cpu().numpy()
-
-
-def without_logits(sample: dict[str, Any]) -> dict[str, Any]:
-    """A sample that may wait: its large arrays left out."""
-    return {key: value for key, value in sample.items() if key != 'seg_logits'}

@@ -1,7 +1,6 @@
 """Class maps, masks and manifests on disk: atomic, checked, resumable."""
 
 from mmwsss.io.atomic import atomic_path, remove_stale_temporaries, write_json
-from mmwsss.io.batch import BatchReport, process_items
 from mmwsss.io.class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
 from mmwsss.io.damage import parsing
 from mmwsss.io.manifest import (
@@ -27,6 +26,7 @@ from mmwsss.io.mask_io import (
     voc_palette,
 )
 from mmwsss.io.names import read_id_list, safe_join, shard
+from mmwsss.io.pool import BatchReport, Outcome, WorkerPool, process_items
 
 __all__ = [
     'IGNORE_INDEX',
@@ -35,6 +35,8 @@ __all__ = [
     'ClassMaps',
     'Manifest',
     'ManifestError',
+    'Outcome',
+    'WorkerPool',
     'atomic_path',
     'check_manifest',
     'check_mask',

@@ -13,9 +13,9 @@ import numpy as np
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
 from mmwsss.io.atomic import atomic_path
-from mmwsss.io.batch import BatchReport, process_items
 from mmwsss.io.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
 from mmwsss.io.names import safe_join
+from mmwsss.io.pool import BatchReport, process_items
 
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
 from ..label_sources import ClassTable

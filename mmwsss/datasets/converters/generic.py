@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.io.atomic import atomic_path
-from mmwsss.io.batch import BatchReport, process_items
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import safe_join
+from mmwsss.io.pool import BatchReport, process_items
 from mmwsss.utils.names import name_some
 
 from ..classes import without_255

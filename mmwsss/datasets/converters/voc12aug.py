@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from mmwsss.io.batch import BatchReport, process_items
 from mmwsss.io.damage import parsing
 from mmwsss.io.mask_io import is_mask_file, load_mask, save_mask
 from mmwsss.io.names import safe_join
+from mmwsss.io.pool import BatchReport, process_items
 
 from ..splits import read_split
 from ..voc import VOC12WSSSDataset

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
 
 import mmwsss.io
-from mmwsss.io import BatchReport, process_items
+from mmwsss.io import BatchReport, WorkerPool, process_items
 
 MODULES = os.path.dirname(mmwsss.io.__file__)
 
@@ -91,6 +92,60 @@ def test_failures_of_first_and_dying_workers_are_named():
     assert report.done == [name for name in IDS if name not in ('img3', 'img4')]
     assert report.failed['img3'] == 'ValueError: broken header'
     assert 'worker process died' in report.failed['img4']
+
+
+@pytest.mark.parametrize(
+    ('workers', 'readers', 'threads'), [(0, 0, False), (1, 2, True), (2, 1, False)]
+)
+def test_images_pass_through_three_hands_in_order(workers, readers, threads):
+    main, seen, results = threading.get_ident(), [], {}
+
+    def read(name: str) -> tuple[int, bool]:
+        time.sleep(0.02 * (int(name[3:]) % 2))
+        return fail_on_3(name), threading.get_ident() == main
+
+    def first(name: str, item: tuple[int, bool]) -> int:
+        seen.append((name, item[1]))
+        return item[0] if name != 'img5' else fail_on_3('img3')
+
+    process = os.getpid()
+
+    def work(name: str, value: int) -> tuple[int, bool, bool]:
+        here = os.getpid() == process
+        value = fail_on_3('img3') if name == 'img6' else value
+        return value, here, here and threading.get_ident() == main
+
+    report = process_items(
+        IDS, work, None, '', workers, read=read, readers=readers, first=first,
+        on_result=results.__setitem__, threads=threads, progress=False,
+    )  # fmt: skip
+    failed = ['img3', 'img5', 'img6']
+    assert report.failed == dict.fromkeys(failed, 'ValueError: broken header')
+    assert report.done == list(results) == [name for name in IDS if name not in failed]
+    assert seen == [(name, not readers) for name in IDS if name != 'img3']
+    here = (not workers or threads, not workers)
+    assert all(value == (square(name), *here) for name, value in results.items())
+
+
+@pytest.mark.parametrize('threads', [True, False])
+def test_no_more_than_two_images_per_worker_are_under_way(threads):
+    with WorkerPool(square, 2, threads=threads) as pool:
+        counts = [len(pool.put(name)) for name in IDS]
+        assert counts == [0, 0, 0, *[1] * 7]
+        assert [outcome.value for outcome in pool.drain()] == [49, 64, 81]
+        assert list(pool.drain()) == []
+
+
+@pytest.mark.parametrize('readers', [0, 2])
+def test_reading_is_bounded(readers):
+    started = []
+    ahead = []
+    process_items(
+        IDS, lambda name, item: ahead.append(len(started) - int(name[3:]) - 1),
+        read=started.append, readers=readers, progress=False,
+    )  # fmt: skip
+    assert len(started) == len(IDS)
+    assert max(ahead) <= (2 * readers - 1 if readers else 0)
 
 
 def test_first_is_at_most_two_images_per_worker_ahead(tmp_path):
@@ -184,7 +239,7 @@ SCRIPT = """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit it ignored
     from pathlib import Path
     sys.path.insert(0, sys.argv[3])  # the module alone: the package takes seconds to import
-    from batch import process_items
+    from pool import process_items
     folder, workers = Path(sys.argv[1]), int(sys.argv[2])
     def work(name):
         (folder / name).write_text('')
