@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ['check_choice', 'check_ndim', 'check_positive']
+__all__ = ['check_choice', 'check_fraction', 'check_ndim', 'check_positive']
 
 
 def check_ndim(name: str, value: Tensor, ndim: int) -> None:
@@ -17,6 +17,12 @@ def check_positive(name: str, value: float) -> None:
     """Raise ValueError unless ``value`` is greater than zero."""
     if not value > 0:
         raise ValueError(f'{name} must be positive, but got {value}')
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise ValueError unless ``value`` lies in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f'{name} must lie in [0, 1], but got {value}')
 
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from mmwsss.functional.checks import check_positive
+
 __all__ = ['CRFLattice', 'dense_crf', 'dense_crf_labels']
+
+# Kernels that clean seeds, in SIPE and IRNet; those of CRFLattice itself are DeepLabV2's.
+SEED_KERNELS: dict[str, float] = {
+    'gaussian_sxy': 3,
+    'gaussian_compat': 3,
+    'bilateral_sxy': 50,
+    'bilateral_srgb': 5,
+    'bilateral_compat': 10,
+}
 
 # Unary energy of a label that must not win anywhere: exp(-1e4) is 0 in float32.
 _FORBIDDEN_ENERGY = 1e4
@@ -54,15 +65,24 @@ class CRFLattice:
     ) -> None:
         densecrf = _import_densecrf()
         image = _check_image(image)
-        _check_positive(
-            gaussian_sxy=gaussian_sxy, bilateral_sxy=bilateral_sxy, bilateral_srgb=bilateral_srgb
-        )
-        _check_not_negative(gaussian_compat=gaussian_compat, bilateral_compat=bilateral_compat)
+        for name, width in (
+            ('gaussian_sxy', gaussian_sxy),
+            ('bilateral_sxy', bilateral_sxy),
+            ('bilateral_srgb', bilateral_srgb),
+        ):
+            check_positive(name, width)
+        for name, weight in (
+            ('gaussian_compat', gaussian_compat),
+            ('bilateral_compat', bilateral_compat),
+        ):
+            if not weight >= 0:
+                raise ValueError(f'{name} must not be negative, but got {weight}')
         if num_labels < 1:
             raise ValueError(f'num_labels must be at least 1, but got {num_labels}')
-        self.image_size: tuple[int, int] = image.shape[:2]
+        height, width = image.shape[:2]
+        self.image_size = (height, width)
         self.num_labels = int(num_labels)
-        self._crf = densecrf.DenseCRF2D(image.shape[1], image.shape[0], self.num_labels)
+        self._crf = densecrf.DenseCRF2D(width, height, self.num_labels)
         if gaussian_compat > 0:
             self._crf.addPairwiseGaussian(sxy=gaussian_sxy, compat=gaussian_compat)
         if bilateral_compat > 0:
@@ -90,49 +110,17 @@ class CRFLattice:
         probs = _check_probs(probs, self.image_size)
         if not 0 < min_prob <= 1:
             raise ValueError(f'min_prob must lie in (0, 1], but got {min_prob}')
-        present = np.flatnonzero(probs.reshape(len(probs), -1).any(axis=1))
-        if len(present) == 0:
+        present = probs.any(axis=(1, 2))
+        if not present.any():
             raise ValueError('probs is 0 everywhere: at least one label must be possible')
         out = np.zeros(probs.shape, np.float32)
         energy = -np.log(np.clip(probs[present], min_prob, None))
         out[present] = self._infer([energy], iterations)[0]
         return out
 
-    def labels(
-        self,
-        labels: np.ndarray,
-        num_labels: int,
-        *,
-        gt_prob: float = 0.7,
-        iterations: int = 10,
-        ignore_index: int | None = None,
-    ) -> np.ndarray:
-        """Clean a label map that is believed with probability ``gt_prob``.
-
-        Args:
-            labels: (H, W) integers in ``0..num_labels - 1``, or ``ignore_index``.
-            num_labels: number of labels the map could have: those a pixel does not have share
-                the probability ``1 - gt_prob``. Only those that occur enter the CRF.
-            gt_prob: confidence in the given label, inside (0, 1); above ``1 / num_labels`` for it
-                to be the likeliest one.
-            iterations: mean-field steps, >= 0.
-            ignore_index: value of pixels about which nothing is known; they get a label, too.
-                None: there are no such pixels.
-
-        Returns:
-            (H, W), dtype of ``labels``; only values that occur in ``labels``, not
-            ``ignore_index`` unless there is nothing else.
-
-        Raises:
-            ValueError: a wrong shape, a label out of range or ``gt_prob`` out of range.
-        """
-        return self.labels_together(
-            [labels],
-            num_labels,
-            gt_prob=gt_prob,
-            iterations=iterations,
-            ignore_index=ignore_index,
-        )[0]
+    def labels(self, labels: np.ndarray, num_labels: int, **settings: Any) -> np.ndarray:
+        """Clean one label map; see :meth:`labels_together` for arguments and errors."""
+        return self.labels_together([labels], num_labels, **settings)[0]
 
     def labels_together(
         self,
@@ -143,29 +131,35 @@ class CRFLattice:
         iterations: int = 10,
         ignore_index: int | None = None,
     ) -> list[np.ndarray]:
-        """Clean several label maps of the image at once, each as :meth:`labels` does.
+        """Clean label maps of the image that are believed with probability ``gt_prob``.
 
         The maps do not influence each other. Filtering them side by side is faster than one after
         the other, because a filter's look-ups are shared by all channels. The lattice must have
         been built for as many labels as occur in all maps together.
 
         Args:
-            maps: label maps (H, W), see :meth:`labels` for them and the other arguments.
-            num_labels: number of labels each map could have.
-            gt_prob: confidence in the given labels.
+            maps: label maps (H, W), integers in ``0..num_labels - 1``, or ``ignore_index``.
+            num_labels: number of labels each map could have: those a pixel does not have share
+                the probability ``1 - gt_prob``. Only those that occur enter the CRF.
+            gt_prob: confidence in the labels, inside (0, 1); above ``1 / num_labels`` for a label
+                to be the likeliest one.
             iterations: mean-field steps, >= 0.
-            ignore_index: value of pixels about which nothing is known.
+            ignore_index: value of pixels about which nothing is known; they get a label, too.
+                None: there are no such pixels.
 
         Returns:
-            The cleaned maps.
+            The cleaned maps (H, W), each of its map's dtype; only values that occur in it, not
+            ``ignore_index`` unless there is nothing else.
 
         Raises:
-            ValueError: see :meth:`labels`.
+            ValueError: a wrong shape, a label out of range or ``gt_prob`` out of range.
         """
         if not 0 < gt_prob < 1:
             raise ValueError(f'gt_prob must lie between 0 and 1, but got {gt_prob}')
-        maps = [_check_labels(m, num_labels, self.image_size, ignore_index) for m in maps]
+        maps = [np.asarray(m) for m in maps]
         present = [_present(m, ignore_index) for m in maps]
+        for labels, ids in zip(maps, present):
+            _check_labels(labels, ids, num_labels, self.image_size)
         out = [np.full_like(m, p[0] if len(p) else ignore_index) for m, p in zip(maps, present)]
         todo = [i for i, p in enumerate(present) if len(p) > 1]
         energies = [
@@ -220,12 +214,8 @@ def dense_crf(
     probs: np.ndarray,
     *,
     iterations: int = 10,
-    gaussian_sxy: float = 1,
-    gaussian_compat: float = 3,
-    bilateral_sxy: float = 67,
-    bilateral_srgb: float = 3,
-    bilateral_compat: float = 4,
     min_prob: float = 1e-5,
+    **kernels: float,
 ) -> np.ndarray:
     """Dense CRF on class probabilities, with DeepLabV2's numbers as defaults.
 
@@ -233,12 +223,9 @@ def dense_crf(
         image: (H, W, 3) uint8.
         probs: (K, H, W) >= 0. Channels that are 0 everywhere do not enter the CRF and stay 0.
         iterations: mean-field steps.
-        gaussian_sxy: standard deviation of the smoothness kernel, pixels.
-        gaussian_compat: weight of the smoothness kernel, 0 = none.
-        bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
-        bilateral_srgb: colour standard deviation of the appearance kernel, 0..255 units.
-        bilateral_compat: weight of the appearance kernel, 0 = none.
         min_prob: lower bound of a probability under the logarithm.
+        **kernels: ``gaussian_sxy`` (1), ``gaussian_compat`` (3), ``bilateral_sxy`` (67),
+            ``bilateral_srgb`` (3) and ``bilateral_compat`` (4) of :class:`CRFLattice`.
 
     Returns:
         (K, H, W) float32 probabilities, adding up to 1 over K.
@@ -247,17 +234,8 @@ def dense_crf(
         ImportError: ``pydensecrf`` is missing.
         ValueError: see :class:`CRFLattice`.
     """
-    probs = _check_probs(probs, np.shape(image)[:2])
-    present = np.flatnonzero(probs.reshape(len(probs), -1).any(axis=1))
-    lattice = CRFLattice(
-        image,
-        max(len(present), 1),
-        gaussian_sxy=gaussian_sxy,
-        gaussian_compat=gaussian_compat,
-        bilateral_sxy=bilateral_sxy,
-        bilateral_srgb=bilateral_srgb,
-        bilateral_compat=bilateral_compat,
-    )
+    present = sum(bool(np.any(channel)) for channel in probs)
+    lattice = CRFLattice(image, max(present, 1), **kernels)
     return lattice.probabilities(probs, iterations=iterations, min_prob=min_prob)
 
 
@@ -268,12 +246,8 @@ def dense_crf_labels(
     gt_prob: float = 0.7,
     *,
     iterations: int = 10,
-    gaussian_sxy: float = 3,
-    gaussian_compat: float = 3,
-    bilateral_sxy: float = 50,
-    bilateral_srgb: float = 5,
-    bilateral_compat: float = 10,
     ignore_index: int | None = None,
+    **kernels: float,
 ) -> np.ndarray:
     """Dense CRF on a label map, with the numbers used to clean seeds as defaults.
 
@@ -284,13 +258,10 @@ def dense_crf_labels(
             how ``1 - gt_prob`` is shared). Only those that occur enter the CRF.
         gt_prob: confidence in the given label.
         iterations: mean-field steps.
-        gaussian_sxy: standard deviation of the smoothness kernel, pixels.
-        gaussian_compat: weight of the smoothness kernel, 0 = none.
-        bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
-        bilateral_srgb: colour standard deviation of the appearance kernel, 0..255 units.
-        bilateral_compat: weight of the appearance kernel, 0 = none.
         ignore_index: value of pixels about which nothing is known; they get a label, too. None:
             there are no such pixels.
+        **kernels: ``gaussian_sxy`` (3), ``gaussian_compat`` (3), ``bilateral_sxy`` (50),
+            ``bilateral_srgb`` (5) and ``bilateral_compat`` (10) of :class:`CRFLattice`.
 
     Returns:
         (H, W) labels, dtype of ``labels``, only values that occur in ``labels``.
@@ -299,16 +270,8 @@ def dense_crf_labels(
         ImportError: ``pydensecrf`` is missing.
         ValueError: see :class:`CRFLattice`.
     """
-    labels = _check_labels(labels, num_labels, np.shape(image)[:2], ignore_index)
-    lattice = CRFLattice(
-        image,
-        max(len(_present(labels, ignore_index)), 1),
-        gaussian_sxy=gaussian_sxy,
-        gaussian_compat=gaussian_compat,
-        bilateral_sxy=bilateral_sxy,
-        bilateral_srgb=bilateral_srgb,
-        bilateral_compat=bilateral_compat,
-    )
+    present = _present(labels, ignore_index)
+    lattice = CRFLattice(image, max(len(present), 1), **{**SEED_KERNELS, **kernels})
     return lattice.labels(
         labels, num_labels, gt_prob=gt_prob, iterations=iterations, ignore_index=ignore_index
     )
@@ -322,15 +285,15 @@ def _label_energy(
     ignore_index: int | None,
 ) -> np.ndarray:
     """Unary energy (K, H, W) of the present labels."""
-    given, rest = -np.log(gt_prob), -np.log((1 - gt_prob) / (num_labels - 1))
+    own, rest = -np.log(gt_prob), -np.log((1 - gt_prob) / (num_labels - 1))
     one_hot = labels == present[:, None, None]
-    energy = np.where(one_hot, np.float32(given), np.float32(rest))
+    energy = np.where(one_hot, np.float32(own), np.float32(rest))
     if ignore_index is not None:
         energy[:, labels == ignore_index] = np.log(num_labels)
     return energy
 
 
-def _import_densecrf() -> ModuleType:
+def _import_densecrf() -> Any:
     try:
         from pydensecrf import densecrf
     except ImportError as error:
@@ -351,9 +314,9 @@ def _check_image(image: np.ndarray) -> np.ndarray:
 
 def _check_probs(probs: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     probs = np.asarray(probs)
-    if probs.ndim != 3 or len(probs) == 0 or probs.shape[1:] != tuple(image_size):
+    if probs.ndim != 3 or len(probs) == 0 or probs.shape[1:] != image_size:
         raise ValueError(
-            f'probs must have shape (K, H, W) with (H, W) = {tuple(image_size)} of the image, '
+            f'probs must have shape (K, H, W) with (H, W) = {image_size} of the image, '
             f'but got {probs.shape}'
         )
     if not np.isfinite(probs).all() or (probs < 0).any():
@@ -362,40 +325,22 @@ def _check_probs(probs: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
 
 
 def _check_labels(
-    labels: np.ndarray,
-    num_labels: int,
-    image_size: tuple[int, int],
-    ignore_index: int | None,
-) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.shape != tuple(image_size):
+    labels: np.ndarray, present: np.ndarray, num_labels: int, image_size: tuple[int, int]
+) -> None:
+    if labels.shape != image_size:
         raise ValueError(
-            f'labels must have the size {tuple(image_size)} of the image, but got {labels.shape}'
+            f'labels must have the size {image_size} of the image, but got {labels.shape}'
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f'labels must be integers, but got {labels.dtype}')
-    present = _present(labels, ignore_index)
     if len(present) and not (present[0] >= 0 and present[-1] < num_labels):
         raise ValueError(
             f'labels must lie in 0..{num_labels - 1} (num_labels={num_labels}), '
             f'but got {present[0]}..{present[-1]}'
         )
-    return labels
 
 
 def _present(labels: np.ndarray, ignore_index: int | None) -> np.ndarray:
     """Labels that occur, ascending, without ``ignore_index``."""
     present = np.unique(labels)
     return present if ignore_index is None else present[present != ignore_index]
-
-
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f'{name} must be positive, but got {value}')
-
-
-def _check_not_negative(**values: float) -> None:
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(f'{name} must not be negative, but got {value}')

@@ -7,6 +7,7 @@ relations", CVPR 2019. Pairs are stored as in :func:`mmwsss.functional.path_affi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsss.functional.crf import CRFLattice
+from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.crf import SEED_KERNELS, CRFLattice
 from mmwsss.functional.random_walk import half_plane_offsets, path_affinity
 
 __all__ = [
@@ -27,14 +29,6 @@ __all__ = [
     'pair_labels',
     'resize_labels',
 ]
-
-SEED_CRF = {
-    'gaussian_sxy': 3,
-    'gaussian_compat': 3,
-    'bilateral_sxy': 50,
-    'bilateral_srgb': 5,
-    'bilateral_compat': 10,
-}
 
 
 class PairLabels(NamedTuple):
@@ -59,7 +53,7 @@ def confident_labels(
     fg_threshold: float = 0.30,
     bg_threshold: float = 0.05,
     ignore_index: int = 255,
-    **crf_params: float,
+    **kernels: float,
 ) -> np.ndarray:
     """Labels that class maps without a background channel are sure about.
 
@@ -74,7 +68,7 @@ def confident_labels(
         fg_threshold: score of the background in the first CRF.
         bg_threshold: score of the background in the second, at most ``fg_threshold``.
         ignore_index: value of the pixels that are neither.
-        **crf_params: kernel parameters of :class:`CRFLattice`; defaults as in
+        **kernels: kernel parameters of :class:`CRFLattice`; defaults as in
             :func:`dense_crf_labels`.
 
     Returns:
@@ -84,17 +78,13 @@ def confident_labels(
         ImportError: ``pydensecrf`` is missing.
         ValueError: shapes do not fit, or ``bg_threshold > fg_threshold``.
     """
-    if not 0 <= bg_threshold <= fg_threshold <= 1:
-        raise ValueError(
-            'thresholds must fulfil 0 <= bg_threshold <= fg_threshold <= 1, '
-            f'but got {bg_threshold} and {fg_threshold}'
-        )
+    check_thresholds(fg_threshold, bg_threshold)
     scores = _check_scores(image, scores, len(class_ids))
     strict, loose = (
         np.concatenate([np.full((1, *scores.shape[1:]), value, scores.dtype), scores]).argmax(0)
         for value in (fg_threshold, bg_threshold)
     )
-    return _combine(image, strict, loose, class_ids, ignore_index, crf_params)
+    return _combine(image, strict, loose, class_ids, ignore_index, kernels)
 
 
 def confident_labels_threshold_free(
@@ -104,7 +94,7 @@ def confident_labels_threshold_free(
     *,
     bg_attenuation: float = 0.5,
     ignore_index: int = 255,
-    **crf_params: float,
+    **kernels: float,
 ) -> np.ndarray:
     """Labels that class maps with a background channel are sure about (SIPE's variant).
 
@@ -117,7 +107,7 @@ def confident_labels_threshold_free(
         class_ids: the K ids of the foreground maps, > 0.
         bg_attenuation: factor of the background channel in the second CRF, in [0, 1].
         ignore_index: value of the pixels that are neither.
-        **crf_params: kernel parameters of :class:`CRFLattice`; defaults as in
+        **kernels: kernel parameters of :class:`CRFLattice`; defaults as in
             :func:`dense_crf_labels`.
 
     Returns:
@@ -127,16 +117,24 @@ def confident_labels_threshold_free(
         ImportError: ``pydensecrf`` is missing.
         ValueError: shapes do not fit, or ``bg_attenuation`` is out of range.
     """
-    if not 0 <= bg_attenuation <= 1:
-        raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
+    check_fraction('bg_attenuation', bg_attenuation)
     scores = _check_scores(image, scores, len(class_ids) + 1)
     factors = np.ones((len(scores), 1, 1))
     factors[0] = bg_attenuation
     strict, loose = scores.argmax(0), (scores * factors).argmax(0)
-    return _combine(image, strict, loose, class_ids, ignore_index, crf_params)
+    return _combine(image, strict, loose, class_ids, ignore_index, kernels)
 
 
-def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+def check_thresholds(fg_threshold: float, bg_threshold: float) -> None:
+    """Raise ValueError unless the thresholds of :func:`confident_labels` are in order."""
+    if not 0 <= bg_threshold <= fg_threshold <= 1:
+        raise ValueError(
+            'thresholds must fulfil 0 <= bg_threshold <= fg_threshold <= 1, '
+            f'but got {bg_threshold} and {fg_threshold}'
+        )
+
+
+def resize_labels(labels: Tensor, size: Sequence[int]) -> Tensor:
     """Nearest-neighbour resizing of (..., H, W) integer labels to ``size`` (h, w)."""
     flat = labels.reshape(-1, 1, *labels.shape[-2:]).float()  # class ids are exact in float32
     resized = F.interpolate(flat, size=tuple(size), mode='nearest-exact')
@@ -220,15 +218,11 @@ def irn_losses(
     Raises:
         ValueError: shapes do not fit.
     """
-    if edge.ndim != 3 or labels.shape != edge.shape:
+    wanted = (len(edge), 2, *edge.shape[1:])
+    if edge.ndim != 3 or labels.shape != edge.shape or displacement.shape != wanted:
         raise ValueError(
-            'edge and labels must both have shape (N, h, w), '
-            f'but got {tuple(edge.shape)} and {tuple(labels.shape)}'
-        )
-    if displacement.shape != (len(edge), 2, *edge.shape[1:]):
-        raise ValueError(
-            f'displacement must have shape (N, 2, h, w) for edge {tuple(edge.shape)}, '
-            f'but got {tuple(displacement.shape)}'
+            'edge and labels must have shape (N, h, w) and displacement (N, 2, h, w), but got '
+            f'{tuple(edge.shape)}, {tuple(labels.shape)} and {tuple(displacement.shape)}'
         )
     pairs = pair_labels(labels, radius, ignore_index)
     counts = torch.stack([part.sum() for part in pairs]).to(edge.dtype)
@@ -258,16 +252,14 @@ def _sum(values: Tensor, mask: Tensor) -> Tensor:
 
 def _shifted(maps: Tensor, radius: float, fill: float) -> Tensor:
     """Value at the second pixel of every pair: (..., h, w) -> (..., D, h, w), ``fill`` outside."""
-    offsets = half_plane_offsets(radius)
     height, width = maps.shape[-2:]
-    reach = max((max(dy, abs(dx)) for dy, dx in offsets), default=0)
+    reach = math.ceil(radius)
     padded = F.pad(maps, (reach, reach, 0, reach), value=fill)
-    if not offsets:
-        return maps.unsqueeze(-3)[..., :0, :, :]
-    return torch.stack(
-        [padded[..., dy : dy + height, reach + dx : reach + dx + width] for dy, dx in offsets],
-        dim=-3,
-    )
+    shifted = [
+        padded[..., dy : dy + height, reach + dx : reach + dx + width]
+        for dy, dx in half_plane_offsets(radius)
+    ]
+    return torch.stack(shifted, dim=-3) if shifted else maps.unsqueeze(-3)[..., :0, :, :]
 
 
 def _combine(
@@ -276,14 +268,14 @@ def _combine(
     loose: np.ndarray,
     class_ids: Sequence[int],
     ignore_index: int,
-    crf_params: dict[str, float],
+    kernels: dict[str, float],
 ) -> np.ndarray:
     """Clean both label maps (0 = background, i = i-th class) and keep what is sure."""
     num_labels = len(class_ids) + 1
-    lattice = CRFLattice(image, 2 * num_labels, **{**SEED_CRF, **crf_params})
+    lattice = CRFLattice(image, 2 * num_labels, **{**SEED_KERNELS, **kernels})
     strict, loose = lattice.labels_together([strict, loose], num_labels)
     ids = np.array([0, *class_ids])
-    out = ids[strict]
+    out: np.ndarray = ids[strict]
     out[(strict == 0) & (loose != 0)] = ignore_index
     return out.astype(np.uint8 if ids.max() <= 255 else np.uint16)
 

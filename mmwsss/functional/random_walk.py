@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from mmwsss.functional.checks import check_positive
+
 __all__ = ['half_plane_offsets', 'line_pixels', 'path_affinity', 'propagate']
+
+Offsets = tuple[tuple[int, int], ...]
+Move = tuple[Tensor, Tensor, Tensor]
 
 
 @functools.cache
-def half_plane_offsets(radius: float) -> tuple[tuple[int, int], ...]:
+def half_plane_offsets(radius: float) -> Offsets:
     """Offsets (dy, dx) of half of the neighbours of a pixel; the negated ones are the other half.
 
     Args:
@@ -32,8 +38,7 @@ def half_plane_offsets(radius: float) -> tuple[tuple[int, int], ...]:
         >>> half_plane_offsets(2)
         ((0, 1), (1, -1), (1, 0), (1, 1))
     """
-    if not radius > 0:
-        raise ValueError(f'radius must be positive, but got {radius}')
+    check_positive('radius', radius)
     reach = math.ceil(radius)
     return tuple(
         (dy, dx)
@@ -44,7 +49,7 @@ def half_plane_offsets(radius: float) -> tuple[tuple[int, int], ...]:
 
 
 @functools.cache
-def line_pixels(dy: int, dx: int) -> tuple[tuple[int, int], ...]:
+def line_pixels(dy: int, dx: int) -> Offsets:
     """Pixels of the straight path from (0, 0) to (dy, dx), both ends included.
 
     They are the pixels of the bounding box of the two ends whose distance to the line through
@@ -150,25 +155,17 @@ def _strongest_path_pixel(edge: Tensor, radius: float) -> Tensor:
     number, height, width = edge.shape
     pixel = torch.arange(height * width, device=edge.device).view(1, height, width)
     index = torch.full((number, len(offsets), height, width), -1, device=edge.device)
-    for d, (dy, dx) in enumerate(offsets):
-        rows, cols = _first_pixels(dy, dx, height, width)
-        if rows.stop <= rows.start or cols.stop <= cols.start:
-            continue
-        largest = strongest = None
-        for y, x in line_pixels(dy, dx):
-            here = (..., _move(rows, y), _move(cols, x))
-            if largest is None:
-                largest, strongest = edge[here], pixel[here].expand(number, -1, -1)
-                continue
+    for d, dy, dx, rows, cols in _pairs_inside(offsets, height, width):
+        path = [(..., _move(rows, y), _move(cols, x)) for y, x in line_pixels(dy, dx)]
+        largest, strongest = edge[path[0]], pixel[path[0]].expand(number, -1, -1)
+        for here in path[1:]:
             strongest = torch.where(edge[here] > largest, pixel[here], strongest)
             largest = torch.maximum(edge[here], largest)
         index[:, d, rows, cols] = strongest
     return index
 
 
-def _walk(
-    maps: Tensor, weights: Tensor, offsets: tuple[tuple[int, int], ...], steps: int
-) -> Tensor:
+def _walk(maps: Tensor, weights: Tensor, offsets: Offsets, steps: int) -> Tensor:
     """``maps T^steps`` for (..., K, h, w) maps and the pairs' (..., D, h, w) weights."""
     ones = torch.ones_like(maps[..., :1, :, :])
     total = torch.zeros_like(ones)
@@ -188,19 +185,10 @@ def _walk(
     return here
 
 
-Move = tuple[Tensor, Tensor, Tensor]
-
-
-def _moves(
-    source: Tensor, target: Tensor, weights: Tensor, offsets: tuple[tuple[int, int], ...]
-) -> list[Move]:
+def _moves(source: Tensor, target: Tensor, weights: Tensor, offsets: Offsets) -> list[Move]:
     """Views (where to add, weights, what to add) of both directions of every offset."""
-    height, width = weights.shape[-2:]
     moves = []
-    for d, (dy, dx) in enumerate(offsets):
-        rows, cols = _first_pixels(dy, dx, height, width)
-        if rows.stop <= rows.start or cols.stop <= cols.start:
-            continue
+    for d, dy, dx, rows, cols in _pairs_inside(offsets, *weights.shape[-2:]):
         first, second = (..., rows, cols), (..., _move(rows, dy), _move(cols, dx))
         pairs = weights[..., d : d + 1, rows, cols]  # (..., 1, h - dy, w - |dx|)
         moves.append((target[first], pairs, source[second]))
@@ -213,9 +201,13 @@ def _add_neighbours(moves: list[Move]) -> None:
         target.addcmul_(pairs, source)
 
 
-def _first_pixels(dy: int, dx: int, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the pixels whose neighbour at (dy >= 0, dx) is inside the image."""
-    return slice(0, height - dy), slice(max(0, -dx), width - max(0, dx))
+def _pairs_inside(
+    offsets: Offsets, height: int, width: int
+) -> Iterator[tuple[int, int, int, slice, slice]]:
+    """Number, dy >= 0 and dx of every offset, rows and columns of its first pixels."""
+    for d, (dy, dx) in enumerate(offsets):
+        if dy < height and abs(dx) < width:
+            yield d, dy, dx, slice(0, height - dy), slice(max(0, -dx), width - max(0, dx))
 
 
 def _move(span: slice, by: int) -> slice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -22,7 +23,7 @@ NUM_DEEP_STAGES = 3
 
 
 class EdgeBranch(nn.Module):
-    """Edge logits from all stages: per stage 1x1 conv, GroupNorm, ReLU; joined by a 1x1 conv.
+    """Edge logits from all stages: per stage 1x1 conv, GroupNorm, resize, ReLU; joined by a 1x1 conv.
 
     Args:
         in_channels: widths of the stages.
@@ -37,9 +38,9 @@ class EdgeBranch(nn.Module):
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
         """Stage outputs -> edge logits (N, 1, h, w) at the size of the first stage."""
-        size = stages[0].shape[2:]
-        parts = [_resize(unit(x), size) for unit, x in zip(self.stages, stages)]
-        return self.predict(torch.cat(parts, dim=1))
+        parts = [unit(x) for unit, x in zip(self.stages, stages)]
+        logits: Tensor = self.predict(_join(parts, stages[0].shape[2:]))
+        return logits
 
 
 class DisplacementBranch(nn.Module):
@@ -55,6 +56,8 @@ class DisplacementBranch(nn.Module):
         join_groups: GroupNorm groups of the two joins.
     """
 
+    mean_shift: Tensor
+
     def __init__(
         self,
         in_channels: Sequence[int],
@@ -69,8 +72,7 @@ class DisplacementBranch(nn.Module):
                 'the displacement branch needs as many channels and groups as in_channels, '
                 f'but got {len(channels)} and {len(groups)} for {len(in_channels)} stages'
             )
-        widths = zip(in_channels, channels, groups)
-        self.stages = nn.ModuleList(_unit(*width) for width in widths)
+        self.stages = nn.ModuleList(map(_unit, in_channels, channels, groups))
         self.deep = _unit(sum(channels[-NUM_DEEP_STAGES:]), join_channels, join_groups)
         shallow = sum(channels[:-NUM_DEEP_STAGES])
         self.join = _unit(shallow + join_channels, join_channels, join_groups)
@@ -82,8 +84,10 @@ class DisplacementBranch(nn.Module):
         parts = [unit(x) for unit, x in zip(self.stages, stages)]
         shallow, deep = parts[:-NUM_DEEP_STAGES], parts[-NUM_DEEP_STAGES:]
         joined = self.deep(_join(deep, deep[0].shape[2:]))
-        out = self.predict(self.join(_join([*shallow, joined], stages[0].shape[2:])))
-        return out if self.training else out - self.mean_shift.view(1, 2, 1, 1)
+        field: Tensor = self.predict(
+            self.join(_join([*shallow, joined], stages[0].shape[2:])).relu()
+        )
+        return field if self.training else field - self.mean_shift.view(1, 2, 1, 1)
 
 
 @MODELS.register_module()
@@ -105,6 +109,8 @@ class IRNet(BaseModel):
         edge: width and groups of the edge branch, see :class:`EdgeBranch`.
         displacement: widths and groups, see :class:`DisplacementBranch`.
         radius: largest distance of a pixel pair in training, in grid pixels.
+        test_size: (H, W); a smaller image is padded to it at test time, right and below, with the
+            normalised 0, as GroupNorm saw it in training: the training's crop size. None: no padding.
         ignore_index: label of unknown pixels.
         data_preprocessor: config of the preprocessor, usually mmseg's ``SegDataPreProcessor``.
         train_cfg: unused, accepted for symmetry with mmseg models.
@@ -117,17 +123,18 @@ class IRNet(BaseModel):
 
     def __init__(
         self,
-        backbone: dict,
+        backbone: dict[str, Any],
         in_channels: Sequence[int] = (64, 256, 512, 1024, 2048),
         stem: str | None = 'maxpool',
-        edge: dict | None = None,
-        displacement: dict | None = None,
+        edge: dict[str, Any] | None = None,
+        displacement: dict[str, Any] | None = None,
         radius: int = 10,
+        test_size: tuple[int, int] | None = (512, 512),
         ignore_index: int = 255,
-        data_preprocessor: dict | nn.Module | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        data_preprocessor: dict[str, Any] | nn.Module | None = None,
+        train_cfg: dict[str, Any] | None = None,
+        test_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         if isinstance(data_preprocessor, dict):
             # Built here, not by MMEngine, so that it is found without a default scope.
@@ -142,15 +149,15 @@ class IRNet(BaseModel):
         self.edge = EdgeBranch(in_channels, **(edge or {}))
         self.displacement = DisplacementBranch(in_channels, **(displacement or {}))
         self.radius = radius
+        self.test_size = tuple(test_size or (0, 0))
         self.ignore_index = ignore_index
         self._stem_output: list[Tensor] = []
-        self._watch(stem)
+        if stem is not None:
+            self._watch(stem)
         self.train(self.training)
 
-    def _watch(self, stem: str | None) -> None:
+    def _watch(self, stem: str) -> None:
         """Keep the output of the submodule ``stem`` of every pass through the backbone."""
-        if stem is None:
-            return
         modules = dict(self.backbone.named_modules())
         if not stem or stem not in modules:
             children = [name for name, _ in self.backbone.named_children()]
@@ -207,13 +214,17 @@ class IRNet(BaseModel):
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
-            stages = self.extract_feat(inputs)
-            return self.edge(stages), self.displacement(stages)
+            return self.branches(inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', but got {mode!r}")
+
+    def branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Edge logits (N, 1, h, w) and displacement (N, 2, h, w) of images (N, C, H, W)."""
+        stages = self.extract_feat(inputs)
+        return self.edge(stages), self.displacement(stages)
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """Losses from the confident labels in ``gt_sem_seg`` (H, W): 0, class ids, ignore."""
-        edge_logits, displacement = self(inputs)
+        edge_logits, displacement = self.branches(inputs)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
         labels = resize_labels(labels.to(inputs.device), edge_logits.shape[2:])
         return irn_losses(
@@ -225,21 +236,18 @@ class IRNet(BaseModel):
             mean_over_processes=_mean_over_processes,
         )
 
-    @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> list[SegDataSample]:
         """Add ``pred_edge`` (1, h, w) in [0, 1] and ``pred_displacement`` (2, h, w) to the samples.
 
-        Both are cropped to the part of the grid that the unpadded image covers.
+        Both are those of the unpadded image alone, whatever else is in its batch.
         """
-        edges, displacements = self.edge_maps(inputs)
-        for sample, edge, displacement in zip(data_samples, edges, displacements):
-            size = sample.metainfo.get('img_shape', inputs.shape[2:])[:2]
-            grid = zip(size, inputs.shape[2:], edge.shape)
-            rows, cols = (-(-side * cells // padded) for side, padded, cells in grid)
+        for image, sample in zip(inputs, data_samples):
+            height, width = sample.metainfo.get('img_shape', inputs.shape[2:])[:2]
+            edge, displacement = self.edge_maps(image[None, :, :height, :width])
             sample.set_data(
                 {
-                    'pred_edge': PixelData(data=edge[None, :rows, :cols]),
-                    'pred_displacement': PixelData(data=displacement[:, :rows, :cols]),
+                    'pred_edge': PixelData(data=edge),
+                    'pred_displacement': PixelData(data=displacement[0]),
                 }
             )
         return list(data_samples)
@@ -249,14 +257,21 @@ class IRNet(BaseModel):
         """Edge map (N, h, w) in [0, 1], of image and mirror, and displacement (N, 2, h, w).
 
         The logits of the image and of its un-mirrored mirror are averaged, then squashed; the
-        displacement is the image's alone, as in the paper.
+        displacement is the image's alone, as in the paper. Image and mirror are padded to
+        ``test_size``; what is returned is the part of the grid that the image covers.
         """
-        logits, displacement = self(inputs)
-        mirrored = self.edge(self.extract_feat(inputs.flip(-1))).flip(-1)
-        return ((logits + mirrored) / 2).sigmoid().squeeze(1), displacement
+        height, width = inputs.shape[2:]
+        rows, cols = max(height, self.test_size[0]), max(width, self.test_size[1])
+        both = F.pad(torch.cat([inputs, inputs.flip(-1)]), (0, cols - width, 0, rows - height))
+        logits, displacement = (
+            out[..., : -(-height * out.shape[2] // rows), : -(-width * out.shape[3] // cols)]
+            for out in self.branches(both)
+        )
+        straight, mirrored = logits.squeeze(1).chunk(2)
+        return ((straight + mirrored.flip(-1)) / 2).sigmoid(), displacement[: len(inputs)]
 
     @torch.no_grad()
-    def calibrate(self, batches: Iterable[dict]) -> Tensor:
+    def calibrate(self, batches: Iterable[dict[str, Any]]) -> Tensor:
         """Set ``displacement.mean_shift`` to the mean displacement over a training set.
 
         Args:
@@ -289,19 +304,16 @@ class IRNet(BaseModel):
 
 
 def _unit(in_channels: int, channels: int, groups: int) -> nn.Sequential:
+    """1x1 convolution and GroupNorm; the ReLU follows the resize, see :func:`_join`."""
     return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, bias=False),
-        nn.GroupNorm(groups, channels),
-        nn.ReLU(inplace=True),
+        nn.Conv2d(in_channels, channels, 1, bias=False), nn.GroupNorm(groups, channels)
     )
 
 
-def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
-
-
 def _join(parts: Sequence[Tensor], size: Sequence[int]) -> Tensor:
-    return torch.cat([_resize(part, size) for part in parts], dim=1)
+    """Resize what units returned, rectify and concatenate, in the order of the released code."""
+    resized = [F.interpolate(x, tuple(size), mode='bilinear', align_corners=False) for x in parts]
+    return torch.cat(resized, dim=1).relu()
 
 
 def _mean_over_processes(counts: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmwsss.functional.checks import check_fraction
 from mmwsss.io import ClassMaps
-from mmwsss.refine.base import BaseRefiner, MapsOrLabels, describe
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, require_maps
 from mmwsss.registry import REFINERS
 
 __all__ = ['BackgroundThreshold']
@@ -23,8 +24,7 @@ class BackgroundThreshold(BaseRefiner):
     """
 
     def __init__(self, threshold: float) -> None:
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f'threshold must lie in [0, 1], but got {threshold}')
+        check_fraction('threshold', threshold)
         self.threshold = threshold
 
     def __call__(
@@ -36,8 +36,7 @@ class BackgroundThreshold(BaseRefiner):
             TypeError: Labels arrived.
             ValueError: The maps have a background of their own.
         """
-        if not isinstance(maps, ClassMaps):
-            raise TypeError(f'BackgroundThreshold needs ClassMaps, but got {describe(maps)}')
+        maps = require_maps(maps, 'BackgroundThreshold')
         if maps.has_background:
             raise ValueError(
                 'the class maps have a background map of their own: leave BackgroundThreshold out'

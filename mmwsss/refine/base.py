@@ -1,4 +1,4 @@
-"""What a refiner is, and chains of them."""
+"""What a refiner is, and what it may be given and may return."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from mmwsss.io import IGNORE_INDEX, ClassMaps
 
-__all__ = ['BaseRefiner', 'MapsOrLabels', 'check_image']
+__all__ = ['BaseRefiner', 'MapsOrLabels', 'check_image', 'require_maps']
 
 MapsOrLabels = Union[ClassMaps, np.ndarray]
 
@@ -67,30 +67,51 @@ class BaseRefiner(ABC):
         self, started: Any, image: np.ndarray | None = None, image_id: str = ''
     ) -> MapsOrLabels:
         """Make the result from what :meth:`start` returned, on the CPU."""
-        return started
+        result: MapsOrLabels = started
+        return result
 
     def input_files(self) -> Sequence[str]:
-        """Files that decide the result, such as weights; the manifest keeps their hashes."""
+        """Files that decide the result, such as weights; their hashes are kept."""
         return ()
 
 
-def check_image(image: np.ndarray | None, image_size: tuple[int, int], image_id: str = '') -> None:
-    """Check the image that a refiner is given.
+def check_image(
+    image: np.ndarray | None, image_size: tuple[int, ...], image_id: str = ''
+) -> np.ndarray:
+    """Return the image that a refiner is given if it is what it must be.
 
     Raises:
         ValueError: It is missing, no RGB uint8 image, or not of the maps' size.
     """
     if image is None:
         raise ValueError(f'{image_id}: the image is needed, but got None')
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    if image.dtype != np.uint8 or image.shape != (*image_size, 3):
         raise ValueError(
-            f'{image_id}: image must be RGB uint8 (H, W, 3), but got {image.dtype} {image.shape}'
+            f'{image_id}: image must be RGB uint8 {(*image_size, 3)}, but got {describe(image)}'
         )
-    if image.shape[:2] != tuple(image_size):
+    return image
+
+
+def require_maps(maps: MapsOrLabels, refiner: str, background: str | None = None) -> ClassMaps:
+    """Return what a refiner is given if it is class maps.
+
+    Args:
+        maps: Class maps, else an error.
+        refiner: Named in messages.
+        background: What to do where there is no background map; None: none is needed.
+
+    Raises:
+        TypeError: Labels arrived.
+        ValueError: A background map is needed and not there.
+    """
+    if not isinstance(maps, ClassMaps):
+        raise TypeError(f'{refiner} needs ClassMaps, but got {describe(maps)}')
+    if background is not None and not maps.has_background:
         raise ValueError(
-            f'{image_id}: the image is {image.shape[:2]}, but the maps are of a '
-            f'{tuple(image_size)} image'
+            f'{refiner}: the class maps have no background map (keys {maps.keys.tolist()}): '
+            f'{background}'
         )
+    return maps
 
 
 def check_result(result: Any, image_size: tuple[int, int], class_ids: Set[int], who: str) -> None:
@@ -107,18 +128,18 @@ def check_result(result: Any, image_size: tuple[int, int], class_ids: Set[int], 
         ValueError: It is of another size or uses another class.
     """
     if isinstance(result, ClassMaps):
-        size, found = result.image_size, set(result.keys.tolist())
+        size, ids = result.image_size, set(result.keys.tolist())
     elif isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.integer):
-        size, found = result.shape, set(np.unique(result).tolist()) - {IGNORE_INDEX}
+        size, ids = result.shape, set(np.unique(result).tolist()) - {IGNORE_INDEX}
     else:
         raise TypeError(
             f'{who} must return ClassMaps or integer labels, but got {describe(result)}'
         )
     if tuple(size) != tuple(image_size):
         raise ValueError(f'{who} returned a result of size {size}, expected {tuple(image_size)}')
-    if found - class_ids:
+    if ids - class_ids:
         raise ValueError(
-            f'{who} used the classes {sorted(found - class_ids)}, but the image has only '
+            f'{who} used the classes {sorted(ids - class_ids)}, but the image has only '
             f'{sorted(class_ids)}'
         )
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mmwsss.io import ClassMaps
 from mmwsss.io.mask_io import compact_labels
-from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, check_result
+from mmwsss.refine.base import (
+    BaseRefiner,
+    MapsOrLabels,
+    check_image,
+    check_result,
+    require_maps,
+)
 from mmwsss.refine.build import build_refiner
 
 __all__ = ['RefinerChain', 'StartedChain', 'labels_from_maps']
@@ -78,7 +84,7 @@ class RefinerChain:
             image_id: For messages, and to find files of the image.
 
         Returns:
-            uint8 (H, W).
+            (H, W), uint8 or with ids above 255 uint16.
 
         Raises:
             TypeError, ValueError: A refiner does not fit its input or returns what it must not.
@@ -88,21 +94,18 @@ class RefinerChain:
     def start(
         self, maps: ClassMaps, image: np.ndarray | None = None, image_id: str = ''
     ) -> StartedChain:
-        """Run all refiners up to the last one that uses an accelerator.
+        """Run all refiners up to the last one that uses an accelerator, and start that one.
 
         Arguments and errors are those of calling the chain.
         """
-        if self.needs_image:
-            check_image(image, maps.image_size, image_id)
-        class_ids = frozenset({0, *maps.keys.tolist()})
-        state: MapsOrLabels = maps
-        *before, last = self.refiners[: self._cut] or [None]
-        for refiner in before:
-            state = refiner(state, image if refiner.needs_image else None, image_id)
-            check_result(state, maps.image_size, class_ids, type(refiner).__name__)
-        if last is not None:
-            state = last.start(state, image if last.needs_image else None, image_id)
-        return StartedChain(state, maps.image_size, class_ids)
+        chain = self._enter(maps, image, image_id)
+        if not self.uses_accelerator:
+            return chain
+        for refiner in self.refiners[: self._last]:
+            chain = self._step(refiner, refiner, chain, image, image_id)
+        last = self.refiners[self._last]
+        state = last.start(chain.state, image if last.needs_image else None, image_id)
+        return replace(chain, state=state)
 
     def finish(
         self, started: StartedChain, image: np.ndarray | None = None, image_id: str = ''
@@ -115,20 +118,50 @@ class RefinerChain:
             image_id: Its id.
 
         Returns:
-            uint8 (H, W); uint16 with ids above 255.
+            (H, W), uint8 or with ids above 255 uint16.
         """
-        state = started.state
-        for i, refiner in enumerate(self.refiners[max(self._cut - 1, 0) :]):
-            run = refiner.finish if self._cut and i == 0 else refiner
-            state = run(state, image if refiner.needs_image else None, image_id)
-            check_result(state, started.image_size, started.class_ids, type(refiner).__name__)
-        labels = labels_from_maps(state) if isinstance(state, ClassMaps) else state
-        return compact_labels(labels)
+        for i, refiner in enumerate(self.refiners[self._last :]):
+            run = refiner.finish if self.uses_accelerator and i == 0 else refiner
+            started = self._step(refiner, run, started, image, image_id)
+        return compact_labels(_labels(started.state))
+
+    def steps(
+        self, maps: ClassMaps, image: np.ndarray | None = None, image_id: str = ''
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Run the refiners one by one, to look at what each does; arguments as for the chain.
+
+        Yields:
+            Name of a refiner, such as ``'1. DenseCRF'``, and the labels (H, W) after it. One whose
+            maps have no background yet is left out.
+        """
+        chain = self._enter(maps, image, image_id)
+        for i, refiner in enumerate(self.refiners, start=1):
+            chain = self._step(refiner, refiner, chain, image, image_id)
+            if not isinstance(chain.state, ClassMaps) or chain.state.has_background:
+                yield f'{i}. {type(refiner).__name__}', _labels(chain.state)
+
+    def _enter(self, maps: ClassMaps, image: np.ndarray | None, image_id: str) -> StartedChain:
+        if self.needs_image:
+            check_image(image, maps.image_size, image_id)
+        return StartedChain(maps, maps.image_size, frozenset({0, *maps.keys.tolist()}))
+
+    def _step(
+        self,
+        refiner: BaseRefiner,
+        run: Callable[..., MapsOrLabels],
+        chain: StartedChain,
+        image: np.ndarray | None,
+        image_id: str,
+    ) -> StartedChain:
+        """Run a refiner, or its second half, on a chain's state and check what it returns."""
+        result = run(chain.state, image if refiner.needs_image else None, image_id)
+        check_result(result, chain.image_size, chain.class_ids, type(refiner).__name__)
+        return replace(chain, state=result)
 
     @property
-    def _cut(self) -> int:
-        """Number of refiners up to the last one that uses an accelerator."""
-        return max((i + 1 for i, r in enumerate(self.refiners) if r.uses_accelerator), default=0)
+    def _last(self) -> int:
+        """Index of the last refiner that uses an accelerator, 0 if none does."""
+        return max((i for i, r in enumerate(self.refiners) if r.uses_accelerator), default=0)
 
 
 def labels_from_maps(maps: ClassMaps) -> np.ndarray:
@@ -143,9 +176,10 @@ def labels_from_maps(maps: ClassMaps) -> np.ndarray:
     Raises:
         ValueError: There is no background map to compare with.
     """
-    if not maps.has_background:
-        raise ValueError(
-            f'the class maps have no background map (keys {maps.keys.tolist()}): '
-            'put a BackgroundThreshold into the chain of refiners'
-        )
-    return maps.keys[maps.full_size_scores().argmax(0)]
+    require_maps(maps, 'argmax', 'put a BackgroundThreshold into the chain of refiners')
+    labels: np.ndarray = maps.keys[maps.full_size_scores().argmax(0)]
+    return labels
+
+
+def _labels(state: MapsOrLabels) -> np.ndarray:
+    return labels_from_maps(state) if isinstance(state, ClassMaps) else state

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from mmwsss.functional.irn import SEED_CRF, confident_labels, confident_labels_threshold_free
-from mmwsss.io import ClassMaps
-from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
+from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.crf import SEED_KERNELS
+from mmwsss.functional.irn import (
+    check_thresholds,
+    confident_labels,
+    confident_labels_threshold_free,
+)
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, require_maps
 from mmwsss.registry import REFINERS
 
 __all__ = ['ConfidentLabels']
@@ -45,24 +51,21 @@ class ConfidentLabels(BaseRefiner):
         bg_attenuation: float = 0.5,
         crf: Mapping[str, float] | None = None,
     ) -> None:
-        if (fg_threshold is None) != (bg_threshold is None):
+        self.thresholds: tuple[float, float] | None = None
+        if fg_threshold is not None and bg_threshold is not None:
+            check_thresholds(fg_threshold, bg_threshold)
+            self.thresholds = fg_threshold, bg_threshold
+        elif fg_threshold is not None or bg_threshold is not None:
             raise ValueError(
                 'fg_threshold and bg_threshold belong together: give both or none, but got '
                 f'{fg_threshold} and {bg_threshold}'
             )
-        if fg_threshold is not None and not 0 <= bg_threshold <= fg_threshold <= 1:
-            raise ValueError(
-                'thresholds must fulfil 0 <= bg_threshold <= fg_threshold <= 1, '
-                f'but got {bg_threshold} and {fg_threshold}'
-            )
-        if not 0 <= bg_attenuation <= 1:
-            raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
-        unknown = sorted(set(crf or ()) - set(SEED_CRF))
+        check_fraction('bg_attenuation', bg_attenuation)
+        unknown = sorted(set(crf or ()) - set(SEED_KERNELS))
         if unknown:
-            raise ValueError(f'crf has unknown keys {unknown}; known are {sorted(SEED_CRF)}')
-        self.fg_threshold, self.bg_threshold = fg_threshold, bg_threshold
+            raise ValueError(f'crf has unknown keys {unknown}; known are {sorted(SEED_KERNELS)}')
         self.bg_attenuation = bg_attenuation
-        self.crf = dict(crf or {})
+        self.crf: dict[str, Any] = dict(crf or {})
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
@@ -77,19 +80,21 @@ class ConfidentLabels(BaseRefiner):
             TypeError: labels arrived.
             ValueError: no background map in the threshold-free variant, or an image that does not fit.
         """
-        if not isinstance(maps, ClassMaps):
-            raise TypeError(f'ConfidentLabels needs ClassMaps, but got {describe(maps)}')
-        check_image(image, maps.image_size, image_id)
+        need = 'set fg_threshold and bg_threshold' if self.thresholds is None else None
+        maps = require_maps(maps, 'ConfidentLabels', need)
+        image = check_image(image, maps.image_size, image_id)
         scores, foreground = maps.full_size_scores(), maps.keys > 0
         ids = maps.keys[foreground].tolist()
-        if self.fg_threshold is not None:
-            thresholds = {'fg_threshold': self.fg_threshold, 'bg_threshold': self.bg_threshold}
-            return confident_labels(image, scores[foreground], ids, **thresholds, **self.crf)
-        if not maps.has_background:
-            raise ValueError(
-                f'{image_id}: the class maps have no background map: '
-                'set fg_threshold and bg_threshold'
+        if self.thresholds is None:
+            return confident_labels_threshold_free(
+                image, scores, ids, bg_attenuation=self.bg_attenuation, **self.crf
             )
-        return confident_labels_threshold_free(
-            image, scores, ids, bg_attenuation=self.bg_attenuation, **self.crf
+        fg_threshold, bg_threshold = self.thresholds
+        return confident_labels(
+            image,
+            scores[foreground],
+            ids,
+            fg_threshold=fg_threshold,
+            bg_threshold=bg_threshold,
+            **self.crf,
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from mmwsss.functional.crf import dense_crf, dense_crf_labels
+from mmwsss.functional.crf import SEED_KERNELS, dense_crf, dense_crf_labels
 from mmwsss.io import IGNORE_INDEX, ClassMaps
-from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
+from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, require_maps
 from mmwsss.refine.chain import labels_from_maps
 from mmwsss.registry import REFINERS
 
@@ -50,6 +50,8 @@ class DenseCRF(BaseRefiner):
     def __post_init__(self) -> None:
         if not 0 < self.gt_prob < 1:
             raise ValueError(f'gt_prob must lie between 0 and 1, but got {self.gt_prob}')
+        kernels = {name: asdict(self)[name] for name in SEED_KERNELS}
+        self.kernels = {name: value for name, value in kernels.items() if value is not None}
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
@@ -61,20 +63,17 @@ class DenseCRF(BaseRefiner):
             ValueError: class maps without a background map, or an image that does not fit.
         """
         size = maps.image_size if isinstance(maps, ClassMaps) else maps.shape
-        check_image(image, size, image_id)
+        image = check_image(image, size, image_id)
         if not isinstance(maps, ClassMaps):
             return self._refine_labels(maps, np.unique(maps), image)
-        if not maps.has_background:
-            raise ValueError(
-                f'{image_id}: DenseCRF needs class maps with a background map: '
-                'put a BackgroundThreshold before it'
-            )
+        require_maps(maps, 'DenseCRF', 'put a BackgroundThreshold before it')
         if self.from_labels:
             return self._refine_labels(labels_from_maps(maps), maps.keys, image)
         scores = maps.full_size_scores().clip(min=0)
         total = scores.sum(axis=0, keepdims=True)
         probs = np.divide(scores, total, out=np.ones_like(scores), where=total > 0)
-        return ClassMaps(maps.keys, dense_crf(image, probs, **self._params()), maps.image_size)
+        probs = dense_crf(image, probs, iterations=self.iterations, **self.kernels)
+        return ClassMaps(maps.keys, probs, maps.image_size)
 
     def _refine_labels(self, labels: np.ndarray, keys: np.ndarray, image: np.ndarray) -> np.ndarray:
         """Labels of any ids -> labels; ``keys`` are the ids the image could have."""
@@ -85,17 +84,12 @@ class DenseCRF(BaseRefiner):
         undecided = len(keys)  # no index of a key, however many there are
         index[labels == IGNORE_INDEX] = undecided
         index = dense_crf_labels(
-            image, index, len(keys), self.gt_prob, ignore_index=undecided, **self._params()
+            image,
+            index,
+            len(keys),
+            self.gt_prob,
+            iterations=self.iterations,
+            ignore_index=undecided,
+            **self.kernels,
         )
         return keys[index].astype(labels.dtype)
-
-    def _params(self) -> dict[str, float]:
-        names = (
-            'gaussian_sxy',
-            'gaussian_compat',
-            'bilateral_sxy',
-            'bilateral_srgb',
-            'bilateral_compat',
-        )
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return {'iterations': self.iterations, **given}

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.model import BaseModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
@@ -30,7 +31,7 @@ class FrozenModel:
 
     def __init__(self, config: str, checkpoint: str, device: str = 'cpu') -> None:
         self.config, self.checkpoint, self.device = str(config), str(checkpoint), device
-        self._model: nn.Module | None = None
+        self._model: BaseModel | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_model': None}
@@ -41,7 +42,7 @@ class FrozenModel:
         return self.config, self.checkpoint
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> BaseModel:
         """The network.
 
         Raises:
@@ -51,7 +52,7 @@ class FrozenModel:
             self._model = self._load()
         return self._model
 
-    def _load(self) -> nn.Module:
+    def _load(self) -> BaseModel:
         model_cfg = {**load_config(self.config).model, 'init_cfg': None}
         model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
         model = MODELS.build(model_cfg)

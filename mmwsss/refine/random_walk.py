@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmwsss.functional.checks import check_fraction, check_positive
 from mmwsss.functional.random_walk import propagate
 from mmwsss.io import ClassMaps, safe_join
-from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, describe
+from mmwsss.refine.base import (
+    BaseRefiner,
+    MapsOrLabels,
+    check_image,
+    describe,
+    require_maps,
+)
 from mmwsss.refine.model import FrozenModel
 from mmwsss.registry import REFINERS
 
@@ -57,25 +65,24 @@ class RandomWalk(BaseRefiner):
         background_threshold: float | None = None,
         device: str = 'cpu',
     ) -> None:
-        has_model = config is not None and checkpoint is not None
-        if has_model == (edge_dir is not None) or (config is None) != (checkpoint is None):
+        self.network = None
+        if config is not None and checkpoint is not None:
+            self.network = FrozenModel(config, checkpoint, device)
+        if (self.network is None) == (edge_dir is None) or (config is None) != (checkpoint is None):
             raise ValueError(
                 'RandomWalk needs either config and checkpoint of an IRNet or edge_dir, but got '
                 f'config={config!r}, checkpoint={checkpoint!r}, edge_dir={edge_dir!r}'
             )
-        if background_threshold is not None and not 0 <= background_threshold <= 1:
-            raise ValueError(
-                f'background_threshold must lie in [0, 1], but got {background_threshold}'
-            )
-        if power is not None and not power > 0:
-            raise ValueError(f'power must be positive, but got {power}')
-        self.network = FrozenModel(config, checkpoint, device) if has_model else None
-        self.edge_dir = edge_dir
-        self.walk = {'radius': radius, 'beta': beta, 'exp_times': exp_times}
-        self.background_threshold = background_threshold
-        self.power = power if power is not None else 1.5 if background_threshold is None else 1.0
+        if background_threshold is not None:
+            check_fraction('background_threshold', background_threshold)
+        if power is None:
+            power = 1.5 if background_threshold is None else 1.0
+        check_positive('power', power)
+        self.edge_dir = edge_dir or ''
+        self.walk: dict[str, Any] = {'radius': radius, 'beta': beta, 'exp_times': exp_times}
+        self.background_threshold, self.power = background_threshold, power
         self.device = device
-        self.needs_image = has_model
+        self.needs_image = self.network is not None
 
     def input_files(self) -> Sequence[str]:
         """Config and checkpoint of the IRNet."""
@@ -91,12 +98,10 @@ class RandomWalk(BaseRefiner):
             ValueError: no background map in the threshold-free variant, or a bad edge map.
             FileNotFoundError: no edge map of this image.
         """
-        if not isinstance(maps, ClassMaps):
-            raise TypeError(f'RandomWalk needs ClassMaps, but got {describe(maps)}')
-        if self.background_threshold is None and not maps.has_background:
-            raise ValueError(
-                f'{image_id}: the class maps have no background map: set background_threshold'
-            )
+        need = 'set background_threshold' if self.background_threshold is None else None
+        maps = require_maps(maps, 'RandomWalk', need)
+        if self.needs_image:
+            image = check_image(image, maps.image_size, image_id)
         keep = maps.keys >= (0 if self.background_threshold is None else 1)
         keys, scores = maps.keys[keep], maps.scores[keep]
         if len(keys):
@@ -110,11 +115,11 @@ class RandomWalk(BaseRefiner):
 
     def edge_map(self, image: np.ndarray | None, image_id: str) -> Tensor:
         """Edge map (h, w) of an image."""
-        if self.network is None:
+        if self.network is None or image is None:
             return self._read_edge(image_id)
-        check_image(image, np.shape(image)[:2], image_id)
         inputs, _ = self.network.inputs(image)
-        return self.network.model.edge_maps(inputs)[0][0].to(self.device)
+        edge: Tensor = self.network.model.edge_maps(inputs)[0][0]
+        return edge
 
     def _read_edge(self, image_id: str) -> Tensor:
         path = Path(safe_join(self.edge_dir, image_id, '.npy'))
@@ -129,11 +134,25 @@ class RandomWalk(BaseRefiner):
         self, scores: np.ndarray, edge: Tensor, image_size: tuple[int, int]
     ) -> np.ndarray:
         """Maps on any grid -> walked maps at image size, their common maximum 1."""
-        start = torch.from_numpy(scores).to(self.device)[None]
-        start = _resize(start, edge.shape)[0].clamp(min=0) ** self.power
-        walked = _resize(propagate(start, edge.float(), **self.walk)[None], image_size)[0]
-        return (walked / walked.max().clamp(min=1e-12)).cpu().numpy()
+        start = torch.from_numpy(scores).to(self.device)
+        start = _resize(start, edge.shape).clamp(min=0) ** self.power
+        walked = _enlarge(propagate(start, edge.float(), **self.walk), image_size)
+        result: np.ndarray = (walked / walked.max().clamp(min=1e-12)).cpu().numpy()
+        return result
+
+
+def _enlarge(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
+    """Bring maps (K, h, w) to image size as the released code does: times the stride, then cropped.
+
+    A grid that no stride gives is resized to the image.
+    """
+    strides = [-(-side // cells) for side, cells in zip(image_size, maps.shape[1:])]
+    grid = [-(-side // stride) for side, stride in zip(image_size, strides)]
+    if grid != list(maps.shape[1:]):
+        return _resize(maps, image_size)
+    size = [cells * stride for cells, stride in zip(grid, strides)]
+    return _resize(maps, size)[:, : image_size[0], : image_size[1]]
 
 
 def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(maps, size=tuple(size), mode='bilinear', align_corners=False)
+    return F.interpolate(maps[None], size=tuple(size), mode='bilinear', align_corners=False)[0]

@@ -6,7 +6,7 @@ import pytest
 from mmseg.registry import EVALUATOR, MODELS
 
 from mmwsss.apis.masks import mask_settings
-from mmwsss.functional import dense_crf
+from mmwsss.functional import CRFLattice, dense_crf
 from mmwsss.refine import RefinerChain
 from mmwsss.utils.config import load_config
 
@@ -31,4 +31,5 @@ def test_crf_of_the_segmenter_is_deeplabv2s():
     assert cfg.model == plain.model
     assert cfg.test_evaluator.metrics == [plain.test_evaluator]
     evaluator = EVALUATOR.build(cfg.test_evaluator)
-    assert evaluator.params == {key: dense_crf.__kwdefaults__[key] for key in evaluator.params}
+    defaults = {**CRFLattice.__init__.__kwdefaults__, **dense_crf.__kwdefaults__}
+    assert evaluator.params == {key: defaults[key] for key in evaluator.params}

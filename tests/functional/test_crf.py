@@ -54,6 +54,50 @@ def test_follows_the_sum_over_all_pairs():
     assert (got.argmax(axis=0) == want.argmax(axis=0)).mean() > 0.97
 
 
+def label_probabilities(labels, num_labels, gt_prob, ignore_index=255):
+    """Probability of every label at every pixel, those that do not occur included."""
+    probs = np.zeros((num_labels, *labels.shape))
+    for y, x in np.ndindex(labels.shape):
+        for label in range(num_labels):
+            if labels[y, x] == ignore_index:
+                probs[label, y, x] = 1 / num_labels
+            elif labels[y, x] == label:
+                probs[label, y, x] = gt_prob
+            else:
+                probs[label, y, x] = (1 - gt_prob) / (num_labels - 1)
+    return probs
+
+
+@pytest.mark.parametrize(('num_labels', 'gt_prob'), [(2, 0.7), (3, 0.7), (5, 0.4)])
+def test_unary_of_labels(num_labels, gt_prob, monkeypatch):
+    energies = []
+    infer = CRFLattice._infer
+    monkeypatch.setattr(
+        CRFLattice, '_infer', lambda *args: (energies.extend(args[1]), infer(*args))[1]
+    )
+    image, probs, _ = scene(labels=2)
+    labels = probs.argmax(axis=0)
+    labels[3:5] = 255
+    dense_crf_labels(image, labels, num_labels, gt_prob, ignore_index=255)
+    want = label_probabilities(labels, num_labels, gt_prob)
+    np.testing.assert_allclose(want.sum(axis=0), 1)
+    np.testing.assert_allclose(np.exp(-energies[0]), want[:2], rtol=1e-6)  # the two that occur
+
+
+@pytest.mark.parametrize('num_labels', [2, 3])
+def test_labels_follow_the_sum_over_all_pairs(num_labels):
+    image, _, truth = scene(9, 12, labels=2, seed=4)
+    labels = np.where(np.random.default_rng(0).random(truth.shape) < 0.2, 1 - truth, truth)
+    unary = label_probabilities(labels, num_labels, 0.6)[:2]
+    want = mean_field_all_pairs(image, unary, 10, (1.5, 1.0), (6.0, 30.0, 1.5))
+    kernels = {'gaussian_sxy': 1.5, 'gaussian_compat': 1, 'bilateral_sxy': 6}
+    got = dense_crf_labels(
+        image, labels, num_labels, 0.6, bilateral_srgb=30, bilateral_compat=1.5, **kernels
+    )
+    assert (got == want.argmax(axis=0)).mean() > 0.97
+    assert (got != labels).any()
+
+
 def test_removes_noise_along_colours():
     image, probs, truth = scene(labels=2, seed=1)
     flipped = np.random.default_rng(0).random(truth.shape) < 0.2

@@ -220,13 +220,13 @@ def test_image_without_classes_is_background():
         ),
         (
             lambda: irn_losses(torch.zeros(1, 3, 4), torch.zeros(1, 2, 3, 4), torch.zeros(1, 3, 3)),
-            'edge and labels must both',
+            'edge and labels must have shape',
         ),
         (
             lambda: irn_losses(
                 torch.zeros(1, 3, 4), torch.zeros(1, 1, 3, 4), torch.zeros(1, 3, 4).int()
             ),
-            'displacement must have shape',
+            r'displacement \(N, 2, h, w\), but got .* and \(1, 1, 3, 4\)',
         ),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
@@ -10,6 +11,7 @@ from torch import nn
 import mmwsss.models.irnet as irnet
 from mmwsss.functional.irn import irn_losses, resize_labels
 from mmwsss.models.irnet import IRNet
+from tests.oracles.irnet import displacement, edge_logits, edge_map_at_test_time
 
 PREPROCESSOR = {'type': 'SegDataPreProcessor', 'size': (32, 32), 'seg_pad_val': 255}
 WIDTHS = (4, 6, 8, 8, 8)
@@ -56,6 +58,7 @@ def tiny(**changes) -> IRNet:
             'join_groups': 4,
         },
         'radius': 3,
+        'test_size': None,
         'data_preprocessor': PREPROCESSOR,
     }
     return MODELS.build({**config, **changes})
@@ -153,11 +156,64 @@ def test_predict_averages_image_and_mirror():
     assert out.pred_displacement.data.shape == (2, 8, 8)
 
 
-def test_predict_cuts_off_padding():
+def arrays(module: nn.Module) -> dict[str, np.ndarray]:
+    return {name: value.double().numpy() for name, value in module.state_dict().items()}
+
+
+def shaken(**changes) -> IRNet:
+    """A tiny network whose GroupNorms do something, on double numbers."""
+    model = tiny(**changes).eval().double()
+    for name, parameter in model.named_parameters():
+        if name.startswith(('edge', 'displacement')):
+            nn.init.normal_(parameter)
+    nn.init.normal_(model.displacement.mean_shift)
+    return model
+
+
+@pytest.mark.parametrize('size', [(32, 48), (64, 32)])
+def test_branches_rectify_after_the_resize_as_the_released_code(size):
+    model = shaken()
+    inputs = torch.randn(1, 3, *size, dtype=torch.float64)
+    edge, field = (out[0].detach().numpy() for out in model(inputs))
+    stages = [stage[0].numpy() for stage in model.extract_feat(inputs)]
+    want = edge_logits(stages, arrays(model.edge), 2, (1, 1, 2, 4, 4))
+    np.testing.assert_allclose(edge[0], want, atol=1e-10)
+    want = displacement(stages, arrays(model.displacement), (2, 2, 4, 4, 4), 4)
+    np.testing.assert_allclose(field, want, atol=1e-10)
+
+
+@pytest.mark.parametrize('size', [(32, 32), (21, 30)])
+def test_test_images_are_padded_as_the_released_code(size):
+    model = shaken(test_size=(48, 48))
+    image = torch.randn(3, *size, dtype=torch.float64)
+
+    def logits(padded: np.ndarray) -> np.ndarray:
+        return model(torch.from_numpy(padded)[None])[0][0, 0].detach().numpy()
+
+    want = edge_map_at_test_time(logits, image.numpy(), 48)
+    np.testing.assert_allclose(model.edge_maps(image[None])[0][0], want, atol=1e-10)
+    if size == (32, 32):
+        unpadded = shaken(test_size=None).edge_maps(image[None])[0][0].numpy()
+        assert np.abs(unpadded - want).max() > 1e-3
+
+
+def test_images_beyond_the_test_size_stay_whole():
+    images = torch.randn(2, 3, 32, 64)
+    padded, plain = tiny(test_size=(48, 48)).eval(), tiny().eval()
+    edge, field = padded.edge_maps(images)
+    assert (edge.shape, field.shape) == ((2, 8, 16), (2, 2, 8, 16))
+    longer = torch.nn.functional.pad(images, (0, 0, 0, 16))
+    torch.testing.assert_close(field, plain.edge_maps(longer)[1][:, :, :8])
+
+
+def test_prediction_does_not_depend_on_the_padding_of_a_batch():
     model = tiny().eval()
-    out = model(torch.randn(1, 3, 32, 40), [sample((17, 40))], mode='predict')[0]
-    assert out.pred_edge.data.shape == (1, 5, 10)
-    assert out.pred_displacement.data.shape == (2, 5, 10)
+    inputs = torch.randn(1, 3, 32, 40)
+    out = model(inputs, [sample((20, 40))], mode='predict')[0]
+    edge, field = model.edge_maps(inputs[:, :, :20])
+    assert edge.shape == (1, 5, 10)
+    torch.testing.assert_close(out.pred_edge.data, edge)
+    torch.testing.assert_close(out.pred_displacement.data, field[0])
 
 
 def test_mean_shift_is_subtracted_at_test_time_only():

@@ -123,7 +123,7 @@ def test_maps_without_background_cannot_end_a_chain():
     [
         (None, 'im7: the image is needed'),
         (np.zeros((4, 6, 3)), r'im7: image must be RGB uint8 .* float64 \(4, 6, 3\)'),
-        (np.zeros((6, 4, 3), np.uint8), r'im7: the image is \(6, 4\), .* a \(4, 6\) image'),
+        (np.zeros((6, 4, 3), np.uint8), r'im7: image must be .*\(4, 6, 3\).* uint8 \(6, 4, 3\)'),
     ],
 )
 def test_image_is_checked(image, message):

@@ -99,7 +99,7 @@ def test_bad_arguments(arguments, message):
 
 def test_wrong_inputs():
     maps, image, _ = scene(background=False)
-    with pytest.raises(ValueError, match=r'a: .* no background map: set fg_threshold'):
+    with pytest.raises(ValueError, match=r'no background map .*: set fg_threshold'):
         ConfidentLabels()(maps, image, 'a')
     with pytest.raises(TypeError, match='ConfidentLabels needs ClassMaps'):
         ConfidentLabels()(np.zeros(SIZE, int), image, 'a')

@@ -11,9 +11,10 @@ import mmwsss.models.irnet  # noqa: F401
 from mmwsss.functional.random_walk import propagate
 from mmwsss.io import ClassMaps
 from mmwsss.refine.random_walk import RandomWalk
+from tests.oracles.irnet import enlarge
 from tests.tiny_models import tiny_resnet
 
-SIZE = (24, 32)
+SIZE = (22, 31)  # grid of 6 x 8 cells
 
 
 def irnet_config() -> dict:
@@ -23,6 +24,7 @@ def irnet_config() -> dict:
         in_channels=(8, 8, 16, 32, 64),
         edge=dict(channels=4, groups=2),
         displacement=dict(channels=(4,) * 5, groups=(2,) * 5, join_channels=4, join_groups=2),
+        test_size=(48, 48),
         data_preprocessor=dict(
             type='SegDataPreProcessor', mean=[100.0] * 3, std=[50.0] * 3, bgr_to_rgb=True
         ),
@@ -52,8 +54,8 @@ def scene(background: bool = True):
     return ClassMaps(keys, rng.random((len(keys), 6, 8)).astype(np.float32), SIZE)
 
 
-def up(maps: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.interpolate(maps[None], SIZE, mode='bilinear')[0]
+def up(maps: torch.Tensor) -> np.ndarray:
+    return enlarge(maps.double().numpy(), SIZE)
 
 
 def test_threshold_free(edges):
@@ -62,7 +64,7 @@ def test_threshold_free(edges):
     out = RandomWalk(edge_dir=str(folder))(maps, None, 'a')
     want = up(propagate(torch.from_numpy(maps.scores) ** 1.5, edge))
     assert out.keys.tolist() == [0, 4, 9]
-    np.testing.assert_allclose(out.scores, (want / want.max()).numpy(), rtol=1e-4)
+    np.testing.assert_allclose(out.scores, want / want.max(), rtol=1e-4)
 
 
 def test_thresholded(edges):
@@ -75,10 +77,20 @@ def test_thresholded(edges):
     want = up(propagate(scores, edge, radius=3, beta=2, exp_times=4))
     assert out.keys.tolist() == [0, 4, 9]
     assert (out.scores[0] == 0.25).all()
-    np.testing.assert_allclose(out.scores[1:], (want / want.max()).numpy(), rtol=1e-4)
+    np.testing.assert_allclose(out.scores[1:], want / want.max(), rtol=1e-4)
     with_background = refiner(scene(), None, 'a')
     assert with_background.keys.tolist() == [0, 4, 9]
     assert (with_background.scores[0] == 0.25).all()
+
+
+def test_an_edge_map_that_no_stride_gives_is_stretched_over_the_image(tmp_path):
+    np.save(tmp_path / 'a.npy', np.zeros((9, 32)))  # 3 x 9 is more than a stride above 22
+    scores = np.linspace(1, 0, 9)[:, None] * np.ones((1, 9, 32))
+    out = RandomWalk(edge_dir=str(tmp_path), exp_times=0, radius=1, power=1)(
+        ClassMaps(np.zeros(1, int), scores, SIZE), None, 'a'
+    )
+    want = torch.nn.functional.interpolate(torch.from_numpy(scores)[None], SIZE, mode='bilinear')
+    np.testing.assert_allclose(out.scores, want[0], atol=1e-6)
 
 
 def test_maps_of_another_size_are_resized(edges):
@@ -109,7 +121,7 @@ def test_edges_of_a_network(irnet):
     torch.testing.assert_close(refiner.edge_map(image, 'a'), edge)
     want = up(propagate(torch.from_numpy(scene().scores) ** 1.5, edge))
     out = refiner(scene(), image, 'a')
-    np.testing.assert_allclose(out.scores, (want / want.max()).numpy(), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(out.scores, want / want.max(), rtol=1e-3, atol=1e-6)
     again = pickle.loads(pickle.dumps(refiner))
     assert again.network._model is None
     np.testing.assert_array_equal(again(scene(), image, 'a').scores, out.scores)
