@@ -9,7 +9,15 @@ _base_ = [
 # Trained with these rates, the projections point all features in one direction within a few iterations,
 # and the foreground map is the same everywhere. It is taken without gradient here, and of more selective
 # masks; rpnet_mobilenetv2_vocmini_paper.py has the paper's settings.
-model = dict(head=dict(detach=True, confidence_peak='image', confidence_threshold=0.5))
+model = dict(
+    head=dict(
+        detach=True,
+        confidence_peak='image',
+        confidence_threshold=0.5,
+        projection_peak='image',
+        consistency_scales=(1.0,),
+    )
+)
 max_iters = 108
 auto_scale_lr = dict(base_batch_size=8)  # groups
 train_dataloader = dict(

@@ -15,6 +15,7 @@ input's dtype.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 PEAKS = ('channel', 'image')
+PADDINGS = {'replicate': 'replicate', 'zeros': 'constant'}
 
 
 def confidence_map(features: Tensor, peak: str = 'channel', eps: float = 1e-5) -> Tensor:
@@ -145,26 +147,30 @@ def foreground_probability(
     return cosine.to(features.dtype).view(len(features), 1, *features.shape[2:])
 
 
-def gaussian_smooth(maps: Tensor, sigma: float = 3.0, kernel_size: int = 5) -> Tensor:
+def gaussian_smooth(
+    maps: Tensor, sigma: float = 3.0, kernel_size: int = 5, padding: str = 'replicate'
+) -> Tensor:
     """Convolve maps with a Gaussian of finite size, rows and columns in turn.
 
     The weights ``exp(-d^2 / (2 sigma^2))`` at distances d of -r..r pixels, r = (kernel_size - 1) / 2,
-    are divided by their sum. Beyond the border the nearest pixel is repeated, so that a constant map
-    stays as it is and maps smaller than the kernel are allowed.
+    are divided by their sum. Maps smaller than the kernel are allowed.
 
     Args:
         maps: Maps (N, C, h, w), floating point.
         sigma: Standard deviation in pixels.
         kernel_size: Odd number of weights in each direction.
+        padding: Beyond the border: ``'replicate'``, the nearest pixel, so that a constant map stays as it
+            is, or ``'zeros'``.
 
     Returns:
         Maps of the same shape and dtype. Differentiable.
 
     Raises:
-        ValueError: ``maps`` does not have four dimensions, ``sigma`` is not positive or
-            ``kernel_size`` is not odd.
+        ValueError: ``maps`` does not have four dimensions, ``sigma`` is not positive,
+            ``kernel_size`` is not odd, or ``padding`` is unknown.
     """
     check_ndim('maps', maps, 4)
+    check_choice('padding', padding, tuple(PADDINGS))
     check_positive('sigma', sigma)
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f'kernel_size must be an odd positive number, but got {kernel_size}')
@@ -174,35 +180,40 @@ def gaussian_smooth(maps: Tensor, sigma: float = 3.0, kernel_size: int = 5) -> T
         distance = torch.arange(-radius, radius + 1, device=wide.device, dtype=wide.dtype)
         weights = torch.softmax(-(distance**2) / (2 * sigma**2), dim=0)
         planes = wide.flatten(0, 1)[:, None]  # (NC, 1, h, w)
-        padded = F.pad(planes, (radius,) * 4, mode='replicate')
+        padded = F.pad(planes, (radius,) * 4, mode=PADDINGS[padding])
         rows = F.conv2d(padded, weights.view(1, 1, 1, -1))
         smooth = F.conv2d(rows, weights.view(1, 1, -1, 1))
     return smooth.view_as(maps).to(maps.dtype)
 
 
-def normalized_consistency(logits: Tensor, enhanced: Tensor, labels: Tensor) -> Tensor:
+def normalized_consistency(
+    logits: Tensor, enhanced: Tensor | Sequence[Tensor], labels: Tensor
+) -> Tensor:
     """Mean squared difference of two peak-normalised class maps of the labelled classes.
 
     ``mean over images, classes and pixels of y_k (S_k - S'_k)^2`` with ``S_k = relu(A_k) / (max + eps)``.
-    All K classes count in the mean; those that an image does not carry are zero.
+    All K classes count in the mean; those that an image does not carry are zero. ``S'`` is the mean of
+    the normalised maps where there are several.
 
-    Source: Liu et al., RPNet, 2021, in the form of the authors' released code; the paper's equation 13
-    is :func:`raw_consistency`.
+    Source: Liu et al., RPNet, 2021, in the form of the authors' released code, which averages four
+    scales; the paper's equation 13 is :func:`raw_consistency`.
 
     Args:
         logits: Class activation maps (N, K, h, w) of the plain branch.
-        enhanced: Those of the enhanced branch.
+        enhanced: Those of the enhanced branch, or one tensor for each of several scales.
         labels: Multi-hot labels (N, K).
 
     Returns:
-        A scalar in [0, 1]. Differentiable in both maps.
+        A scalar in [0, 1]. Differentiable in all maps.
 
     Raises:
         ValueError: Shapes do not fit.
     """
-    _check_same_shape('enhanced', enhanced, logits)
-    difference = peak_normalize(logits) - peak_normalize(enhanced)
-    return keep_labelled(difference, labels).square().mean()
+    others = [enhanced] if isinstance(enhanced, Tensor) else enhanced
+    for other in others:
+        _check_same_shape('enhanced', other, logits)
+    target = torch.stack([peak_normalize(other) for other in others]).mean(dim=0)
+    return keep_labelled(peak_normalize(logits) - target, labels).square().mean()
 
 
 def raw_consistency(features: Tensor, enhanced: Tensor) -> Tensor:

@@ -77,13 +77,14 @@ def test_foreground_may_be_negative():
     assert got.item() == pytest.approx(-1)
 
 
+@pytest.mark.parametrize('padding', ['replicate', 'zeros'])
 @pytest.mark.parametrize(('sigma', 'size'), [(3.0, 5), (0.7, 3), (1.5, 1)])
-def test_smoothing_equals_plain_loop(sigma, size):
+def test_smoothing_equals_plain_loop(sigma, size, padding):
     maps = randn(2, 3, 5, 4)
-    got = gaussian_smooth(maps, sigma, size)
+    got = gaussian_smooth(maps, sigma, size, padding)
     for n in range(2):
         for c in range(3):
-            want = oracle.gaussian_smooth(maps[n, c].numpy(), sigma, size)
+            want = oracle.gaussian_smooth(maps[n, c].numpy(), sigma, size, padding)
             np.testing.assert_allclose(got[n, c].numpy(), want, atol=1e-12)
 
 
@@ -103,10 +104,16 @@ def test_smoothing_keeps_constants_on_any_size(size):
 def test_consistencies_equal_plain_loops(seed):
     logits, enhanced = randn(2, 3, 3, 4, seed=seed), randn(2, 3, 3, 4, seed=seed + 10)
     labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
-    arrays = logits.numpy(), enhanced.numpy()
-    want = oracle.normalized_consistency(*arrays, labels.numpy())
-    assert normalized_consistency(logits, enhanced, labels).item() == pytest.approx(want, rel=1e-12)
-    want = oracle.raw_consistency(*arrays)
+    scales = [enhanced, randn(2, 3, 3, 4, seed=seed + 20), randn(2, 3, 3, 4, seed=seed + 30)]
+    for count in (1, 3):
+        got = normalized_consistency(logits, scales[:count], labels).item()
+        stacked = torch.stack(scales[:count]).numpy()
+        want = oracle.normalized_consistency(logits.numpy(), stacked, labels.numpy())
+        assert got == pytest.approx(want, rel=1e-12)
+    assert normalized_consistency(logits, enhanced, labels) == normalized_consistency(
+        logits, [enhanced], labels
+    )
+    want = oracle.raw_consistency(logits.numpy(), enhanced.numpy())
     assert raw_consistency(logits, enhanced).item() == pytest.approx(want, rel=1e-12)
 
 
@@ -174,7 +181,7 @@ def test_consistency_gradients():
     labels = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     assert_gradients(
         lambda a, b: normalized_consistency(a, b, labels),
-        lambda a, b: oracle.normalized_consistency(a, b, labels.numpy()),
+        lambda a, b: oracle.normalized_consistency(a, b[None], labels.numpy()),
         *points,
     )
     assert_gradients(raw_consistency, oracle.raw_consistency, *points, atol=1e-6)
@@ -304,6 +311,7 @@ MAPS = torch.zeros(2, 3, 4, 4)
         (lambda: foreground_probability(MAPS, torch.zeros(2, 5, 3), 0), 'chunk_size must be pos'),
         (lambda: gaussian_smooth(MAPS, 0.0), 'sigma must be positive'),
         (lambda: gaussian_smooth(MAPS, 1.0, 4), 'kernel_size must be an odd'),
+        (lambda: gaussian_smooth(MAPS, padding='reflect'), 'padding must be one of'),
         (lambda: normalized_consistency(MAPS, MAPS[:1], MAPS[:, :, 0, 0]), 'enhanced must have'),
         (lambda: raw_consistency(MAPS, MAPS[:, :2]), 'enhanced must have the shape'),
     ],

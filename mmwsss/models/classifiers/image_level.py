@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -121,12 +122,27 @@ class ImageLevelClassifier(BaseModel):
             ValueError: Unknown mode.
         """
         if mode == 'loss':
-            return self.head.loss(self.extract_feat(inputs), data_samples, tuple(inputs.shape[2:]))
+            return self.loss(inputs, data_samples)
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
             return self.head.class_logits(self.head(self.extract_feat(inputs)))
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', but got {mode!r}")
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
+        """The head's losses, for which it may ask for features at further ``loss_scales``."""
+        feats, size = self.extract_feat(inputs), tuple(inputs.shape[2:])
+        if not self.head.loss_scales:
+            return self.head.loss(feats, data_samples, size)
+        return self.head.loss(feats, data_samples, size, self._scaled_features(inputs))
+
+    def _scaled_features(self, inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Features of the batch at the head's ``loss_scales``, one after the other, without gradient."""
+        for scale in self.head.loss_scales:
+            with torch.no_grad():
+                view = F.interpolate(inputs, scale_factor=scale, mode='bilinear')
+                feats = self.extract_feat(view)
+            yield feats
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> list[SegDataSample]:

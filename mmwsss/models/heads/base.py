@@ -97,9 +97,12 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
 
     Attributes:
         has_background: Whether :meth:`maps` returns K + 1 channels, background first.
+        loss_scales: Further scales of the images. If there are any, :meth:`loss` is called with a fourth
+            argument: an iterable of the features at these scales, without gradient.
     """
 
     has_background: bool = False
+    loss_scales: tuple[float, ...] = ()
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmwsss.functional.cam import keep_labelled
+from mmwsss.functional.cam import keep_labelled, peak_normalize
 from mmwsss.functional.checks import check_choice
 from mmwsss.functional.rpnet import (
     PEAKS,
@@ -19,9 +19,8 @@ from mmwsss.functional.rpnet import (
     gaussian_smooth,
     normalized_consistency,
     raw_consistency,
-    region_prototype,
 )
-from mmwsss.functional.sipe import at_least_float32
+from mmwsss.functional.sipe import at_least_float32, class_prototypes
 from mmwsss.functional.valid import valid_mask
 from mmwsss.models.heads.base import (
     BaseMapHead,
@@ -32,9 +31,11 @@ from mmwsss.models.heads.base import (
 
 __all__ = ['RPNetHead']
 
+MATCHINGS = ('classified', 'same_block')
 CONSISTENCIES = ('normalized', 'raw')
 TEST_MAPS = ('plain', 'enhanced')
 LOSS_WEIGHTS = {'cls': 1.0, 'cls_enhanced': 1.0, 'consistency': 10.0}
+RELEASED_PEAK = 1.3
 
 
 @MODELS.register_module()
@@ -48,25 +49,23 @@ class RPNetHead(BaseMapHead):
     1. mask ``M_n``: pixels of confidence ``max_c f_n / max_xy f_n`` above ``confidence_threshold``, each
        dropped with probability ``drop_prob`` in training;
     2. prototype ``p_n``: mean over ``M_n`` of the projection ``O_n = proj_n(relu(f_n / max f_n))``;
-    3. foreground ``F``: at each pixel of the classified feature, the largest cosine with the prototypes
-       of all blocks and of all images of the group;
+    3. foreground ``F``: at each pixel of ``O_N``, the projection of the classified feature, the largest
+       cosine with the prototypes of all blocks and of all images of the group;
     4. enhanced branch: ``f'_N = G(F) f_N`` with a Gaussian ``G``, classified like ``f_N`` (plain branch);
     5. ``L = w_cls L_c(plain) + w_cls_enhanced L_c(enhanced) + w_consistency L_s``, where ``L_s`` compares
-       the class maps of both branches.
+       the class maps of the plain branch with the mean of the enhanced ones at ``consistency_scales``.
 
-    How the formulas are read and computed:
+    The released code does 1 to 4 differently, see ``matching``. How the formulas are computed:
 
-    - The cosine needs both sides in one space. The pixel's side is the *projected* classified feature
-      ``O_N``; if its block is not among ``block_indices``, it gets a projection of its own.
-    - The projections have no bias, so the positive factor ``1 / max f_n`` cancels in the cosine and is not
-      computed. Projection and mean are exchanged: only ``O_N`` is computed at every pixel.
-    - The classifier has no bias either, so the logits of ``G(F) f_N`` are ``G(F)`` times the plain logits.
-    - The losses reach the projections and the backbone through prototypes and pixels. They can be lowered
+    - The projection of a mean is the mean of the projections, so a block is projected at every pixel
+      only where its pixels are compared. The classifier has no bias: ``classifier(G(F) f_N)`` equals
+      ``G(F) A`` with ``A = classifier(f_N)``.
+    - Gradients: masks have none. Both added losses reach the classified feature through ``F``, the blocks
+      and the projections through prototypes and pixels. They can be lowered
       by making ``F`` the same everywhere, all projected features pointing in one direction; the logged
       ``foreground_std`` (spread of ``G(F)`` within an image) then goes to zero and the method becomes a
       CAM. ``detach=True`` takes ``F`` as a given weight, without gradient.
     - Departure: padding of the crop gives no prototype (``skip_padding``); the paper does not say.
-    - An empty mask gives a zero prototype, whose cosine is 0.
 
     The plain map is that of ``CAMHead``: at test time nothing is computed beyond it unless
     ``test_map='enhanced'``, which takes each view as a group of one, without dropping.
@@ -84,16 +83,25 @@ class RPNetHead(BaseMapHead):
         block_channels: Their channels.
         proj_channels: Channels of the common space.
         group_size: Images in a group; None: what the samples' metainfo ``group_size`` says, 1 without it.
+        matching: ``'classified'``: all prototypes are compared with ``O_N`` (paper). ``'same_block'``
+            (released): those of block n with ``O_n``, the largest cosine of all blocks resized to
+            the size of ``f_N``; every block takes the mask of the classified one; in training prototypes
+            of the dropped and of the whole mask; ``F`` is scaled so that its peak is 1.3; the Gaussian
+            sees zeros beyond the border.
         confidence_threshold: In [0, 1).
         confidence_peak: ``'channel'`` or ``'image'``, see
             :func:`~mmwsss.functional.rpnet.confidence_map`.
+        projection_peak: The ``max f_n`` of a projection: of each ``'channel'`` (released), or of the
+            ``'image'``, a positive factor that cancels in the cosine and is not computed.
         drop_prob: Probability in [0, 1) that a pixel is dropped from its mask.
         sigma: Standard deviation of the Gaussian in feature pixels; None: no smoothing.
         kernel_size: Its odd size.
         consistency: ``'normalized'``: of peak-normalised maps of the labelled classes (released);
-            ``'raw'``: of the features, summed (the paper's equation 13).
+            ``'raw'``: of the features at scale 1, summed (the paper's equation 13).
+        consistency_scales: Scales of the images whose enhanced maps are averaged, 1 first. The others are
+            computed without gradient. The default is the released one; ``(1.0,)`` is the paper's text.
         loss_weights: Weights of ``cls``, ``cls_enhanced`` and ``consistency`` (the paper's lambda);
-            missing ones are 1, 1 and 10.
+            missing ones are 1, 1 and 10. Released: ``cls_enhanced`` 0.
         detach: Whether ``F`` is cut off from the gradient. The projections then stay at their random initial
             values, which keep the cosines within a block on average, and are frozen.
         skip_padding: Whether pixels outside of ``valid_box`` are left out of the masks.
@@ -113,12 +121,15 @@ class RPNetHead(BaseMapHead):
         block_channels: Sequence[int] = (512, 2048),
         proj_channels: int = 256,
         group_size: int | None = None,
+        matching: str = 'classified',
         confidence_threshold: float = 0.3,
         confidence_peak: str = 'channel',
+        projection_peak: str = 'channel',
         drop_prob: float = 0.5,
         sigma: float | None = 3.0,
         kernel_size: int = 5,
         consistency: str = 'normalized',
+        consistency_scales: Sequence[float] = (1.0, 0.5, 1.5, 2.0),
         loss_weights: dict[str, float] | None = None,
         detach: bool = False,
         skip_padding: bool = True,
@@ -126,27 +137,41 @@ class RPNetHead(BaseMapHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_classes, in_channels, in_index, init_cfg)
+        check_choice('matching', matching, MATCHINGS)
         check_choice('confidence_peak', confidence_peak, PEAKS)
+        check_choice('projection_peak', projection_peak, PEAKS)
         check_choice('consistency', consistency, CONSISTENCIES)
         check_choice('test_map', test_map, TEST_MAPS)
         _check_blocks(in_index, in_channels, block_indices, block_channels)
-        _check_numbers(group_size, confidence_threshold, drop_prob, sigma, kernel_size)
-        if proj_channels < 1:
-            raise ValueError(f'proj_channels must be at least 1, but got {proj_channels}')
+        for name, value in {
+            'confidence_threshold': confidence_threshold,
+            'drop_prob': drop_prob,
+        }.items():
+            if not 0 <= value < 1:
+                raise ValueError(f'{name} must lie in [0, 1), but got {value}')
+        if not consistency_scales or consistency_scales[0] != 1 or min(consistency_scales) <= 0:
+            raise ValueError(
+                f'consistency_scales must be positive, 1 first, but got {consistency_scales}'
+            )
         self.block_indices = tuple(block_indices)
         self.group_size = group_size
+        self.matching = matching
         self.confidence_threshold = confidence_threshold
         self.confidence_peak = confidence_peak
+        self.projection_peak = projection_peak
         self.drop_prob = drop_prob
         self.sigma = sigma
         self.kernel_size = kernel_size
         self.consistency = consistency
+        self.loss_scales = tuple(consistency_scales[1:]) if consistency == 'normalized' else ()
         self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
         self.detach = detach
         self.skip_padding = skip_padding
         self.test_map = test_map
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
-        channels = {in_index: in_channels, **dict(zip(block_indices, block_channels))}
+        channels = dict(zip(block_indices, block_channels))
+        if matching == 'classified':
+            channels[in_index] = in_channels
         self.projections = nn.ModuleDict(
             {
                 str(index): nn.Conv2d(channels[index], proj_channels, kernel_size=1, bias=False)
@@ -160,8 +185,7 @@ class RPNetHead(BaseMapHead):
         logits = self.classifier(feats[self.in_index])
         if self.test_map == 'plain':
             return {'cam_logits': logits}
-        masks = [self._confident(feats[index]) for index in self.block_indices]
-        weight = self._foreground_weight(feats, masks, group_size=1)
+        weight = self._foreground_weight(feats, self._confident(feats), group_size=1)
         return {'cam_logits': logits, 'enhanced_logits': weight * at_least_float32(logits)}
 
     def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
@@ -174,6 +198,7 @@ class RPNetHead(BaseMapHead):
         feats: Sequence[Tensor],
         data_samples: Sequence[SegDataSample],
         image_size: tuple[int, int],
+        scaled_feats: Iterable[Sequence[Tensor]] = (),
     ) -> dict[str, Tensor]:
         """Compute ``loss_cls``, ``loss_cls_enhanced`` and ``loss_consistency``, all weighted.
 
@@ -184,16 +209,14 @@ class RPNetHead(BaseMapHead):
             data_samples: Samples with ``gt_label`` (K,) and, with ``skip_padding``, the ``valid_box``
                 metainfo, pixels of the padded batch as (x1, y1, x2, y2), half-open.
             image_size: Height and width of the padded batch in pixels.
+            scaled_feats: Features of the same images at the further ``consistency_scales``.
 
         Raises:
             ValueError: A sample lacks its label or its valid box, or the batch is not made of whole
                 groups.
         """
         labels = stack_labels(data_samples, self.num_classes)
-        group_size = resolve_group_size(data_samples, self.group_size)
-        masks = self._training_masks(feats, data_samples, labels, image_size)
-        weight = self._foreground_weight(feats, masks, group_size)
-        logits = at_least_float32(self.classifier(feats[self.in_index]))
+        weight, logits = self._branches(feats, data_samples, labels, image_size)
         enhanced = weight * logits
         terms = {
             'cls': self.classification_loss({'cam_logits': logits}, labels),
@@ -203,10 +226,40 @@ class RPNetHead(BaseMapHead):
             features = at_least_float32(feats[self.in_index])
             terms['consistency'] = raw_consistency(features, weight * features)
         else:
-            terms['consistency'] = normalized_consistency(logits, enhanced, labels)
+            others = [
+                self._enhanced_at(scaled, data_samples, labels, image_size, logits.shape[2:])
+                for scaled in scaled_feats
+            ]
+            terms['consistency'] = normalized_consistency(logits, [enhanced, *others], labels)
         losses = {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
         spread = weight.detach().flatten(1).std(dim=1, correction=0).mean()
         return {**losses, 'foreground_std': spread}
+
+    def _branches(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        labels: Tensor,
+        image_size: tuple[int, int],
+    ) -> tuple[Tensor, Tensor]:
+        """``G(F)`` (N, 1, h, w) and the plain logits (N, K, h, w), in at least float32."""
+        masks = self._training_masks(feats, data_samples, labels, image_size)
+        group_size = resolve_group_size(data_samples, self.group_size)
+        weight = self._foreground_weight(feats, masks, group_size)
+        return weight, at_least_float32(self.classifier(feats[self.in_index]))
+
+    @torch.no_grad()
+    def _enhanced_at(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        labels: Tensor,
+        image_size: tuple[int, int],
+        size: Sequence[int],
+    ) -> Tensor:
+        """Enhanced logits of another scale, resized to (N, K, *size)."""
+        weight, logits = self._branches(feats, data_samples, labels, image_size)
+        return _resize(weight * logits, size)
 
     def _training_masks(
         self,
@@ -215,54 +268,88 @@ class RPNetHead(BaseMapHead):
         labels: Tensor,
         image_size: tuple[int, int],
     ) -> list[Tensor]:
-        """Confident pixels of each block, without padding and dropped ones: (N, 1, h_n, w_n) each."""
-        masks = [self._confident(feats[index]) for index in self.block_indices]
+        """Regions of each block, without padding and dropped pixels: ones and zeros (N, R, h_n, w_n)."""
+        masks = self._confident(feats)
         if self.skip_padding:
             boxes = stack_boxes(data_samples, labels.device)
-            sizes = [tuple(mask.shape[2:]) for mask in masks]
-            inside = [valid_mask(labels, boxes, image_size, size)[:, :1] for size in sizes]
-            masks = [mask * valid for mask, valid in zip(masks, inside)]
+            masks = [
+                mask * valid_mask(labels, boxes, image_size, tuple(mask.shape[2:]))[:, :1]
+                for mask in masks
+            ]
         if self.training and self.drop_prob > 0:
-            masks = drop_pixels(masks, data_samples, self.drop_prob)
+            dropped = drop_pixels(masks, data_samples, self.drop_prob)
+            if self.matching == 'classified':
+                return dropped
+            return [torch.cat(pair, dim=1) for pair in zip(dropped, masks)]
         return masks
 
     @torch.no_grad()
-    def _confident(self, features: Tensor) -> Tensor:
-        """Ones and zeros (N, 1, h, w), float32."""
-        confidence = confidence_map(features, self.confidence_peak)
-        return (confidence > self.confidence_threshold).float()
+    def _confident(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Confident pixels of each block that has its own mask: float32 ones and zeros (N, 1, h, w)."""
+        own = self.block_indices if self.matching == 'classified' else (self.in_index,)
+        confidences = [confidence_map(feats[index], self.confidence_peak) for index in own]
+        return [(value > self.confidence_threshold).float() for value in confidences]
 
     def _foreground_weight(
         self, feats: Sequence[Tensor], masks: Sequence[Tensor], group_size: int
     ) -> Tensor:
         """``G(F)`` (N, 1, h, w) in at least float32, from the prototypes of each group."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.detach):
-            foreground = self._foreground(feats, masks, group_size)
+            if self.matching == 'classified':
+                foreground, padding = self._foreground(feats, masks, group_size), 'replicate'
+            else:
+                foreground, padding = (
+                    self._released_foreground(feats, masks[0], group_size),
+                    'zeros',
+                )
             if self.sigma is None:
                 return foreground
-            return gaussian_smooth(foreground, self.sigma, self.kernel_size)
+            return gaussian_smooth(foreground, self.sigma, self.kernel_size, padding)
 
     def _foreground(
         self, feats: Sequence[Tensor], masks: Sequence[Tensor], group_size: int
     ) -> Tensor:
         """``F`` (N, 1, h, w): the largest cosine with a prototype of the group."""
-        pixels = self.projections[str(self.in_index)](feats[self.in_index].relu())
-        pixels = at_least_float32(pixels)  # O_N, (N, C', h, w)
         own = [
-            region_prototype(pixels, mask)
-            if index == self.in_index
-            else self._prototype(feats[index], mask, index).to(pixels.dtype)
+            self._prototypes(feats, index, mask, group_size)
             for index, mask in zip(self.block_indices, masks)
         ]
-        # (N, blocks, C') -> (groups, g * blocks, C') -> each image sees those of its group.
-        groups = torch.stack(own, dim=1).reshape(len(pixels) // group_size, -1, pixels.shape[1])
-        prototypes = groups.repeat_interleave(group_size, dim=0)
-        return foreground_probability(pixels, prototypes)
+        return foreground_probability(self._pixels(feats, self.in_index), torch.cat(own, dim=1))
 
-    def _prototype(self, features: Tensor, mask: Tensor, index: int) -> Tensor:
-        """Region prototypes (N, C') of a block: the projection of the mean is the mean of it."""
-        mean = region_prototype(features.relu(), mask)
-        return F.linear(mean, self.projections[str(index)].weight.flatten(1))
+    def _released_foreground(
+        self, feats: Sequence[Tensor], mask: Tensor, group_size: int
+    ) -> Tensor:
+        """``F`` (N, 1, h, w): the largest cosine within any block, its peak at 1.3."""
+        size, own = mask.shape[2:], []
+        for index in self.block_indices:
+            pixels = self._pixels(feats, index)
+            regions = F.interpolate(mask, size=pixels.shape[2:], mode='nearest')
+            prototypes = self._prototypes(feats, index, regions, group_size)
+            own.append(_resize(foreground_probability(pixels, prototypes), size))
+        foreground = torch.cat(own, dim=1).amax(dim=1, keepdim=True)
+        peak = foreground.amax(dim=(2, 3), keepdim=True)
+        return RELEASED_PEAK * foreground / peak.clamp(min=1e-5)
+
+    def _prototypes(
+        self, feats: Sequence[Tensor], index: int, regions: Tensor, group_size: int
+    ) -> Tensor:
+        """Region prototypes of a block, those of the whole group for each image: (N, g * R, C')."""
+        means = class_prototypes(regions, self._scaled(feats[index]))
+        own = F.linear(means, self.projections[str(index)].weight.flatten(1))
+        groups = own.reshape(len(own) // group_size, -1, own.shape[2])
+        return at_least_float32(groups.repeat_interleave(group_size, dim=0))
+
+    def _pixels(self, feats: Sequence[Tensor], index: int) -> Tensor:
+        """``O_n`` (N, C', h, w) in at least float32."""
+        return at_least_float32(self.projections[str(index)](self._scaled(feats[index])))
+
+    def _scaled(self, features: Tensor) -> Tensor:
+        """``relu(f / max f)`` up to a factor that cancels in the cosine."""
+        return peak_normalize(features) if self.projection_peak == 'channel' else features.relu()
+
+
+def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(maps, size=tuple(size), mode='bilinear', align_corners=False)
 
 
 def resolve_group_size(data_samples: Sequence[SegDataSample], expected: int | None) -> int:
@@ -352,22 +439,3 @@ def _check_blocks(
         raise ValueError(
             f'in_channels is {in_channels}, but block_channels says {classified} for the same block'
         )
-
-
-def _check_numbers(
-    group_size: int | None,
-    confidence_threshold: float,
-    drop_prob: float,
-    sigma: float | None,
-    kernel_size: int,
-) -> None:
-    if group_size is not None and group_size < 1:
-        raise ValueError(f'group_size must be at least 1 or None, but got {group_size}')
-    shares = {'confidence_threshold': confidence_threshold, 'drop_prob': drop_prob}
-    for name, value in shares.items():
-        if not 0 <= value < 1:
-            raise ValueError(f'{name} must lie in [0, 1), but got {value}')
-    if sigma is not None and not sigma > 0:
-        raise ValueError(f'sigma must be positive or None, but got {sigma}')
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f'kernel_size must be an odd positive number, but got {kernel_size}')

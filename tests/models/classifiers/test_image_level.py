@@ -49,6 +49,27 @@ def test_loss_is_the_soft_margin_of_the_mean_logits():
     assert losses['loss_cls'].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_head_gets_the_scales_it_asks_for():
+    head = dict(type='RPNetHead', num_classes=4, in_channels=64, block_channels=(16, 64))
+    model, images = build(head=head), torch.randn(2, 3, 32, 32)
+    asked = {}
+
+    def loss(feats, samples, size, scaled_feats):
+        asked.update(feats=feats, size=size, scaled=list(scaled_feats))
+        return {}
+
+    model.eval().head.loss = loss
+    model(images, [sample(), sample()], mode='loss')
+    assert asked['size'] == (32, 32)
+    assert asked['feats'][-1].requires_grad
+    for scale, feats in zip((0.5, 1.5, 2.0), asked['scaled'], strict=True):
+        size = (int(32 * scale),) * 2
+        view = torch.nn.functional.interpolate(images, size=size, mode='bilinear')
+        for got, want in zip(feats, model.extract_feat(view), strict=True):
+            torch.testing.assert_close(got, want)
+            assert not got.requires_grad
+
+
 @pytest.mark.parametrize('size', [(40, 56), (37, 53), (33, 1), (1, 20)])
 def test_maps_of_present_classes_at_image_size(size):
     model = build(test_cfg=dict(scales=(1.0, 0.5, 1.5))).eval()
