@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from mmwsss.functional.checks import check_ndim
+from mmwsss.functional.checks import check_ndim, check_positive
 
 __all__ = ['fuse_scales', 'mirror_sum', 'multi_scale_maps', 'scale_view']
 
@@ -17,27 +19,41 @@ MapFunction = Callable[[Tensor], Tensor]
 
 
 def scale_view(image: Tensor, scale: float, flip: bool) -> Tensor:
-    """Resize a normalised image and, if asked, add its mirror as a second batch entry.
+    """Resize an image and, if asked, add its mirror as a second batch entry.
 
-    The resize is bicubic with antialiasing, what the released WSSS code gets from its image library;
-    a side never falls below one pixel.
+    The resize is bicubic with antialiasing, whose kernel is the one of PIL's bicubic resize; a side
+    never falls below one pixel.
 
     Args:
-        image: Normalised image (C, H, W).
+        image: Image (C, H, W): floating point, or uint8, which PIL resizes and rounds as the released
+            WSSS code has it (on the CPU).
         scale: Factor on both sides, > 0.
         flip: Whether the horizontal mirror is added.
 
     Returns:
-        Views (1, C, h, w), or (2, C, h, w) with the mirror second.
+        Views (1, C, h, w), or (2, C, h, w) with the mirror second, of the image's dtype.
     """
     check_ndim('image', image, 3)
-    if not scale > 0:
-        raise ValueError(f'scale must be positive, but got {scale}')
+    check_positive('scale', scale)
     view = image[None]
     if scale != 1:
         size = [max(1, round(side * scale)) for side in image.shape[1:]]
-        view = F.interpolate(view, size=size, mode='bicubic', align_corners=False, antialias=True)
+        if image.dtype == torch.uint8:
+            view = _pil_resize(image, size)[None]
+        else:
+            view = F.interpolate(
+                view, size=size, mode='bicubic', align_corners=False, antialias=True
+            )
     return torch.cat([view, view.flip(-1)]) if flip else view
+
+
+def _pil_resize(image: Tensor, size: Sequence[int]) -> Tensor:
+    """PIL's bicubic resize of each channel of a uint8 image (C, H, W) to (h, w)."""
+    channels = [
+        np.asarray(Image.fromarray(channel).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+        for channel in image.cpu().numpy()
+    ]
+    return torch.from_numpy(np.stack(channels)).to(image.device)
 
 
 def mirror_sum(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -71,12 +87,11 @@ def fuse_scales(maps: Sequence[Tensor], size: tuple[int, int], eps: float = 1e-5
     """
     if not maps:
         raise ValueError('maps must hold at least one scale, but got none')
-    if not len(maps[0]):  # an image without any class
-        return maps[0].new_zeros((0, *size), dtype=torch.float32)
-    total = sum(
-        F.interpolate(m[None].float(), size=size, mode='bilinear', align_corners=False)[0]
-        for m in maps
-    )
+    total = maps[0].new_zeros((len(maps[0]), *size), dtype=torch.float32)
+    for one in maps if len(total) else ():  # an image without any class has nothing to resize
+        total += F.interpolate(one[None].float(), size=size, mode='bilinear', align_corners=False)[
+            0
+        ]
     return total / (total.amax(dim=(1, 2), keepdim=True) + eps)
 
 
@@ -90,7 +105,7 @@ def multi_scale_maps(
     """Class maps of one image from several scales, each with its mirror.
 
     Args:
-        image: Normalised image (C, H, W).
+        image: Image (C, H, W) as :func:`scale_view` takes it.
         map_function: Turns the views of one scale, (1 or 2, C, h', w'), into maps (n, h, w).
         scales: Factors on the image size.
         flip: Whether each scale is seen together with its mirror (one batch of two).
@@ -102,5 +117,5 @@ def multi_scale_maps(
     Raises:
         ValueError: ``scales`` is empty or holds a number that is not positive.
     """
-    size = tuple(image.shape[1:]) if size is None else size
-    return fuse_scales([map_function(scale_view(image, s, flip)) for s in scales], size)
+    maps = [map_function(scale_view(image, scale, flip)) for scale in scales]
+    return fuse_scales(maps, size or (image.shape[1], image.shape[2]))

@@ -65,7 +65,7 @@ def structure_similarity(
         Similarities (N, K + 1, h, w) in [0, 1], dtype of ``scores``. Differentiable in both arguments.
 
     Raises:
-        ValueError: Shapes do not fit, or ``chunk_size`` or ``eps`` is not positive.
+        ValueError: Shapes do not fit, or ``chunk_size`` is not positive.
 
     Example:
         >>> import torch
@@ -77,14 +77,13 @@ def structure_similarity(
     """
     _check_maps('scores', scores, features)
     check_positive('chunk_size', chunk_size)
-    check_positive('eps', eps)
     product_dtype = _product_dtype(features)
     with _no_autocast(features):
         unit = normalize_pixels(features.flatten(2), eps).to(product_dtype)  # (N, C, hw)
         maps = scores.flatten(2).to(_wide_dtype(unit))  # (N, K + 1, hw)
         # The appended map of ones gives the row sums of the correlation in the same product.
         with_ones = torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1)
-        sums = _CorrelationProduct.apply(unit, with_ones, int(chunk_size))
+        sums: Tensor = _CorrelationProduct.apply(unit, with_ones, int(chunk_size))  # type: ignore[no-untyped-call]
         inter, row_sum = sums[:, :-1], sums[:, -1:]
         union = row_sum + maps.sum(dim=2, keepdim=True) - inter
         similarity = inter / union.clamp(min=eps)
@@ -142,10 +141,9 @@ def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tens
         Prototypes (N, K + 1, C), dtype of ``features``. Differentiable in both arguments.
 
     Raises:
-        ValueError: Shapes do not fit or ``eps`` is not positive.
+        ValueError: Shapes do not fit.
     """
     _check_maps('seeds', seeds, features)
-    check_positive('eps', eps)
     with _no_autocast(features):
         weights = seeds.flatten(2).to(_wide_dtype(features))  # (N, K + 1, hw)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=eps)
@@ -169,11 +167,10 @@ def prototype_activation(prototypes: Tensor, features: Tensor, eps: float = 1e-5
         Activations (N, K + 1, h, w) in [0, 1], dtype of ``features``. Differentiable in both arguments.
 
     Raises:
-        ValueError: Shapes do not fit or ``eps`` is not positive.
+        ValueError: Shapes do not fit.
     """
     check_ndim('prototypes', prototypes, 3)
     check_ndim('features', features, 4)
-    check_positive('eps', eps)
     if prototypes.shape[0] != features.shape[0] or prototypes.shape[2] != features.shape[1]:
         raise ValueError(
             f'prototypes must be (N, K + 1, C) for features {tuple(features.shape)}, '

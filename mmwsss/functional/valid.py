@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmwsss.functional.checks import check_ndim
+from mmwsss.functional.checks import check_choice, check_ndim
 
 __all__ = ['valid_mask']
 
@@ -15,12 +15,13 @@ def valid_mask(
     boxes: Tensor,
     image_size: tuple[int, int],
     feature_size: tuple[int, int],
+    cell: str = 'centre',
 ) -> Tensor:
     """Mark the feature cells and classes that image labels and padding allow.
 
-    Cell (i, j) of a feature map (h, w) covers ``H / h`` x ``W / w`` pixels of the padded image; it is
-    valid if its centre ``((j + 0.5) W / w, (i + 0.5) H / h)`` lies in the image's box, whose right and
-    lower edges do not belong to it. The background is allowed in every valid cell.
+    Cell (i, j) of a feature map (h, w) covers ``H / h`` x ``W / w`` pixels of the padded image. One of
+    its points decides whether it lies in the image's box, whose right and lower edges do not belong to
+    it. The background is allowed in every valid cell.
 
     Args:
         labels: Multi-hot labels (N, K); positive means that the class is present.
@@ -28,34 +29,37 @@ def valid_mask(
             half-open.
         image_size: Height and width (H, W) of the padded images in pixels.
         feature_size: Height and width (h, w) of the result.
+        cell: The point that decides: ``'centre'``, ``((j + 0.5) W / w, (i + 0.5) H / h)``, or
+            ``'nearest'``, the top-left pixel ``(floor(j W / w), floor(i H / h))``, which a nearest
+            resize of the pixels' mask takes. A mirrored box gives the mirrored mask with
+            ``'centre'`` only.
 
     Returns:
         Ones and zeros (N, K + 1, h, w), background first, on the labels' device; the labels' dtype if
         that is floating point, else float32.
 
     Raises:
-        ValueError: Shapes do not fit or a size is not positive.
+        ValueError: Shapes do not fit or ``cell`` is unknown.
     """
     check_ndim('labels', labels, 2)
+    check_choice('cell', cell, ('centre', 'nearest'))
     if tuple(boxes.shape) != (len(labels), 4):
         raise ValueError(
             f'boxes must have shape ({len(labels)}, 4) as labels, but got {tuple(boxes.shape)}'
         )
-    if min(*image_size, *feature_size) < 1:
-        raise ValueError(
-            f'image_size and feature_size must be positive, but got {image_size} and {feature_size}'
-        )
     dtype = labels.dtype if labels.is_floating_point() else torch.float32
     boxes = boxes.to(device=labels.device, dtype=torch.float64)
-    rows = _centres_inside(boxes[:, 1], boxes[:, 3], image_size[0], feature_size[0])  # (N, h)
-    columns = _centres_inside(boxes[:, 0], boxes[:, 2], image_size[1], feature_size[1])  # (N, w)
-    inside = rows[:, :, None] & columns[:, None, :]  # (N, h, w)
+    left, top, right, bottom = boxes.T[:, :, None]  # (N, 1) each
+    rows = _points(image_size[0], feature_size[0], cell, boxes)
+    columns = _points(image_size[1], feature_size[1], cell, boxes)
+    inside = ((rows >= top) & (rows < bottom))[:, :, None]  # (N, h, 1)
+    inside = inside & ((columns >= left) & (columns < right))[:, None, :]  # (N, h, w)
     present = torch.cat([torch.ones_like(labels[:, :1], dtype=torch.bool), labels > 0], dim=1)
-    return (present[:, :, None, None] & inside[:, None]).to(dtype)
+    allowed: Tensor = present[:, :, None, None] & inside[:, None]
+    return allowed.to(dtype)
 
 
-def _centres_inside(start: Tensor, stop: Tensor, length: int, cells: int) -> Tensor:
-    """Which cell centres along one axis lie in [start, stop): (N,), (N,) -> bool (N, cells)."""
-    index = torch.arange(cells, device=start.device, dtype=start.dtype)
-    centres = (index + 0.5) * length / cells
-    return (centres >= start[:, None]) & (centres < stop[:, None])
+def _points(length: int, cells: int, cell: str, like: Tensor) -> Tensor:
+    """The deciding point of each cell along one axis, in pixels: (cells,)."""
+    index = torch.arange(cells, device=like.device, dtype=like.dtype)
+    return (index * length / cells).floor() if cell == 'nearest' else (index + 0.5) * length / cells

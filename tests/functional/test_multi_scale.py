@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from mmwsss.functional import fuse_scales, mirror_sum, multi_scale_maps, scale_view
 
@@ -50,6 +52,20 @@ def test_the_mirror_is_the_second_of_one_batch():
     assert torch.equal(views[0], image)
     assert torch.equal(views[1], image.flip(-1))
     assert scale_view(image, 0.01, flip=False).shape == (1, 3, 1, 1)
+
+
+@pytest.mark.parametrize('scale', [0.5, 1.5, 2.0])
+def test_uint8_images_are_resized_as_pictures(scale):
+    pixels = np.random.default_rng(0).integers(90, 170, (21, 30, 3), dtype=np.uint8)
+    size = (round(30 * scale), round(21 * scale))
+    expected = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    views = scale_view(torch.from_numpy(pixels).permute(2, 0, 1), scale, flip=True)
+    assert views.dtype == torch.uint8
+    assert torch.equal(views[0], torch.from_numpy(expected).permute(2, 0, 1))
+    assert torch.equal(views[1], views[0].flip(-1))
+    # The floating-point resize is the same up to the two roundings; here PIL clips nothing.
+    plain = scale_view(torch.from_numpy(pixels).permute(2, 0, 1).float(), scale, flip=False)
+    assert (plain[0] - views[0]).abs().max() <= 1.6
 
 
 def test_output_size_may_be_coarser():

@@ -392,7 +392,6 @@ MAPS, FEATURES = torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 4, 4)
         (lambda: structure_similarity(FEATURES[0], MAPS), 'features must have 4 dimensions'),
         (lambda: structure_similarity(FEATURES, MAPS[:, :, :2]), 'scores must have the batch and'),
         (lambda: structure_similarity(FEATURES, MAPS, chunk_size=0), 'chunk_size must be positive'),
-        (lambda: structure_similarity(FEATURES, MAPS, eps=0.0), 'eps must be positive'),
         (lambda: locate_seeds(MAPS, MAPS[:1]), 'valid must have the shape of similarity'),
         (lambda: locate_seeds(MAPS, MAPS, 1.01), r'bg_attenuation must lie in \[0, 1\]'),
         (lambda: locate_seeds(MAPS, MAPS, -0.01), r'bg_attenuation must lie in \[0, 1\]'),

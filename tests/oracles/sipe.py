@@ -14,6 +14,7 @@ __all__ = [
     'peak_normalize',
     'prototype_activation',
     'prototypes',
+    'resize',
     'structure_similarity',
     'valid_mask',
 ]
@@ -84,6 +85,29 @@ def peak_normalize(maps: np.ndarray, eps: float = 1e-5) -> np.ndarray:
     return np.stack([m / (m.max() + eps) for m in rectified])
 
 
+def resize(maps: np.ndarray, size: tuple[int, int], align_corners: bool) -> np.ndarray:
+    """Bilinear resize (C,h,w) -> (C,*size), one output pixel at a time.
+
+    The grids have their corner pixels' centres in common (``align_corners``), or their outer edges.
+    """
+    out = np.zeros((len(maps), *size))
+    for y in range(size[0]):
+        for x in range(size[1]):
+            places = []
+            for index, new, old in ((y, size[0], maps.shape[1]), (x, size[1], maps.shape[2])):
+                if align_corners:
+                    place = index * (old - 1) / (new - 1) if new > 1 else 0.0
+                else:
+                    place = max(0.0, (index + 0.5) * old / new - 0.5)
+                low = min(int(place), old - 1)
+                places.append((low, min(low + 1, old - 1), place - low))
+            (y0, y1, b), (x0, x1, a) = places
+            above = (1 - a) * maps[:, y0, x0] + a * maps[:, y0, x1]
+            below = (1 - a) * maps[:, y1, x0] + a * maps[:, y1, x1]
+            out[:, y, x] = (1 - b) * above + b * below
+    return out
+
+
 def gsc_loss(scores: np.ndarray, activation: np.ndarray) -> float:
     """Mean absolute difference of the general and the peak-normalised image-specific map."""
     target = peak_normalize(activation)
@@ -92,18 +116,29 @@ def gsc_loss(scores: np.ndarray, activation: np.ndarray) -> float:
 
 
 def valid_mask(
-    labels: np.ndarray, boxes: np.ndarray, image_size: tuple[int, int], size: tuple[int, int]
+    labels: np.ndarray,
+    boxes: np.ndarray,
+    image_size: tuple[int, int],
+    size: tuple[int, int],
+    cell: str,
 ) -> np.ndarray:
-    """1 where the class is labelled (background always) and the cell's centre is in the box."""
+    """1 where the class is labelled (background always) and the cell's point is in the box.
+
+    The point is the centre of the cell or, ``nearest``, its top-left pixel.
+    """
     count, classes = labels.shape
     out = np.zeros((count, classes + 1, *size))
     for n in range(count):
         x1, y1, x2, y2 = boxes[n]
         for i in range(size[0]):
             for j in range(size[1]):
-                cy = (i + 0.5) * image_size[0] / size[0]
-                cx = (j + 0.5) * image_size[1] / size[1]
-                if x1 <= cx < x2 and y1 <= cy < y2:
+                if cell == 'centre':
+                    y = (i + 0.5) * image_size[0] / size[0]
+                    x = (j + 0.5) * image_size[1] / size[1]
+                else:
+                    y = i * image_size[0] // size[0]
+                    x = j * image_size[1] // size[1]
+                if x1 <= x < x2 and y1 <= y < y2:
                     for k in range(classes + 1):
                         out[n, k, i, j] = 1.0 if k == 0 or labels[n, k - 1] > 0 else 0.0
     return out

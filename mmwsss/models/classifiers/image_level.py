@@ -14,15 +14,26 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from mmwsss.functional import mirror_sum, multi_scale_maps
+from mmwsss.functional.checks import check_choice
 from mmwsss.io import IGNORE_INDEX
 from mmwsss.models.heads.base import stack_labels
 
 __all__ = ['ImageLevelClassifier']
 
 DEFAULT_TEST_CFG = dict(
-    scales=(1.0,), flip=True, labels='gt', score_threshold=0.5, stride=1, precision='float32'
+    scales=(1.0,),
+    flip=True,
+    labels='gt',
+    score_threshold=0.5,
+    stride=1,
+    precision='float32',
+    resize='float',
 )
-PRECISIONS = ('float32', 'float16', 'bfloat16')
+CHOICES = dict(
+    labels=('gt', 'predicted'),
+    precision=('float32', 'float16', 'bfloat16'),
+    resize=('float', 'uint8'),
+)
 
 
 @MODELS.register_module()
@@ -33,7 +44,9 @@ class ImageLevelClassifier(BaseModel):
         backbone: Config of a backbone that returns a tuple of feature maps.
         head: Config of a :class:`~mmwsss.models.heads.BaseMapHead`.
         data_preprocessor: Config of the preprocessor, usually ``WSSSDataPreProcessor``.
-        freeze_norm: Keep all batch-norm layers of the backbone in evaluation mode, without gradient.
+        freeze_norm: Keep all batch-norm layers of the backbone in evaluation mode.
+        norm_affine: With ``freeze_norm``, whether their weights and biases are ``'frozen'`` too or
+            ``'trained'`` outside of ``frozen_modules``, as in the released code of IRNet and SIPE.
         frozen_modules: Names of backbone submodules, such as ``('conv1', 'layer1')``, that get no
             gradient and stay in evaluation mode. Freezing everything up to a stage is the same as
             stopping the gradient at that stage's output.
@@ -44,13 +57,15 @@ class ImageLevelClassifier(BaseModel):
             ``stride=1`` (maps are written at 1/stride of the image size),
             ``precision='float32'`` (maps are computed in the weights' own precision even where a
             caller's autocast is on, so that mixed precision changes no mask; ``'float16'`` and
-            ``'bfloat16'`` run the backbone under autocast, and the head in float32).
+            ``'bfloat16'`` run the backbone under autocast, and the head in float32),
+            ``resize='float'`` (scales resize the normalised image; ``'uint8'``: PIL resizes the picture,
+            which is normalised afterwards, as in the released code; on the CPU).
         train_cfg: Unused, accepted for symmetry with mmseg models.
         init_cfg: MMEngine initialisation.
 
     Raises:
-        ValueError: Unknown ``test_cfg`` keys or values, or a name in ``frozen_modules`` that the
-            backbone does not have.
+        ValueError: Unknown ``norm_affine``, ``test_cfg`` keys or values, or a name in
+            ``frozen_modules`` that the backbone does not have.
     """
 
     def __init__(
@@ -59,6 +74,7 @@ class ImageLevelClassifier(BaseModel):
         head: dict,
         data_preprocessor: dict | nn.Module | None = None,
         freeze_norm: bool = False,
+        norm_affine: str = 'frozen',
         frozen_modules: Sequence[str] = (),
         test_cfg: dict | None = None,
         train_cfg: dict | None = None,
@@ -70,16 +86,17 @@ class ImageLevelClassifier(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
+        check_choice('norm_affine', norm_affine, ('frozen', 'trained'))
         self.freeze_norm = freeze_norm
         self.frozen_modules = tuple(frozen_modules)
         self.test_cfg = check_test_cfg({**DEFAULT_TEST_CFG, **(test_cfg or {})})
         self.train_cfg = train_cfg
-        for module in self._frozen():
+        for module in self._frozen(with_norms=norm_affine == 'frozen'):
             module.requires_grad_(False)
         self.train(self.training)
 
-    def _frozen(self) -> list[nn.Module]:
-        """Modules of the backbone that are never trained."""
+    def _frozen(self, with_norms: bool = True) -> list[nn.Module]:
+        """The backbone's frozen modules, with or without the norms that ``freeze_norm`` names."""
         known = dict(self.backbone.named_modules())
         unknown = [name for name in self.frozen_modules if name not in known or not name]
         if unknown:
@@ -88,12 +105,12 @@ class ImageLevelClassifier(BaseModel):
                 f'frozen_modules names {unknown}, but {type(self.backbone).__name__} has no such '
                 f'submodule; its children are {children}'
             )
-        norms = (_BatchNorm, _InstanceNorm)
+        norms = (_BatchNorm, _InstanceNorm) if self.freeze_norm and with_norms else ()
         frozen = [known[name] for name in self.frozen_modules]
-        return frozen + [m for m in known.values() if self.freeze_norm and isinstance(m, norms)]
+        return frozen + [module for module in known.values() if isinstance(module, norms)]
 
     def train(self, mode: bool = True) -> ImageLevelClassifier:
-        """Set the training mode; frozen modules stay in evaluation mode."""
+        """Set the training mode; frozen modules and norms stay in evaluation mode."""
         super().train(mode)
         for module in self._frozen():
             module.eval()
@@ -191,8 +208,14 @@ class ImageLevelClassifier(BaseModel):
         """Scores, ``keys`` and the maps of one image, see :meth:`class_maps`."""
         channels = keys if self.head.has_background else keys - 1
         logits: list[Tensor] = []
+        mean = getattr(self.data_preprocessor, 'mean', 0.0)
+        std = getattr(self.data_preprocessor, 'std', 1.0)
+        if self.test_cfg['resize'] == 'uint8':
+            image = (image * std + mean).round().clamp(0, 255).to(torch.uint8)
 
         def map_function(views: Tensor) -> Tensor:
+            if views.dtype == torch.uint8:
+                views = (views.float() - mean) / std
             outputs = mirror_sum(self.head(self._test_features(views)))
             logits.append(self.head.class_logits(outputs)[0].float() / len(views))
             return self.head.maps(outputs, label[None])[0, channels]
@@ -236,16 +259,10 @@ def check_test_cfg(test_cfg: dict) -> dict:
     unknown = sorted(set(test_cfg) - set(DEFAULT_TEST_CFG))
     if unknown:
         raise ValueError(f'test_cfg has unknown keys {unknown}; known are {[*DEFAULT_TEST_CFG]}')
+    for name, choices in CHOICES.items():
+        check_choice(f'test_cfg.{name}', test_cfg[name], choices)
     if not test_cfg['scales'] or min(test_cfg['scales']) <= 0:
         raise ValueError(f'test_cfg.scales must be positive numbers, but got {test_cfg["scales"]}')
-    if test_cfg['labels'] not in ('gt', 'predicted'):
-        raise ValueError(
-            f"test_cfg.labels must be 'gt' or 'predicted', but got {test_cfg['labels']!r}"
-        )
-    if test_cfg['precision'] not in PRECISIONS:
-        raise ValueError(
-            f'test_cfg.precision must be one of {PRECISIONS}, but got {test_cfg["precision"]!r}'
-        )
     if not isinstance(test_cfg['stride'], int) or test_cfg['stride'] < 1:
         raise ValueError(f'test_cfg.stride must be an int >= 1, but got {test_cfg["stride"]!r}')
     return test_cfg

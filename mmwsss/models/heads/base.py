@@ -30,10 +30,9 @@ def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Ten
     for sample in data_samples:
         label = getattr(sample, 'gt_label', None)
         if label is None or label.numel() != num_classes:
-            found = 'none' if label is None else f'{label.numel()} entries'
             raise ValueError(
-                f'image {sample.get("img_id", sample.get("img_path"))!r}: expected a multi-hot '
-                f'gt_label over {num_classes} classes (head.num_classes), but got {found}'
+                f'image {_name(sample)!r}: expected a multi-hot gt_label over {num_classes} classes '
+                f'(head.num_classes), but got {"none" if label is None else f"{label.numel()} entries"}'
             )
     return torch.stack([sample.gt_label.float() for sample in data_samples])
 
@@ -55,10 +54,14 @@ def stack_boxes(data_samples: Sequence[SegDataSample], device: torch.device) -> 
     for sample in data_samples:
         if sample.get('valid_box') is None:
             raise ValueError(
-                f'image {sample.get("img_id", sample.get("img_path"))!r}: expected the metainfo '
-                'valid_box=(x1, y1, x2, y2), which PackWSSSInputs records, but got none'
+                f'image {_name(sample)!r}: expected the metainfo valid_box=(x1, y1, x2, y2), which '
+                'PackWSSSInputs records, but got none'
             )
     return torch.tensor([list(sample.get('valid_box')) for sample in data_samples], device=device)
+
+
+def _name(sample: SegDataSample) -> str | None:
+    return sample.get('img_id', sample.get('img_path'))
 
 
 def complete_loss_weights(
@@ -114,8 +117,6 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
         super().__init__(init_cfg=init_cfg)
         if num_classes < 1:
             raise ValueError(f'num_classes must be at least 1, but got {num_classes}')
-        if in_channels < 1:
-            raise ValueError(f'in_channels must be at least 1, but got {in_channels}')
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.in_index = in_index

@@ -30,9 +30,16 @@ from mmwsss.models.heads.base import (
 
 __all__ = ['SIPEHead']
 
-FEATURES = ('hierarchical', 'semantic')
-TEST_MAPS = ('is_cam', 'cam')
-BACKGROUNDS = ('all', 'present')
+_FEATURES = ('hierarchical', 'semantic')
+_CHOICES = dict(
+    feature=_FEATURES,
+    seed_feature=_FEATURES,
+    test_seed_feature=_FEATURES,
+    background_from=('all', 'present'),
+    valid_cell=('nearest', 'centre'),
+    test_absent_classes=('compete', 'masked'),
+    test_map=('is_cam', 'cam'),
+)
 LOSS_WEIGHTS = {'cls': 1.0, 'gsc': 1.0}
 
 
@@ -44,7 +51,8 @@ class SIPEHead(BaseMapHead):
     Semantic Segmentation, CVPR 2022. Per image:
 
     1. general CAM ``S``: peak-normalised logits with the background ``1 - max_k S_k``, resized to the
-       size of ``h``, zero for absent classes and on padding;
+       size of ``h``, zero for absent classes and on padding (at test time not before step 3, see
+       ``test_absent_classes``);
     2. seeds: each pixel's structure map is compared with ``S``, the background counts ``bg_attenuation``;
     3. prototypes: mean of the feature ``h`` over each class's seeds;
     4. IS-CAM: rectified cosine of ``h`` with each prototype;
@@ -91,6 +99,11 @@ class SIPEHead(BaseMapHead):
             (the paper and the released code) or ``'present'``, those of the image's label. Each map is
             divided by its own peak, so a weak response of an absent class takes as much from the
             background as a present one.
+        valid_cell: Which point of a feature cell must lie in the unpadded image: ``'nearest'``, its
+            top-left pixel (released), or ``'centre'``, see :func:`~mmwsss.functional.valid_mask`.
+        test_absent_classes: What classes outside the image's label do while seeds are located at test
+            time. ``'compete'`` (released): they keep their scores, and the pixels they win become no
+            seeds. ``'masked'``: their scores are zero, as in training.
         gsc: Whether the consistency loss is used (the paper's GSC).
         loss_weights: Weights of ``cls`` and ``gsc``; missing ones are 1.
         detach: Whether prototype features are cut off from the backbone.
@@ -120,6 +133,8 @@ class SIPEHead(BaseMapHead):
         background_modeling: bool = True,
         bg_attenuation: float = 0.5,
         background_from: str = 'all',
+        valid_cell: str = 'nearest',
+        test_absent_classes: str = 'compete',
         gsc: bool = True,
         loss_weights: dict[str, float] | None = None,
         detach: bool = True,
@@ -129,11 +144,15 @@ class SIPEHead(BaseMapHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_classes, in_channels, in_index, init_cfg)
-        check_choice('feature', feature, FEATURES)
-        check_choice('seed_feature', seed_feature, FEATURES)
-        check_choice('test_seed_feature', test_seed_feature, FEATURES)
-        check_choice('test_map', test_map, TEST_MAPS)
-        check_choice('background_from', background_from, BACKGROUNDS)
+        self.feature = feature
+        self.seed_feature = seed_feature
+        self.test_seed_feature = test_seed_feature
+        self.background_from = background_from
+        self.valid_cell = valid_cell
+        self.test_absent_classes = test_absent_classes
+        self.test_map = test_map
+        for name, choices in _CHOICES.items():
+            check_choice(name, getattr(self, name), choices)
         if not len(side_in_channels) == len(side_channels) == len(side_indices) > 0:
             raise ValueError(
                 'side_in_channels, side_channels and side_indices must have one entry per side '
@@ -141,25 +160,19 @@ class SIPEHead(BaseMapHead):
             )
         if not 0 <= bg_attenuation <= 1:
             raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
-        models_background = test_map == 'is_cam' and background_modeling
-        if estimated_background is None:
-            estimated_background = models_background
         if estimated_background and test_map == 'is_cam' and not background_modeling:
             raise ValueError(
                 'estimated_background=True needs background_modeling=True with test_map=is_cam'
             )
+        if estimated_background is None:
+            estimated_background = background_modeling and test_map == 'is_cam'
         self.side_indices = tuple(side_indices)
         self.size_index = size_index
-        self.feature = feature
-        self.seed_feature = seed_feature
-        self.test_seed_feature = test_seed_feature
         self.background_modeling = background_modeling
         self.bg_attenuation = bg_attenuation
-        self.background_from = background_from
         self.gsc = gsc
         self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
         self.detach = detach
-        self.test_map = test_map
         self.has_background = estimated_background
         self.chunk_size = chunk_size
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
@@ -195,14 +208,14 @@ class SIPEHead(BaseMapHead):
             ``has_background``. For ``test_map='cam'`` the rectified logits (N, K, h', w') as
             ``CAMHead`` gives them, or the general CAM with its background.
         """
-        if self.test_map == 'cam' and not self.has_background:
-            return keep_labelled(outputs['cam_logits'].clamp(min=0), labels)
-        valid = torch.cat([torch.ones_like(labels[:, :1]), labels], dim=1)[:, :, None, None]
         if self.test_map == 'cam':
-            return self._general_cam(outputs, valid)
-        size = outputs[self.feature].shape[2:]
-        valid = valid.expand(-1, -1, *size)
-        scores = self._general_cam(outputs, valid)
+            cam = outputs['cam_logits'].clamp(min=0)
+            cam = self._general_cam(outputs, labels) if self.has_background else cam
+            return keep_labelled(cam, labels)
+        scores = self._general_cam(outputs, labels, outputs[self.feature].shape[2:])
+        if self.test_absent_classes == 'masked':
+            scores = keep_labelled(scores, labels)
+        valid = keep_labelled(torch.ones_like(scores), labels)
         activation = self._image_specific_cam(outputs, scores, valid, self.test_seed_feature)
         only_classes = self.background_modeling and not self.has_background
         return activation[:, 1:] if only_classes else activation
@@ -232,13 +245,14 @@ class SIPEHead(BaseMapHead):
         if self.gsc:
             boxes = stack_boxes(data_samples, labels.device)
             size = tuple(outputs[self.feature].shape[2:])
-            valid = valid_mask(labels, boxes, image_size, size)
-            losses['loss_gsc'] = self.loss_weights['gsc'] * self._consistency(outputs, valid)
+            valid = valid_mask(labels, boxes, image_size, size, self.valid_cell)
+            consistency = self._consistency(outputs, labels, valid)
+            losses['loss_gsc'] = self.loss_weights['gsc'] * consistency
         return losses
 
-    def _consistency(self, outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
+    def _consistency(self, outputs: dict[str, Tensor], labels: Tensor, valid: Tensor) -> Tensor:
         """``mean |S - IS / (max IS + eps)|`` for allowed classes and pixels (N, K + 1, h, w)."""
-        scores = self._general_cam(outputs, valid)
+        scores = self._general_cam(outputs, labels, valid.shape[2:]) * valid
         activation = self._image_specific_cam(outputs, scores, valid, self.seed_feature)
         if not self.background_modeling:
             scores = scores[:, 1:]
@@ -263,17 +277,16 @@ class SIPEHead(BaseMapHead):
             sides.append(_resize(normalize_pixels(at_least_float32(conv(stage))), size))
         return torch.cat(sides, dim=1)
 
-    def _general_cam(self, outputs: dict[str, Tensor], valid: Tensor) -> Tensor:
-        """Scores with background (N, K + 1, h, w) of the allowed classes and pixels."""
+    def _general_cam(
+        self, outputs: dict[str, Tensor], labels: Tensor, size: Sequence[int] | None = None
+    ) -> Tensor:
+        """Scores of all classes with background (N, K + 1, h, w), resized to ``size`` if given."""
         classes = peak_normalize(at_least_float32(outputs['cam_logits']))
-        if self.background_from == 'present':
-            classes = classes * valid[:, 1:].amax(dim=(2, 3), keepdim=True)
-        scores = with_background(classes)
-        if valid.shape[2:] not in ((1, 1), scores.shape[2:]):
-            scores = F.interpolate(
-                scores, size=valid.shape[2:], mode='bilinear', align_corners=True
-            )
-        return scores * valid
+        seen = keep_labelled(classes, labels) if self.background_from == 'present' else classes
+        scores = torch.cat([with_background(seen)[:, :1], classes], dim=1)
+        if size is not None and tuple(scores.shape[2:]) != tuple(size):
+            scores = F.interpolate(scores, size=tuple(size), mode='bilinear', align_corners=True)
+        return scores
 
     def _image_specific_cam(
         self, outputs: dict[str, Tensor], scores: Tensor, valid: Tensor, seed_feature: str

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from PIL import Image
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import mmwsss  # noqa: F401
@@ -166,6 +168,50 @@ def test_frozen_parts_stay_frozen():
     assert model.backbone.layer2.training
 
 
+@pytest.mark.parametrize('affine', ['frozen', 'trained'])
+def test_affine_of_fixed_norms(affine):
+    """Statistics never change; weights and biases get gradients only outside of frozen modules."""
+    model = build(freeze_norm=True, norm_affine=affine, frozen_modules=('conv1', 'bn1', 'layer1'))
+    buffers = {name: value.clone() for name, value in model.backbone.named_buffers()}
+    model.train()
+    model(torch.randn(2, 3, 32, 32), [sample(), sample()], mode='loss')['loss_cls'].backward()
+    assert buffers
+    for name, value in model.backbone.named_buffers():
+        assert torch.equal(value, buffers[name]), name
+    affine_names = {
+        f'{name}.{kind}'
+        for name, module in model.backbone.named_modules()
+        if isinstance(module, _BatchNorm)
+        for kind in ('weight', 'bias')
+    }
+    trained = {name for name, p in model.backbone.named_parameters() if p.grad is not None}
+    outside = {name for name in affine_names if not name.startswith(('bn1', 'layer1'))}
+    assert len(outside) == 2 * 15  # 4 + 1 norms in each of layers 2 to 4 of a ResNet-18
+    assert trained & affine_names == (outside if affine == 'trained' else set())
+
+
+def test_views_resized_as_pictures():
+    """``resize='uint8'``: each scale is PIL's resize of the picture, normalised afterwards."""
+    preprocessor = dict(type='WSSSDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3)
+    cfg = dict(scales=(1.0, 0.5, 1.5), resize='uint8')
+    model = build(data_preprocessor=preprocessor, test_cfg=cfg).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (36, 44, 3), dtype=np.uint8)
+    image = (torch.from_numpy(pixels).permute(2, 0, 1).float() - 120) / 60
+    total = torch.zeros(2, 36, 44)
+    for scale in cfg['scales']:
+        size = (round(44 * scale), round(36 * scale))
+        picture = np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+        view = (torch.from_numpy(picture).permute(2, 0, 1)[None].float() - 120) / 60
+        with torch.no_grad():
+            both = model.head.classifier(model.backbone(torch.cat([view, view.flip(-1)]))[-1])
+        summed = (both[:1] + both[1:].flip(-1)).clamp(min=0)[:, [0, 3]]
+        total += torch.nn.functional.interpolate(summed, size=(36, 44), mode='bilinear')[0]
+    maps = model.class_maps(image, torch.tensor([1.0, 0, 0, 1]))[2]
+    torch.testing.assert_close(maps, total / (total.amax(dim=(1, 2), keepdim=True) + 1e-5))
+    plain = build(data_preprocessor=preprocessor, test_cfg=dict(cfg, resize='float')).eval()
+    assert (plain.class_maps(image, torch.tensor([1.0, 0, 0, 1]))[2] - maps).abs().max() > 1e-4
+
+
 def test_padding_is_zero_after_normalisation():
     model = build(
         data_preprocessor=dict(
@@ -186,7 +232,12 @@ def test_padding_is_zero_after_normalisation():
         (dict(frozen_modules=('layer9',)), r"frozen_modules names \['layer9'\].*'layer4'"),
         (dict(test_cfg=dict(scale=2)), r"unknown keys \['scale'\]"),
         (dict(test_cfg=dict(scales=(1, 0))), 'scales must be positive'),
-        (dict(test_cfg=dict(labels='all')), "'gt' or 'predicted'"),
+        (
+            dict(test_cfg=dict(labels='all')),
+            r"test_cfg.labels must be one of \('gt', 'predicted'\)",
+        ),
+        (dict(test_cfg=dict(resize='pil')), 'test_cfg.resize must be one of'),
+        (dict(norm_affine=True), 'norm_affine must be one of .* but got True'),
         (dict(test_cfg=dict(stride=0)), 'stride must be an int >= 1'),
         (
             dict(head=dict(type='CAMHead', num_classes=0, in_channels=64)),

@@ -46,25 +46,26 @@ def labels_of(samples):
     return torch.stack([s.gt_label for s in samples])
 
 
-def oracle_maps(head, feats, labels, boxes, seed_feature):
+def oracle_maps(head, feats, labels, boxes, seed_feature, cell='nearest', mask_scores=True):
     """General CAM, seeds and IS-CAM of each image in NumPy, from the head's weights."""
     f = [x.detach().double().numpy() for x in feats]
-    valid = oracle.valid_mask(labels, np.array(boxes), (64, 96), (4, 6))
+    valid = oracle.valid_mask(labels, np.array(boxes), (64, 96), (4, 6), cell)
     results = []
     for n in range(len(labels)):
         logits = np.einsum('kc,chw->khw', _weight(head.classifier), f[3][n])
         scores = oracle.peak_normalize(logits)
-        scores = np.concatenate([1 - scores.max(0, keepdims=True), scores]) * valid[n]
+        scores = np.concatenate([1 - scores.max(0, keepdims=True), scores])
+        scores = oracle.resize(scores, (4, 6), align_corners=True)
+        if mask_scores:
+            scores = scores * valid[n]
         hierarchical = []
         for conv, stage in zip(head.side_convs, f):
             side = np.einsum('kc,chw->khw', _weight(conv), stage[n])
             side = side / (np.sqrt((side**2).sum(0, keepdims=True)) + 1e-5)
-            side = torch.nn.functional.interpolate(
-                torch.from_numpy(side)[None], size=(4, 6), mode='bilinear'
-            )[0].numpy()
-            hierarchical.append(side)
+            hierarchical.append(oracle.resize(side, (4, 6), align_corners=False))
         hierarchical = np.concatenate(hierarchical)
-        located_in = f[3][n] if seed_feature == 'semantic' else hierarchical
+        semantic = oracle.resize(f[3][n], (4, 6), align_corners=False)
+        located_in = semantic if seed_feature == 'semantic' else hierarchical
         similarity = oracle.structure_similarity(located_in, scores)
         seeds = oracle.locate_seeds(similarity, valid[n], 0.5)
         activation = oracle.prototype_activation(
@@ -81,30 +82,69 @@ def _weight(conv):
 # --- numbers -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize('cell', ['nearest', 'centre'])
+@pytest.mark.parametrize('last', [(4, 6), (2, 3)])
 @pytest.mark.parametrize('seed', range(2))
-def test_losses_equal_the_oracle(seed):
-    head, feats, samples = make_head(), make_feats(seed=seed), make_samples()
+def test_losses_equal_the_oracle(seed, last, cell):
+    head, feats = make_head(valid_cell=cell), make_feats(seed=seed, last=last)
+    samples = make_samples(boxes=((0, 0, 96, 64), (5, 0, 96, 44)))
     losses = head.loss(feats, samples, (64, 96))
     labels = labels_of(samples).numpy()
     boxes = [s.get('valid_box') for s in samples]
-    parts = oracle_maps(head, feats, labels, boxes, 'semantic')
+    parts = oracle_maps(head, feats, labels, boxes, 'semantic', cell)
     want = np.mean([oracle.gsc_loss(scores, activation) for scores, _, activation in parts])
     assert losses['loss_gsc'].item() == pytest.approx(want, rel=1e-4)
 
-    logits = np.einsum('kc,ncyx->nk', _weight(head.classifier), feats[3].detach().numpy()) / 24
+    logits = np.einsum('kc,ncyx->nk', _weight(head.classifier), feats[3].detach().numpy())
+    logits = logits / (last[0] * last[1])
     terms = labels * np.log1p(np.exp(-logits)) + (1 - labels) * np.log1p(np.exp(logits))
     assert losses['loss_cls'].item() == pytest.approx(terms.mean(), rel=1e-5)
     assert set(losses) == {'loss_cls', 'loss_gsc'}
 
 
-def test_maps_equal_the_oracle():
-    head, feats, samples = make_head(), make_feats(), make_samples()
+def test_the_released_cells_are_the_default():
+    feats, samples = make_feats(), make_samples(boxes=((0, 0, 96, 64), (5, 0, 96, 44)))
+    losses = {
+        cell: make_head(**cell_setting).loss(feats, samples, (64, 96))['loss_gsc'].item()
+        for cell, cell_setting in {
+            'default': {},
+            'nearest': dict(valid_cell='nearest'),
+            'centre': dict(valid_cell='centre'),
+        }.items()
+    }
+    assert losses['default'] == losses['nearest']
+    assert abs(losses['nearest'] - losses['centre']) > 1e-3
+
+
+@pytest.mark.parametrize('absent', ['compete', 'masked'])
+@pytest.mark.parametrize('last', [(4, 6), (2, 3)])
+def test_maps_equal_the_oracle(last, absent):
+    head, feats, samples = (
+        make_head(test_absent_classes=absent),
+        make_feats(last=last),
+        make_samples(),
+    )
     labels = labels_of(samples)
     maps = head.maps(head(feats), labels)
-    parts = oracle_maps(head, feats, labels.numpy(), [(0, 0, 96, 64)] * 2, 'hierarchical')
+    whole = [(0, 0, 96, 64)] * 2
+    parts = oracle_maps(
+        head, feats, labels.numpy(), whole, 'hierarchical', mask_scores=absent == 'masked'
+    )
     np.testing.assert_allclose(maps.detach().numpy(), [p[2] for p in parts], atol=1e-5)
     assert head.has_background
     assert maps.shape == (2, K + 1, 4, 6)
+    # Some pixels go to absent classes, and so to nobody, only where those compete.
+    seeds = sum(p[1].sum() for p in parts)
+    assert seeds == 48 if absent == 'masked' else seeds < 48
+
+
+def test_absent_classes_compete_by_default():
+    feats, labels = make_feats(), labels_of(make_samples())
+    default, masked = make_head(), make_head(test_absent_classes='masked')
+    got = default.maps(default(feats), labels)
+    released = make_head(test_absent_classes='compete')
+    torch.testing.assert_close(got, released.maps(released(feats), labels))
+    assert not torch.allclose(got, masked.maps(masked(feats), labels))
 
 
 def test_loss_weights_scale_the_terms():
@@ -122,14 +162,6 @@ def test_consistency_without_background_is_over_the_classes():
     want = np.mean([oracle.gsc_loss(scores[1:], activation[1:]) for scores, _, activation in parts])
     got = head.loss(feats, samples, (64, 96))['loss_gsc']
     assert got.item() == pytest.approx(want, rel=1e-4)
-
-
-def test_last_stage_of_another_size_is_resized():
-    feats, samples = make_feats(last=(2, 3)), make_samples()
-    head = make_head()
-    assert head.maps(head(feats), labels_of(samples)).shape == (2, K + 1, 4, 6)
-    losses = head.loss(feats, samples, (64, 96))
-    assert losses['loss_gsc'].isfinite()
 
 
 def test_any_stages_and_widths():
@@ -366,6 +398,8 @@ def test_builds_from_the_registry():
         (dict(seed_feature='deep'), 'seed_feature must be one of'),
         (dict(test_seed_feature='deep'), 'test_seed_feature must be one of'),
         (dict(test_map='is-cam'), 'test_map must be one of'),
+        (dict(valid_cell='corner'), 'valid_cell must be one of'),
+        (dict(test_absent_classes='drop'), 'test_absent_classes must be one of'),
         (dict(side_channels=(1, 2)), 'one entry per side convolution'),
         (dict(side_channels=(), side_in_channels=(), side_indices=()), 'one entry per side'),
         (dict(bg_attenuation=1.5), r'bg_attenuation must lie in \[0, 1\]'),
