@@ -11,7 +11,7 @@ from torch import Tensor
 
 import mmwsss
 from mmwsss.apis.convert import convert_file
-from mmwsss.models.convert_resnet38 import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
+from mmwsss.models.convert import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

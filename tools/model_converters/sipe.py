@@ -1,4 +1,7 @@
-"""Convert a released SIPE checkpoint to ours, or ours to theirs (--reverse); nothing may be left over."""
+"""Convert a released SIPE, IRN CAM or IRNet checkpoint to ours, or ours to theirs (--reverse).
+
+Which of the three it is, its names say. Nothing may be left over.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class WideResNet38(BaseModule):
 
     A 3x3 convolution to 64 channels, then six stages. Modules have the names of the public weights
     (``conv1a``, ``b2``, ``b2_1`` ... ``b7``, ``bn7``), so that such a file needs no converter as initial
-    weights; whole localizers do, see :mod:`mmwsss.models.convert_resnet38`.
+    weights; whole localizers do, see :mod:`mmwsss.models.convert`.
 
     | output | stage | channels | stride (of 8 / of 16) | dilation (of 8 / of 16) |
     |---|---|---|---|---|

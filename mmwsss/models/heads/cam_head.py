@@ -9,6 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional import keep_labelled
+from mmwsss.functional.checks import check_choice
 from mmwsss.models.heads.base import BaseMapHead, stack_labels
 
 __all__ = ['CAMHead']
@@ -31,6 +32,8 @@ class CAMHead(BaseMapHead):
         in_channels: Channels of the classified feature.
         in_index: Its position in the backbone's outputs.
         dropout: Probability of dropping feature channels in training.
+        rectify: What of an image and its mirror is rectified at test time: their ``'sum'``, or each of
+            the two ``'views'`` before they are summed (IRNet's released code).
         init_cfg: MMEngine initialisation; PyTorch's default for the convolution if None.
     """
 
@@ -40,21 +43,26 @@ class CAMHead(BaseMapHead):
         in_channels: int,
         in_index: int = -1,
         dropout: float = 0.0,
+        rectify: str = 'sum',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_classes, in_channels, in_index, init_cfg)
         if not 0 <= dropout < 1:
             raise ValueError(f'dropout must lie in [0, 1), but got {dropout}')
+        check_choice('rectify', rectify, ('sum', 'views'))
+        self.rectify = rectify
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Compute ``cam_logits`` (N, K, h, w)."""
-        return {'cam_logits': self.classifier(self.dropout(feats[self.in_index]))}
+        """Compute ``cam_logits`` (N, K, h, w) and, with ``rectify='views'``, ``cam`` from them."""
+        logits = self.classifier(self.dropout(feats[self.in_index]))
+        rectified = {'cam': logits.clamp(min=0)} if self.rectify == 'views' else {}
+        return {'cam_logits': logits, **rectified}
 
     def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
         """Rectified logits (N, K, h, w) of the labelled classes, not normalised."""
-        return keep_labelled(outputs['cam_logits'].clamp(min=0), labels)
+        return keep_labelled(outputs.get('cam', outputs['cam_logits']).clamp(min=0), labels)
 
     def loss(
         self,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models.test_convert import assert_same
-from tests.models.test_convert_resnet38 import public
+from tests.models.convert.test_released import assert_same
+from tests.models.convert.test_resnet38 import public
 
 TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'model_converters' / 'resnet38.py'
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models.test_convert import ALIASES, assert_same, released
+from tests.models.convert.test_released import COPIES, assert_same, released, released_irnet
 
 TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'model_converters' / 'sipe.py'
 
@@ -18,9 +18,10 @@ def main():
     return runpy.run_path(str(TOOL))['main']
 
 
-@pytest.mark.parametrize('aliases', [('stage',), ALIASES])
-def test_there_and_back(main, tmp_path, aliases, capsys):
-    theirs = released(aliases=aliases)
+@pytest.mark.parametrize('aliases', [('stage',), COPIES])
+@pytest.mark.parametrize('make', [released, released_irnet])
+def test_there_and_back(main, tmp_path, make, aliases, capsys):
+    theirs = make(aliases=aliases)
     torch.save({'net': theirs}, tmp_path / 'theirs.pth')
     assert main([str(tmp_path / 'theirs.pth'), str(tmp_path / 'ours.pth')]) == 0
     assert main([str(tmp_path / 'ours.pth'), str(tmp_path / 'back.pth'), '--reverse']) == 0

@@ -5,7 +5,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmwsss.models.convert_resnet38 import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
+from mmwsss.models.convert import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
 from tests.oracles.wide_resnet38 import layer_shapes
 
 NORM = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')

@@ -5,10 +5,6 @@ Public files name the layers ``conv1a``, ``b2``, ``b2_1`` ... ``b5_2``, ``b6``, 
 bottlenecks, ``bn_branch2b2`` and ``conv_branch2b2`` inside; localizers trained from them add the classifier
 ``fc8.weight``. Ours are those of ``ImageLevelClassifier``: ``backbone.*`` with the same names inside, and
 ``head.classifier.weight``.
-
-As initial weights a public file needs no converter, the backbone's names being the public ones::
-
-    backbone=dict(type='WideResNet38', init_cfg=dict(type='Pretrained', checkpoint='resnet38.pth'))
 """
 
 from __future__ import annotations
@@ -18,7 +14,12 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from mmwsss.models.backbones import WideResNet38
-from mmwsss.models.convert import drop_common_prefixes, listing
+from mmwsss.models.convert.names import (
+    check_names,
+    drop_common_prefixes,
+    listing,
+    name_errors,
+)
 
 __all__ = ['mmwsss_to_public_resnet38', 'public_resnet38_to_mmwsss']
 
@@ -74,12 +75,6 @@ def _below(key: str, layer: str) -> bool:
 
 
 def _rename(state: Mapping[str, Tensor], names: Mapping[str, str], what: str) -> dict[str, Tensor]:
-    leftovers = [key for key in state if key not in names]
-    # Files older than torch 0.4.1 have no batch counters, and loading does without; `fc8` is optional.
-    optional = ('num_batches_tracked', *_CLASSIFIER, *_CLASSIFIER.values())
-    missing = [key for key in names if key not in state and not key.endswith(optional)]
-    if leftovers or missing:
-        raise ValueError(
-            f'this is no {what}: keys left over: {listing(leftovers)}; missing: {listing(missing)}'
-        )
+    errors = name_errors(state, names, optional=[*_CLASSIFIER, *_CLASSIFIER.values()])
+    check_names(*errors, what)
     return {names[key]: value for key, value in state.items()}
