@@ -146,7 +146,7 @@ def compare(one: Path, two: Path) -> dict[str, Any]:
         if checkpoint is not None:
             pair = checkpoint, last_checkpoint(other)
             found['weights'][folder.name] = weight_difference(*pair)
-        elif (folder / 'manifest.json').is_file():
+        elif (folder / 'record.json').is_file():
             kind = 'maps' if any(folder.rglob('*.npz')) else 'masks'
             check = compare_maps if kind == 'maps' else compare_masks
             found[kind][folder.name] = check(folder, other)

@@ -142,7 +142,7 @@ def add_localizer_scores(study: Study, how: str, masks: Path) -> None:
             score_of(table['argmax_mIoU'], table['argmax_IoU']),
         )
     scored = json.loads((study.folder / 'masks.json').read_text())
-    settings = json.loads((masks / 'manifest.json').read_text())['settings']
+    settings = json.loads((masks / 'record.json').read_text())['settings']
     threshold = settings.get('threshold')
     rule = 'no threshold' if threshold is None else f'threshold {threshold:g} from the config'
     study.add(

@@ -38,7 +38,7 @@ from mmwsss.io import (
     load_class_maps,
     load_mask,
     read_id_list,
-    read_manifest,
+    read_record,
     write_json,
 )
 from mmwsss.utils.config import load_config
@@ -357,7 +357,7 @@ class Demo:
             table = score_maps(maps, self.truth, self.classes, ids)
         check_report(found.report)
         check_report(table.report)
-        settings = read_manifest(masks).settings
+        settings = read_record(masks).settings
         threshold = 'none (argmax over the maps, background included)'
         if settings['threshold'] is not None:
             threshold = f'{settings["threshold"]:.2f}, {settings["threshold_source"]}'
@@ -484,7 +484,7 @@ def test_views(cfg: Config) -> str:
 
 def folder_hash(folder: Path) -> str:
     """Hash of what decides the content of a folder with a manifest."""
-    return read_manifest(folder).sha256()
+    return read_record(folder).sha256()
 
 
 def mask_score(

@@ -15,14 +15,14 @@ from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS, MODELS
 
 from mmwsss.apis.image_list import image_infos, map_pipeline, split_name
-from mmwsss.apis.stage import finish_output, open_output
+from mmwsss.apis.stage import OutputFolder
 from mmwsss.io import (
     BatchReport,
     ClassMaps,
     hash_file,
     hash_text,
     is_class_map_file,
-    make_manifest,
+    make_record,
     process_items,
     safe_join,
     save_class_maps,
@@ -166,7 +166,7 @@ def make_maps(
         The report of all ranks.
 
     Raises:
-        ManifestError: ``out`` holds maps made with other weights, classes, images or settings.
+        RecordError: ``out`` holds maps made with other weights, classes, images or settings.
         KeyError: The config has no ``map_dataset``.
         ValueError: An id is not in the dataset, or several of its images have one id.
     """
@@ -176,7 +176,7 @@ def make_maps(
     positions = {name: i for name, (i, _) in image_infos(dataset).items()}
     ids = list(positions) if ids is None else check_ids(ids, positions)
     model = load_localizer(cfg, checkpoint, device, trust_checkpoint)
-    manifest = make_manifest(
+    record = make_record(
         'maps',
         dataset.metainfo['classes'],
         split_name(cfg.map_dataset),
@@ -184,11 +184,10 @@ def make_maps(
         config_text=cfg.pretty_text,
         settings=map_settings(model, cfg),
         inputs={'checkpoint': hash_file(checkpoint)},
-        complete=False,
     )
-    open_output(out, manifest, overwrite)
+    folder = OutputFolder(out, record, overwrite)
     report = write_maps(model, dataset, positions, shard(ids, *get_dist_info()), out, threads)
-    return finish_output(out, manifest, report, ids)
+    return folder.finish(report, ids)
 
 
 def check_ids(ids: Sequence[str], known: dict[str, int]) -> list[str]:

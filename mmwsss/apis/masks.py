@@ -14,23 +14,23 @@ from mmseg.registry import DATASETS
 
 from mmwsss.apis.image_list import image_infos, images_only, split_name
 from mmwsss.apis.imported import ForeignFolder
-from mmwsss.apis.stage import finish_output, open_output
+from mmwsss.apis.stage import OutputFolder
 from mmwsss.datasets.images import image_size
 from mmwsss.datasets.transforms import LoadImage
 from mmwsss.io import (
     IGNORE_INDEX,
-    MANIFEST_NAME,
+    RECORD_NAME,
     BatchReport,
     ClassMaps,
-    Manifest,
-    ManifestError,
-    check_manifest,
+    Record,
+    RecordError,
+    check_record,
     hash_file,
     is_mask_file,
     load_class_maps,
-    make_manifest,
+    make_record,
     process_items,
-    read_manifest,
+    read_record,
     safe_join,
     save_mask,
     shard,
@@ -72,7 +72,7 @@ def make_masks(
     Raises:
         FileNotFoundError: ``maps`` or its manifest does not exist.
         KeyError: The config has no ``map_dataset`` or no ``mask_cfg``.
-        ManifestError: ``maps`` were made for other classes or another split, or ``out`` holds masks
+        RecordError: ``maps`` were made for other classes or another split, or ``out`` holds masks
             made from other maps or with other settings.
         ValueError, TypeError: A refiner's config does not fit, or an id is not in the dataset.
     """
@@ -82,7 +82,7 @@ def make_masks(
     found = check_maps(maps, images.classes, images.split, list(images.paths), ids)
     check_background(settings['refiners'], found, maps)
     ids = list(images.paths) if ids is None else list(ids)
-    manifest = make_manifest(
+    record = make_record(
         'masks',
         images.classes,
         images.split,
@@ -90,11 +90,10 @@ def make_masks(
         config_text=cfg.pretty_text,
         settings=settings,
         inputs={'maps': found.sha256(), **hash_files(chain.input_files())},
-        complete=False,
     )
     writer = MaskWriter(chain, maps, out, images)
-    open_output(out, manifest, overwrite)
-    return finish_output(out, manifest, write_masks(writer, ids, workers), ids)
+    folder = OutputFolder(out, record, overwrite)
+    return folder.finish(write_masks(writer, ids, workers), ids)
 
 
 def import_masks(
@@ -132,7 +131,7 @@ def import_masks(
     Raises:
         FileNotFoundError: There is no such folder.
         KeyError: The config lacks what is needed.
-        ManifestError: ``folder`` has a manifest of ours that does not fit, or ``out`` holds masks
+        RecordError: ``folder`` has a manifest of ours that does not fit, or ``out`` holds masks
             made from other files or with other settings.
         ValueError: No file can be read, or an id is not in the dataset.
     """
@@ -140,17 +139,17 @@ def import_masks(
     images = Images(image_dataset(cfg), key)
     check_known(ids, images.paths)
     ids = list(images.paths) if ids is None else list(ids)
-    if (Path(folder) / MANIFEST_NAME).is_file():
-        check_manifest(read_manifest(folder), folder=folder, classes=images.classes)
+    if (Path(folder) / RECORD_NAME).is_file():
+        check_record(read_record(folder), folder=folder, classes=images.classes)
     source = ForeignFolder(folder, len(images.classes), keys, field)
     kind = source.kind(ids)
     settings: dict[str, Any] = {'imported': kind, 'field': field}
     if kind == 'maps':
         settings = {**settings, 'keys': keys, **mask_settings(cfg)}
-        if (Path(folder) / MANIFEST_NAME).is_file():
-            check_background(settings['refiners'], read_manifest(folder), folder)
+        if (Path(folder) / RECORD_NAME).is_file():
+            check_background(settings['refiners'], read_record(folder), folder)
     chain = RefinerChain(settings.get('refiners', ()))
-    manifest = make_manifest(
+    record = make_record(
         'masks',
         images.classes,
         images.split,
@@ -158,11 +157,10 @@ def import_masks(
         config_text=cfg.pretty_text,
         settings=settings,
         inputs=hash_files(chain.input_files()),
-        complete=False,
     )
     writer = ImportWriter(chain, source, kind, out, images)
-    open_output(out, manifest, overwrite, source.hashes())
-    report = finish_output(out, manifest, write_masks(writer, ids, workers), ids)
+    output = OutputFolder(out, record, overwrite, source.hashes())
+    report = output.finish(write_masks(writer, ids, workers), ids)
     report_import(source, images, writer)
     return report
 
@@ -416,7 +414,7 @@ def check_maps(
     split: str,
     dataset_ids: Sequence[str],
     ids: Sequence[str] | None,
-) -> Manifest:
+) -> Record:
     """Read the manifest of a folder of class maps and compare it with the config's dataset.
 
     Args:
@@ -431,24 +429,24 @@ def check_maps(
 
     Raises:
         FileNotFoundError: The folder or its manifest does not exist.
-        ManifestError: It does not fit; says what.
+        RecordError: It does not fit; says what.
         ValueError: ``ids`` are not all in the dataset.
     """
-    found = read_manifest(folder)
-    check_manifest(found, folder=folder, stage='maps', classes=classes, split=split)
+    found = read_record(folder)
+    check_record(found, folder=folder, kind='maps', classes=classes, split=split)
     check_known(ids, dataset_ids)
     if ids is not None:
         return found
     try:
-        check_manifest(found, folder=folder, ids=dataset_ids)
-    except ManifestError as error:
-        raise ManifestError(
+        check_record(found, folder=folder, ids=dataset_ids)
+    except RecordError as error:
+        raise RecordError(
             f'{error}: the maps are of other images than map_dataset; name those wanted with --list'
         ) from error
     return found
 
 
-def check_background(refiners: Sequence[Any], found: Manifest, folder: str | Path) -> None:
+def check_background(refiners: Sequence[Any], found: Record, folder: str | Path) -> None:
     """Refuse a threshold for maps that have a background, before every image fails for it.
 
     Raises:

@@ -13,7 +13,7 @@ __all__ = [
     'Layout',
     'check_demo',
     'check_eval',
-    'check_manifest_fields',
+    'check_record_fields',
     'check_steps',
     'check_summary',
     'check_test',
@@ -122,7 +122,7 @@ LAYOUTS: dict[str, Layout] = {
             'ids_count': COUNT,
             'settings': OBJECT,
             'inputs': OBJECT,
-            'code_version': TEXT,
+            'code': TEXT,
             'failed': TEXTS,
         },
         {},
@@ -266,7 +266,7 @@ def check_test(content: dict[str, Any]) -> None:
     check(content, 'test')
 
 
-def check_manifest_fields(content: dict[str, Any]) -> None:
+def check_record_fields(content: dict[str, Any]) -> None:
     """Check the fields of a manifest that a report shows."""
     check(content, 'manifest')
     check(content['settings'], 'settings')

@@ -22,14 +22,14 @@ from mmengine.config import Config
 from mmwsss.apis.run_files import (
     INSTANCE_SCORES,
     check_eval,
-    check_manifest_fields,
+    check_record_fields,
     check_test,
     is_number,
     load_json,
     shown,
 )
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.io import MANIFEST_NAME, Manifest, read_manifest
+from mmwsss.io import RECORD_NAME, Record, read_record
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.report import Html, StageScore, ThresholdCurve, Training
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 DEPTH = 3
-NOT_OBJECTS = ('steps.json', MANIFEST_NAME)  # read elsewhere
+NOT_OBJECTS = ('steps.json', RECORD_NAME)  # read elsewhere
 TIMESTAMP = re.compile(r'\d{8}_\d{6}')
 NOT_CURVES = ('base_lr', 'data_time', 'epoch', 'iter', 'lr', 'memory', 'step', 'time')
 ENVIRONMENT = (
@@ -76,8 +76,8 @@ class RunFolder:
     """
 
     root: Path
-    maps: dict[Path, Manifest] = field(default_factory=dict)
-    masks: dict[Path, Manifest] = field(default_factory=dict)
+    maps: dict[Path, Record] = field(default_factory=dict)
+    masks: dict[Path, Record] = field(default_factory=dict)
     predictions: list[Path] = field(default_factory=list)
     configs: dict[Path, Config] = field(default_factory=dict)
     jsons: dict[Path, dict[str, Any]] = field(default_factory=dict)
@@ -181,13 +181,13 @@ def folders(root: Path, depth: int) -> Iterator[Path]:
 
 def add_manifest(run: RunFolder, folder: Path) -> None:
     """Note a folder of maps or masks; one with a damaged manifest is a problem."""
-    path = folder / MANIFEST_NAME
+    path = folder / RECORD_NAME
     if not path.is_file():
         return
     with run.reading(path):
-        manifest = read_manifest(folder)
-        check_manifest_fields(asdict(manifest))
-        (run.maps if manifest.stage == 'maps' else run.masks)[folder] = manifest
+        manifest = read_record(folder)
+        check_record_fields(asdict(manifest))
+        (run.maps if manifest.kind == 'maps' else run.masks)[folder] = manifest
 
 
 def add_json(run: RunFolder, path: Path) -> None:
@@ -427,7 +427,7 @@ def read_environment(run: RunFolder) -> dict[str, str]:
         if TIMESTAMP.fullmatch(path.stem) and path.is_file():
             found = environment_of(path)
             break
-    versions = [m.code_version for m in [*run.maps.values(), *run.masks.values()]]
+    versions = [m.code for m in [*run.maps.values(), *run.masks.values()]]
     if versions:
         found['mmwsss of the run'] = ', '.join(dict.fromkeys(versions))
     return found

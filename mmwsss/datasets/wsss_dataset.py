@@ -14,7 +14,7 @@ from mmengine.utils import is_abs
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmwsss.io.manifest import MANIFEST_NAME, check_manifest, read_manifest
+from mmwsss.io.record import RECORD_NAME, check_record, read_record
 from mmwsss.utils.names import name_some
 
 from .classes import resolve_metainfo
@@ -84,7 +84,7 @@ class WSSSDataset(BaseSegDataset):
             mask does not exist.
         ValueError: A list or folder is empty, a class name or image id is wrong, an image has no
             label.
-        mmwsss.io.manifest.ManifestError: The pseudo masks were made for other classes.
+        mmwsss.io.record.RecordError: The pseudo masks were made for other classes.
     """
 
     EXPECTED_COUNTS: ClassVar[dict[str, int]] = {}
@@ -290,13 +290,13 @@ class WSSSDataset(BaseSegDataset):
         """Check that ``pseudo_mask_dir`` was made for these classes and has every image."""
         if not self.pseudo_mask_dir:
             return
-        if Path(self.pseudo_mask_dir, MANIFEST_NAME).is_file():
-            manifest = read_manifest(self.pseudo_mask_dir)
+        if Path(self.pseudo_mask_dir, RECORD_NAME).is_file():
+            manifest = read_record(self.pseudo_mask_dir)
             classes = list(self._metainfo['classes'])
-            check_manifest(manifest, folder=self.pseudo_mask_dir, stage='masks', classes=classes)
+            check_record(manifest, folder=self.pseudo_mask_dir, kind='masks', classes=classes)
         else:
             print_log(
-                f'{self.pseudo_mask_dir} has no {MANIFEST_NAME}: its class ids are taken to be '
+                f'{self.pseudo_mask_dir} has no {RECORD_NAME}: its class ids are taken to be '
                 'those of this dataset',
                 logger='current',
                 level=logging.WARNING,

@@ -21,15 +21,15 @@ from mmwsss.evaluation.protocol import uses_ground_truth
 from mmwsss.evaluation.tables import USES_GROUND_TRUTH, class_table, jsonable, percent
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
 from mmwsss.io import (
-    MANIFEST_NAME,
+    RECORD_NAME,
     BatchReport,
-    Manifest,
-    check_manifest,
+    Record,
+    check_record,
     load_class_maps,
     load_mask,
     process_items,
     read_id_list,
-    read_manifest,
+    read_record,
     safe_join,
 )
 
@@ -158,7 +158,7 @@ def score_masks(
 
     Raises:
         FileNotFoundError: A folder does not exist.
-        ManifestError: ``pred`` has a manifest with other classes, or one of class maps.
+        RecordError: ``pred`` has a manifest with other classes, or one of class maps.
         ValueError: There is nothing to score.
     """
     manifest = _manifest_of(pred, 'masks', classes)
@@ -208,7 +208,7 @@ def score_maps(
 
     Raises:
         FileNotFoundError: A folder does not exist.
-        ManifestError: ``maps`` has a manifest with other classes, or one of masks.
+        RecordError: ``maps`` has a manifest with other classes, or one of masks.
         ValueError: There is nothing to score, or ``thresholds`` are not increasing.
     """
     if not len(thresholds) or (np.diff(thresholds) <= 0).any():
@@ -295,13 +295,13 @@ def resolve_classes(
     names = None
     if classes is not None:
         names = _known_classes(classes)
-    elif pred is not None and Path(pred, MANIFEST_NAME).is_file():
-        names = read_manifest(pred).classes
+    elif pred is not None and Path(pred, RECORD_NAME).is_file():
+        names = read_record(pred).classes
     elif num_classes is not None:
         names = ['background', *(f'class {i}' for i in range(1, num_classes))]
     if names is None:
         raise ValueError(
-            f'{pred} has no {MANIFEST_NAME}: name the classes with --classes (voc, coco14 or a '
+            f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a '
             'text file) or --num-classes'
         )
     if num_classes not in (None, len(names)):
@@ -326,13 +326,13 @@ def _known_classes(classes: str) -> list[str]:
 
 
 def _manifest_of(
-    folder: str | os.PathLike[str], stage: str, classes: Sequence[str]
-) -> Manifest | None:
+    folder: str | os.PathLike[str], kind: str, classes: Sequence[str]
+) -> Record | None:
     folder = _checked_folder(folder)
-    if not (folder / MANIFEST_NAME).is_file():
+    if not (folder / RECORD_NAME).is_file():
         return None
-    manifest = read_manifest(folder)
-    check_manifest(manifest, folder=folder, stage=stage, classes=classes)
+    manifest = read_record(folder)
+    check_record(manifest, folder=folder, kind=kind, classes=classes)
     return manifest
 
 
@@ -350,7 +350,7 @@ def _describe(
     report: BatchReport,
     classes: Sequence[str],
     ignore_index: int,
-    manifest: Manifest | None,
+    manifest: Record | None,
 ) -> dict[str, Any]:
     return {
         'what': what,

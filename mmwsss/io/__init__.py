@@ -1,21 +1,8 @@
-"""Class maps, masks and manifests on disk: atomic, checked, resumable."""
+"""Class maps, masks and records on disk: atomic, checked, resumable."""
 
 from mmwsss.io.atomic import atomic_path, remove_stale_temporaries, write_json
 from mmwsss.io.class_maps import ClassMaps, is_class_map_file, load_class_maps, save_class_maps
 from mmwsss.io.damage import parsing
-from mmwsss.io.manifest import (
-    MANIFEST_NAME,
-    Manifest,
-    ManifestError,
-    check_manifest,
-    code_version,
-    hash_file,
-    hash_ids,
-    hash_text,
-    make_manifest,
-    read_manifest,
-    write_manifest,
-)
 from mmwsss.io.mask_io import (
     IGNORE_INDEX,
     check_mask,
@@ -27,19 +14,38 @@ from mmwsss.io.mask_io import (
 )
 from mmwsss.io.names import read_id_list, safe_join, shard
 from mmwsss.io.pool import BatchReport, Outcome, WorkerPool, process_items
+from mmwsss.io.record import (
+    RECORD_NAME,
+    Protocol,
+    Record,
+    Recorder,
+    RecordError,
+    Score,
+    check_record,
+    code_version,
+    hash_file,
+    hash_ids,
+    hash_text,
+    make_record,
+    read_record,
+    write_record,
+)
 
 __all__ = [
     'IGNORE_INDEX',
-    'MANIFEST_NAME',
+    'RECORD_NAME',
     'BatchReport',
     'ClassMaps',
-    'Manifest',
-    'ManifestError',
     'Outcome',
+    'Protocol',
+    'Record',
+    'RecordError',
+    'Recorder',
+    'Score',
     'WorkerPool',
     'atomic_path',
-    'check_manifest',
     'check_mask',
+    'check_record',
     'code_version',
     'foreground_ids',
     'hash_file',
@@ -49,11 +55,11 @@ __all__ = [
     'is_mask_file',
     'load_class_maps',
     'load_mask',
-    'make_manifest',
+    'make_record',
     'parsing',
     'process_items',
     'read_id_list',
-    'read_manifest',
+    'read_record',
     'remove_stale_temporaries',
     'safe_join',
     'save_class_maps',
@@ -61,5 +67,5 @@ __all__ = [
     'shard',
     'voc_palette',
     'write_json',
-    'write_manifest',
+    'write_record',
 ]

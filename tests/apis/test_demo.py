@@ -14,7 +14,7 @@ from PIL import Image
 from mmwsss.apis import demo
 from mmwsss.apis.demo import DemoPlan, Score, Steps, run_demo
 from mmwsss.evaluation import score_masks
-from mmwsss.io import load_mask, read_id_list, read_manifest
+from mmwsss.io import load_mask, read_id_list, read_record
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SMALL = {
@@ -95,9 +95,9 @@ def test_scores_say_how_they_were_made(finished):
     assert ours.views == 'scales 1, each with its mirror'
     for score in (cam, ours, segmenter):
         assert sum(score.line() in line for line in said) == 1
-    settings = read_manifest(plan.work_dir / 'masks').settings
+    settings = read_record(plan.work_dir / 'masks').settings
     assert settings['threshold'] is None
-    settings = read_manifest(plan.work_dir / 'cam' / 'masks').settings
+    settings = read_record(plan.work_dir / 'cam' / 'masks').settings
     assert (settings['threshold'], 'ground truth' in settings['threshold_source']) == (best, True)
 
 

@@ -9,7 +9,7 @@ from mmseg.registry import DATASETS
 from mmwsss.apis.image_list import image_infos, images_only, map_pipeline, split_name
 from mmwsss.apis.maps import make_maps
 from mmwsss.apis.masks import import_masks, make_masks
-from mmwsss.io import load_mask, read_manifest, save_mask
+from mmwsss.io import load_mask, read_record, save_mask
 from tests.tiny_models import demo_dataset
 
 
@@ -27,7 +27,7 @@ def test_maps_and_masks_of_several_datasets(tiny_cam, demo_root, tmp_path):
     report = make_maps(cfg, checkpoint, tmp_path / 'maps')
     assert len(report.done) == 12
     assert {'train_0000', 'val_0000'} <= set(report.done)
-    assert read_manifest(tmp_path / 'maps').split == 'train+val'
+    assert read_record(tmp_path / 'maps').split == 'train+val'
     made = make_masks(cfg, tmp_path / 'maps', tmp_path / 'masks')
     assert (made.done, made.exit_code) == (report.done, 0)
     for name in ('train_0003', 'val_0001'):
@@ -40,7 +40,7 @@ def test_masks_are_imported_for_a_segmenter_on_several_datasets(demo_root, tmp_p
     cfg = Config({'train_dataloader': {'dataset': dataset}})
     report = import_masks(cfg, demo_root / 'SegmentationClass', tmp_path / 'out')
     assert (len(report.done), report.exit_code) == (12, 0)
-    assert read_manifest(tmp_path / 'out').split == 'train+val'
+    assert read_record(tmp_path / 'out').split == 'train+val'
     DATASETS.build(dataset)  # the masks are there now, with a manifest that fits
 
 

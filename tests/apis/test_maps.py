@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmwsss.apis.maps import compute_class_maps, load_localizer, make_maps
-from mmwsss.io import ManifestError, load_class_maps, read_manifest
+from mmwsss.io import RecordError, load_class_maps, read_record
 from mmwsss.utils.checkpoint import UntrustedCheckpointError
 from tests.tiny_models import localizer_config
 
@@ -32,7 +32,7 @@ def test_maps_of_all_images_with_a_manifest(tiny_cam, tmp_path):
         assert maps.keys.tolist() == (sample.gt_label.nonzero()[:, 0] + 1).tolist()
         assert maps.image_size == tuple(sample.ori_shape)
         assert maps.scores.shape[1:] == maps.image_size
-    manifest = read_manifest(out)
+    manifest = read_record(out)
     assert manifest.complete
     assert manifest.classes == list(dataset.metainfo['classes'])
     assert manifest.split == 'train'
@@ -63,7 +63,7 @@ def test_an_interrupted_run_continues_to_the_same_files(tiny_cam, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         make_maps(cfg, checkpoint, tmp_path / 'cut')
     assert len(list((tmp_path / 'cut').glob('*.npz'))) == 3
-    assert not read_manifest(tmp_path / 'cut').complete
+    assert not read_record(tmp_path / 'cut').complete
     report = make_maps(cfg, checkpoint, tmp_path / 'cut')
     assert (len(report.skipped), len(report.done)) == (3, 5)
     assert contents(tmp_path / 'cut') == contents(tmp_path / 'whole')
@@ -92,7 +92,7 @@ def test_bad_images_are_named_and_the_rest_is_done(demo_root, tiny_cam, tmp_path
     assert 'train_0003.jpg' in report.failed['train_0003']
     assert 'train_0005.jpg' in report.failed['train_0005']
     assert len(report.done) == 6
-    assert read_manifest(tmp_path / 'maps').failed == ['train_0003', 'train_0005']
+    assert read_record(tmp_path / 'maps').failed == ['train_0003', 'train_0005']
 
 
 def test_a_folder_of_another_making_is_refused(tiny_cam, tmp_path):
@@ -100,7 +100,7 @@ def test_a_folder_of_another_making_is_refused(tiny_cam, tmp_path):
     out = tmp_path / 'maps'
     make_maps(cfg, checkpoint, out, ids=['train_0000'])
     cfg.model.test_cfg.flip = False
-    with pytest.raises(ManifestError, match=r'flip.*--overwrite'):
+    with pytest.raises(RecordError, match=r'flip.*--overwrite'):
         make_maps(cfg, checkpoint, out)
     report = make_maps(cfg, checkpoint, out, ids=['train_0001'], overwrite=True)
     assert report.done == ['train_0001']
@@ -111,7 +111,7 @@ def test_another_switch_of_the_head_is_another_making(tiny_cam, tmp_path):
     cfg, checkpoint = tiny_cam
     make_maps(cfg, checkpoint, tmp_path / 'maps', ids=['train_0000'])
     cfg.model.head.dropout = 0.3
-    with pytest.raises(ManifestError, match='model_sha256'):
+    with pytest.raises(RecordError, match='model_sha256'):
         make_maps(cfg, checkpoint, tmp_path / 'maps')
 
 
@@ -119,9 +119,9 @@ def test_a_folder_may_grow_but_not_change_its_images(tiny_cam, tmp_path):
     cfg, checkpoint = tiny_cam
     out = tmp_path / 'maps'
     make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0001'])
-    with pytest.raises(ManifestError, match='was made for 2 images, but is now asked to hold 1'):
+    with pytest.raises(RecordError, match='was made for 2 images, but is now asked to hold 1'):
         make_maps(cfg, checkpoint, out, ids=['train_0000'])
-    with pytest.raises(ManifestError, match='was made for 2 images'):
+    with pytest.raises(RecordError, match='was made for 2 images'):
         make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0002'])
     assert len(make_maps(cfg, checkpoint, out).done) == 6
 
@@ -130,9 +130,9 @@ def test_files_of_unknown_origin_are_not_touched(tiny_cam, tmp_path):
     out = tmp_path / 'mine'
     out.mkdir()
     (out / 'train_0000.npz').write_bytes(b'precious')
-    with pytest.raises(ManifestError, match='1 files of unknown origin'):
+    with pytest.raises(RecordError, match='1 files of unknown origin'):
         make_maps(*tiny_cam, out)
-    with pytest.raises(ManifestError, match='not touched'):
+    with pytest.raises(RecordError, match='not touched'):
         make_maps(*tiny_cam, out, overwrite=True)
     assert (out / 'train_0000.npz').read_bytes() == b'precious'
 

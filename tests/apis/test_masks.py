@@ -19,16 +19,16 @@ from mmwsss.apis.masks import (
     mask_settings,
 )
 from mmwsss.io import (
-    MANIFEST_NAME,
+    RECORD_NAME,
     ClassMaps,
-    ManifestError,
+    RecordError,
     load_class_maps,
     load_mask,
-    make_manifest,
-    read_manifest,
+    make_record,
+    read_record,
     save_class_maps,
     save_mask,
-    write_manifest,
+    write_record,
 )
 from mmwsss.refine import REFINERS, BaseRefiner
 from tests.oracles.confusion import plain_labels
@@ -77,7 +77,7 @@ def case(demo_root, tmp_path):
         save_class_maps(tmp_path / 'maps' / f'{info["img_id"]}.npz', maps)
         ids.append(info['img_id'])
     classes = dataset.metainfo['classes']
-    write_manifest(tmp_path / 'maps', make_manifest('maps', classes, 'train', ids))
+    write_record(tmp_path / 'maps', make_record('maps', classes, 'train', ids))
     return cfg, tmp_path / 'maps', tmp_path / 'masks', ids
 
 
@@ -101,15 +101,15 @@ def test_masks_of_all_images_with_a_manifest(case, workers):
         labels = load_mask(out / f'{name}.png', 6, image_size=found.image_size)
         expected = plain_labels(found.full_size_scores(), found.keys.tolist(), 0.5)
         np.testing.assert_array_equal(labels, expected)
-    manifest = read_manifest(out)
+    manifest = read_record(out)
     assert manifest.complete
-    assert (manifest.stage, manifest.split, manifest.ids_count) == ('masks', 'train', 8)
+    assert (manifest.kind, manifest.split, manifest.ids_count) == ('masks', 'train', 8)
     assert manifest.settings == {
         'refiners': [THRESHOLD],
         'threshold': 0.5,
         'threshold_source': 'config',
     }
-    assert manifest.inputs == {'maps': read_manifest(maps).sha256()}
+    assert manifest.inputs == {'maps': read_record(maps).sha256()}
 
 
 def test_an_interrupted_run_continues_to_the_same_files(case, monkeypatch, tmp_path):
@@ -127,13 +127,13 @@ def test_an_interrupted_run_continues_to_the_same_files(case, monkeypatch, tmp_p
     monkeypatch.setattr(MaskWriter, '__call__', interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_masks(cfg, maps, out)
-    assert not read_manifest(out).complete
+    assert not read_record(out).complete
     (out / f'{ids[0]}.png').write_bytes((out / f'{ids[0]}.png').read_bytes()[:40])  # cut short
     report = make_masks(cfg, maps, out)
     assert report.skipped == ids[1:3]
     assert report.done == [ids[0], *ids[3:]]
     assert contents(out) == contents(tmp_path / 'whole')
-    assert read_manifest(out).complete
+    assert read_record(out).complete
 
 
 def test_other_settings_are_refused_until_overwritten(case, demo_root):
@@ -142,7 +142,7 @@ def test_other_settings_are_refused_until_overwritten(case, demo_root):
     before = contents(out)
     other = mask_config(demo_root, [{**THRESHOLD, 'threshold': 0.8}])
     message = r'settings\.refiners\[0\]\.threshold does not fit: found 0\.5, expected 0\.8'
-    with pytest.raises(ManifestError, match=message):
+    with pytest.raises(RecordError, match=message):
         make_masks(other, maps, out)
     assert contents(out) == before
     assert make_masks(other, maps, out, overwrite=True).done == ids
@@ -153,7 +153,7 @@ def test_a_folder_in_which_every_image_failed_may_be_made_in_another_way(case, d
     cfg, maps, out, ids = case
     hidden = maps.rename(maps.with_name('elsewhere'))
     maps.mkdir()
-    shutil.copy(hidden / MANIFEST_NAME, maps)
+    shutil.copy(hidden / RECORD_NAME, maps)
     assert list(make_masks(cfg, maps, out).failed) == ids
     shutil.rmtree(maps)
     hidden.rename(maps)
@@ -163,8 +163,8 @@ def test_a_folder_in_which_every_image_failed_may_be_made_in_another_way(case, d
 
 def test_a_threshold_for_maps_with_a_background_is_refused_at_once(case):
     cfg, maps, out, _ = case
-    found = read_manifest(maps)
-    write_manifest(maps, replace(found, settings={**found.settings, 'has_background': True}))
+    found = read_record(maps)
+    write_record(maps, replace(found, settings={**found.settings, 'has_background': True}))
     with pytest.raises(
         ValueError, match=r'have a background of their own: leave BackgroundThresh.*\[\]'
     ):
@@ -174,8 +174,8 @@ def test_a_threshold_for_maps_with_a_background_is_refused_at_once(case):
 
 def test_imported_maps_with_a_background_refuse_a_threshold_at_once(case, tmp_path):
     cfg, maps, out, _ = case
-    found = read_manifest(maps)
-    write_manifest(maps, replace(found, settings={**found.settings, 'has_background': True}))
+    found = read_record(maps)
+    write_record(maps, replace(found, settings={**found.settings, 'has_background': True}))
     with pytest.raises(ValueError, match='have a background of their own'):
         import_masks(cfg, maps, out)
     assert not out.exists()
@@ -183,7 +183,7 @@ def test_imported_maps_with_a_background_refuse_a_threshold_at_once(case, tmp_pa
 
 def test_a_threshold_behind_another_refiner_is_left_to_the_chain(case):
     _, maps, _, _ = case
-    found = read_manifest(maps)
+    found = read_record(maps)
     found = replace(found, settings={**found.settings, 'has_background': True})
     check_background([{'type': 'MeanBrightness'}, THRESHOLD], found, maps)
     check_background([], found, maps)
@@ -201,28 +201,28 @@ def test_broken_and_missing_maps_are_named_and_the_rest_is_done(case):
     assert f'class map not found: {maps / ids[4]}.npz' in report.failed[ids[4]]
     assert len(report.done) == 6
     assert report.exit_code == 1
-    manifest = read_manifest(out)
+    manifest = read_record(out)
     assert (manifest.complete, manifest.failed) == (False, [ids[1], ids[4]])
 
 
 def test_maps_of_other_classes_or_another_split_are_refused(case):
     cfg, maps, out, ids = case
-    good = read_manifest(maps)
+    good = read_record(maps)
     wrong = [*good.classes[:-1], 'unicorn']
-    write_manifest(maps, make_manifest('maps', wrong, 'train', ids))
-    with pytest.raises(ManifestError, match="classes does not fit: found 'unicorn' as class 5"):
+    write_record(maps, make_record('maps', wrong, 'train', ids))
+    with pytest.raises(RecordError, match=r'classes\[5\] does not fit: found "unicorn"'):
         make_masks(cfg, maps, out)
-    write_manifest(maps, make_manifest('maps', good.classes, 'val', ids))
-    with pytest.raises(ManifestError, match='split does not fit: found val, expected train'):
+    write_record(maps, make_record('maps', good.classes, 'val', ids))
+    with pytest.raises(RecordError, match='split does not fit: found "val", expected "train"'):
         make_masks(cfg, maps, out)
-    write_manifest(maps, make_manifest('maps', good.classes, 'train', ids[:3]))
-    with pytest.raises(ManifestError, match=r'ids does not fit.*name those wanted with --list'):
+    write_record(maps, make_record('maps', good.classes, 'train', ids[:3]))
+    with pytest.raises(RecordError, match=r'ids does not fit.*name those wanted with --list'):
         make_masks(cfg, maps, out)
-    write_manifest(maps, make_manifest('masks', good.classes, 'train', ids))
-    with pytest.raises(ManifestError, match='stage does not fit: found masks, expected maps'):
+    write_record(maps, make_record('masks', good.classes, 'train', ids))
+    with pytest.raises(RecordError, match='kind does not fit: found "masks", expected "maps"'):
         make_masks(cfg, maps, out)
-    (maps / 'manifest.json').unlink()
-    with pytest.raises(FileNotFoundError, match=r'maps/manifest\.json not found'):
+    (maps / 'record.json').unlink()
+    with pytest.raises(FileNotFoundError, match=r'maps/record\.json not found'):
         make_masks(cfg, maps, out)
     assert not out.exists()
 
@@ -249,11 +249,11 @@ def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path
         found.full_size_scores(), found.keys.tolist(), image[..., 0].mean() / 255
     )
     np.testing.assert_array_equal(load_mask(out / f'{ids[0]}.png'), expected)
-    manifest = read_manifest(out)
+    manifest = read_record(out)
     assert list(manifest.inputs) == ['maps', 'refiner_file_0 weights.pth']
     assert manifest.settings['threshold'] is None
     weights.write_bytes(b'2')
-    with pytest.raises(ManifestError, match=r'inputs\.refiner_file_0 weights\.pth does not fit'):
+    with pytest.raises(RecordError, match=r'inputs\.refiner_file_0 weights\.pth does not fit'):
         make_masks(cfg, maps, out)
 
 
@@ -331,9 +331,9 @@ def test_masks_of_another_program_are_imported(case, foreign, workers, capsys):
     assert (report.done, report.failed) == (ids, {})
     for name in ids:
         np.testing.assert_array_equal(load_mask(out / f'{name}.png', 6), truth[name])
-    manifest = read_manifest(out)
+    manifest = read_record(out)
     assert manifest.complete
-    assert manifest.stage == 'masks'
+    assert manifest.kind == 'masks'
     assert manifest.settings == {'imported': 'masks', 'field': None}
     assert manifest.classes == list(DATASETS.build(cfg.map_dataset).metainfo['classes'])
     err = capsys.readouterr().err
@@ -344,7 +344,7 @@ def test_masks_of_another_program_are_imported(case, foreign, workers, capsys):
     np.save(folder / f'{ids[0]}.npy', np.zeros(truth[ids[0]].shape, np.int32))
     assert (folder / f'{ids[0]}.npy').stat().st_size == size  # another content, not another size
     message = rf'the files of 1 of 8 finished images have changed since: {ids[0]}\. .*--overwrite'
-    with pytest.raises(ManifestError, match=message):
+    with pytest.raises(RecordError, match=message):
         import_masks(cfg, folder, out)
     assert import_masks(cfg, folder, out, overwrite=True).done == ids
 
@@ -367,13 +367,13 @@ def test_repaired_files_are_imported_by_the_next_run(case, foreign):
     save_mask(folder / f'{ids[3]}.png', truth[ids[3]])
     last = import_masks(cfg, folder, out)
     assert (last.done, last.failed, last.exit_code) == ([ids[3]], {}, 0)
-    assert read_manifest(out).complete
+    assert read_record(out).complete
     for name in ids:
         np.testing.assert_array_equal(load_mask(out / f'{name}.png', 6), truth[name])
     after = {name: file.stat().st_mtime_ns for name, file in files(out).items()}
     assert {name: after[name] for name in before} == before
     (folder / f'{ids[3]}.png').unlink()  # the file of a finished one is gone
-    with pytest.raises(ManifestError, match=f'1 of 8 finished images have changed since: {ids[3]}'):
+    with pytest.raises(RecordError, match=f'1 of 8 finished images have changed since: {ids[3]}'):
         import_masks(cfg, folder, out)
 
 
@@ -404,7 +404,7 @@ def test_another_array_of_the_same_files_is_another_making(case, foreign, tmp_pa
     both.mkdir()
     np.savez(both / f'{ids[0]}.npz', first=truth[ids[0]], second=np.zeros_like(truth[ids[0]]))
     assert import_masks(cfg, both, out, ids=ids[:1], field='first').done == ids[:1]
-    with pytest.raises(ManifestError, match=r'settings\.field does not fit: found "first"'):
+    with pytest.raises(RecordError, match=r'settings\.field does not fit: found "first"'):
         import_masks(cfg, both, out, ids=ids[:1], field='second')
 
 
@@ -430,7 +430,7 @@ def test_bad_files_are_named_and_the_rest_is_imported(case, foreign, capsys):
     for name, text in zip(ids, ['the mask is', 'not a PNG', 'outside the list: 77', 'no file of']):
         assert text in report.failed[name]
     assert report.exit_code == 1
-    assert read_manifest(out).failed == ids[:4]
+    assert read_record(out).failed == ids[:4]
     expected = (
         f'1 masks hold classes that the image-level label of their image does not have: {ids[5]}'
     )
@@ -448,7 +448,7 @@ def test_maps_of_another_program_are_refined(case, tmp_path):
     assert import_masks(cfg, folder, out).done == ids
     make_masks(cfg, maps, tmp_path / 'ours')
     assert contents(out) == contents(tmp_path / 'ours')
-    settings = read_manifest(out).settings
+    settings = read_record(out).settings
     assert (settings['imported'], settings['keys'], settings['threshold']) == (
         'maps',
         'foreground',

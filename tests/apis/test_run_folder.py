@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import runpy
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmwsss.apis.report import ReportOptions, write_run_report
-from mmwsss.io import make_manifest, save_mask, write_manifest
+from mmwsss.io import make_record, save_mask, write_record
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'report.py'))
 CLASSES = ['background', 'cat']
@@ -58,7 +59,7 @@ def score_of(**changes):
 
 def manifest_of(**changes):
     settings = {'threshold': 0.3, 'threshold_source': 'config', 'refiners': []}
-    made = vars(make_manifest('masks', CLASSES, 'train', ['a'], settings=settings))
+    made = asdict(make_record('masks', CLASSES, 'train', ['a'], settings=settings))
     return changed(made, **changes)
 
 
@@ -86,16 +87,15 @@ BROKEN = [
     ('maps.json', changed(MAPS, argmax_mIoU=...), 'expected `argmax_mIoU`'),
     ('t/20260101_000001/20260101_000001.json', {'mIoU': 'x'}, 'expected `mIoU`: a number'),
     ('t/20260101_000001/20260101_000001.json', [1], 'expected an object, but got the list'),
-    ('masks/manifest.json', '{"stage": "ma', 'is not JSON'),
-    ('masks/manifest.json', [], 'expected a manifest of format 1'),
-    ('masks/manifest.json', {'name': 'an app'}, 'expected a manifest of format 1'),
-    ('masks/manifest.json', manifest_of(classes=...), 'classes'),
-    ('masks/manifest.json', manifest_of(classes='cat'), 'expected `classes`: a list of texts'),
-    ('masks/manifest.json', manifest_of(settings=[]), 'expected `settings`: an object'),
-    ('masks/manifest.json', manifest_of(settings={'threshold': 'x'}), 'expected `threshold`'),
-    ('masks/manifest.json', manifest_of(ids_count=None), 'expected `ids_count`'),
-    ('masks/manifest.json', manifest_of(inputs=[1]), 'expected `inputs`: an object'),
-    ('masks/manifest.json', manifest_of(code_version=1), 'expected `code_version`: a text'),
+    ('masks/record.json', '{"stage": "ma', 'is not JSON'),
+    ('masks/record.json', [], 'expected a record of format 1'),
+    ('masks/record.json', {'name': 'an app'}, 'expected a record of format 1'),
+    ('masks/record.json', manifest_of(classes='cat'), 'classes: expected'),
+    ('masks/record.json', manifest_of(settings=[]), 'settings: expected'),
+    ('masks/record.json', manifest_of(settings={'threshold': 'x'}), 'expected `threshold`'),
+    ('masks/record.json', manifest_of(ids_count=None), 'ids_count: expected'),
+    ('masks/record.json', manifest_of(inputs=[1]), 'inputs: expected'),
+    ('masks/record.json', manifest_of(code=1), 'code: expected'),
     ('summary.json', {'name': 'run'}, 'expected `scores`: a list of objects, but it is missing'),
     ('summary.json', changed(SUMMARY, steps={}), 'expected `steps`: a list of objects'),
     ('summary.json', changed(SUMMARY, steps=[{'seconds': 1}]), 'expected `stage` or `command`'),
@@ -210,8 +210,8 @@ def test_masks_that_cannot_be_scored_count_as_failed(tmp_path):
         save_mask(tmp_path / 'gt' / f'{name}.png', np.array([[0, 1]]))
         save_mask(tmp_path / 'run' / 'masks' / f'{name}.png', np.array([[0, 1]]))
     (tmp_path / 'run' / 'masks' / 'b.png').write_bytes(b'no mask')
-    manifest = make_manifest('masks', CLASSES, 'train', ['a', 'b'], settings={'refiners': []})
-    write_manifest(tmp_path / 'run' / 'masks', manifest)
+    manifest = make_record('masks', CLASSES, 'train', ['a', 'b'], settings={'refiners': []})
+    write_record(tmp_path / 'run' / 'masks', manifest)
     options = ReportOptions(ground_truth=tmp_path / 'gt', images=0)
     _, report = write_run_report(tmp_path / 'run', options=options)
     (failed,) = report.failed

@@ -19,11 +19,11 @@ from mmwsss.apis.train import run_training
 from mmwsss.io import (
     ClassMaps,
     load_mask,
-    make_manifest,
+    make_record,
     read_id_list,
-    read_manifest,
+    read_record,
     save_class_maps,
-    write_manifest,
+    write_record,
 )
 from mmwsss.refine import RefinerChain
 from mmwsss.utils.checkpoint import load_checkpoint_file
@@ -153,7 +153,7 @@ def maps(demo_root, tmp_path) -> Path:
         coarse = ClassMaps(keys, scores[:, ::4, ::4], mask.shape)
         save_class_maps(folder / f'{name}.npz', coarse)
     classes = ['background', *read_id_list(demo_root / 'classes.txt')]
-    write_manifest(folder, make_manifest('maps', classes, 'train', ids))
+    write_record(folder, make_record('maps', classes, 'train', ids))
     return folder
 
 
@@ -194,7 +194,7 @@ def test_from_maps_to_labels_to_a_network_to_masks(demo_root, tmp_path, maps, va
     mask = np.concatenate([load_mask(f) for f in files], None)
     assert (mask[true < 255] == true[true < 255]).mean() > 0.8
     assert set(np.unique(mask)) <= set(np.unique(true[true < 255]))
-    inputs = read_manifest(tmp_path / 'masks').inputs
+    inputs = read_record(tmp_path / 'masks').inputs
     assert [key.split()[-1] for key in inputs if key != 'maps'] == [
         'irn_tiny_demo.py',
         'iter_2.pth',

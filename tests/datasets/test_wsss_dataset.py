@@ -5,8 +5,8 @@ import pytest
 from mmengine.logging import MMLogger
 
 from mmwsss.datasets import VOC12WSSSDataset, WSSSDataset
-from mmwsss.io.manifest import ManifestError, make_manifest, write_manifest
 from mmwsss.io.mask_io import save_mask
+from mmwsss.io.record import RecordError, make_record, write_record
 from tests.datasets.tiny import CLASSES, IDS, LABELS, tiny_mask
 
 LOAD_MASK = [{'type': 'LoadImage'}, {'type': 'LoadMask'}, {'type': 'PackWSSSInputs'}]
@@ -266,7 +266,7 @@ class TestPseudoMasks:
     def test_without_manifest_there_is_a_warning(self, tiny, pseudo, log):
         dataset = build(tiny, pseudo_mask_dir=str(pseudo))
         assert dataset.data_prefix['seg_map_path'] == str(pseudo)
-        assert any('has no manifest.json' in line for line in log() if line.startswith('WARNING'))
+        assert any('has no record.json' in line for line in log() if line.startswith('WARNING'))
 
     def test_relative_folder_starts_from_the_working_directory(self, tiny, pseudo, monkeypatch):
         monkeypatch.chdir(pseudo.parent)
@@ -274,21 +274,21 @@ class TestPseudoMasks:
         assert dataset.get_data_info(0)['seg_map_path'] == str(pseudo / 'first.png')
 
     def test_fitting_manifest(self, tiny, pseudo, log):
-        write_manifest(pseudo, make_manifest('masks', CLASSES, 'train', ['first', 'second']))
+        write_record(pseudo, make_record('masks', CLASSES, 'train', ['first', 'second']))
         build(tiny, pseudo_mask_dir=str(pseudo))
         assert not [line for line in log() if line.startswith('WARNING')]
 
     def test_other_classes_are_refused(self, tiny, pseudo):
         classes = ['background', 'dog', 'cat']
-        write_manifest(pseudo, make_manifest('masks', classes, 'train', ['first', 'second']))
+        write_record(pseudo, make_record('masks', classes, 'train', ['first', 'second']))
         with pytest.raises(
-            ManifestError, match="found 'dog' as class 1, expected 'cat' as class 1"
+            RecordError, match=r'classes\[1\] does not fit: found "dog", expected "cat"'
         ):
             build(tiny, pseudo_mask_dir=str(pseudo))
 
     def test_folder_of_class_maps_is_refused(self, tiny, pseudo):
-        write_manifest(pseudo, make_manifest('maps', CLASSES, 'train', ['first', 'second']))
-        with pytest.raises(ManifestError, match='stage does not fit'):
+        write_record(pseudo, make_record('maps', CLASSES, 'train', ['first', 'second']))
+        with pytest.raises(RecordError, match='kind does not fit'):
             build(tiny, pseudo_mask_dir=str(pseudo))
 
     @pytest.mark.parametrize('check_files', ['error', 'lazy'])

@@ -41,7 +41,7 @@ def make_run(folder: Path, score: float = 0.5, weight: float = 2.0, pixel: int =
     torch.save(dict(state_dict=dict(a=torch.tensor([weight, -4.0]), n=torch.tensor(3))), checkpoint)
     (folder / 'localizer' / 'last_checkpoint').write_text(str(checkpoint))
     for name in ('maps', 'masks'):
-        (folder / name / 'manifest.json').write_text('{}')
+        (folder / name / 'record.json').write_text('{}')
     for name in ('one', 'two'):
         values = np.full((1, 2, 5), score if name == 'two' else 0.25, np.float32)
         maps = ClassMaps(np.array([3]), values, (2, 5))

@@ -16,11 +16,11 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.io import (
     ClassMaps,
-    ManifestError,
-    make_manifest,
+    RecordError,
+    make_record,
     save_class_maps,
     save_mask,
-    write_manifest,
+    write_record,
 )
 from tests.oracles.confusion import plain_iou
 
@@ -110,16 +110,16 @@ def test_nothing_scored_says_so(folders):
 def test_manifest_is_shown_and_checked(folders):
     pred, gt = folders
     settings = {'refiners': [{'type': 'BackgroundThreshold', 'threshold': 0.3}]}
-    manifest = make_manifest('masks', CLASSES, 'train', IDS, settings=settings, complete=False)
-    write_manifest(pred, manifest)
+    manifest = make_record('masks', CLASSES, 'train', IDS, settings=settings, complete=False)
+    write_record(pred, manifest)
     score = score_masks(pred, gt, CLASSES)
     assert "'threshold': 0.3" in score.text
     assert '(train)' in score.text
     assert 'not complete' in score.text
     assert score.content['manifest']['settings'] == settings
-    with pytest.raises(ManifestError, match="classes does not fit: found 'dog' as class 2"):
+    with pytest.raises(RecordError, match=r'classes\[2\] does not fit: found "dog"'):
         score_masks(pred, gt, ['background', 'cat', 'cow', 'dog'])
-    with pytest.raises(ManifestError, match='stage does not fit: found masks, expected maps'):
+    with pytest.raises(RecordError, match='kind does not fit: found "masks", expected "maps"'):
         score_maps(pred, gt, CLASSES)
 
 
@@ -220,7 +220,7 @@ def test_resolve_classes(tmp_path):
     (tmp_path / 'names.txt').write_text('cat\npotted plant\n')
     assert resolve_classes(str(tmp_path / 'names.txt')) == ['background', 'cat', 'potted plant']
     assert resolve_classes(None, 3, tmp_path) == ['background', 'class 1', 'class 2']
-    write_manifest(tmp_path, make_manifest('masks', CLASSES, 'train', IDS))
+    write_record(tmp_path, make_record('masks', CLASSES, 'train', IDS))
     assert resolve_classes(None, None, tmp_path) == CLASSES
 
 

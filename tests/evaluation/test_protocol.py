@@ -8,7 +8,7 @@ import pytest
 
 from mmwsss.evaluation import score_maps, score_masks
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.io import ClassMaps, make_manifest, save_class_maps, save_mask, write_manifest
+from mmwsss.io import ClassMaps, make_record, save_class_maps, save_mask, write_record
 
 SAYS_SO = 'the best on the ground truth'
 CLASSES = ['background', 'cat']
@@ -73,8 +73,8 @@ def folder(tmp_path):
 )
 def test_scores_of_masks_say_whether_they_used_ground_truth(folder, settings, expected):
     if settings is not None:
-        manifest = make_manifest('masks', CLASSES, 'train', ['a'], settings=settings)
-        write_manifest(folder / 'masks', manifest)
+        manifest = make_record('masks', CLASSES, 'train', ['a'], settings=settings)
+        write_record(folder / 'masks', manifest)
     content = score_masks(folder / 'masks', folder / 'gt', CLASSES).content
     assert content['uses_ground_truth'] is expected
 

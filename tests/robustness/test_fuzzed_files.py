@@ -31,14 +31,14 @@ from mmwsss.io import (
     ClassMaps,
     load_class_maps,
     load_mask,
-    make_manifest,
+    make_record,
     read_id_list,
-    read_manifest,
+    read_record,
     save_class_maps,
     save_mask,
-    write_manifest,
+    write_record,
 )
-from mmwsss.io.manifest import MANIFEST_NAME
+from mmwsss.io.record import RECORD_NAME
 
 TABLE = ClassTable(('background', 'cat', 'dog'))
 IDS = ['a', 'b']
@@ -70,7 +70,7 @@ def write_maps(path):
 
 
 def write_a_manifest(path):
-    write_manifest(path.parent, make_manifest('maps', ('background', 'cat'), 'train', ['a']))
+    write_record(path.parent, make_record('maps', ('background', 'cat'), 'train', ['a']))
 
 
 def write_vectors(path):
@@ -115,7 +115,7 @@ def is_maps(value):
 
 def is_manifest(value):
     assert isinstance(value.classes, (list, tuple))
-    assert isinstance(value.stage, str)
+    assert isinstance(value.kind, str)
 
 
 def is_labels(value):
@@ -166,7 +166,7 @@ CASES = {
     'instances png': ('i.png', write_bytes(png(mask())), load_instance_map, is_instance_map),
     'instances 16 bit': ('i.png', write_bytes(SIXTEEN_BIT), load_instance_map, is_instance_map),
     'class maps': ('c.npz', write_maps, load_class_maps, is_maps),
-    'manifest': (MANIFEST_NAME, write_a_manifest, lambda p: read_manifest(p.parent), is_manifest),
+    'manifest': (RECORD_NAME, write_a_manifest, lambda p: read_record(p.parent), is_manifest),
     'id list': ('l.txt', write_text('one\ntwo\nthree/four\n'), read_id_list, is_ids),
     'csv': ('l.csv', write_text('id,names\na,cat\nb,cat;dog\n'), of_file(read_csv), is_labels),
     'json': ('l.json', write_text(JSON), of_file(read_json), is_labels),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmwsss.io import read_manifest
+from mmwsss.io import read_record
 from tests.tiny_models import localizer_config
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -68,9 +68,9 @@ def test_what_was_written_stays_and_the_rest_is_made(setup, tmp_path):
         assert call(tmp_path, 2, tool, *args, '--out', out, killed='1') != 0
         before = {path: path.stat().st_mtime_ns for path in out.glob(f'*{suffix}')}
         assert 1 <= len(before) < 8
-        assert not read_manifest(out).complete
+        assert not read_record(out).complete
         assert call(tmp_path, 2, tool, *args, '--out', out) == 0
-        assert read_manifest(out).complete
+        assert read_record(out).complete
         assert {path: path.stat().st_mtime_ns for path in before} == before
         assert call(tmp_path, 1, tool, *args, '--out', tmp_path / f'{stage}_whole') == 0
         names = sorted(path.name for path in (tmp_path / f'{stage}_whole').glob(f'*{suffix}'))

@@ -13,11 +13,11 @@ from mmengine.config import Config
 from mmwsss.io import (
     ClassMaps,
     load_mask,
-    make_manifest,
+    make_record,
     read_id_list,
-    read_manifest,
+    read_record,
     save_class_maps,
-    write_manifest,
+    write_record,
 )
 from tests.tiny_models import localizer_config
 
@@ -45,7 +45,7 @@ def case(demo_root, tmp_path):
         scores = np.stack([0.4 * (mask == key) for key in keys])
         save_class_maps(tmp_path / f'maps/{name}.npz', ClassMaps(keys, scores, mask.shape))
     classes = ['background', *read_id_list(demo_root / 'classes.txt')]
-    write_manifest(tmp_path / 'maps', make_manifest('maps', classes, 'train', ids))
+    write_record(tmp_path / 'maps', make_record('maps', classes, 'train', ids))
     return tmp_path, ids, demo_root
 
 
@@ -59,7 +59,7 @@ def test_options_reach_the_chain(case, capsys):
         true = load_mask(demo_root / 'SegmentationClass' / f'{name}.png')
         labels = load_mask(folder / 'masks' / f'{name}.png')
         np.testing.assert_array_equal(labels, np.where(true == 255, 0, true))
-    assert read_manifest(folder / 'masks').settings['threshold'] == 0.3
+    assert read_record(folder / 'masks').settings['threshold'] == 0.3
     assert run(*arguments, '--workers', 0) == 2
     err = capsys.readouterr().err
     assert 'settings.refiners[0].threshold does not fit: found 0.3, expected 0.5' in err
@@ -113,7 +113,7 @@ def test_two_ranks_under_torchrun_share_the_work(case):
     )
     assert result.returncode != 0
     assert result.stderr.count('7 done, 0 skipped (finished before), 1 failed') == 1
-    assert read_manifest(folder / 'two').failed == [ids[1]]
+    assert read_record(folder / 'two').failed == [ids[1]]
     assert run(folder / 'config.py', '--maps', folder / 'maps', '--out', folder / 'one',
                '--workers', 0) == 1  # fmt: skip
     for name in ids[:1] + ids[2:]:

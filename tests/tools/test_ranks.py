@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmwsss.io import read_manifest
+from mmwsss.io import read_record
 from tests.tiny_models import demo_dataset, localizer_config, tiny_resnet
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -57,8 +57,8 @@ def test_maps_are_the_same(setup, tmp_path):
         one, two = (np.load(tmp_path / f'maps{ranks}' / name) for ranks in (1, 2))
         for key in ('keys', 'scores', 'image_size'):
             assert one[key].tobytes() == two[key].tobytes(), (name, key)
-    assert read_manifest(tmp_path / 'maps1').sha256() == read_manifest(tmp_path / 'maps2').sha256()
-    assert read_manifest(tmp_path / 'maps2').complete
+    assert read_record(tmp_path / 'maps1').sha256() == read_record(tmp_path / 'maps2').sha256()
+    assert read_record(tmp_path / 'maps2').complete
 
 
 def test_scores_are_the_same(setup, tmp_path):

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mmwsss.io import BatchReport, ManifestError
+from mmwsss.io import BatchReport, RecordError
 from mmwsss.utils import cli
 
 
@@ -29,7 +29,7 @@ def test_code_of_main(returned, expected):
 @pytest.mark.parametrize(
     ('error', 'line'),
     [
-        (ManifestError('maps: split does\n not fit'), 'error: maps: split does not fit'),
+        (RecordError('maps: split does\n not fit'), 'error: maps: split does not fit'),
         (FileNotFoundError('list not found: x'), 'error: list not found: x'),
         (FileNotFoundError(2, 'No such file', 'x'), "error: [Errno 2] No such file: 'x'"),
         (KeyError('no `mask_cfg` there'), 'error: no `mask_cfg` there (--verbose shows where)'),

@@ -19,7 +19,7 @@ from mmwsss.apis.pipeline.spec import REFERENCE, PipelineSpec, Stage
 from mmwsss.apis.pipeline.summary import score_lines, write_summary
 from mmwsss.apis.steps import fingerprint_of, read_record, work_on
 from mmwsss.io import code_version
-from mmwsss.io.manifest import first_difference
+from mmwsss.io.record import first_difference
 from mmwsss.utils.cli import option_words
 from mmwsss.utils.config import load_config
 

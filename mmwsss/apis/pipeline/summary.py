@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmwsss.apis.pipeline.spec import REFERENCE
-from mmwsss.apis.steps import read_record
+from mmwsss.apis.steps import read_record as read_step
 from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.io import atomic_path, code_version, read_manifest, write_json
+from mmwsss.io import atomic_path, code_version, read_record, write_json
 
 if TYPE_CHECKING:
     from mmwsss.apis.pipeline.engine import Pipeline
@@ -35,7 +35,7 @@ def write_summary(pipeline: Pipeline) -> dict[str, Any]:
     """
     content = summarize(pipeline)
     path = pipeline.work_dir / SUMMARY
-    old = read_record(path)
+    old = read_step(path)
     if {**old, 'date': None} == {**content, 'date': None}:
         return old
     write_json(path, content)
@@ -151,7 +151,7 @@ class Origin:
         if stage is None:
             return {}
         try:
-            return read_manifest(self.pipeline.folder(stage.name)).settings
+            return read_record(self.pipeline.folder(stage.name)).settings
         except (FileNotFoundError, ValueError):
             return {}
 

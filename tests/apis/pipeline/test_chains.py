@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmwsss.io import read_manifest
+from mmwsss.io import read_record
 from tests.apis.pipelines import SMALL, pipeline, small_pipeline
 
 pytest.importorskip('pydensecrf')
@@ -32,7 +32,7 @@ def test_masks_of_other_chains(demo_root, tmp_path, base, stages, details):
     assert {key: score['details'][key] for key in details} == details
     first = 'of the stage localizer' if stages else 'scratch'
     assert score['details']['initial_weights'] == first
-    manifest = read_manifest(tmp_path / 'work' / 'masks')
+    manifest = read_record(tmp_path / 'work' / 'masks')
     (refiner,) = manifest.settings['refiners']
     network = 'irn' if stages else 'localizer'
     assert refiner['config'].startswith(str(tmp_path / 'work' / network))

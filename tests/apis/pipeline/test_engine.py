@@ -12,7 +12,7 @@ from mmwsss.apis.pipeline import Launcher, Pipeline, StageError
 from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
-from mmwsss.io import load_mask, read_id_list, read_manifest
+from mmwsss.io import load_mask, read_id_list, read_record
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.apis.pipelines import pipeline, small_pipeline
 
@@ -65,7 +65,7 @@ def test_stages_run_in_order(finished):
         'eval_masks.py', 'train.py', 'test.py',
     ]  # fmt: skip
     assert (folder / 'segmenter' / 'iter_3.pth').is_file()
-    assert read_manifest(folder / 'masks').complete
+    assert read_record(folder / 'masks').complete
     log = (folder / 'log.txt').read_text()
     assert all(f'=== {name}: ' in log for name in STAGES)
 
@@ -143,7 +143,7 @@ def test_a_changed_threshold_repeats_the_masks_and_what_follows(copied, finished
     made.run()
     assert made.tools_run == ['make_masks.py', 'eval_masks.py', 'train.py', 'test.py']
     assert (folder / 'segmenter.old' / 'iter_3.pth').is_file()
-    assert read_manifest(folder / 'masks').settings['threshold'] == 0.6
+    assert read_record(folder / 'masks').settings['threshold'] == 0.6
     assert not same_files(folder / 'masks', finished[1] / 'masks', '*.png')
 
 
@@ -286,7 +286,7 @@ def test_a_failure_names_the_stage_and_stops(finished, demo_root, tmp_path):
         made.run(first='maps')
     assert (caught.value.stage, caught.value.code) == ('maps', 1)
     assert made.tools_run == ['make_maps.py']
-    assert read_manifest(folder / 'maps').failed == [name]
+    assert read_record(folder / 'maps').failed == [name]
     assert not (folder / 'masks').exists()
     (root / 'JPEGImages' / f'{name}.jpg').write_bytes(whole)
     made.run(last='masks')
