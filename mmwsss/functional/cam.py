@@ -68,14 +68,12 @@ def keep_labelled(maps: Tensor, labels: Tensor) -> Tensor:
         ValueError: The class counts of ``maps`` and ``labels`` do not fit.
     """
     check_ndim('maps', maps, 4)
-    check_ndim('labels', labels, 2)
-    classes = labels.shape[1]
-    if maps.shape[1] not in (classes, classes + 1) or maps.shape[0] != labels.shape[0]:
+    keep = labels.to(maps.dtype)
+    if maps.shape[1] == labels.shape[1] + 1:
+        keep = torch.cat([torch.ones_like(keep[:, :1]), keep], dim=1)
+    if keep.shape != maps.shape[:2]:
         raise ValueError(
             f'maps must be (N, K, h, w) or (N, K + 1, h, w) for labels {tuple(labels.shape)}, '
             f'but got {tuple(maps.shape)}'
         )
-    keep = labels.to(maps.dtype)
-    if maps.shape[1] == classes + 1:
-        keep = torch.cat([torch.ones_like(keep[:, :1]), keep], dim=1)
     return maps * keep[:, :, None, None]

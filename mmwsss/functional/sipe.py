@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mmwsss.functional.checks import check_ndim, check_positive
+from mmwsss.functional.checks import check_fraction, check_ndim, check_positive
 
 __all__ = [
     'at_least_float32',
@@ -48,12 +48,11 @@ def structure_similarity(
     Source: Chen et al., SIPE, CVPR 2022, section 3.2 (structure-aware seed locating). Departure: where
     the union is zero (a zero feature vector and an empty map) the similarity is 0 instead of 0 / 0.
 
-    Sums over j are products of the correlation matrix with the score maps, so nothing of shape
-    (N, K + 1, hw, hw) is built. The matrix itself is symmetric: it is computed in strips of
-    ``chunk_size`` rows from the diagonal to the right and each strip is used twice. Time is half of
-    the full product for small strips; memory beside the input is one normalised copy of ``features``
-    and one strip, N * chunk_size * hw numbers, whatever hw is. The backward pass computes the strips
-    again instead of keeping them; second derivatives are not available.
+    Sums over j are products of the correlation matrix with the score maps. The matrix is symmetric: it
+    is computed in strips of ``chunk_size`` rows from the diagonal to the right, each used twice, and
+    again in the backward pass. Time is half of the full product for small strips; memory beside the
+    input is a normalised copy of ``features`` and N * chunk_size * hw numbers. There are no second
+    derivatives.
 
     Args:
         features: Features (N, C, h, w), floating point.
@@ -111,13 +110,12 @@ def locate_seeds(similarity: Tensor, valid: Tensor, bg_attenuation: float = 0.5)
         ValueError: Shapes differ or ``bg_attenuation`` is outside [0, 1].
     """
     check_ndim('similarity', similarity, 4)
+    check_fraction('bg_attenuation', bg_attenuation)
     if valid.shape != similarity.shape:
         raise ValueError(
             f'valid must have the shape of similarity {tuple(similarity.shape)}, '
             f'but got {tuple(valid.shape)}'
         )
-    if not 0 <= bg_attenuation <= 1:
-        raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
     similarity = similarity.detach()
     attenuated = torch.cat([similarity[:, :1] * bg_attenuation, similarity[:, 1:]], dim=1)
     best = attenuated.argmax(dim=1, keepdim=True)  # (N, 1, h, w)
@@ -147,9 +145,8 @@ def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tens
     with _no_autocast(features):
         weights = seeds.flatten(2).to(_wide_dtype(features))  # (N, K + 1, hw)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=eps)
-        means = torch.bmm(
-            weights, at_least_float32(features.flatten(2)).transpose(1, 2)
-        )  # (N, K + 1, C)
+        pixels = at_least_float32(features.flatten(2)).transpose(1, 2)  # (N, hw, C)
+        means = torch.bmm(weights, pixels)
     return means.to(features.dtype)
 
 
@@ -170,8 +167,7 @@ def prototype_activation(prototypes: Tensor, features: Tensor, eps: float = 1e-5
         ValueError: Shapes do not fit.
     """
     check_ndim('prototypes', prototypes, 3)
-    check_ndim('features', features, 4)
-    if prototypes.shape[0] != features.shape[0] or prototypes.shape[2] != features.shape[1]:
+    if prototypes.shape[::2] != features.shape[:2]:
         raise ValueError(
             f'prototypes must be (N, K + 1, C) for features {tuple(features.shape)}, '
             f'but got {tuple(prototypes.shape)}'
@@ -294,7 +290,7 @@ def _check_maps(name: str, maps: Tensor, features: Tensor) -> None:
     """Raise unless maps (N, K + 1, h, w) and features (N, C, h, w) fit."""
     check_ndim('features', features, 4)
     check_ndim(name, maps, 4)
-    if maps.shape[0] != features.shape[0] or maps.shape[2:] != features.shape[2:]:
+    if maps[:, 0].shape != features[:, 0].shape:
         raise ValueError(
             f'{name} must have the batch and size of features {tuple(features.shape)}, '
             f'but got {tuple(maps.shape)}'

@@ -127,13 +127,12 @@ class ImageLevelClassifier(BaseModel):
         data_samples: Sequence[SegDataSample] | None = None,
         mode: str = 'tensor',
     ) -> dict[str, Tensor] | list[SegDataSample] | Tensor:
-        """Run the model.
+        """Run :meth:`loss`, :meth:`predict` or, ``'tensor'``, compute the image logits (N, K).
 
         Args:
             inputs: Normalised images (N, C, H, W).
             data_samples: Samples of the batch; needed by ``'loss'`` and ``'predict'``.
-            mode: ``'loss'`` returns a dict of losses, ``'predict'`` the samples with predictions,
-                ``'tensor'`` the image logits (N, K).
+            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
 
         Raises:
             ValueError: Unknown mode.
@@ -148,17 +147,18 @@ class ImageLevelClassifier(BaseModel):
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """The head's losses, for which it may ask for features at further ``loss_scales``."""
-        feats, size = self.extract_feat(inputs), tuple(inputs.shape[2:])
-        if not self.head.loss_scales:
-            return self.head.loss(feats, data_samples, size)
-        return self.head.loss(feats, data_samples, size, self._scaled_features(inputs))
+        scaled = (self._scaled_features(inputs),) if self.head.loss_scales else ()
+        return self.head.loss(
+            self.extract_feat(inputs), data_samples, tuple(inputs.shape[2:]), *scaled
+        )
 
     def _scaled_features(self, inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Features of the batch at the head's ``loss_scales``, one after the other, without gradient."""
         for scale in self.head.loss_scales:
             with torch.no_grad():
-                view = F.interpolate(inputs, scale_factor=scale, mode='bilinear')
-                feats = self.extract_feat(view)
+                feats = self.extract_feat(
+                    F.interpolate(inputs, scale_factor=scale, mode='bilinear')
+                )
             yield feats
 
     @torch.no_grad()
@@ -199,19 +199,10 @@ class ImageLevelClassifier(BaseModel):
         if label is None:
             label = self.predict_label(image)
         keys = self.map_keys(label)
-        with self._autocast(image, 'float32'):
-            return self._class_maps(image, label, keys)
-
-    def _class_maps(
-        self, image: Tensor, label: Tensor, keys: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores, ``keys`` and the maps of one image, see :meth:`class_maps`."""
         channels = keys if self.head.has_background else keys - 1
         logits: list[Tensor] = []
         mean = getattr(self.data_preprocessor, 'mean', 0.0)
         std = getattr(self.data_preprocessor, 'std', 1.0)
-        if self.test_cfg['resize'] == 'uint8':
-            image = (image * std + mean).round().clamp(0, 255).to(torch.uint8)
 
         def map_function(views: Tensor) -> Tensor:
             if views.dtype == torch.uint8:
@@ -220,10 +211,12 @@ class ImageLevelClassifier(BaseModel):
             logits.append(self.head.class_logits(outputs)[0].float() / len(views))
             return self.head.maps(outputs, label[None])[0, channels]
 
-        size = [-(-side // self.test_cfg['stride']) for side in image.shape[1:]]
-        maps = multi_scale_maps(
-            image, map_function, self.test_cfg['scales'], self.test_cfg['flip'], tuple(size)
-        )
+        scales, flip, stride = (self.test_cfg[key] for key in ('scales', 'flip', 'stride'))
+        height, width = (-(-side // stride) for side in image.shape[1:])
+        with self._autocast(image, 'float32'):
+            if self.test_cfg['resize'] == 'uint8':
+                image = (image * std + mean).round().clamp(0, 255).to(torch.uint8)
+            maps = multi_scale_maps(image, map_function, scales, flip, (height, width))
         return torch.stack(logits).mean(dim=0).sigmoid(), keys, maps
 
     def _autocast(self, image: Tensor, precision: str) -> torch.autocast:

@@ -38,15 +38,7 @@ def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Ten
 
 
 def stack_boxes(data_samples: Sequence[SegDataSample], device: torch.device) -> Tensor:
-    """Collect the valid boxes of a batch.
-
-    Args:
-        data_samples: One sample per image with the metainfo ``valid_box``, pixels of the padded batch
-            as (x1, y1, x2, y2), half-open.
-        device: Where the result lives.
-
-    Returns:
-        Boxes (N, 4).
+    """Collect the valid boxes of a batch, the metainfo ``valid_box`` of each sample, as (N, 4).
 
     Raises:
         ValueError: A sample has no valid box; the image is named.
@@ -67,18 +59,14 @@ def _name(sample: SegDataSample) -> str | None:
 def complete_loss_weights(
     weights: dict[str, float] | None, defaults: dict[str, float]
 ) -> dict[str, float]:
-    """Fill in the weights of the loss terms that are not given.
-
-    Args:
-        weights: Weights by term; None for none.
-        defaults: All terms that exist, with their usual weights.
+    """Fill in the weights of the loss terms that are not given, ``defaults`` naming all terms.
 
     Raises:
         ValueError: A term is unknown or its weight negative.
     """
     complete = {**defaults, **(weights or {})}
     if len(complete) > len(defaults) or min(complete.values()) < 0:
-        known = ' and '.join(repr(name) for name in defaults)
+        known = ' and '.join(map(repr, defaults))
         raise ValueError(
             f'loss_weights must hold non-negative numbers for {known}, but got {weights}'
         )
@@ -148,11 +136,15 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
 
         Args:
             feats: Backbone features.
-            data_samples: Samples with ``gt_label`` (K,) and the ``valid_box`` metainfo.
+            data_samples: Samples with ``gt_label`` (K,) and the ``valid_box`` metainfo, pixels of the
+                padded batch as (x1, y1, x2, y2), half-open.
             image_size: Height and width of the padded batch in pixels.
 
         Returns:
             Scalars; the terms to be summed have keys that start with ``loss_``.
+
+        Raises:
+            ValueError: A sample lacks its label or its valid box; the image is named.
         """
 
     def class_logits(self, outputs: dict[str, Tensor]) -> Tensor:

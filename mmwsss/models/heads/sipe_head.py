@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize, with_background
-from mmwsss.functional.checks import check_choice
+from mmwsss.functional.checks import check_choice, check_fraction
 from mmwsss.functional.sipe import (
     at_least_float32,
     class_prototypes,
@@ -51,8 +51,7 @@ class SIPEHead(BaseMapHead):
     Semantic Segmentation, CVPR 2022. Per image:
 
     1. general CAM ``S``: peak-normalised logits with the background ``1 - max_k S_k``, resized to the
-       size of ``h``, zero for absent classes and on padding (at test time not before step 3, see
-       ``test_absent_classes``);
+       size of ``h``, zero for absent classes and on padding (at test time see ``test_absent_classes``);
     2. seeds: each pixel's structure map is compared with ``S``, the background counts ``bg_attenuation``;
     3. prototypes: mean of the feature ``h`` over each class's seeds;
     4. IS-CAM: rectified cosine of ``h`` with each prototype;
@@ -62,23 +61,14 @@ class SIPEHead(BaseMapHead):
     The hierarchical feature ``h`` joins 1x1 convolutions of several stages, each normalised per pixel
     and resized to the size of stage ``size_index``. The semantic feature is the classified one.
 
-    Where gradients flow:
-
-    - ``L_cls`` trains the classifier and the backbone.
-    - ``L_gsc`` reaches the classifier and the backbone through ``S`` (a gradient of the peak and of the
-      background included), and the side convolutions through ``IS``: through the pixels' features and
-      through the prototypes, which are means of them.
-    - ``IS`` never trains the backbone, since side convolutions see detached stages (``detach=False``
-      lets it). With ``feature='semantic'`` the prototypes use the detached feature, so ``L_gsc`` then
-      trains nothing but ``S``.
-    - Seeds are an argmax: the similarity is computed without gradient.
-    - That stages 1 and 2 get no gradient at all is the backbone's setting (``frozen_stages=2`` of
-      mmseg's ResNet, or ``frozen_modules`` of ``ImageLevelClassifier``).
-
-    Side convolutions that no loss reaches (``gsc=False`` or ``feature='semantic'``) are kept, frozen at
-    their random initial values, so that checkpoints load whatever the switches are.
-
-    Under autocast only convolutions and the correlation product run in half precision.
+    Gradients: both losses train the classifier and the backbone, ``L_gsc`` through ``S`` (its peak and
+    background included). ``IS`` trains the side convolutions, through pixels and prototypes, and never
+    the backbone, whose stages they see detached; with ``feature='semantic'`` it trains nothing. Seeds
+    have no gradient. That stages 1 and 2 get none at all is a setting of ``ImageLevelClassifier``
+    (``frozen_modules``). Side convolutions that no loss reaches (``gsc=False`` or
+    ``feature='semantic'``) are frozen at their random initial values, so that checkpoints load
+    whatever the switches are. Under autocast only convolutions and the correlation product run in
+    half precision.
 
     Args:
         num_classes: Foreground classes K.
@@ -96,9 +86,7 @@ class SIPEHead(BaseMapHead):
             foreground classes.
         bg_attenuation: The paper's alpha, in [0, 1].
         background_from: Classes that the general CAM's background ``1 - max_k S_k`` looks at: ``'all'``
-            (the paper and the released code) or ``'present'``, those of the image's label. Each map is
-            divided by its own peak, so a weak response of an absent class takes as much from the
-            background as a present one.
+            (the paper and the released code) or ``'present'``, those of the image's label.
         valid_cell: Which point of a feature cell must lie in the unpadded image: ``'nearest'``, its
             top-left pixel (released), or ``'centre'``, see :func:`~mmwsss.functional.valid_mask`.
         test_absent_classes: What classes outside the image's label do while seeds are located at test
@@ -158,8 +146,7 @@ class SIPEHead(BaseMapHead):
                 'side_in_channels, side_channels and side_indices must have one entry per side '
                 f'convolution, but got {side_in_channels}, {side_channels} and {side_indices}'
             )
-        if not 0 <= bg_attenuation <= 1:
-            raise ValueError(f'bg_attenuation must lie in [0, 1], but got {bg_attenuation}')
+        check_fraction('bg_attenuation', bg_attenuation)
         if estimated_background and test_map == 'is_cam' and not background_modeling:
             raise ValueError(
                 'estimated_background=True needs background_modeling=True with test_map=is_cam'
@@ -183,18 +170,12 @@ class SIPEHead(BaseMapHead):
         self.side_convs.requires_grad_(gsc and feature == 'hierarchical')
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Compute what :meth:`maps` needs.
+        """Compute ``cam_logits`` (N, K, h', w') and, for the IS-CAM, the features it needs.
 
-        Args:
-            feats: Backbone features.
-
-        Returns:
-            ``cam_logits`` (N, K, h', w') and, for the IS-CAM, ``hierarchical`` (N, sum of
-            ``side_channels``, h, w) and / or ``semantic`` (N, C, h, w).
+        These are ``hierarchical`` (N, sum of ``side_channels``, h, w) and / or ``semantic`` (N, C, h, w).
         """
-        if self.test_map == 'cam':
-            return self._outputs(feats, set())
-        return self._outputs(feats, {self.feature, self.test_seed_feature})
+        is_cam = self.test_map == 'is_cam'
+        return self._outputs(feats, {self.feature, self.test_seed_feature} if is_cam else set())
 
     def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
         """Class maps of one scale.
@@ -226,17 +207,7 @@ class SIPEHead(BaseMapHead):
         data_samples: Sequence[SegDataSample],
         image_size: tuple[int, int],
     ) -> dict[str, Tensor]:
-        """Compute ``loss_cls`` and, with ``gsc``, ``loss_gsc``, both weighted.
-
-        Args:
-            feats: Backbone features.
-            data_samples: Samples with ``gt_label`` (K,) and the ``valid_box`` metainfo, pixels of the
-                padded batch as (x1, y1, x2, y2), half-open.
-            image_size: Height and width of the padded batch in pixels.
-
-        Raises:
-            ValueError: A sample lacks its label or its valid box; the image is named.
-        """
+        """Compute ``loss_cls`` and, with ``gsc``, ``loss_gsc``, both weighted; see the base class."""
         labels = stack_labels(data_samples, self.num_classes)
         names = {self.feature, self.seed_feature} if self.gsc else set()
         outputs = self._outputs(feats, names)
