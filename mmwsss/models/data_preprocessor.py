@@ -6,18 +6,8 @@ from typing import Any
 
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
-from torch import Tensor
 
-__all__ = ['WSSSDataPreProcessor', 'zero_outside']
-
-
-def zero_outside(image: Tensor, box: tuple[int, int, int, int]) -> None:
-    """Zero ``image`` (C, H, W) in place outside of the half-open pixel box (x1, y1, x2, y2)."""
-    left, top, right, bottom = box
-    image[:, :top] = 0
-    image[:, bottom:] = 0
-    image[:, :, :left] = 0
-    image[:, :, right:] = 0
+__all__ = ['WSSSDataPreProcessor']
 
 
 @MODELS.register_module()
@@ -44,5 +34,7 @@ class WSSSDataPreProcessor(SegDataPreProcessor):
         for image, sample in zip(batch['inputs'], batch['data_samples'] or ()):
             box = sample.get('valid_box')
             if box is not None and training:
-                zero_outside(image, tuple(int(edge) for edge in box))
+                left, top, right, bottom = (int(edge) for edge in box)
+                inside = image[:, top:bottom, left:right].clone()
+                image.zero_()[:, top:bottom, left:right] = inside
         return batch

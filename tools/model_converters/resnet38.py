@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 from typing import Any
 
@@ -14,7 +13,7 @@ from mmwsss.apis.convert import convert_file
 from mmwsss.models.convert import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='checkpoint to read')
     parser.add_argument('target', help='checkpoint to write')
@@ -29,22 +28,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.drop and args.reverse:
         parser.error('--drop does not go with --reverse')
-    return args
 
+    def convert(state: dict[str, Tensor], meta: dict[str, Any]) -> dict[str, Any]:
+        if args.reverse:
+            return dict(mmwsss_to_public_resnet38(state))
+        weights = public_resnet38_to_mmwsss(state, args.drop)
+        return {'meta': {'mmwsss_version': mmwsss.__version__}, 'state_dict': weights}
 
-def convert(
-    state: dict[str, Tensor], meta: dict[str, Any], args: argparse.Namespace
-) -> dict[str, Any]:
-    """What the target file shall hold: weights alone for the public names, else a checkpoint."""
-    if args.reverse:
-        return dict(mmwsss_to_public_resnet38(state))
-    weights = public_resnet38_to_mmwsss(state, args.drop)
-    return {'meta': {'mmwsss_version': mmwsss.__version__}, 'state_dict': weights}
-
-
-def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return convert_file(args.source, args.target, functools.partial(convert, args=args))
+    return convert_file(args.source, args.target, convert)
 
 
 if __name__ == '__main__':

@@ -9,6 +9,8 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmwsss.functional.checks import check_choice, check_positive
+
 __all__ = ['WideResNet38']
 
 # Stage: name, number of blocks, inner width, output width at width=1.
@@ -72,7 +74,15 @@ class WideResNet38(BaseModule):
         if init_cfg is None:
             init_cfg = dict(type='Kaiming', layer='Conv2d')
         super().__init__(init_cfg=init_cfg)
-        _check_arguments(output_stride, out_indices, dropout, width)
+        check_choice('output_stride', output_stride, tuple(_PLANS))
+        check_positive('width', width)
+        last = len(_STAGES) + len(_BOTTLENECKS) - 1
+        if list(out_indices) != sorted({*range(last + 1)} & {*out_indices}) or not out_indices:
+            raise ValueError(
+                f'out_indices must be ascending stages from 0 to {last}, but got {out_indices!r}'
+            )
+        if len(dropout) != len(_BOTTLENECKS) or not all(0 <= p < 1 for p in dropout):
+            raise ValueError(f'dropout must be two probabilities in [0, 1), but got {dropout!r}')
         self.out_indices = tuple(out_indices)
         stride, dilation, last_dilation = _PLANS[output_stride]
 
@@ -185,20 +195,3 @@ class _Bottleneck(nn.Module):
         y = F.relu(self.bn_branch2b1(self.conv_branch2a(activated)))
         y = F.relu(self.bn_branch2b2(self.conv_branch2b1(self.dropout(y))))
         return self.conv_branch1(activated) + self.conv_branch2b2(self.dropout(y))
-
-
-def _check_arguments(
-    output_stride: int, out_indices: Sequence[int], dropout: Sequence[float], width: float
-) -> None:
-    if output_stride not in _PLANS:
-        raise ValueError(f'output_stride must be 8 or 16, but got {output_stride!r}')
-    known = range(len(_STAGES) + len(_BOTTLENECKS))
-    ascending = list(out_indices) == sorted(set(out_indices))
-    if not out_indices or not ascending or any(i not in known for i in out_indices):
-        raise ValueError(
-            f'out_indices must be ascending stages from 0 to {known[-1]}, but got {out_indices!r}'
-        )
-    if len(dropout) != len(_BOTTLENECKS) or any(not 0 <= p < 1 for p in dropout):
-        raise ValueError(f'dropout must be two probabilities in [0, 1), but got {dropout!r}')
-    if not width > 0:
-        raise ValueError(f'width must be positive, but got {width!r}')

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from mmwsss.utils.names import name_some
+
 __all__ = ['check_names', 'drop_common_prefixes', 'listing', 'name_errors', 'unwrap_state_dict']
 
 WRAPPERS = ('net', 'model', 'state_dict')
@@ -75,7 +77,6 @@ def check_names(leftovers: Sequence[str], missing: Sequence[str], what: str) -> 
         )
 
 
-def listing(names: Sequence[str], limit: int = 8) -> str:
+def listing(names: Collection[str]) -> str:
     """The first names in quotes, and how many more there are; ``none`` for none."""
-    more = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return ', '.join(map(repr, names[:limit])) + more if names else 'none'
+    return name_some([*map(repr, names)]) or 'none'

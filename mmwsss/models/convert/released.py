@@ -15,10 +15,12 @@ The stages may be there once more below ``backbone.{0..}``. Ours are those of ``
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
+from mmseg.models.backbones import ResNet
 from torch import Tensor
 
 from mmwsss.models.convert.names import check_names, drop_common_prefixes, name_errors
@@ -29,8 +31,7 @@ __all__ = ['ALIASES', 'mmwsss_to_released_sipe', 'released_sipe_to_mmwsss']
 #: CAM whose stem is a stage of its own.
 ALIASES = ('stage', 'backbone', 'newly_added', 'stage5', 'backbone5')
 
-BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-NORM = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+DEPTHS = (50, 101, 152)
 # Pixel pairs of the training crop, which their training model keeps as buffers; no weights.
 PIXEL_PAIRS = re.compile(r'path_indices\d+|disp_target')
 
@@ -117,7 +118,7 @@ def _tables() -> Iterator[tuple[str, Table]]:
     """The known checkpoints: what they are, and the names of their weights."""
     sides = {f'head.side_convs.{i}.weight': f'side{i + 1}.weight' for i in range(4)}
     classifier = {'head.classifier.weight': 'classifier.weight'}
-    for depth in BLOCKS:
+    for depth in DEPTHS:
         size = f'checkpoint (names inside ResNet-{depth})'
         yield f'SIPE {size}', _resnet(depth, first=0) | _new_layers({**classifier, **sides})
         yield f'CAM {size}', _resnet(depth, joined=True) | _new_layers(classifier)
@@ -134,7 +135,7 @@ def _resnet(
 ) -> Table:
     """Names of a bottleneck ResNet: the first stage's number, and whether it holds layer 1 too."""
     table: Table = {}
-    for name in _resnet_names(BLOCKS[depth]):
+    for name in _resnet_names(depth):
         module, rest = name.split('.', 1)
         index = int(module[-1]) - joined if module.startswith('layer') else 0
         place = {'conv1': '0', 'bn1': '1', 'layer1': '4' if joined else '0'}.get(module, '0')
@@ -146,16 +147,10 @@ def _resnet(
     return table
 
 
-def _resnet_names(blocks: Sequence[int]) -> Iterator[str]:
-    """Names of the weights of a torchvision bottleneck ResNet without its classifier."""
-    yield from ('conv1.weight', *(f'bn1.{n}' for n in NORM))
-    for layer, count in enumerate(blocks, start=1):
-        for block in range(count):
-            at = f'layer{layer}.{block}'
-            for i in range(1, 4):
-                yield from (f'{at}.conv{i}.weight', *(f'{at}.bn{i}.{n}' for n in NORM))
-            if block == 0:
-                yield from (f'{at}.downsample.0.weight', *(f'{at}.downsample.1.{n}' for n in NORM))
+@functools.cache
+def _resnet_names(depth: int) -> list[str]:
+    """Names of the weights of a bottleneck ResNet without its classifier, torchvision's and mmseg's."""
+    return list(ResNet(depth, stem_channels=1, base_channels=1).state_dict())
 
 
 def _new_layers(layers: Mapping[str, str]) -> Table:

@@ -43,12 +43,12 @@ def public_resnet38_to_mmwsss(
         ValueError: Keys are left over or missing, or a name in ``drop`` occurs nowhere; they are named.
     """
     state = drop_common_prefixes(state)
-    absent = [name for name in drop if not any(_below(key, name) for key in state)]
-    if absent:
+    dropped = {key: name for key in state for name in drop if f'{key}.'.startswith(f'{name}.')}
+    if absent := [name for name in drop if name not in dropped.values()]:
         raise ValueError(f'drop names {listing(absent)}, but the file has no such layers')
-    state = {k: v for k, v in state.items() if not any(_below(k, name) for name in drop)}
     names = {**{name: f'backbone.{name}' for name in _backbone_names()}, **_CLASSIFIER}
-    return _rename(state, names, 'public WideResNet-38 file')
+    kept = {key: value for key, value in state.items() if key not in dropped}
+    return _rename(kept, names, 'public WideResNet-38 file')
 
 
 def mmwsss_to_public_resnet38(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -68,10 +68,6 @@ def mmwsss_to_public_resnet38(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _backbone_names() -> list[str]:
     return list(WideResNet38(width=0.01).state_dict())
-
-
-def _below(key: str, layer: str) -> bool:
-    return key == layer or key.startswith(layer + '.')
 
 
 def _rename(state: Mapping[str, Tensor], names: Mapping[str, str], what: str) -> dict[str, Tensor]:

@@ -95,7 +95,7 @@ def test_every_weight_of_the_returned_stages_gets_a_gradient():
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        (dict(output_stride=32), 'output_stride must be 8 or 16, but got 32'),
+        (dict(output_stride=32), r'output_stride must be one of \(8, 16\), but got 32'),
         (dict(out_indices=()), 'out_indices must be ascending'),
         (dict(out_indices=(1, 6)), r'stages from 0 to 5, but got \(1, 6\)'),
         (dict(out_indices=(3, 1)), 'out_indices must be ascending'),

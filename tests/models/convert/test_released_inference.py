@@ -12,9 +12,11 @@ from mmwsss.models.convert import released_sipe_to_mmwsss
 from tests.models.convert.test_released import (
     CAM,
     COPIES,
+    IRNET,
     MODEL,
     released,
     released_cam,
+    released_irnet,
 )
 from tests.oracles import released as oracle
 
@@ -117,3 +119,14 @@ def test_cam_gives_the_released_masks(aliases):
     np.testing.assert_array_equal(*masks)
     model.head.rectify = 'sum'
     assert np.abs(class_maps(model, image)[1] - maps).max() > 1e-3
+
+
+def test_irnet_gives_the_released_edges_and_displacements():
+    theirs = tamed(released_irnet(aliases=COPIES))
+    model = load(IRNET, theirs)
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    edge, displacement = oracle.irnet_outputs(theirs, image.double(), groups=2)
+    with torch.no_grad():
+        got = model(image)
+    torch.testing.assert_close(got[0].double(), edge, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(got[1].double(), displacement, atol=1e-5, rtol=1e-4)
