@@ -56,18 +56,13 @@ def released_sipe_to_mmwsss(state: Mapping[str, Tensor]) -> tuple[dict[str, Tens
     state = drop_common_prefixes(state)
     table = _fitting_table(state, ours=False)
     names = {key: (ours, group) for ours, keys in table.items() for group, key in keys}
-    converted: dict[str, Tensor] = {}
     sources: dict[str, str] = {}
-    groups = set()
-    for key, value in state.items():
-        if key not in names:  # pixel pairs
-            continue
-        ours, group = names[key]
-        groups.add(group)
-        if ours in converted and not torch.equal(converted[ours], value):
-            raise ValueError(f'copies of one weight differ: {sources[ours]!r} and {key!r}')
-        converted.setdefault(ours, value)
-        sources.setdefault(ours, key)
+    for key in filter(names.get, state):  # not the pixel pairs
+        source = sources.setdefault(names[key][0], key)
+        if not torch.equal(state[source], state[key]):
+            raise ValueError(f'copies of one weight differ: {source!r} and {key!r}')
+    converted = {ours: state[source] for ours, source in sources.items()}
+    groups = {names[key][1] for key in state if key in names}
     return converted, [alias for alias in ALIASES if alias in groups]
 
 

@@ -178,16 +178,10 @@ class SIPEHead(BaseMapHead):
         return self._outputs(feats, {self.feature, self.test_seed_feature} if is_cam else set())
 
     def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-        """Class maps of one scale.
+        """IS-CAM of one scale, in [0, 1], with its background if ``has_background``.
 
-        Args:
-            outputs: What :meth:`forward` returned, possibly summed over mirrors.
-            labels: Multi-hot labels (N, K).
-
-        Returns:
-            IS-CAM (N, K + 1, h, w) in [0, 1], background first, or (N, K, h, w) if not
-            ``has_background``. For ``test_map='cam'`` the rectified logits (N, K, h', w') as
-            ``CAMHead`` gives them, or the general CAM with its background.
+        For ``test_map='cam'`` the rectified logits (N, K, h', w') as ``CAMHead`` gives them, or the
+        general CAM with its background.
         """
         if self.test_map == 'cam':
             cam = outputs['cam_logits'].clamp(min=0)
