@@ -68,20 +68,21 @@ def confident_labels(
         fg_threshold: score of the background in the first CRF.
         bg_threshold: score of the background in the second, at most ``fg_threshold``.
         ignore_index: value of the pixels that are neither.
-        **kernels: kernel parameters of :class:`CRFLattice`; defaults as in
-            :func:`dense_crf_labels`.
+        **kernels: of :class:`CRFLattice`; defaults as in :func:`dense_crf_labels`.
 
     Returns:
         (H, W) labels, uint8 or with ids above 255 uint16: 0, class ids and ``ignore_index``.
 
     Raises:
         ImportError: ``pydensecrf`` is missing.
-        ValueError: shapes do not fit, or ``bg_threshold > fg_threshold``.
+        ValueError: shapes do not fit, or a number is out of range.
     """
     check_thresholds(fg_threshold, bg_threshold)
     scores = _check_scores(image, scores, len(class_ids))
     strict, loose = (
-        np.concatenate([np.full((1, *scores.shape[1:]), value, scores.dtype), scores]).argmax(0)
+        np.concatenate([np.full_like(scores, value, shape=(1, *scores.shape[1:])), scores]).argmax(
+            0
+        )
         for value in (fg_threshold, bg_threshold)
     )
     return _combine(image, strict, loose, class_ids, ignore_index, kernels)
@@ -107,22 +108,12 @@ def confident_labels_threshold_free(
         class_ids: the K ids of the foreground maps, > 0.
         bg_attenuation: factor of the background channel in the second CRF, in [0, 1].
         ignore_index: value of the pixels that are neither.
-        **kernels: kernel parameters of :class:`CRFLattice`; defaults as in
-            :func:`dense_crf_labels`.
-
-    Returns:
-        (H, W) labels, uint8 or with ids above 255 uint16: 0, class ids and ``ignore_index``.
-
-    Raises:
-        ImportError: ``pydensecrf`` is missing.
-        ValueError: shapes do not fit, or ``bg_attenuation`` is out of range.
+        **kernels: as for :func:`confident_labels`, whose result and errors these are.
     """
     check_fraction('bg_attenuation', bg_attenuation)
     scores = _check_scores(image, scores, len(class_ids) + 1)
-    factors = np.ones((len(scores), 1, 1))
-    factors[0] = bg_attenuation
-    strict, loose = scores.argmax(0), (scores * factors).argmax(0)
-    return _combine(image, strict, loose, class_ids, ignore_index, kernels)
+    loose = np.concatenate([bg_attenuation * scores[:1], scores[1:]]).argmax(0)
+    return _combine(image, scores.argmax(0), loose, class_ids, ignore_index, kernels)
 
 
 def check_thresholds(fg_threshold: float, bg_threshold: float) -> None:

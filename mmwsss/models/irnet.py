@@ -51,9 +51,9 @@ class DisplacementBranch(nn.Module):
     Args:
         in_channels: widths of the stages.
         channels: width of every stage's 1x1 conv.
-        groups: GroupNorm groups of every stage's 1x1 conv.
+        groups: of the GroupNorm behind it.
         join_channels: width of the two joins.
-        join_groups: GroupNorm groups of the two joins.
+        join_groups: of their GroupNorm.
     """
 
     mean_shift: Tensor
@@ -84,9 +84,8 @@ class DisplacementBranch(nn.Module):
         parts = [unit(x) for unit, x in zip(self.stages, stages)]
         shallow, deep = parts[:-NUM_DEEP_STAGES], parts[-NUM_DEEP_STAGES:]
         joined = self.deep(_join(deep, deep[0].shape[2:]))
-        field: Tensor = self.predict(
-            self.join(_join([*shallow, joined], stages[0].shape[2:])).relu()
-        )
+        joined = self.join(_join([*shallow, joined], stages[0].shape[2:]))
+        field: Tensor = self.predict(joined.relu())
         return field if self.training else field - self.mean_shift.view(1, 2, 1, 1)
 
 
@@ -94,18 +93,16 @@ class DisplacementBranch(nn.Module):
 class IRNet(BaseModel):
     """Inter-pixel relation network (Ahn et al., CVPR 2019) on a frozen mmseg backbone.
 
-    The first stage sets the grid of edges and displacements (stride 4 in the paper). Only the two
-    branches are trained; their learning rates differ in the paper (0.1 and 1.0), which a config
-    says by ``paramwise_cfg`` with the keys ``edge`` and ``displacement``. The sums of the losses
-    are divided by the pair counts of the *global* batch: training does not depend on how many
-    processes share it.
+    The first stage sets the grid of edges and displacements (stride 4 in the paper). Only the
+    branches ``edge`` and ``displacement`` are trained. The sums of the losses are divided by the pair
+    counts of the *global* batch: training does not depend on how many processes share it.
 
     Args:
         backbone: config of a backbone that returns a tuple of feature maps. For the paper's:
             mmseg's ``ResNet`` of depth 50 with ``strides=(1, 2, 2, 1)``.
         in_channels: widths of the stages, at least four.
-        stem: name of a submodule of the backbone whose output is put in front of the backbone's
-            outputs as the first stage (``'maxpool'`` for ``ResNet``); None: only the outputs.
+        stem: submodule of the backbone whose output is put in front of the backbone's outputs as the
+            first stage (``'maxpool'`` for ``ResNet``); None: only the outputs.
         edge: width and groups of the edge branch, see :class:`EdgeBranch`.
         displacement: widths and groups, see :class:`DisplacementBranch`.
         radius: largest distance of a pixel pair in training, in grid pixels.
@@ -113,8 +110,7 @@ class IRNet(BaseModel):
             normalised 0, as GroupNorm saw it in training: the training's crop size. None: no padding.
         ignore_index: label of unknown pixels.
         data_preprocessor: config of the preprocessor, usually mmseg's ``SegDataPreProcessor``.
-        train_cfg: unused, accepted for symmetry with mmseg models.
-        test_cfg: unused, accepted for symmetry with mmseg models.
+        train_cfg, test_cfg: unused, accepted for symmetry with mmseg models.
         init_cfg: MMEngine initialisation.
 
     Raises:
@@ -153,19 +149,14 @@ class IRNet(BaseModel):
         self.ignore_index = ignore_index
         self._stem_output: list[Tensor] = []
         if stem is not None:
-            self._watch(stem)
+            modules = dict(self.backbone.named_modules())
+            if not stem or stem not in modules:
+                raise ValueError(
+                    f'stem {stem!r} is no submodule of {type(self.backbone).__name__}; its children '
+                    f'are {[name for name, _ in self.backbone.named_children()]}'
+                )
+            modules[stem].register_forward_hook(lambda *args: self._stem_output.append(args[-1]))
         self.train(self.training)
-
-    def _watch(self, stem: str) -> None:
-        """Keep the output of the submodule ``stem`` of every pass through the backbone."""
-        modules = dict(self.backbone.named_modules())
-        if not stem or stem not in modules:
-            children = [name for name, _ in self.backbone.named_children()]
-            raise ValueError(
-                f'stem {stem!r} is no submodule of {type(self.backbone).__name__}; '
-                f'its children are {children}'
-            )
-        modules[stem].register_forward_hook(lambda *args: self._stem_output.append(args[-1]))
 
     def train(self, mode: bool = True) -> IRNet:
         """Set the training mode; the backbone stays in evaluation mode."""
@@ -182,7 +173,6 @@ class IRNet(BaseModel):
         """
         self._stem_output.clear()
         outputs = self.backbone(inputs)
-        outputs = tuple(outputs) if isinstance(outputs, (tuple, list)) else (outputs,)
         stages = (*self._stem_output, *outputs)
         self._stem_output.clear()
         widths = tuple(stage.shape[1] for stage in stages)
@@ -244,21 +234,17 @@ class IRNet(BaseModel):
         for image, sample in zip(inputs, data_samples):
             height, width = sample.metainfo.get('img_shape', inputs.shape[2:])[:2]
             edge, displacement = self.edge_maps(image[None, :, :height, :width])
-            sample.set_data(
-                {
-                    'pred_edge': PixelData(data=edge),
-                    'pred_displacement': PixelData(data=displacement[0]),
-                }
-            )
+            sample.pred_edge = PixelData(data=edge)
+            sample.pred_displacement = PixelData(data=displacement[0])
         return list(data_samples)
 
     @torch.no_grad()
     def edge_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Edge map (N, h, w) in [0, 1], of image and mirror, and displacement (N, 2, h, w).
+        """Edge map (N, h, w) in [0, 1] and displacement (N, 2, h, w) of images of one size.
 
         The logits of the image and of its un-mirrored mirror are averaged, then squashed; the
-        displacement is the image's alone, as in the paper. Image and mirror are padded to
-        ``test_size``; what is returned is the part of the grid that the image covers.
+        displacement is the image's alone. Both are padded to ``test_size``; what is returned is the
+        part of the grid that the image covers.
         """
         height, width = inputs.shape[2:]
         rows, cols = max(height, self.test_size[0]), max(width, self.test_size[1])

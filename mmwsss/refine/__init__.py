@@ -2,8 +2,7 @@
 
 from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
-from mmwsss.refine.build import build_refiner
-from mmwsss.refine.chain import RefinerChain, labels_from_maps
+from mmwsss.refine.chain import RefinerChain, build_refiner, labels_from_maps
 from mmwsss.refine.confident_labels import ConfidentLabels
 from mmwsss.refine.dense_crf import DenseCRF
 from mmwsss.refine.random_walk import RandomWalk

@@ -93,12 +93,12 @@ def check_image(
 
 
 def require_maps(maps: MapsOrLabels, refiner: str, background: str | None = None) -> ClassMaps:
-    """Return what a refiner is given if it is class maps.
+    """Return ``maps`` if they are class maps, as ``refiner`` needs.
 
     Args:
-        maps: Class maps, else an error.
+        maps: What it is given.
         refiner: Named in messages.
-        background: What to do where there is no background map; None: none is needed.
+        background: What to do if there is no background map; None: none is needed.
 
     Raises:
         TypeError: Labels arrived.
@@ -115,17 +115,10 @@ def require_maps(maps: MapsOrLabels, refiner: str, background: str | None = None
 
 
 def check_result(result: Any, image_size: tuple[int, int], class_ids: Set[int], who: str) -> None:
-    """Check what a refiner returned: maps or labels of this image, of its classes.
-
-    Args:
-        result: The refiner's result.
-        image_size: (H, W) of the image.
-        class_ids: The ids it may use; 255 is allowed in labels, too.
-        who: Named in messages.
+    """Check what refiner ``who`` returned: maps or labels of this size and these classes, or 255.
 
     Raises:
-        TypeError: It is neither class maps nor an integer array.
-        ValueError: It is of another size or uses another class.
+        TypeError, ValueError: It is something else.
     """
     if isinstance(result, ClassMaps):
         size, ids = result.image_size, set(result.keys.tolist())

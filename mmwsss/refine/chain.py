@@ -17,9 +17,9 @@ from mmwsss.refine.base import (
     check_result,
     require_maps,
 )
-from mmwsss.refine.build import build_refiner
+from mmwsss.registry import REFINERS
 
-__all__ = ['RefinerChain', 'StartedChain', 'labels_from_maps']
+__all__ = ['RefinerChain', 'StartedChain', 'build_refiner', 'labels_from_maps']
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,6 @@ class RefinerChain:
             started: From :meth:`start`.
             image: The same image.
             image_id: Its id.
-
-        Returns:
-            (H, W), uint8 or with ids above 255 uint16.
         """
         for i, refiner in enumerate(self.refiners[self._last :]):
             run = refiner.finish if self.uses_accelerator and i == 0 else refiner
@@ -162,6 +159,30 @@ class RefinerChain:
     def _last(self) -> int:
         """Index of the last refiner that uses an accelerator, 0 if none does."""
         return max((i for i, r in enumerate(self.refiners) if r.uses_accelerator), default=0)
+
+
+def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:
+    """Build a refiner from its config, whatever the default scope is.
+
+    Args:
+        cfg: ``dict(type=..., **arguments)``, or a refiner, which is returned.
+
+    Raises:
+        ValueError: ``cfg`` has no ``type``, or one that is not registered.
+        TypeError: The arguments do not fit, or the type is no refiner.
+    """
+    if isinstance(cfg, BaseRefiner):
+        return cfg
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise ValueError(f'a refiner is dict(type=..., ...), but got {cfg!r}')
+    kind = cfg['type']
+    if isinstance(kind, str) and kind not in REFINERS:
+        known = ', '.join(sorted(REFINERS.module_dict))
+        raise ValueError(f'there is no refiner {kind!r}; known are {known}')
+    refiner = REFINERS.build({**cfg, '_scope_': REFINERS.scope})
+    if not isinstance(refiner, BaseRefiner):
+        raise TypeError(f'{kind} is a {type(refiner).__name__}, expected a BaseRefiner')
+    return refiner
 
 
 def labels_from_maps(maps: ClassMaps) -> np.ndarray:

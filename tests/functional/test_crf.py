@@ -235,7 +235,11 @@ def test_pixel_without_any_probability_is_decided_by_its_neighbours():
         ({'probs': np.full((2, 4, 5), np.nan)}, ValueError, 'finite'),
         ({'probs': np.zeros((2, 4, 5))}, ValueError, '0 everywhere'),
         ({'bilateral_srgb': 0}, ValueError, 'bilateral_srgb must be positive'),
-        ({'gaussian_compat': -1}, ValueError, 'gaussian_compat must not be negative'),
+        (
+            {'gaussian_compat': -1},
+            ValueError,
+            'gaussian_compat .* must not be negative, but got -1',
+        ),
         ({'iterations': -1}, ValueError, 'iterations must not be negative'),
         ({'min_prob': 0}, ValueError, r'min_prob must lie in \(0, 1\]'),
     ],

@@ -51,21 +51,14 @@ class IRNetCalibrationHook(Hook):
                 f'IRNetCalibrationHook belongs to an IRNet, but the model is {type(model).__name__}'
             )
 
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any | None = None,
-        outputs: dict | None = None,
-    ) -> None:
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Calibrate when this was the last iteration."""
         if not self.is_last_train_iter(runner):
             return
         loader = runner.train_dataloader
         rank, world_size = get_dist_info()
-        indices = range(rank, len(loader.dataset), world_size)
         batches = DataLoader(
-            SeededItems(loader.dataset, indices, self.seed),
+            SeededItems(loader.dataset, range(rank, len(loader.dataset), world_size), self.seed),
             batch_size=loader.batch_size,
             num_workers=loader.num_workers,
             collate_fn=pseudo_collate,
