@@ -2,8 +2,8 @@
 
     python benchmarks/reduced_data.py --methods cam sipe rpnet --seeds 0 1
 
-makes the lists of images, then runs `benchmarks/study.py` on each config: all images, 1/4 and 1/8 of each
-class, the same number of iterations, maps of all 149 training images. Steps that are done are skipped. The
+runs `benchmarks/study.py` on each config: all images, 1/4 and 1/8 of each class (`fraction`), the same number
+of iterations, maps of all 149 training images. Steps that are done are skipped. The
 curve is drawn by `.dev/reduced_data_curve.py`.
 """
 
@@ -17,18 +17,17 @@ from itertools import product
 from study import ROOT
 
 METHODS = ('cam', 'sipe', 'rpnet')
-PARTS = ('', '_1of4', '_1of8')
-LISTS = 'data/voc_mini_subsets'
+FRACTIONS = (None, '1/4', '1/8')
 
 
 def commands(methods: list[str], seeds: list[int], options: list[str]) -> list[list[str]]:
     """Arguments of python, in the order in which they are run."""
-    first = 'configs/cam/cam_mobilenetv2_vocmini.py'
-    found = [['tools/dataset_converters/subset.py', first, '--out', LISTS]]
-    for seed, method, part in product(seeds, methods, PARTS):
-        config = f'configs/{method}/{method}_mobilenetv2_vocmini{part}.py'
-        found.append(['benchmarks/study.py', config, '--seed', str(seed), *options])
-    return found
+    lines = []
+    for seed, method, fraction in product(seeds, methods, FRACTIONS):
+        config = f'configs/{method}/{method}_mobilenetv2_vocmini.py'
+        part = ['--fraction', fraction] if fraction else []
+        lines.append(['benchmarks/study.py', config, '--seed', str(seed), *part, *options])
+    return lines
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from mmwsss.io import code_version
 from mmwsss.utils.config import load_config
 
 SIPE = 'configs/sipe/sipe_mobilenetv2_vocmini.py'
+CRF = [{'type': 'DenseCRF', 'from_labels': True}]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -29,7 +30,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        'config', help='config of an IRNet; beside it lie those ending in _labels.py and _crf.py'
+        'config',
+        help='config of an IRNet; beside it lies NAME_labels.py, and ablations/NAME_crf.py',
     )
     parser.add_argument('--localizer', default=SIPE, help='config that the class maps were made by')
     parser.add_argument('--seed', type=int, default=0)
@@ -95,12 +97,12 @@ def main() -> None:
     found = Path(args.work_dir) / Path(args.localizer).stem / f'seed{args.seed}' / 'maps'
     steps, start_version = Refinement(study, args, args.maps or str(found)), code_version()
     steps.masks('maps_masks', 'maps', 'no CRF', args.localizer)
-    with_crf = args.localizer.replace('.py', '_crf.py')
-    steps.masks('maps_crf', 'maps + CRF', 'CRF on the labels', with_crf)
+    crf = ('--cfg-options', f'mask_cfg.refiners={json.dumps(CRF)}')
+    steps.masks('maps_crf', 'maps + CRF', 'CRF on the labels', args.localizer, *crf)
     checkpoint, writing, learning = steps.train(args.config)
     walk = ('--cfg-options', f'mask_cfg.refiners.0.checkpoint={checkpoint}')
     steps.masks('walk', 'maps + IRNet walk', 'no CRF', args.config, *walk)
-    with_crf = args.config.replace('.py', '_crf.py')
+    with_crf = f'{Path(args.config).parent}/ablations/{name}_crf.py'
     steps.masks('walk_crf', 'maps + IRNet walk + CRF', 'CRF on the labels', with_crf, *walk)
     minutes = {'labels': round(writing, 2), 'training': round(learning, 2)}
     summary = {

@@ -30,7 +30,7 @@ from mmwsss.utils.config import load_config
 
 CASES = {
     'mobilenetv2_N16_288': dict(
-        config='configs/rpnet/rpnet_mobilenetv2_vocmini_paper.py', batch=16, size=288
+        config='configs/rpnet/ablations/rpnet_mobilenetv2_vocmini_paper.py', batch=16, size=288
     ),
     'r50_N4_512': dict(config='configs/rpnet/rpnet_r50_voc.py', batch=4, size=512),
 }

@@ -40,6 +40,7 @@ def parse_args() -> argparse.Namespace:
         '--demo-report', help='only keep the scores of this report.json of the demo'
     )
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--fraction', help='train the localizer on such a part, e.g. 1/4')
     parser.add_argument('--segmenter', help='config of a segmenter to train on the masks')
     parser.add_argument('--true-masks', action='store_true', help='train only the segmenter')
     parser.add_argument('--weights', help='localizer checkpoint to use instead of training one')
@@ -111,9 +112,10 @@ def localizer(study: Study, args: argparse.Namespace) -> Path:
     training, maps, masks = (study.folder / name for name in ('localizer', 'maps', 'masks'))
     weights = args.weights
     if weights is None:
+        options = [f'fraction={args.fraction}'] if args.fraction else []
         study.run('tools/train.py', args.config, '--work-dir', str(training), '--seed',
                   str(args.seed), '--cfg-options', 'val_cfg=None', 'val_dataloader=None',
-                  'val_evaluator=None')  # fmt: skip
+                  'val_evaluator=None', *options)  # fmt: skip
         weights = latest(training)
     study.run('tools/make_maps.py', args.config, weights, '--out', str(maps))
     study.run('tools/eval_masks.py', str(maps), truth, '--list', ids, '--maps', '--json',
@@ -234,6 +236,8 @@ def main() -> None:
     name = Path(args.segmenter if args.true_masks else args.config).stem
     if args.true_masks:
         name += '_true-masks'
+    if args.fraction:
+        name += '_' + args.fraction.replace('/', 'of')
     study = Study(Path(args.work_dir) / name / f'seed{args.seed}')
     start_version = code_version()
     masks = None if args.true_masks else localizer(study, args)
@@ -244,6 +248,8 @@ def main() -> None:
         'config': args.segmenter if args.true_masks else args.config,
         'segmenter': args.segmenter,
         'seed': args.seed,
+        **({'options': {'fraction': args.fraction}} if args.fraction else {}),
+        'tries_a_setting': bool(args.fraction),
         'code': start_version,
         'date': date.today().isoformat(),
         'hardware': hardware(),

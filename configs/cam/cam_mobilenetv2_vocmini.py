@@ -3,7 +3,6 @@ _base_ = [
     '../_base_/models/cam_mobilenetv2.py',
     '../_base_/datasets/vocmini_cls.py',
     '../_base_/schedules/schedule_vocmini_cls.py',
-    '../_base_/cpu_runtime.py',
 ]
 mask_cfg = dict(
     refiners=[dict(type='BackgroundThreshold', threshold=0.2)],

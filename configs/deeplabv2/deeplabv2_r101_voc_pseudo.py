@@ -8,6 +8,4 @@ _base_ = [
     '../_base_/tta.py',
     '../_base_/iter_runtime.py',
 ]
-
 model = dict(decode_head=dict(num_classes=21))
-train_dataloader = dict(batch_size=10)

@@ -27,9 +27,6 @@ model = dict(
     ),
     decode_head=dict(in_channels=128, num_classes=6, dilations=(1, 2, 4, 6)),
 )
-train_dataloader = dict(batch_size=10, num_workers=1)
-val_dataloader = dict(num_workers=1)
-test_dataloader = val_dataloader
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=5e-4),

@@ -1,15 +1,41 @@
-# IRNet on ResNet-50, PASCAL VOC 2012 train_aug. It is trained on labels that class maps are sure about, and
+# IRNet on a frozen ResNet-50 at output stride 16, PASCAL VOC 2012 train_aug; edges and displacements on the
+# grid of stride 4. It is trained on labels that class maps are sure about, and
 # turns the maps into masks by random walk. After a localizer has written work_dirs/maps:
 #   python tools/make_masks.py configs/irn/irn_r50_voc_labels.py \
 #       --maps work_dirs/maps --out work_dirs/irn_labels
 #   python tools/train.py configs/irn/irn_r50_voc.py
 #   python tools/make_masks.py configs/irn/irn_r50_voc.py --maps work_dirs/maps --out work_dirs/masks
 _base_ = [
-    '../_base_/models/irn_r50.py',
     '../_base_/datasets/voc12aug_cls.py',
     '../_base_/schedules/schedule_irn_3e.py',
     '../_base_/default_runtime.py',
 ]
+
+pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
+model = dict(
+    type='IRNet',
+    data_preprocessor=dict(
+        type='WSSSDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+        size=(512, 512),
+        seg_pad_val=255,
+    ),
+    backbone=dict(
+        type='ResNet',
+        depth=50,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        strides=(1, 2, 2, 1),
+        dilations=(1, 1, 1, 1),
+        style='pytorch',
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    in_channels=(64, 256, 512, 1024, 2048),
+    stem='maxpool',
+    radius=10,
+)
 
 pseudo_mask_dir = 'work_dirs/irn_labels'  # folder of confident labels
 train_pipeline = [

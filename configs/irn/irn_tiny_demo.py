@@ -46,7 +46,6 @@ train_pipeline = [
     dict(type='PackWSSSInputs'),
 ]
 train_dataloader = dict(
-    num_workers=1,
     sampler=dict(infinite=True),
     dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline),
 )

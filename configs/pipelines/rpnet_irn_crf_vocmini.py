@@ -1,7 +1,7 @@
 # rpnet_irn_vocmini.py, and what a dense CRF makes of the same class maps and of the walk's masks. The first
 # segmenter trains on the walk's masks cleaned by the CRF.
 _base_ = './rpnet_irn_vocmini.py'
-configs = dict(irn_crf='configs/irn/irn_mobilenetv2_vocmini_crf.py')
+configs = dict(irn_crf='configs/irn/ablations/irn_mobilenetv2_vocmini_crf.py')
 stages = dict(
     seed_crf_masks=dict(
         run='masks',

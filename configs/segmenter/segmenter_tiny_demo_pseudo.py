@@ -3,8 +3,6 @@ _base_ = [
     '../_base_/models/segmenter_vit-s.py',
     '../_base_/datasets/demo_seg.py',
     '../_base_/schedules/schedule_tiny_demo_seg.py',
-    '../_base_/tta.py',
-    '../_base_/iter_runtime.py',
 ]
 pretrained = None
 initial_weights = 'scratch'
@@ -25,7 +23,3 @@ model = dict(
 )
 # Attention from scratch diverges at the convolutional nets' rate.
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
-train_dataloader = dict(num_workers=1)
-val_dataloader = dict(num_workers=1)
-test_dataloader = val_dataloader
-default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))

@@ -3,8 +3,6 @@ _base_ = [
     '../_base_/models/segnext_mscan-b.py',
     '../_base_/datasets/demo_seg.py',
     '../_base_/schedules/schedule_tiny_demo_seg.py',
-    '../_base_/tta.py',
-    '../_base_/iter_runtime.py',
 ]
 pretrained = None
 initial_weights = 'scratch'
@@ -26,7 +24,3 @@ model = dict(
         num_classes=6,
     ),
 )
-train_dataloader = dict(num_workers=1)
-val_dataloader = dict(num_workers=1)
-test_dataloader = val_dataloader
-default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))

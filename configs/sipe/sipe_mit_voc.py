@@ -1,8 +1,4 @@
 # SIPE, PASCAL VOC 2012, MiT-B1.
-_base_ = [
-    '../_base_/models/sipe_mit.py',
-    '../_base_/datasets/voc12aug_cls.py',
-    '../_base_/schedules/schedule_wsss_adamw_5e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = '../cam/cam_mit_voc.py'
+model = dict(head=dict(type='SIPEHead', side_in_channels=(64, 128, 320, 512)))
 mask_cfg = dict(refiners=[])

@@ -1,13 +1,5 @@
 # SIPE, PASCAL VOC 2012, MobileNetV2.
-_base_ = [
-    '../_base_/models/sipe_mobilenetv2.py',
-    '../_base_/datasets/voc12aug_cls.py',
-    '../_base_/schedules/schedule_wsss_5e.py',
-    '../_base_/default_runtime.py',
-]
-model = dict(
-    data_preprocessor=dict(size=(512, 512)),
-    test_cfg=dict(scales=(1.0, 0.5, 1.5, 2.0)),
-)
+_base_ = '../cam/cam_mobilenetv2_voc.py'
+model = dict(head=dict(type='SIPEHead', side_in_channels=(24, 32, 96, 320)))
 optim_wrapper = dict(clip_grad=dict(max_norm=1.0))
 mask_cfg = dict(refiners=[])

@@ -1,8 +1,5 @@
 # SIPE, PASCAL VOC 2012, ViT-S/16.
-_base_ = [
-    '../_base_/models/sipe_vit.py',
-    '../_base_/datasets/voc12aug_cls.py',
-    '../_base_/schedules/schedule_wsss_adamw_5e.py',
-    '../_base_/default_runtime.py',
-]
+# The side convolutions see four layers of the same grid.
+_base_ = '../cam/cam_vit_voc.py'
+model = dict(head=dict(type='SIPEHead', side_in_channels=(384, 384, 384, 384)))
 mask_cfg = dict(refiners=[])

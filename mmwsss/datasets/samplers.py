@@ -32,7 +32,8 @@ class SeededSampler(Sampler):
         infinite: Go on with the next epoch forever, for iteration-based training.
         epoch_size: Items of a training epoch, over all ranks. The permutations follow each other
             without a break, and an epoch ends after so many items: a part of a dataset trains for as
-            many iterations as all of it. None: the size of the dataset.
+            many iterations as all of it. None: the dataset's ``epoch_size``, which a ``WSSSDataset`` with
+            a ``fraction`` has, else its size.
 
     Raises:
         TypeError: The dataset does not understand keys, or ``epoch_size`` is no integer.
@@ -70,6 +71,8 @@ class SeededSampler(Sampler):
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else int(seed)
         self.infinite = infinite
+        if epoch_size is None and not infinite:
+            epoch_size = getattr(dataset, 'epoch_size', None)
         self.epoch_size = self.size if epoch_size is None else int(epoch_size)
         self.epoch = 0
         self.skipped = 0

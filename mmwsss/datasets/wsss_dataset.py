@@ -21,6 +21,7 @@ from .classes import resolve_metainfo
 from .labels import read_image_labels
 from .seeding import item_of_key
 from .splits import FileIndex, ids_of_folder, read_split, read_subset
+from .subsets import choose_fraction
 
 __all__ = ['WSSSDataset']
 
@@ -63,6 +64,11 @@ class WSSSDataset(BaseSegDataset):
         subset: Text file of image ids, as ``tools/dataset_converters/subset.py`` writes it, to use of
             the split; a relative path starts from the *working directory*. All must be in the split,
             whose number of images is then not checked. None: the whole split.
+        fraction: Part of the images of every class to use, a number such as 0.25 or a text such as
+            ``'1/4'``; see :func:`~mmwsss.datasets.subsets.choose_fraction`. Needs ``labels``. An epoch
+            of ``SeededSampler`` stays as long as with all images (``epoch_size``). None: all.
+        fraction_seed: Seed of that choice; the same seed gives the same images whatever the seed of
+            the training.
         expected_count: Number of images that the split should have; another number is a warning.
             None: the dataset's own number, by the name of ``ann_file``. 0: no check.
         unlabeled: What to do about images without any label: ``'error'`` names them, ``'drop'``
@@ -97,6 +103,8 @@ class WSSSDataset(BaseSegDataset):
         classes: Sequence[str] | str | None = None,
         pseudo_mask_dir: str | None = None,
         subset: str | None = None,
+        fraction: float | str | None = None,
+        fraction_seed: int = 0,
         expected_count: int | None = None,
         unlabeled: str = 'error',
         check_files: str = 'error',
@@ -118,6 +126,9 @@ class WSSSDataset(BaseSegDataset):
         self.check_files = check_files
         self.pseudo_mask_dir = pseudo_mask_dir
         self.subset = subset
+        self.fraction = fraction
+        self.fraction_seed = fraction_seed
+        self.epoch_size: int | None = None
         self.class_counts: dict[str, int] | None = None
         self.num_dropped = 0
         prefix = {key: path for key, path in (data_prefix or {}).items() if path is not None}
@@ -171,10 +182,15 @@ class WSSSDataset(BaseSegDataset):
             _check_data_root(self.data_root, self.backend_args)
         ids = self._load_ids()
         labels = self._load_labels(ids)
+        chosen = self._choose_fraction(labels)
         if labels is not None:
             ids = self._handle_unlabeled(ids, labels)
-            self.class_counts = self._count_classes(ids, labels)
         self._check_count(len(ids))
+        if chosen is not None:
+            self.epoch_size = len(ids)
+            ids = [name for name in ids if name in chosen]
+        if labels is not None:
+            self.class_counts = self._count_classes(ids, labels)
         images = FileIndex(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
         masks = self._mask_index()
         self._check_masks_folder(ids, masks)
@@ -198,6 +214,8 @@ class WSSSDataset(BaseSegDataset):
         name = f'{type(self).__name__} {self.split_name!r}'
         if self.subset:
             name += f' (part {PurePath(self.subset).stem!r})'
+        if self.fraction is not None:
+            name += f' ({self.fraction} of each class)'
         if not self._fully_initialized:
             return f'{name}: not loaded yet'
         text = f'{name}: {len(self)} images, {self.num_fg_classes} foreground classes'
@@ -234,6 +252,13 @@ class WSSSDataset(BaseSegDataset):
             return read_image_labels(self.labels, ids, classes, self.backend_args)
         labels = read_image_labels(self.labels, ids, self.METAINFO['classes'], self.backend_args)
         return {name: self._map_label(label) for name, label in labels.items()}
+
+    def _choose_fraction(self, labels: dict[str, list[int]] | None) -> set[str] | None:
+        if self.fraction is None:
+            return None
+        if labels is None:
+            raise ValueError('fraction needs labels: it is taken of the images of every class')
+        return set(choose_fraction(labels, self.fraction, self.fraction_seed))
 
     def _map_label(self, label: list[int]) -> list[int]:
         mapped = (self.label_map[i] for i in label)

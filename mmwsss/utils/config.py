@@ -19,6 +19,7 @@ SHORTCUTS = {
     'data_root': 'data_root',
     'pseudo_mask_dir': 'pseudo_mask_dir',
     'pretrained': 'checkpoint',
+    'fraction': 'fraction',
     'instance_dir': 'instance_dir',
     'tau': 'tau',
     'ewc_strength': 'strength',

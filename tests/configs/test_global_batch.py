@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2] / 'configs'
 CPU_SIZE = ('tiny', 'vocmini', '_mini_')  # sized for one process on a CPU
 PATHS = sorted(
     path
-    for path in ROOT.glob('*/*.py')
-    if path.parent.name not in ('_base_', 'pipelines', 'test_sets')
+    for path in ROOT.rglob('*.py')
+    if path.relative_to(ROOT).parts[0] not in ('_base_', 'pipelines', 'test_sets')
 )
 NAMES = [str(path.relative_to(ROOT)) for path in PATHS]
 

@@ -17,13 +17,14 @@ from mmwsss.utils.config import load_config
 from tests.datasets.tiny import make_tiny
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'size_balanced'
-NAMES = sorted(path.stem.removeprefix('size_balanced_') for path in FOLDER.glob('*.py'))
+NAMES = sorted(path.stem.removeprefix('size_balanced_') for path in FOLDER.rglob('*.py'))
 ONE_RUN = [name for name in NAMES if name.endswith('_sb')]
 CLASSES = {'VOC12WSSSDataset': 21, 'COCO14WSSSDataset': 81}
 
 
 def config(name: str, **options: object) -> Config:
-    return load_config(FOLDER / f'size_balanced_{name}.py', options)
+    (path,) = FOLDER.rglob(f'size_balanced_{name}.py')
+    return load_config(path, options)
 
 
 def ewc(cfg: Config) -> dict | None:

@@ -1,10 +1,13 @@
 import logging
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
 from mmwsss.datasets import VOC12WSSSDataset, WSSSDataset
+from mmwsss.datasets.samplers import SeededSampler
+from mmwsss.datasets.subsets import choose_fraction
 from mmwsss.io.mask_io import save_mask
 from mmwsss.io.record import RecordError, make_record, write_record
 from tests.datasets.tiny import CLASSES, IDS, LABELS, tiny_mask
@@ -253,6 +256,27 @@ class TestSubset:
     def test_it_is_part_of_a_list(self, tiny):
         with pytest.raises(ValueError, match='subset needs ann_file'):
             build(tiny, ann_file='', subset=str(tiny / 'lists/train.txt'))
+
+
+class TestFraction:
+    OPTIONS: ClassVar[dict] = dict(ann_file='lists/all.txt', unlabeled='drop', expected_count=2)
+
+    def test_every_class_keeps_an_image_and_the_epoch_its_length(self, tiny, log):
+        whole, part = (build(tiny, fraction=f, **self.OPTIONS) for f in (None, '1/4'))
+        ids = [part.get_data_info(i)['img_id'] for i in range(len(part))]
+        assert ids == choose_fraction({'first': [1], 'second': [1, 2], 'third': []}, '1/4')
+        assert part.class_counts == {'cat': 1, 'dog': 1}
+        assert (whole.epoch_size, part.epoch_size) == (None, len(whole))
+        sampler = SeededSampler(part, seed=0)
+        assert (len(part), len(sampler), len(list(sampler))) == (1, 2, 2)
+        assert SeededSampler(part, seed=0, epoch_size=3).epoch_size == 3
+        assert SeededSampler(part, seed=0, infinite=True).epoch_size == 1
+        assert "WSSSDataset 'all' (1/4 of each class): 1 images" in repr(part)
+        assert not [line for line in log() if line.startswith('WARNING')]
+
+    def test_it_needs_labels(self, tiny):
+        with pytest.raises(ValueError, match='fraction needs labels'):
+            build(tiny, labels=None, fraction=0.5)
 
 
 class TestPseudoMasks:

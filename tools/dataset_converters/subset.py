@@ -8,7 +8,8 @@ Example::
 The images and their labels are those of the config's training dataset, whatever their source. Writes one
 list a fraction (train_1of2.txt, ..., named after the dataset's list) and statistics.json with the images
 per class. Every class keeps at least one image; each list contains the smaller ones; the same seed gives
-the same lists. Use one as train_dataloader.dataset.subset.
+the same lists. Use one as train_dataloader.dataset.subset. To train on such a part no list is needed:
+--cfg-options fraction=1/4 chooses the same images.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ from typing import Any
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets.class_index import image_label
-from mmwsss.datasets.converters import choose_subsets, subset_statistics, write_lines
+from mmwsss.datasets.converters import write_lines
+from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
 from mmwsss.io import write_json
 from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config
-
-FRACTIONS = [Fraction(1, n) for n in (2, 4, 8, 16)]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -70,7 +70,13 @@ def training_dataset(cfg: Any) -> Any:
     dataset = cfg.train_dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset.dataset
-    options = {'subset': None, 'check_files': 'lazy', 'unlabeled': 'keep', 'pipeline': []}
+    options = {
+        'subset': None,
+        'fraction': None,
+        'check_files': 'lazy',
+        'unlabeled': 'keep',
+        'pipeline': [],
+    }
     return DATASETS.build({**dataset, **options})
 
 

@@ -1,9 +1,7 @@
 # The demo images of tools/dataset_converters/make_demo_data.py, 128 to 160 pixels.
+_base_ = './localizer.py'
 data_root = 'data/demo'
-dataset_type = 'WSSSDataset'
 crop_size = (144, 144)
-labels = dict(source='csv', path='labels.csv')
-
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='RandomResizeLongSide', min_size=112, max_size=192),
@@ -11,64 +9,18 @@ train_pipeline = [
     dict(type='PaddedRandomCrop', crop_size=crop_size),
     dict(type='PackWSSSInputs'),
 ]
-map_pipeline = [dict(type='LoadImage'), dict(type='PackWSSSInputs')]
-val_pipeline = [dict(type='LoadImage'), dict(type='LoadMask'), dict(type='PackWSSSInputs')]
-
-train_dataloader = dict(
-    batch_size=16,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='SeededSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        classes='classes.txt',
-        data_root=data_root,
-        data_prefix=dict(img_path='JPEGImages'),
-        ann_file='ImageSets/Segmentation/train.txt',
-        labels=labels,
-        pipeline=train_pipeline,
-    ),
-)
-
-# make_maps.py runs over this: the training images at their own size, no masks. A missing image is
-# reported at the end, not at the start.
-map_dataset = dict(
-    type=dataset_type,
+images = dict(
+    type='WSSSDataset',
     classes='classes.txt',
     data_root=data_root,
     data_prefix=dict(img_path='JPEGImages'),
     ann_file='ImageSets/Segmentation/train.txt',
-    labels=labels,
-    check_files='lazy',
-    test_mode=True,
-    pipeline=map_pipeline,
+    labels=dict(source='csv', path='labels.csv'),
 )
-
-# The table of the maps' mIoU uses the ground truth of the training images.
+train_dataloader = dict(num_workers=1, dataset=dict(images, pipeline=train_pipeline))
+map_dataset = images
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        classes='classes.txt',
-        data_root=data_root,
-        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        ann_file='ImageSets/Segmentation/train.txt',
-        labels=labels,
-        test_mode=True,
-        pipeline=val_pipeline,
-    ),
+    num_workers=1,
+    dataset=dict(images, data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass')),
 )
 test_dataloader = val_dataloader
-
-val_evaluator = [
-    dict(type='MultiLabelMetric'),
-    dict(
-        type='MapIoUMetric',
-        thresholds=[0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6],
-    ),
-]
-test_evaluator = val_evaluator

@@ -1,10 +1,7 @@
 # The demo images of tools/dataset_converters/make_demo_data.py for a segmenter.
-# pseudo_mask_dir: folder of pseudo masks to train on. None: the true masks.
+_base_ = './segmenter.py'
 data_root = 'data/demo'
-pseudo_mask_dir = None
-dataset_type = 'WSSSDataset'
 crop_size = (128, 128)
-
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadMask'),
@@ -14,40 +11,17 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackWSSSInputs'),
 ]
-val_pipeline = [dict(type='LoadImage'), dict(type='LoadMask'), dict(type='PackWSSSInputs')]
-
+images = dict(
+    type='WSSSDataset',
+    classes='classes.txt',
+    data_root=data_root,
+    data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+)
 train_dataloader = dict(
-    batch_size=10,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='SeededSampler', shuffle=True, infinite=True),
-    dataset=dict(
-        type=dataset_type,
-        classes='classes.txt',
-        data_root=data_root,
-        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        ann_file='ImageSets/Segmentation/train.txt',
-        pseudo_mask_dir=pseudo_mask_dir,
-        pipeline=train_pipeline,
-    ),
+    num_workers=1,
+    dataset=dict(images, ann_file='ImageSets/Segmentation/train.txt', pipeline=train_pipeline),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        classes='classes.txt',
-        data_root=data_root,
-        data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
-        ann_file='ImageSets/Segmentation/val.txt',
-        test_mode=True,
-        pipeline=val_pipeline,
-    ),
+    num_workers=1, dataset=dict(images, ann_file='ImageSets/Segmentation/val.txt')
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-test_evaluator = val_evaluator

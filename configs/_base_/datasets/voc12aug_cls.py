@@ -1,71 +1,21 @@
 # PASCAL VOC 2012, train_aug (10,582 images) with image-level labels from VOC's XML files.
+_base_ = './localizer.py'
 data_root = 'data/VOCdevkit/VOC2012'
-dataset_type = 'VOC12WSSSDataset'
-crop_size = (512, 512)
-labels = dict(source='voc_xml', path='Annotations')
-
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='RandomResizeLongSide', min_size=320, max_size=640),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PaddedRandomCrop', crop_size=crop_size),
-    dict(type='PackWSSSInputs'),
-]
-map_pipeline = [dict(type='LoadImage'), dict(type='PackWSSSInputs')]
-val_pipeline = [dict(type='LoadImage'), dict(type='LoadMask'), dict(type='PackWSSSInputs')]
-
-train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='SeededSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        data_prefix=dict(img_path='JPEGImages'),
-        ann_file='ImageSets/Segmentation/train_aug.txt',
-        labels=labels,
-        pipeline=train_pipeline,
-    ),
-)
-
-# make_maps.py runs over this: the training images at their own size, no masks. A missing image is
-# reported at the end, not at the start.
-map_dataset = dict(
-    type=dataset_type,
+images = dict(
+    type='VOC12WSSSDataset',
     data_root=data_root,
     data_prefix=dict(img_path='JPEGImages'),
     ann_file='ImageSets/Segmentation/train_aug.txt',
-    labels=labels,
-    check_files='lazy',
-    test_mode=True,
-    pipeline=map_pipeline,
+    labels=dict(source='voc_xml', path='Annotations'),
 )
-
-# The table of the maps' mIoU uses ground truth: VOC's train images (1,464), which have masks.
+train_dataloader = dict(dataset=images)
+map_dataset = images
+# VOC's train images (1,464) have masks.
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
+        images,
         data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
         ann_file='ImageSets/Segmentation/train.txt',
-        labels=labels,
-        test_mode=True,
-        pipeline=val_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
-val_evaluator = [
-    dict(type='MultiLabelMetric'),
-    dict(
-        type='MapIoUMetric',
-        thresholds=[0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6],
-    ),
-]
-test_evaluator = val_evaluator

@@ -1,18 +1,8 @@
 # SegFormer-B2 (Xie et al., NeurIPS 2021). `pretrained` is an ImageNet-trained MiT-B2 with mmseg's names.
 # With few images per process set the head's norm_cfg to SyncBN.
+_base_ = ['./encoder_decoder.py']
 pretrained = 'data/weights/mit_b2.pth'
-initial_weights = 'imagenet'
 model = dict(
-    type='EncoderDecoder',
-    data_preprocessor=dict(
-        type='SegDataPreProcessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
-        size=(512, 512),
-    ),
     backbone=dict(
         type='MixVisionTransformer',
         embed_dims=64,
@@ -37,5 +27,4 @@ model = dict(
         align_corners=False,
         loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
-    test_cfg=dict(mode='whole'),
 )

@@ -1,4 +1,7 @@
-# Small segmenters from scratch on the demo images, on a CPU: 400 steps of 10 images.
+# Small segmenters from scratch on the demo images, on a CPU: 400 steps of 10 images. Runtime and test-time
+# augmentation are in here, too.
+_base_ = ['../tta.py', '../iter_runtime.py']
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))
 max_iters = 400
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',

@@ -1,5 +1,13 @@
 # Localizers on voc_mini: 149 images, MobileNetV2, two CPU cores. Nine iterations an epoch are too few
-# for plain SGD at rates that do not diverge, hence AdamW.
+# for plain SGD at rates that do not diverge, hence AdamW. With the runtime of a CPU:
+# channels-last weights, bfloat16.
+_base_ = '../default_runtime.py'
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(type='ChannelsLastHook'),
+]
 max_epochs = 12
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',

@@ -3,17 +3,14 @@
 from .coco_masks import convert_coco, draw_mask
 from .generic import convert_folder, doubtful_classes
 from .lists import write_lines
-from .subsets import choose_subsets, subset_statistics
 from .voc12aug import convert_voc12aug, read_sbd_mat
 
 __all__ = [
-    'choose_subsets',
     'convert_coco',
     'convert_folder',
     'convert_voc12aug',
     'doubtful_classes',
     'draw_mask',
     'read_sbd_mat',
-    'subset_statistics',
     'write_lines',
 ]

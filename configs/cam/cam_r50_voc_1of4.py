@@ -1,6 +1,0 @@
-# CAM on 1/4 of each class of VOC, for as many iterations as on all of it. The list:
-# python tools/dataset_converters/subset.py configs/cam/cam_r50_voc.py --out data/voc_subsets
-_base_ = './cam_r50_voc.py'
-train_dataloader = dict(
-    sampler=dict(epoch_size=10582), dataset=dict(subset='data/voc_subsets/train_aug_1of4.txt')
-)

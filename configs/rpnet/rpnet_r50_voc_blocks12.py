@@ -1,3 +1,0 @@
-# Table IV: prototypes of blocks 1 and 2 instead of 2 and 4.
-_base_ = ['./rpnet_r50_voc.py']
-model = dict(head=dict(block_indices=(0, 1), block_channels=(256, 512)))

@@ -1,6 +1,0 @@
-# SIPE on 1/8 of each class of voc_mini, for as many iterations as on all of it. The list:
-# python tools/dataset_converters/subset.py configs/cam/cam_mobilenetv2_vocmini.py --out data/voc_mini_subsets
-_base_ = './sipe_mobilenetv2_vocmini.py'
-train_dataloader = dict(
-    sampler=dict(epoch_size=149), dataset=dict(subset='data/voc_mini_subsets/train_1of8.txt')
-)

@@ -1,4 +1,0 @@
-# Table 5, thresholded instead of estimated masks; same weights as the parent, foreground channels only.
-_base_ = ['./sipe_mobilenetv2_vocmini.py']
-model = dict(head=dict(estimated_background=False))
-mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.5)])

@@ -1,3 +1,0 @@
-_base_ = ['./sipe_r50_voc.py']
-pretrained = 'torchvision://resnet101'  # or a file with torchvision's names
-model = dict(backbone=dict(depth=101, init_cfg=dict(checkpoint=pretrained)))

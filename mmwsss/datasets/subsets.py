@@ -1,0 +1,139 @@
+"""Parts of a training list that keep the proportions of the classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+__all__ = ['FRACTIONS', 'choose_fraction', 'choose_subsets', 'subset_statistics']
+
+# Those of RPNet's table II; parts of other sizes contain the smaller ones of these.
+FRACTIONS = tuple(Fraction(1, n) for n in (2, 4, 8, 16))
+
+
+def choose_subsets(
+    labels: Mapping[str, Sequence[int]], fractions: Iterable[Fraction], seed: int = 0
+) -> dict[Fraction, list[str]]:
+    """Choose a fraction of the images of every class, at random, at least one of each.
+
+    From the rarest class to the most frequent one, images of the class are added in a random order
+    until ``max(1, round(fraction * images of the class))`` are there. Images with several classes
+    count for each, so that a frequent class may end above its share, never below. Each part contains
+    the smaller ones. Images without label are in none.
+
+    Source: RPNet, table II, which reduces the images "per class" and does not say how.
+
+    Args:
+        labels: Image id -> class ids. The order of the images has no influence on the choice.
+        fractions: Each in (0, 1].
+        seed: Seed of the random order.
+
+    Returns:
+        Fraction, largest first -> chosen ids in the order of ``labels``.
+
+    Raises:
+        ValueError: A fraction does not lie in (0, 1], or no image has a label.
+    """
+    wanted = sorted(set(fractions))
+    if not wanted or not all(0 < fraction <= 1 for fraction in wanted):
+        raise ValueError(f'fractions must lie in (0, 1], but got {[str(f) for f in wanted]}')
+    images = images_by_class(labels, seed)
+    if not images:
+        raise ValueError('labels must give at least one image a class, but none has one')
+    rarest_first = sorted(images, key=lambda class_id: (len(images[class_id]), class_id))
+    chosen: set[str] = set()
+    parts = {}
+    for fraction in wanted:
+        for class_id in rarest_first:
+            fill_class(chosen, images[class_id], share(len(images[class_id]), fraction))
+        parts[fraction] = [name for name in labels if name in chosen]
+    return dict(reversed(parts.items()))
+
+
+def choose_fraction(
+    labels: Mapping[str, Sequence[int]], fraction: float | str, seed: int = 0
+) -> list[str]:
+    """Choose one part as :func:`choose_subsets` does beside those of ``FRACTIONS``.
+
+    So 1/4 gives the images of the list that ``tools/dataset_converters/subset.py`` writes by default, and
+    contains those of 1/8 and 1/16.
+
+    Args:
+        labels: Image id -> class ids.
+        fraction: In (0, 1]: a number such as 0.25 or a text such as ``'1/4'``.
+        seed: Seed of the random order.
+
+    Raises:
+        ValueError: ``fraction`` is no number in (0, 1], or no image has a label.
+    """
+    try:
+        wanted = Fraction(str(fraction))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(
+            f"fraction must be a number in (0, 1] such as 0.25 or '1/4', but got {fraction!r}"
+        ) from None
+    return choose_subsets(labels, {wanted, *FRACTIONS}, seed)[wanted]
+
+
+def images_by_class(labels: Mapping[str, Sequence[int]], seed: int) -> dict[int, list[str]]:
+    """Ids of the images of each class, in one random order of all images."""
+    names = sorted(labels)
+    order = np.random.default_rng(seed).permutation(len(names))
+    images: dict[int, list[str]] = {}
+    for place in order.tolist():
+        for class_id in labels[names[place]]:
+            images.setdefault(class_id, []).append(names[place])
+    return images
+
+
+def share(count: int, fraction: Fraction) -> int:
+    """``fraction`` of ``count`` images, halves rounded up, at least one."""
+    return max(1, int(fraction * count + Fraction(1, 2)))
+
+
+def fill_class(chosen: set[str], images: Sequence[str], target: int) -> None:
+    """Add the first of a class's images that are missing until ``target`` of them are chosen."""
+    missing = target - sum(name in chosen for name in images)
+    candidates = (name for name in images if name not in chosen)
+    chosen.update(name for name, _ in zip(candidates, range(missing)))
+
+
+def subset_statistics(
+    labels: Mapping[str, Sequence[int]],
+    parts: Mapping[Fraction, Sequence[str]],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """Count images and classes of the whole list and of its parts.
+
+    Args:
+        labels: Image id -> class ids 1..K.
+        parts: Fraction -> ids, as :func:`choose_subsets` returns them.
+        classes: Class names, ``'background'`` first.
+
+    Returns:
+        ``images``, ``unlabelled``, ``images_with_class`` (name -> count), and ``parts``: fraction as
+        text -> ``images``, ``share`` (of the labelled images) and ``images_with_class``.
+    """
+
+    def counts(names: Iterable[str]) -> dict[str, int]:
+        counter = Counter(class_id for name in names for class_id in labels[name])
+        return {name: counter[i] for i, name in enumerate(classes) if i}
+
+    labelled = [name for name, label in labels.items() if len(label)]
+    return {
+        'images': len(labels),
+        'unlabelled': len(labels) - len(labelled),
+        'images_with_class': counts(labelled),
+        'parts': {
+            str(fraction): {
+                'images': len(names),
+                'share': round(len(names) / len(labelled), 4),
+                'images_with_class': counts(names),
+            }
+            for fraction, names in parts.items()
+        },
+    }
