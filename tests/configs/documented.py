@@ -15,5 +15,7 @@ def documented_options(method: str) -> list[dict[str, Any]]:
     parser = argparse.ArgumentParser()
     parser.add_argument('options', nargs='+', action=OptionAction)
     page = read_page(ROOT / 'docs' / 'methods' / f'{method}.md')
-    texts = re.findall(r'\| `([\w.]+=[^`]+)`[^|]*\|$', page, re.MULTILINE)
+    texts = re.findall(
+        r'\| `((?:\w+\.[\w.]+|fraction|pretrained)=[^`]+)`[^|]*\|$', page, re.MULTILINE
+    )
     return [parser.parse_args(text.split()).options for text in texts]
