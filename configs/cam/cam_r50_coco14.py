@@ -1,3 +1,4 @@
+# CAM, COCO 2014, 80 classes.
 _base_ = [
     '../_base_/models/cam_r50.py',
     '../_base_/datasets/coco14_cls.py',

@@ -1,3 +1,4 @@
+# CAM, PASCAL VOC 2012, ResNet-50.
 _base_ = [
     '../_base_/models/cam_r50.py',
     '../_base_/datasets/voc12aug_cls.py',

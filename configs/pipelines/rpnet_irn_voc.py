@@ -1,7 +1,3 @@
-_base_ = './sipe_irn_voc.py'
+# RPNet's maps, spread by IRNet with the thresholds of its paper.
+_base_ = ['./sipe_irn_voc.py', '../_base_/pipelines/irn_thresholds.py']
 configs = dict(localizer='configs/rpnet/rpnet_r50_voc.py')
-# RPNet's maps have no background, so IRNet's labels and the walk need the thresholds of IRNet's paper.
-options = dict(
-    irn_labels={'mask_cfg.refiners.0.fg_threshold': 0.30, 'mask_cfg.refiners.0.bg_threshold': 0.05},
-    irn={'mask_cfg.refiners.0.background_threshold': 0.25},
-)

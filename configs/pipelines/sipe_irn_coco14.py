@@ -1,3 +1,4 @@
+# SIPE's maps of COCO 2014, spread by IRNet, DeepLabV2.
 _base_ = './sipe_irn_voc.py'
 configs = dict(
     localizer='configs/sipe/sipe_r50_coco14.py',

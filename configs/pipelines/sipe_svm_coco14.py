@@ -1,3 +1,4 @@
+# SIPE's maps of COCO 2014, masks by classifiers fitted to each image, DeepLabV2.
 _base_ = './sipe_svm_voc.py'
 configs = dict(
     localizer='configs/sipe/sipe_r50_coco14.py',

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+import recipe_tables as tool
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_folder_says_what_its_configs_and_results_are():
+    wanted = tool.pages()
+    assert len(wanted) > 10
+    for page, text in wanted.items():
+        assert page.read_text('utf-8') == text, page
+
+
+def test_a_row_has_the_comment_the_scores_and_the_command(tmp_path):
+    folder = tmp_path / 'configs' / 'cam'
+    (folder / 'ablations').mkdir(parents=True)
+    (folder / 'a_voc.py').write_text('# CAM, by Li et al., 2016, on\n# VOC. Small.\nx = 1  # no\n')
+    (folder / 'ablations' / 'b_pseudo.py').write_text('# A segmenter: see README.\n')
+    score = dict(what='masks', protocol='9 images, uses ground truth', mIoU=30.0)
+    runs = {'a_voc': [dict(name='a_voc', seed=seed, scores=[score]) for seed in (0, 1)]}
+    assert tool.table(folder, tmp_path, runs).splitlines()[2:] == [
+        '| `a_voc.py` | CAM, by Li et al., 2016, on VOC | masks 30.00 ± 0.00 (2)* '
+        '| `tools/train.py configs/cam/a_voc.py` |',
+        '| `ablations/b_pseudo.py` | A segmenter: see README | not measured | '
+        '`tools/train.py configs/cam/ablations/b_pseudo.py --cfg-options pseudo_mask_dir=MASKS` |',
+    ]
+
+
+def test_a_config_without_comment_is_named(tmp_path):
+    (tmp_path / 'a.py').write_text('x = 1\n')
+    with pytest.raises(ValueError, match=r'a\.py must begin with a comment'):
+        tool.first_sentence(tmp_path / 'a.py')
