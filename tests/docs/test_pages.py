@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from mmengine.registry import FUNCTIONS
+from mmengine.registry import FUNCTIONS, WEIGHT_INITIALIZERS
 from mmseg.registry import (
     DATA_SAMPLERS,
     DATASETS,
@@ -45,6 +45,7 @@ REGISTRIES = (
     VISBACKENDS,
     VISUALIZERS,
     FUNCTIONS,
+    WEIGHT_INITIALIZERS,
 )
 COMPONENT = re.compile(
     r'`(?:type=)?\'?([A-Z]\w+(?:Head|Hook|Metric|Dataset|Wrapper|Sampler|Threshold|Classifier|CRF|Walk'
