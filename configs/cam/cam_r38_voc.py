@@ -16,6 +16,7 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint=pretrained),
     ),
     head=dict(in_channels=4096),
+    norm_affine='frozen',
     frozen_modules=('conv1a', 'b2', 'b2_1', 'b2_2'),
 )
 mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.15)])

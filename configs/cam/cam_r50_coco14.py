@@ -7,5 +7,5 @@ _base_ = [
 ]
 num_classes = 80
 # Maps at a quarter of the image size: 82,081 images take about 7 GB instead of 100.
-model = dict(head=dict(num_classes=num_classes), test_cfg=dict(stride=4))
+model = dict(head=dict(num_classes=num_classes, rectify='views'), test_cfg=dict(stride=4))
 mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.15)])

@@ -9,6 +9,8 @@ model = dict(
         in_channels=128,
         side_in_channels=(16, 32, 64, 128),
         side_channels=(32, 32, 64, 64),
+        valid_cell='centre',
+        test_absent_classes='masked',
     )
 )
 

@@ -32,7 +32,7 @@ def peak_normalize(cam: Tensor, eps: float = 1e-5) -> Tensor:
     """
     check_ndim('cam', cam, 4)
     positive = cam.clamp(min=0)
-    # In half precision 1e-5 underflows next to the peak and 0 / 0 appears, so divide in float32.
+    # In half precision 1e-5 vanishes beside the peak, and the quotient is rounded twice.
     wide = positive.float() if cam.dtype in (torch.float16, torch.bfloat16) else positive
     return (wide / (wide.amax(dim=(2, 3), keepdim=True) + eps)).to(cam.dtype)
 

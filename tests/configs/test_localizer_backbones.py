@@ -67,6 +67,7 @@ def tiny(method: str, backbone: str) -> Config:
     if method == 'rpnet':
         blocks = dict(block_indices=(1, 3), block_channels=(channels[1], channels[3]))
         head.update(type='RPNetHead', proj_channels=8, **blocks)
+        head.pop('rectify', None)
     cfg.model.data_preprocessor.size = (64, 64)
     cfg.model.test_cfg.scales = (1.0, 0.5)
     return cfg
@@ -100,7 +101,10 @@ def test_full_size_by_shapes(backbone):
     assert cfg.model.head.in_channels == shapes[-1][1]
     cam = config('cam', backbone)
     assert cam.model.backbone == cfg.model.backbone
-    assert cam.model.head == dict(type='CAMHead', num_classes=K, in_channels=shapes[-1][1])
+    released = dict(rectify='views') if backbone == 'r50' else {}
+    assert cam.model.head == dict(
+        type='CAMHead', num_classes=K, in_channels=shapes[-1][1], **released
+    )
     for found in (cfg, cam):
         assert found.model.backbone.init_cfg.checkpoint == found.pretrained
         assert tuple(found.model.data_preprocessor['size']) == found.crop_size == (512, 512)
@@ -150,9 +154,33 @@ def check_training(model: nn.Module, before: dict, cfg: Config) -> None:
     assert not any(name.startswith(frozen) for name in changed if frozen)
     assert 'head.classifier.weight' in changed
     assert any(name.startswith('backbone.') for name in changed)
-    norms = [m for m in model.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert not any(m.training or m.weight.requires_grad for m in norms)
+    norms = {n: m for n, m in model.backbone.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    assert not any(m.training for m in norms.values())
+    trained = {name for name, m in norms.items() if m.weight.requires_grad}
+    released = cfg.model.get('norm_affine') == 'trained'
+    stages = cfg.model.frozen_modules
+    assert trained == {n for n in norms if released and n.split('.')[0] not in stages}
     assert bool(norms) == cfg.model.freeze_norm
+
+
+@pytest.mark.parametrize('name', ['cam/cam_r50_voc', 'sipe/sipe_r50_voc', 'rpnet/rpnet_r50_voc'])
+def test_the_resnet_recipes_are_the_released_ones(name):
+    """58 batch-norm tensors of layers 3 and 4 are trained; pictures are resized before normalisation."""
+    cfg = load_config(CONFIGS / f'{name}.py').model
+    cfg.backbone.update(init_cfg=None, base_channels=4, stem_channels=4)
+    with torch.device('meta'):
+        model = MODELS.build(dict(cfg, head=dict(type='CAMHead', num_classes=K, in_channels=128)))
+    trained = [n for n, p in model.backbone.named_parameters() if p.requires_grad]
+    norms = [n for n in trained if '.bn' in n or 'downsample.1' in n]
+    assert len(norms) == 58
+    assert all(n.startswith(('layer3.', 'layer4.')) for n in trained)
+    assert cfg.test_cfg.resize == 'uint8'
+    assert cfg.head.get('rectify') == ('views' if name.startswith('cam') else None)
+    assert not {'valid_cell', 'test_absent_classes'} & set(cfg.head)
+
+
+def test_the_public_resnet38_recipe_trains_no_norm():
+    assert config('cam', 'r38').model.norm_affine == 'frozen'
 
 
 @pytest.mark.parametrize('backbone', STRIDES)

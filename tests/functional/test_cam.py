@@ -34,6 +34,13 @@ def test_half_precision_of_an_empty_map_is_not_nan(dtype):
     assert torch.equal(out, torch.zeros_like(out))
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_once(dtype):
+    cam = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)).to(dtype) * 0.01
+    expected = peak_normalize_loop(cam.double().numpy(), eps=1e-5)
+    assert torch.equal(peak_normalize(cam), torch.from_numpy(expected).to(dtype))
+
+
 def test_with_background_equals_the_loop():
     scores = torch.rand(2, 3, 4, 5)
     out = with_background(scores)

@@ -88,6 +88,15 @@ def test_prototypes_and_activation_equal_plain_loop(seed):
         np.testing.assert_allclose(activation[n].numpy(), want, atol=1e-12)
 
 
+def test_prototypes_are_means_for_weights_below_one():
+    features, _, valid = scene()
+    weights = 0.1 * torch.rand(valid.shape, generator=torch.Generator().manual_seed(0)).double()
+    got = class_prototypes(weights, features)
+    for n in range(len(got)):
+        want = oracle.prototypes(weights[n].numpy(), features[n].numpy())
+        np.testing.assert_allclose(got[n].numpy(), want, atol=1e-12)
+
+
 def test_normalize_pixels_by_hand():
     features = torch.tensor([[3.0, 0.0], [4.0, 0.0]])[None, :, None].requires_grad_()
     unit = normalize_pixels(features)

@@ -1,5 +1,5 @@
-# ResNet-50 at output stride 16 with a CAM head, the localizer of IRNet and SIPE. All batch-norm is frozen,
-# and so is everything up to stage 2. Initial weights: ImageNet (torchvision).
+# ResNet-50 at output stride 16 with a CAM head, the localizer of IRNet and SIPE, as released: batch-norm
+# statistics are fixed, everything up to stage 2 is frozen. Initial weights: ImageNet (torchvision).
 num_classes = 20  # foreground classes of the dataset
 pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
 model = dict(
@@ -23,6 +23,7 @@ model = dict(
     ),
     head=dict(type='CAMHead', num_classes=num_classes, in_channels=2048),
     freeze_norm=True,
-    frozen_modules=('conv1', 'layer1', 'layer2'),
-    test_cfg=dict(scales=(1.0, 0.5, 1.5, 2.0), flip=True),
+    norm_affine='trained',
+    frozen_modules=('conv1', 'bn1', 'layer1', 'layer2'),
+    test_cfg=dict(scales=(1.0, 0.5, 1.5, 2.0), flip=True, resize='uint8'),
 )

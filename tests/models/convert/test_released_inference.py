@@ -91,7 +91,6 @@ def test_sipe_gives_the_released_masks(seed):
     theirs = tamed(released(aliases=COPIES), image)
     assert len(theirs) == 964
     model = load({**MODEL, **LOCALIZER}, theirs)
-    model.head.test_absent_classes = 'compete'
     want = oracle.sipe_maps(theirs, image, LABEL, SCALES, NORM)
     keys, maps = class_maps(model, image)
     assert keys == [0, 1, 3]

@@ -112,7 +112,17 @@ def test_the_released_cells_are_the_default():
             'centre': dict(valid_cell='centre'),
         }.items()
     }
+    assert losses['default'] == losses['nearest']
     assert abs(losses['nearest'] - losses['centre']) > 1e-3
+
+
+def test_absent_classes_compete_by_default():
+    feats, labels = make_feats(), labels_of(make_samples())
+    default, masked = make_head(), make_head(test_absent_classes='masked')
+    released = make_head(test_absent_classes='compete')
+    got = default.maps(default(feats), labels)
+    torch.testing.assert_close(got, released.maps(released(feats), labels))
+    assert not torch.allclose(got, masked.maps(masked(feats), labels))
 
 
 @pytest.mark.parametrize('absent', ['compete', 'masked'])
