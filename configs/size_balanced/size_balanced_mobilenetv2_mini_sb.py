@@ -3,6 +3,7 @@
 _base_ = './size_balanced_mobilenetv2_mini_ce.py'
 
 tau = 20.0
+total = 'class'
 ewc_strength = 10.0
 custom_hooks = [
     dict(type='IterationSeedHook'),
@@ -14,7 +15,9 @@ custom_hooks = [
         strength=ewc_strength,
         task_b_begin=150,
         task_b_loss=dict(
-            decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau, avg_non_ignore=True)
+            decode_head=dict(
+                type='SizeBalancedCrossEntropyLoss', tau=tau, total=total, avg_non_ignore=True
+            )
         ),
     ),
 ]

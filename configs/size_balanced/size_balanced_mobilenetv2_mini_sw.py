@@ -3,10 +3,15 @@
 _base_ = './size_balanced_mobilenetv2_mini_ce.py'
 
 tau = 20.0
+total = 'class'
 model = dict(
     decode_head=dict(
         loss_decode=dict(
-            _delete_=True, type='SizeBalancedCrossEntropyLoss', tau=tau, avg_non_ignore=True
+            _delete_=True,
+            type='SizeBalancedCrossEntropyLoss',
+            tau=tau,
+            total=total,
+            avg_non_ignore=True,
         )
     )
 )

@@ -20,14 +20,25 @@ def random_labels(seed, shape=(3, 14, 17), num_classes=4):
     return labels
 
 
+@pytest.mark.parametrize('total', ['class', 'image'])
 @pytest.mark.parametrize('balance_background', [False, True])
 @pytest.mark.parametrize('tau', [1.0, 3.5, 1000.0])
-def test_equals_plain_loop(tau, balance_background):
-    for seed in range(40):
+def test_equals_plain_loop(tau, balance_background, total):
+    for seed in range(30):
         labels = random_labels(seed)
-        got = size_weights(torch.from_numpy(labels), tau, balance_background=balance_background)
-        expected = size_weights_loop(labels, tau, balance_background=balance_background)
+        got = size_weights(
+            torch.from_numpy(labels), tau, total=total, balance_background=balance_background
+        )
+        expected = size_weights_loop(labels, tau, 255, balance_background, total)
         np.testing.assert_allclose(got.numpy(), expected, rtol=1e-6)
+
+
+def test_the_two_readings_by_hand():
+    labels = torch.tensor([[[1, 1, 0, 2, 0, 1, 255], [1, 1, 0, 0, 0, 0, 0]]])
+    by_class, by_image = (size_weights(labels, 5.0, 255, total) for total in ('class', 'image'))
+    assert by_class[0, 0].tolist() == [1.25, 1.25, 1, 1, 1, 5, 0]  # 5 pixels of class 1: 4 + 1
+    assert by_image[0, 0].tolist() == [1.5, 1.5, 1, 5, 1, 5, 0]  # 6 foreground pixels, 6 / 1 capped
+    assert torch.equal(by_class, size_weights(labels, 5.0))
 
 
 def test_by_hand():
@@ -119,22 +130,28 @@ def test_does_not_change_its_input():
     assert torch.equal(labels, before)
 
 
-@pytest.mark.parametrize('seed', range(4))
-def test_cross_entropy_equals_plain_loop(seed):
-    labels = random_labels(seed)
-    logits = torch.randn(3, 4, 14, 17, generator=torch.Generator().manual_seed(seed))
-    class_weight = [0.5, 1.0, 2.0, 0.0]
-    got = size_balanced_cross_entropy(logits.double(), torch.from_numpy(labels), 3.0)
-    assert got.item() == pytest.approx(
-        size_weighted_cross_entropy_loop(logits.double().numpy(), labels, 3.0), rel=1e-6
-    )
-    got = size_balanced_cross_entropy(
-        logits.double(), torch.from_numpy(labels), 3.0, class_weight=torch.tensor(class_weight)
-    )
-    expected = size_weighted_cross_entropy_loop(
-        logits.double().numpy(), labels, 3.0, class_weight=class_weight
-    )
-    assert got.item() == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize('class_weight', [None, [0.5, 1.0, 2.0, 0.0]])
+@pytest.mark.parametrize('normalize', ['pixels', 'weights'])
+@pytest.mark.parametrize('total', ['class', 'image'])
+def test_cross_entropy_and_gradient_equal_plain_loop(total, normalize, class_weight):
+    for seed in range(3):
+        labels = random_labels(seed)
+        logits = torch.randn(3, 4, 14, 17, generator=torch.Generator().manual_seed(seed))
+        logits.requires_grad_()
+        loss = size_balanced_cross_entropy(
+            logits,
+            torch.from_numpy(labels),
+            3.0,
+            total=total,
+            normalize=normalize,
+            class_weight=None if class_weight is None else torch.tensor(class_weight),
+        )
+        loss.backward()
+        expected, gradient = size_weighted_cross_entropy_loop(
+            logits.detach().numpy(), labels, 3.0, 255, class_weight, total, normalize
+        )
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
+        np.testing.assert_allclose(logits.grad.numpy(), gradient, rtol=1e-5, atol=1e-8)
 
 
 @pytest.fixture
@@ -156,11 +173,18 @@ def test_tau_one_is_plain_cross_entropy(batch):
     assert size_balanced_cross_entropy(logits, labels, 5.0) > over_all
 
 
-def test_weights_are_not_normalised(batch):
+def test_weights_are_normalised_only_on_demand(batch):
     logits, labels = batch
     once = size_balanced_cross_entropy(logits, labels, 4.0)
     twice = size_balanced_cross_entropy(logits, labels, 4.0, weight=torch.full(labels.shape, 2.0))
     assert twice.item() == pytest.approx(2 * once.item())
+    once, twice = (
+        size_balanced_cross_entropy(
+            logits, labels, 4.0, normalize='weights', weight=torch.full(labels.shape, factor)
+        ).item()
+        for factor in (1.0, 2.0)
+    )
+    assert twice == pytest.approx(once)
 
 
 def test_reductions_fit_together(batch):
@@ -184,12 +208,10 @@ def test_gradient_is_weighted_and_leaves_ignored_pixels_alone(batch):
     assert logits.grad.permute(0, 2, 3, 1)[labels == 255].abs().max() == 0
 
 
-@pytest.mark.parametrize('avg_non_ignore', [False, True])
-def test_all_ignored_gives_zero_and_a_finite_gradient(avg_non_ignore):
+@pytest.mark.parametrize('options', [{}, {'avg_non_ignore': True}, {'normalize': 'weights'}])
+def test_all_ignored_gives_zero_and_a_finite_gradient(options):
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
-    loss = size_balanced_cross_entropy(
-        logits, torch.full((1, 4, 4), 255), 4.0, avg_non_ignore=avg_non_ignore
-    )
+    loss = size_balanced_cross_entropy(logits, torch.full((1, 4, 4), 255), 4.0, **options)
     loss.backward()
     assert loss.item() == 0
     assert logits.grad.abs().max() == 0
@@ -212,5 +234,9 @@ def test_malformed_arguments(batch):
         size_balanced_cross_entropy(logits, labels, 2.0, weight=torch.ones(3))
     with pytest.raises(ValueError, match="but got 'average'"):
         size_balanced_cross_entropy(logits, labels, 2.0, reduction='average')
+    with pytest.raises(ValueError, match=r"total must be one of .* but got 'all'"):
+        size_weights(labels, 2.0, total='all')
+    with pytest.raises(ValueError, match=r"normalize must be one of .* but got 'sum'"):
+        size_balanced_cross_entropy(logits, labels, 2.0, normalize='sum')
     with pytest.raises(ValueError, match="avg_factor needs reduction='mean'"):
         size_balanced_cross_entropy(logits, labels, 2.0, reduction='sum', avg_factor=3)

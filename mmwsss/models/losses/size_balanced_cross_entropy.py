@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmseg.registry import MODELS
@@ -24,23 +25,29 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
     one sigmoid channel do not.
 
     Args:
-        tau: Largest weight, at least 1. The paper's value is in a supplement we do not have; the
-            default is ours, from the study in docs/methods/size_balanced.md.
+        tau: Largest weight, at least 1. The default is ours, from the study in docs/methods/size_balanced.md.
+        total: ``'class'`` or ``'image'``, the reading of eq. 3; see
+            :func:`mmwsss.functional.size_weights.size_weights`.
+        normalize: The mean divides by the number of ``'pixels'`` (eq. 4) or by the sum of the
+            ``'weights'`` (the authors' released code).
         balance_background: Weigh background components as well; otherwise background weighs 1.
         background_index: The background class; None for data without one.
         class_weight: A factor per class.
-        avg_non_ignore: Divide by the pixels that are not ignored. The paper divides by all.
+        avg_non_ignore: Count only the pixels that are not ignored; with ``normalize='pixels'``. The
+            paper counts all.
         reduction: ``'mean'``, ``'sum'`` or ``'none'``.
         loss_weight: Factor of the loss.
         loss_name: Its key in the loss dictionary; must contain ``loss`` to take part in training.
 
     Raises:
-        ValueError: ``tau``, ``reduction``, ``class_weight`` or ``loss_name`` is not as described.
+        ValueError: An argument is not as described.
     """
 
     def __init__(
         self,
         tau: float = 20.0,
+        total: str = 'class',
+        normalize: str = 'pixels',
         balance_background: bool = False,
         background_index: int | None = 0,
         class_weight: Sequence[float] | None = None,
@@ -50,24 +57,26 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
         loss_name: str = 'loss_sw',
     ) -> None:
         super().__init__()
-        if not tau >= 1:
-            raise ValueError(f'tau must be at least 1, but got {tau}')
-        if reduction not in ('mean', 'sum', 'none'):
-            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', but got {reduction!r}")
         if 'loss' not in loss_name:
             raise ValueError(
                 f"loss_name must contain 'loss' to be trained on, but got {loss_name!r}"
             )
         if class_weight is not None and (len(class_weight) == 0 or min(class_weight) < 0):
             raise ValueError(f'class_weight must hold numbers >= 0, but got {class_weight}')
-        self.tau = tau
-        self.balance_background = balance_background
-        self.background_index = background_index
         self.class_weight = None if class_weight is None else [float(w) for w in class_weight]
-        self.avg_non_ignore = avg_non_ignore
+        self.options: dict[str, Any] = {
+            'tau': tau,
+            'total': total,
+            'normalize': normalize,
+            'balance_background': balance_background,
+            'background_index': background_index,
+            'avg_non_ignore': avg_non_ignore,
+        }
         self.reduction = reduction
         self.loss_weight = loss_weight
         self._loss_name = loss_name
+        one_pixel = torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)
+        size_balanced_cross_entropy(*one_pixel, **self.options, reduction=reduction)  # checks them
 
     @property
     def loss_name(self) -> str:
@@ -99,36 +108,33 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
         Raises:
             ValueError: Shapes do not fit, or ``class_weight`` is not one number per class.
         """
-        class_weight = None
-        if self.class_weight is not None:
-            if cls_score.ndim > 1 and len(self.class_weight) != cls_score.shape[1]:
-                raise ValueError(
-                    f'class_weight must hold {cls_score.shape[1]} numbers, one per channel of '
-                    f'cls_score, but holds {len(self.class_weight)}'
-                )
-            class_weight = torch.tensor(self.class_weight, device=cls_score.device)
-        if cls_score.ndim == 4 and cls_score.shape[1] == 1:
+        num_classes = cls_score.shape[1] if cls_score.ndim == 4 else 0
+        if num_classes == 1:
             raise ValueError(
                 'cls_score has one channel; this loss is a softmax over classes: '
                 'set out_channels of the decode head to its num_classes'
             )
+        class_weight = None
+        if self.class_weight is not None:
+            if len(self.class_weight) != num_classes:
+                raise ValueError(
+                    f'class_weight must hold {num_classes} numbers, one per channel of '
+                    f'cls_score, but holds {len(self.class_weight)}'
+                )
+            class_weight = torch.tensor(self.class_weight, device=cls_score.device)
         return self.loss_weight * size_balanced_cross_entropy(
             cls_score,
             label,
-            self.tau,
+            **self.options,
             weight=weight,
             class_weight=class_weight,
             ignore_index=ignore_index,
-            background_index=self.background_index,
-            balance_background=self.balance_background,
-            avg_non_ignore=self.avg_non_ignore,
             reduction=reduction_override or self.reduction,
             avg_factor=avg_factor,
         )
 
     def extra_repr(self) -> str:
         """What distinguishes this loss, for ``print(model)``."""
-        return (
-            f'tau={self.tau}, balance_background={self.balance_background}, '
-            f'avg_non_ignore={self.avg_non_ignore}, loss_weight={self.loss_weight}'
+        return ', '.join(
+            f'{k}={v}' for k, v in [*self.options.items(), ('loss_weight', self.loss_weight)]
         )

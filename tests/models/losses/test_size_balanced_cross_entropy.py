@@ -26,7 +26,8 @@ def test_is_the_function_times_its_weight(batch):
             tau=4.0,
             class_weight=[0.5, 1, 2],
             loss_weight=0.4,
-            avg_non_ignore=True,
+            total='image',
+            normalize='weights',
         )
     )
     sampled = torch.rand(2, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -35,13 +36,14 @@ def test_is_the_function_times_its_weight(batch):
         4.0,
         weight=sampled,
         class_weight=torch.tensor([0.5, 1.0, 2.0]),
-        avg_non_ignore=True,
+        total='image',
+        normalize='weights',
     )
     got = loss(*batch, weight=sampled, ignore_index=255)
     assert got.item() == pytest.approx(expected.item())
     assert loss.loss_name == 'loss_sw'
     assert list(loss.state_dict()) == []
-    assert 'tau=4.0' in repr(loss)
+    assert 'tau=4.0, total=image, normalize=weights' in repr(loss)
 
 
 def test_reduction_override_and_avg_factor(batch):
@@ -99,6 +101,8 @@ def test_malformed_arguments(batch):
         SizeBalancedCrossEntropyLoss(tau=0.5)
     with pytest.raises(ValueError, match="but got 'median'"):
         SizeBalancedCrossEntropyLoss(reduction='median')
+    with pytest.raises(ValueError, match="but got 'everything'"):
+        SizeBalancedCrossEntropyLoss(total='everything')
     with pytest.raises(ValueError, match=r"must contain 'loss'.*'sw'"):
         SizeBalancedCrossEntropyLoss(loss_name='sw')
     with pytest.raises(ValueError, match='class_weight must hold numbers >= 0'):
