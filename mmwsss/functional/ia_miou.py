@@ -2,20 +2,22 @@
 
 Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024.
 
-The work is split in two: :func:`instance_ious` turns one image into one record per ground-truth
-instance (class, area, IoU), :func:`ia_miou_from_records` turns the records of a data set into scores.
-Records of disjoint sets of images simply concatenate, so images may be processed in any order and on
-any number of processes.
+:func:`instance_ious` turns one image into one record per ground-truth instance (class, area, IoU),
+:func:`ia_miou_from_records` turns the records of a data set into scores. Records of disjoint sets of images
+simply concatenate, so images may be processed in any order and on any number of processes.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Union
 
 import numpy as np
+from numpy.typing import NDArray
 from skimage.measure import label as label_regions
+
+from mmwsss.functional.checks import check_label_map, check_share, to_numpy
 
 __all__ = [
     'InstanceRecords',
@@ -28,21 +30,22 @@ __all__ = [
 SMALL_AREA = 32**2  # COCO's bound: smaller instances are small
 LARGE_AREA = 96**2  # COCO's bound: instances from here on are large
 
-Instances = Union[np.ndarray, Sequence[tuple[Any, int]], None]
+Array = NDArray[Any]
+Instances = Union[Array, Sequence[tuple[Any, int]], None]
 
 
 class InstanceRecords(NamedTuple):
     """One entry per ground-truth instance.
 
     Attributes:
-        classes: int64 (n,), class id, 1 .. num_classes - 1.
+        classes: int64 (n,), class id, 0 .. num_classes - 1; 0: the background of an image.
         areas: int64 (n,), pixels of the instance that are not ignored.
         ious: float64 (n,), 0..1.
     """
 
-    classes: np.ndarray
-    areas: np.ndarray
-    ious: np.ndarray
+    classes: Array
+    areas: Array
+    ious: Array
 
 
 class _Members(NamedTuple):
@@ -53,11 +56,10 @@ class _Members(NamedTuple):
     run k; ``classes`` (n,) are the class ids.
     """
 
-    owner: np.ndarray
-    pixel: np.ndarray
-    length: np.ndarray
-    classes: np.ndarray
-    may_overlap: bool = False
+    owner: Array
+    pixel: Array
+    length: Array
+    classes: Array
 
 
 def ia_miou(
@@ -68,6 +70,7 @@ def ia_miou(
     ignore_index: int = 255,
     *,
     tolerance: float = 0.0,
+    include_background: bool = False,
 ) -> dict[str, Any]:
     """Score predicted label maps against ground truth, instance by instance.
 
@@ -79,6 +82,7 @@ def ia_miou(
         num_classes: Number of classes with background (class 0, which has no instances).
         ignore_index: Label of pixels that are removed from prediction and ground truth.
         tolerance: See :func:`instance_ious`.
+        include_background: See :func:`instance_ious`.
 
     Returns:
         The dictionary of :func:`ia_miou_from_records`.
@@ -95,17 +99,31 @@ def ia_miou(
         >>> pred[:2, :2] = 0  # the small one is missed
         >>> ia_miou([pred], [gt], num_classes=2)['IA-mIoU']
         0.5
+        >>> round(ia_miou([pred], [gt], num_classes=2, include_background=True)['IA-mIoU'], 4)
+        0.7083
     """
-    sources = (preds, gts) if instances is None else (preds, gts, instances)
-    records = []
-    for n, (pred, gt, *given) in enumerate(_zip_equal(*sources)):
-        of_image = given[0] if given else None
+    sources = [preds, gts] if instances is None else [preds, gts, instances]
+    end, records = object(), []
+    for n, items in enumerate(itertools.zip_longest(*sources, fillvalue=end)):
+        if any(item is end for item in items):
+            raise ValueError(
+                'preds, gts and instances must have one entry per image, '
+                f'but one of them ends after {n}'
+            )
+        pred, gt, of_image = (*items, None)[:3]
         try:
-            records.append(
-                instance_ious(pred, gt, of_image, num_classes, ignore_index, tolerance=tolerance)
+            of_image = instance_ious(
+                pred,
+                gt,
+                of_image,
+                num_classes,
+                ignore_index,
+                tolerance=tolerance,
+                include_background=include_background,
             )
         except ValueError as error:
             raise ValueError(f'image {n}: {error}') from error
+        records.append(of_image)
     return ia_miou_from_records(records, num_classes)
 
 
@@ -120,28 +138,33 @@ def ia_miou_from_records(
 
     Returns:
         ``IA-mIoU``, ``IA_S``, ``IA_M``, ``IA_L``: floats in 0..1, the mean over the classes that have
-        instances (of that size: area < 32^2, < 96^2, the rest), NaN if there are none.
+        instances (of that size: area < 32^2, < 96^2, the rest), NaN if there are none. Records of
+        background take part in ``IA-mIoU`` and have no size.
         ``per_class``, ``per_class_S``, ``per_class_M``, ``per_class_L``: float64 (num_classes,), NaN where
-        a class has no instance, so always for background.
-        ``num_instances``: dict of ints with keys ``all``, ``S``, ``M``, ``L``.
+        a class has no instance.
+        ``num_instances``: dict of ints with keys ``all``, ``S``, ``M``, ``L``, without background.
         ``num_per_class``, ``num_per_class_S`` ...: int64 (num_classes,).
 
     Raises:
-        ValueError: A record names a class outside 1 .. num_classes - 1.
+        ValueError: A record names a class outside 0 .. num_classes - 1.
     """
-    classes, areas, ious = _concatenate(records)
+    images = [records] if isinstance(records, InstanceRecords) else list(records)
+    none = InstanceRecords(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    classes, areas, ious = (np.concatenate(column) for column in zip(none, *images))
     order = np.lexsort((ious, areas, classes))  # sums then do not depend on the order of images
     classes, areas, ious = classes[order], areas[order], ious[order]
-    if classes.size and not (classes.min() >= 1 and classes.max() < num_classes):
+    if classes.size and not 0 <= classes[0] <= classes[-1] < num_classes:
         raise ValueError(
-            f'classes of instances must lie in 1..{num_classes - 1}, '
-            f'but span {classes.min()}..{classes.max()}'
+            f'classes of instances must lie in 0..{num_classes - 1}, '
+            f'but span {classes[0]}..{classes[-1]}'
         )
+    is_small, is_large = areas < SMALL_AREA, areas >= LARGE_AREA
+    is_object = classes > 0
     of_size = {
-        '': np.ones(classes.shape, dtype=bool),
-        '_S': areas < SMALL_AREA,
-        '_M': (areas >= SMALL_AREA) & (areas < LARGE_AREA),
-        '_L': areas >= LARGE_AREA,
+        '': np.ones_like(is_object),
+        '_S': is_small & is_object,
+        '_M': ~is_small & ~is_large & is_object,
+        '_L': is_large & is_object,
     }
     scores: dict[str, Any] = {}
     num_instances: dict[str, int] = {}
@@ -149,10 +172,12 @@ def ia_miou_from_records(
         counts = np.bincount(classes[chosen], minlength=num_classes)
         sums = np.bincount(classes[chosen], weights=ious[chosen], minlength=num_classes)
         means = np.divide(sums, counts, out=np.full(num_classes, np.nan), where=counts > 0)
-        scores[f'IA{suffix}' if suffix else 'IA-mIoU'] = _mean_of_defined(means)
+        is_defined = counts > 0
+        mean = float(means[is_defined].mean()) if is_defined.any() else float('nan')
+        scores[f'IA{suffix}' if suffix else 'IA-mIoU'] = mean
         scores[f'per_class{suffix}'] = means
         scores[f'num_per_class{suffix}'] = counts
-        num_instances[suffix.lstrip('_') or 'all'] = int(counts.sum())
+        num_instances[suffix.lstrip('_') or 'all'] = int(counts[1:].sum())
     scores['num_instances'] = num_instances
     return scores
 
@@ -165,6 +190,7 @@ def instance_ious(
     ignore_index: int = 255,
     *,
     tolerance: float = 0.0,
+    include_background: bool = False,
 ) -> InstanceRecords:
     """Compute the IoU of every ground-truth instance of one image.
 
@@ -192,10 +218,13 @@ def instance_ious(
         tolerance: Share (0..1) of an instance's pixels that may contradict ``gt``. A pixel contradicts
             if ``gt`` has another class than the instance, unless another given mask of that class
             covers the pixel. VOC-style maps that were made together agree exactly, hence 0.
+        include_background: Add a record of class 0 with the plain IoU of the image's background, if it
+            has any. The paper leaves background out; its published averages, made with the authors'
+            released code, include it as one more class.
 
     Returns:
         One record per instance, in the order of the instance ids, of the given masks, or of the
-        first pixels of the components.
+        first pixels of the components; background last.
 
     Raises:
         TypeError: A map does not hold integers.
@@ -206,32 +235,38 @@ def instance_ious(
 
     Note:
         Where masks of one class overlap, the shared pixels of a component are those on *no* instance of
-        the class; the paper's difference of areas would count the overlap twice.
+        the class; the paper's difference of areas would count the overlap twice. The released code
+        fills the holes of components, which it finds by their contours; here a hole is a hole.
     """
-    pred, gt = _as_label_map('pred', pred), _as_label_map('gt', gt)
-    if pred.shape != gt.shape:
-        raise ValueError(f'pred and gt must have one shape, but got {pred.shape} and {gt.shape}')
-    if not 0 <= tolerance < 1:
-        raise ValueError(f'tolerance must lie in [0, 1), but got {tolerance}')
-    for name, labels in (('pred', pred), ('gt', gt)):
-        _check_ids(name, labels, num_classes, ignore_index)
+    pred, gt = to_numpy(pred), to_numpy(gt)
+    check_share('tolerance', tolerance)
+    check_label_map('gt', gt, num_classes, ignore_index)
+    check_label_map('pred', pred, num_classes, ignore_index, gt.shape)
     valid = gt != ignore_index
-    if isinstance(instances, np.ndarray) or hasattr(instances, 'detach'):
-        instances = _as_label_map('instances', instances)
-        _check_shape('instances', instances, gt)
+    if not (instances is None or isinstance(instances, (list, tuple))):
+        instances = to_numpy(instances)
+        check_label_map('instances', instances, shape=gt.shape)
         valid = valid & (instances != ignore_index)
     true_classes = np.where(valid, gt, 0)
     predicted = np.where(valid & (pred != ignore_index), pred, 0)
     blobs = _label(predicted)
-    if instances is None or isinstance(instances, np.ndarray):
+    if isinstance(instances, (list, tuple)):
+        members = _members_from_masks(instances, valid, true_classes, num_classes, tolerance)
+    else:
         own = _label(true_classes) if instances is None else np.where(valid, instances, 0)
         members = _members_from_map(own, true_classes, blobs, num_classes, tolerance)
-    else:
-        members = _members_from_masks(instances, valid, true_classes, num_classes, tolerance)
-    return _score(predicted.ravel(), blobs.ravel(), members)
+    _check_all_classes_have_instances(true_classes, members)
+    records = _score(predicted.ravel(), blobs.ravel(), members)
+    is_background = valid & (gt == 0)
+    if include_background and is_background.any():
+        is_predicted = valid & (pred == 0)
+        iou = (is_background & is_predicted).sum() / (is_background | is_predicted).sum()
+        background = InstanceRecords(*(np.array([v]) for v in (0, is_background.sum(), iou)))
+        records = InstanceRecords(*map(np.concatenate, zip(records, background)))
+    return records
 
 
-def instances_in_mask(gt: Any, ignore_index: int = 255) -> np.ndarray:
+def instances_in_mask(gt: Any, ignore_index: int = 255) -> Array:
     """Number the 8-connected components of the foreground classes of a label map.
 
     Args:
@@ -241,72 +276,52 @@ def instances_in_mask(gt: Any, ignore_index: int = 255) -> np.ndarray:
     Returns:
         int64 (H, W), 0 = no instance, 1 .. n = components.
     """
-    gt = _as_label_map('gt', gt)
+    gt = to_numpy(gt)
+    check_label_map('gt', gt)
     return _label(np.where(gt != ignore_index, gt, 0))
 
 
-def _zip_equal(*sources: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Zip that refuses sources of different lengths and holds one image at a time."""
-    end = object()
-    for n, items in enumerate(itertools.zip_longest(*sources, fillvalue=end)):
-        if any(item is end for item in items):
-            raise ValueError(
-                'preds, gts and instances must have one entry per image, '
-                f'but one of them ends after {n}'
-            )
-        yield items
-
-
-def _score(predicted: np.ndarray, blobs: np.ndarray, members: _Members) -> InstanceRecords:
+def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords:
     """Divide the components among the instances and compute IoUs. All maps are flat."""
-    owner, pixel, length, classes, may_overlap = members
+    owner, pixel, length, classes = members
     n = len(classes)
     areas = _count(owner, length, n)
     is_hit = predicted[pixel] == classes.astype(predicted.dtype)[owner]
     owner, pixel, length = owner[is_hit], pixel[is_hit], length[is_hit]
-    blob = blobs[pixel]
-    blob_areas = np.bincount(blobs)
-    hits = _count(blob, length, len(blob_areas))
-    touched = np.flatnonzero(hits)  # only these components matter; number them 0 .. m - 1
+    touched, blob = np.unique(blobs[pixel], return_inverse=True)  # only these components matter
     m = len(touched)
-    number = np.zeros(len(blob_areas), dtype=np.int64)
-    number[touched] = np.arange(m)
-    overlaps = _count(owner * m + number[blob], length, n * m).reshape(n, m)
-    if may_overlap:
-        hits = np.bincount(blobs[np.unique(pixel)], minlength=len(blob_areas))
-    uncovered = blob_areas[touched] - hits[touched]
+    overlaps = _count(owner * m + blob, length, n * m).reshape(n, m)
+    first, position = np.unique(pixel, return_index=True)  # masks may overlap
+    blob_areas = np.bincount(blobs)
+    hits = _count(blobs[first], length[position], len(blob_areas))
+    uncovered = (blob_areas - hits)[touched]
     shares = overlaps @ (uncovered / overlaps.sum(axis=0))  # (n, m) @ (m,) -> (n,)
     kept = areas > 0
     ious = overlaps.sum(axis=1)[kept] / (areas + shares)[kept]
     return InstanceRecords(classes[kept], areas[kept], ious)
 
 
-def _count(bins: np.ndarray, length: np.ndarray, size: int) -> np.ndarray:
+def _count(bins: Array, length: Array, size: int) -> Array:
     """Pixels per bin; sums of integers below 2^53 are exact in float64."""
     return np.bincount(bins, weights=length, minlength=size).astype(np.int64)
 
 
-def _label(labels: np.ndarray) -> np.ndarray:
+def _label(labels: Array) -> Array:
     """Number the 8-connected regions of equal value, all classes in one pass; 0 stays 0."""
     return label_regions(labels, background=0, connectivity=2)
 
 
 def _members_from_map(
-    instances: np.ndarray,
-    true_classes: np.ndarray,
-    blobs: np.ndarray,
-    num_classes: int,
-    tolerance: float,
+    instances: Array, true_classes: Array, blobs: Array, num_classes: int, tolerance: float
 ) -> _Members:
     """Members of a map in which 0 is no instance; ignored pixels are 0 in all three maps."""
     flat = [labels.ravel() for labels in (instances, true_classes, blobs)]
-    changes = np.ones(flat[0].shape, dtype=bool)
-    changes[1:] = False
+    changes = np.zeros(flat[0].shape, dtype=bool)
+    changes[0] = True
     for labels in flat:
         changes[1:] |= labels[1:] != labels[:-1]
     pixel = np.flatnonzero(changes)
     length = np.diff(pixel, append=len(changes))
-    class_areas = _count(flat[1][pixel], length, num_classes)
     is_inside = flat[0][pixel] != 0
     pixel, length = pixel[is_inside], length[is_inside]
     ids, owner = np.unique(flat[0][pixel], return_inverse=True)
@@ -321,103 +336,49 @@ def _members_from_map(
             f'instances and gt contradict each other: instance {ids[i]} must lie on one foreground '
             f'class, but its pixels carry (class: pixels) {carried}'
         )
-    _check_all_classes_have_instances(class_areas, classes)
     return _Members(owner, pixel, length, classes)
 
 
 def _members_from_masks(
     instances: Sequence[tuple[Any, int]],
-    valid: np.ndarray,
-    true_classes: np.ndarray,
+    valid: Array,
+    true_classes: Array,
     num_classes: int,
     tolerance: float,
 ) -> _Members:
-    pairs = [_as_mask_and_class(i, pair) for i, pair in enumerate(instances)]
-    for i, (mask, c) in enumerate(pairs):
-        _check_shape(f'mask {i} of instances', mask, valid)
-        if not 1 <= c < num_classes:
+    pixels = [np.zeros(0, dtype=np.int64)]
+    for i, (mask, c) in enumerate(instances):
+        mask = to_numpy(mask).astype(bool, copy=False)
+        if mask.shape != valid.shape or not 1 <= c < num_classes:
             raise ValueError(
-                f'the class of instance {i} must lie in 1..{num_classes - 1}, but got {c}'
+                f'instance {i} must be a mask {valid.shape} and a class in 1..{num_classes - 1}, '
+                f'but got a mask {mask.shape} and class {c}'
             )
-    pixels = [np.flatnonzero(mask & valid) for mask, _ in pairs]
-    pixel = np.concatenate([np.zeros(0, dtype=np.int64), *pixels])
-    owner = np.repeat(np.arange(len(pairs)), [len(of_mask) for of_mask in pixels])
-    classes = np.array([c for _, c in pairs], dtype=np.int64)
-    found = true_classes.ravel()[pixel]
+        pixels.append(np.flatnonzero(mask & valid))
+    pixel = np.concatenate(pixels)
+    owner = np.repeat(np.arange(len(instances)), [len(of_mask) for of_mask in pixels[1:]])
+    classes = np.array([c for _, c in instances], dtype=np.int64)
     is_covered = np.zeros((num_classes, valid.size), dtype=bool)
     is_covered[classes[owner], pixel] = True
     # The class shown at a pixel must come from one of the masks there: mine, or one in front.
-    differing = np.bincount(owner, weights=~is_covered[found, pixel], minlength=len(pairs))
-    areas = np.bincount(owner, minlength=len(pairs))
+    is_wrong = ~is_covered[true_classes.ravel()[pixel], pixel]
+    differing = np.bincount(owner, weights=is_wrong, minlength=len(instances))
+    areas = np.bincount(owner, minlength=len(instances))
     for i in np.flatnonzero(differing > tolerance * areas)[:1]:
         raise ValueError(
             f'instances and gt contradict each other: instance {i} of class {classes[i]} has '
             f'{int(differing[i])} of {areas[i]} pixels where gt shows a class without a mask there'
         )
-    class_areas = np.bincount(true_classes.ravel(), minlength=num_classes)
-    _check_all_classes_have_instances(class_areas, classes[areas > 0])
-    return _Members(owner, pixel, np.ones(len(pixel)), classes, may_overlap=True)
+    return _Members(owner, pixel, np.ones(len(pixel)), classes)
 
 
-def _check_all_classes_have_instances(class_areas: np.ndarray, classes: np.ndarray) -> None:
-    """``class_areas`` (num_classes,): pixels per class; ``classes``: those of the instances."""
-    missing = class_areas.copy()
-    missing[0] = 0
-    missing[classes] = 0
-    if missing.any():
-        found = {int(c): int(missing[c]) for c in np.flatnonzero(missing)}
+def _check_all_classes_have_instances(true_classes: Array, members: _Members) -> None:
+    pixels = np.bincount(true_classes.ravel(), minlength=members.classes.max(initial=0) + 1)
+    pixels[members.classes[members.owner]] = 0
+    pixels[0] = 0
+    if pixels.any():
+        missing = {int(c): int(pixels[c]) for c in np.flatnonzero(pixels)}
         raise ValueError(
             'instances and gt contradict each other: gt shows classes without any instance, '
-            f'(class: pixels) {found}'
+            f'(class: pixels) {missing}'
         )
-
-
-def _as_label_map(name: str, value: Any) -> np.ndarray:
-    array = np.asarray(value.detach().cpu() if hasattr(value, 'detach') else value)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(f'{name} must be (H, W), but got shape {array.shape}')
-    if array.dtype.kind not in 'iu':
-        raise TypeError(f'{name} must hold integers, but holds {array.dtype}')
-    return array
-
-
-def _as_mask_and_class(i: int, pair: Any) -> tuple[np.ndarray, int]:
-    try:
-        mask, c = pair
-        mask = np.asarray(mask.detach().cpu() if hasattr(mask, 'detach') else mask)
-        return mask.astype(bool, copy=False), int(c)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            'instances must be None, an integer map (H, W), or a sequence of (mask, class id), '
-            f'but entry {i} is {type(pair).__name__}'
-        ) from error
-
-
-def _check_shape(name: str, value: np.ndarray, reference: np.ndarray) -> None:
-    if value.shape != reference.shape:
-        raise ValueError(f'{name} must be {reference.shape} like gt, but got shape {value.shape}')
-
-
-def _check_ids(name: str, labels: np.ndarray, num_classes: int, ignore_index: int) -> None:
-    if labels.min() >= 0 and labels.max() < num_classes:
-        return
-    is_wrong = ((labels < 0) | (labels >= num_classes)) & (labels != ignore_index)
-    if is_wrong.any():
-        raise ValueError(
-            f'{name} must hold class ids 0..{num_classes - 1} or {ignore_index} (ignore), '
-            f'but holds {np.unique(labels[is_wrong])[:10].tolist()}'
-        )
-
-
-def _concatenate(records: InstanceRecords | Iterable[InstanceRecords]) -> InstanceRecords:
-    triples = [records] if isinstance(records, InstanceRecords) else list(records)
-    return InstanceRecords(
-        np.concatenate([np.zeros(0, np.int64), *(np.asarray(t[0], np.int64) for t in triples)]),
-        np.concatenate([np.zeros(0, np.int64), *(np.asarray(t[1], np.int64) for t in triples)]),
-        np.concatenate([np.zeros(0), *(np.asarray(t[2], np.float64) for t in triples)]),
-    )
-
-
-def _mean_of_defined(values: np.ndarray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float('nan')

@@ -77,8 +77,9 @@ def test_records_equal_plain_loop(form, block):
     assert seen > 100
 
 
+@pytest.mark.parametrize('include_background', [False, True])
 @pytest.mark.parametrize('form', ['map', 'masks', 'none'])
-def test_scores_equal_plain_loop(form):
+def test_scores_equal_plain_loop(form, include_background):
     scenes = [random_scene(seed, (40, 45), form=form) for seed in range(300, 308)]
     rng = np.random.default_rng(0)
     big = np.zeros((160, 130), dtype=np.int64)
@@ -89,8 +90,9 @@ def test_scores_equal_plain_loop(form):
         given = [(given == i, int(big[given == i][0])) for i in range(1, given.max() + 1)]
     scenes.append((noisy, big, given))
     preds, gts, instances = zip(*scenes)
-    got = ia_miou(preds, gts, None if form == 'none' else instances, num_classes=4)
-    expected = ia_miou_loop(preds, gts, None if form == 'none' else instances, num_classes=4)
+    arguments = preds, gts, None if form == 'none' else instances, 4, 255
+    got = ia_miou(*arguments, include_background=include_background)
+    expected = ia_miou_loop(*arguments, include_background)
     for key in SCORES:
         assert not math.isnan(expected[key])
         assert got[key] == pytest.approx(expected[key], abs=1e-9)
@@ -172,6 +174,26 @@ def test_components_are_eight_connected():
     pred = np.zeros_like(gt)
     pred[0:3, 0:3], pred[3:5, 3:5] = 1, 1  # joined by a corner
     assert instance_ious(pred, gt, num_classes=2).ious == pytest.approx([9 / 13])
+
+
+def test_background_is_one_more_class_scored_per_image():
+    gt, instances = two_objects()
+    gt[0] = 255
+    pred = np.where(instances == 2, 0, gt)  # 100 of its pixels are predicted to be background
+    pred[90:, :10], pred[0], pred[1] = 2, 1, 255  # false positives, ignored, undecided
+    background = (gt == 0).sum()
+    arguments = [pred, np.zeros_like(gt)], [gt, np.ones_like(gt)], None, 3
+    without, scores = (ia_miou(*arguments, include_background=b) for b in (False, True))
+    iou = (background - 100 - 100) / (background + 100)
+    assert scores['per_class'][0] == pytest.approx(iou)  # the second image has no background
+    assert scores['IA-mIoU'] == pytest.approx((iou + without['per_class'][1]) / 2)
+    assert math.isnan(without['per_class'][0])
+    assert scores['num_per_class'].tolist() == [1, 3, 0]
+    assert scores['num_instances'] == without['num_instances']
+    for key in ('IA_S', 'IA_M', 'IA_L'):
+        assert scores[key] == without[key]
+    records = instance_ious(pred, gt, instances, 3, include_background=True)
+    assert (records.classes[-1], records.areas[-1]) == (0, background)
 
 
 def test_false_positives_change_nothing():
@@ -394,15 +416,17 @@ def test_single_pixels_on_no_instance_are_allowed():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(pred=np.zeros((4, 5), int)), r'pred and gt must have one shape.*\(4, 5\)'),
+        (dict(pred=np.zeros((4, 5), int)), r'pred must be \(4, 4\) like .* but got \(4, 5\)'),
         (dict(pred=np.full((4, 4), 7)), r'pred must hold class ids 0\.\.2 .* but holds \[7\]'),
         (dict(gt=np.full((4, 4), -1)), r'gt must hold class ids 0\.\.2 .* but holds \[-1\]'),
         (dict(gt=np.zeros((1, 4, 4), int)), r'gt must be \(H, W\), but got shape \(1, 4, 4\)'),
-        (dict(instances=np.zeros((4, 5), int)), r'instances must be \(4, 4\) like gt'),
-        (dict(instances=[(np.zeros((3, 4), bool), 1)]), r'mask 0 of instances must be \(4, 4\)'),
-        (dict(instances=[(np.zeros((4, 4), bool), 3)]), r'must lie in 1\.\.2, but got 3'),
-        (dict(instances=[(np.zeros((4, 4), bool), 0)]), r'must lie in 1\.\.2, but got 0'),
-        (dict(instances=[3]), 'entry 0 is int'),
+        (dict(instances=np.zeros((4, 5), int)), r'instances must be \(4, 4\) like'),
+        (
+            dict(instances=[(np.zeros((3, 4), bool), 1)]),
+            r'instance 0 must be a mask \(4, 4\) .* a mask \(3, 4\)',
+        ),
+        (dict(instances=[(np.zeros((4, 4), bool), 3)]), r'a class in 1\.\.2, but .* class 3'),
+        (dict(instances=[(np.zeros((4, 4), bool), 0)]), r'a class in 1\.\.2, but .* class 0'),
         (dict(tolerance=1.0), r'tolerance must lie in \[0, 1\), but got 1.0'),
         (dict(tolerance=-0.1), 'but got -0.1'),
     ],
@@ -419,5 +443,5 @@ def test_wrong_types_and_lengths():
     with pytest.raises(ValueError, match='one of them ends after 1'):
         ia_miou([np.zeros((2, 2), int)], [np.zeros((2, 2), int)] * 2)
     records = InstanceRecords(np.array([3]), np.array([1]), np.array([1.0]))
-    with pytest.raises(ValueError, match=r'must lie in 1\.\.2, but span 3\.\.3'):
+    with pytest.raises(ValueError, match=r'must lie in 0\.\.2, but span 3\.\.3'):
         ia_miou_from_records(records, num_classes=3)

@@ -64,8 +64,9 @@ def instance_ious_loop(
     instances: object = None,
     num_classes: int = 21,
     ignore_index: int = 255,
+    include_background: bool = False,
 ) -> list[tuple[int, int, float]]:
-    """(class, area, IoU) of every instance of one image."""
+    """(class, area, IoU) of every instance of one image; background is one instance of class 0."""
     kept = pixels_of(gt != ignore_index)
     if isinstance(instances, np.ndarray):
         kept &= pixels_of(instances != ignore_index)
@@ -85,6 +86,9 @@ def instance_ious_loop(
                 share[i] += on_nobody * overlap / sum(overlaps)
         for target, inside, extra in zip(targets, hit, share):
             records.append((c, len(target), inside / (len(target) + extra)))
+    true, predicted = pixels_of(gt == 0) & kept, pixels_of(pred == 0) & kept
+    if include_background and true:
+        records.append((0, len(true), len(true & predicted) / len(true | predicted)))
     return records
 
 
@@ -94,12 +98,15 @@ def ia_miou_loop(
     instances: list | None = None,
     num_classes: int = 21,
     ignore_index: int = 255,
+    include_background: bool = False,
 ) -> dict[str, object]:
-    """All scores of a data set."""
+    """All scores of a data set; background has no size."""
     records = []
     for n, (pred, gt) in enumerate(zip(preds, gts)):
         given = None if instances is None else instances[n]
-        records += instance_ious_loop(pred, gt, given, num_classes, ignore_index)
+        records += instance_ious_loop(
+            pred, gt, given, num_classes, ignore_index, include_background
+        )
     sizes = {
         'IA-mIoU': (0, float('inf')),
         'IA_S': (0, 32 * 32),
@@ -110,7 +117,7 @@ def ia_miou_loop(
     for name, (low, high) in sizes.items():
         of_class = defaultdict(list)
         for c, area, iou in records:
-            if low <= area < high:
+            if low <= area < high and (c > 0 or name == 'IA-mIoU'):
                 of_class[c].append(iou)
         means = {c: sum(v) / len(v) for c, v in of_class.items()}
         scores[name] = sum(means.values()) / len(means) if means else float('nan')
