@@ -107,19 +107,19 @@ def read_category_table(path: str | os.PathLike[str] = CATEGORY_TABLE) -> dict[s
     table: dict[str, dict[str, str]] = defaultdict(dict)
     seen = set()
     for n, row in enumerate(csv.DictReader(get_text(os.fspath(path)).splitlines()), start=2):
-        missing = {'source', 'category', 'class', 'reason'} - row.keys()
-        if missing or not row['reason']:
+        source, category, name = (row.get(key) for key in ('source', 'category', 'class'))
+        if None in (source, category, name) or not row.get('reason'):
             raise ValueError(
                 f'{path}, line {n}: every row needs source, category, class and reason'
             )
-        key = (row['source'], row['category'])
-        if key in seen:
-            raise ValueError(f'{path}, line {n}: {key} is there twice')
-        seen.add(key)
-        if row['class'] and row['class'] not in CLASSES[1:]:
-            raise ValueError(f'{path}, line {n}: {row["class"]!r} is not a class of VOC')
-        if row['class']:
-            table[row['source']][row['category']] = row['class']
+        if (source, category) in seen or name not in ('', *CLASSES[1:]):
+            raise ValueError(
+                f'{path}, line {n}: {source}, {category} must be there once, as a class of VOC, '
+                f'but is {"there twice" if (source, category) in seen else repr(name)}'
+            )
+        seen.add((source, category))
+        if name:
+            table[source][category] = name
     return dict(table)
 
 
@@ -137,21 +137,17 @@ def read_source(
         FileNotFoundError: A file does not exist.
         ValueError: A file is no annotation file, or the table does not know any of its categories.
     """
-    source = Source(kind, {}, defaultdict(list), {})
-    for path in paths:
-        content = load_instances(os.fspath(path))
-        mapped = table.get(kind, {})
+    source, mapped = Source(kind, {}, defaultdict(list), {}), table.get(kind, {})
+    for path in map(os.fspath, paths):
+        content = load_instances(path)
         class_of = {
             c['id']: mapped[c['name']] for c in content['categories'] if c['name'] in mapped
         }
         if not class_of:
             raise ValueError(f'{path}: none of its categories is a {kind} category of the table')
         source.class_of.update(class_of)
-        names = {}
-        for image in content['images']:
-            name = image_name(image, os.fspath(path)).rsplit('/', 1)[-1]
-            names[image['id']] = name
-            source.images[name] = image
+        names = {i['id']: image_name(i, path).rsplit('/', 1)[-1] for i in content['images']}
+        source.images.update((names[image['id']], image) for image in content['images'])
         for annotation in content['annotations']:
             if annotation['category_id'] in class_of:
                 source.annotations[names[annotation['image_id']]].append(annotation)
@@ -171,44 +167,36 @@ def list_candidates(
     Returns:
         Images with at least one object, in the order of their ids.
     """
-    names = set(coco.images) if lvis is None else set(coco.images) & set(lvis.images)
-    found = []
-    for name in sorted(names - set(excluded)):
-        candidate = _candidate(name, coco, lvis)
-        if candidate is not None and candidate.objects:
-            found.append(candidate)
-    return found
+    names = coco.images.keys() if lvis is None else coco.images.keys() & lvis.images.keys()
+    candidates = (_candidate(name, coco, lvis) for name in sorted(names - set(excluded)))
+    return [candidate for candidate in candidates if candidate is not None and candidate.objects]
 
 
 def _candidate(name: str, coco: Source, lvis: Source | None) -> Candidate | None:
-    image = coco.images[name]
-    known = {**coco.class_of} if lvis is None else lvis.class_of
-    lvis_classes = set() if lvis is None else set(known.values())
     objects, ignored = [], []
+    verified: set[str] = set()
+    of_lvis = {} if lvis is None else lvis.class_of
     if lvis is not None:
         entry = lvis.images[name]
-        if any(c in known for c in entry.get('not_exhaustive_category_ids', ())):
+        if any(c in of_lvis for c in entry.get('not_exhaustive_category_ids', ())):
             return None
-        verified = {known[c] for c in entry.get('neg_category_ids', ()) if c in known}
+        verified = {of_lvis[c] for c in entry.get('neg_category_ids', ()) if c in of_lvis}
         for a in lvis.annotations.get(name, ()):
-            verified.add(known[a['category_id']])
-            objects.append((CLASSES.index(known[a['category_id']]), a['segmentation'], a['id']))
+            class_name = of_lvis[a['category_id']]
+            verified.add(class_name)
+            objects.append((CLASSES.index(class_name), a['segmentation'], a['id']))
     for a in coco.annotations.get(name, ()):
-        of_class = coco.class_of[a['category_id']]
-        if a.get('iscrowd', 0):
+        class_name = coco.class_of[a['category_id']]
+        if not a.get('iscrowd', 0) and class_name not in of_lvis.values():
+            objects.append((CLASSES.index(class_name), a['segmentation'], a['id']))
+        elif a.get('iscrowd', 0) or class_name not in verified:
             ignored.append(a['segmentation'])
-        elif of_class not in lvis_classes:
-            objects.append((CLASSES.index(of_class), a['segmentation'], a['id']))
-        elif of_class not in verified:
-            ignored.append(a['segmentation'])
+    image = coco.images[name]
     return Candidate(name, (int(image['height']), int(image['width'])), objects, ignored)
 
 
 def render(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
     """Paint an image's masks; smaller objects lie on top of larger ones.
-
-    Args:
-        candidate: The image.
 
     Returns:
         Class mask and instance map, uint8 (H, W), 255 = ignore in both.
@@ -218,6 +206,10 @@ def render(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
     """
     classes = np.zeros(candidate.size, dtype=np.uint8)
     instances = np.zeros(candidate.size, dtype=np.uint8)
+    if len(candidate.objects) >= IGNORE:
+        raise ValueError(
+            f'image {candidate.name!r}: {len(candidate.objects)} objects do not fit an 8-bit map'
+        )
     try:
         masks = [segmentation_to_mask(s, candidate.size) for _, s, _ in candidate.objects]
         for segmentation in candidate.ignored:
@@ -225,10 +217,7 @@ def render(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
             classes[mask], instances[mask] = IGNORE, IGNORE
     except ValueError as error:
         raise ValueError(f'image {candidate.name!r}: {error}') from error
-    if len(masks) >= IGNORE:
-        raise ValueError(f'image {candidate.name!r}: {len(masks)} objects do not fit an 8-bit map')
-    ids = [annotation for _, _, annotation in candidate.objects]
-    order = sorted(range(len(masks)), key=lambda i: (-int(masks[i].sum()), ids[i]))
+    order = sorted(range(len(masks)), key=lambda i: (-masks[i].sum(), candidate.objects[i][2]))
     for number, i in enumerate(order, start=1):
         classes[masks[i]] = candidate.objects[i][0]
         instances[masks[i]] = number
@@ -245,16 +234,14 @@ def count_objects(classes: np.ndarray, instances: np.ndarray) -> np.ndarray:
     Returns:
         int64 (20, 3): class id - 1, size S (area < 32^2), M (< 96^2), L.
     """
-    counts = np.zeros((len(CLASSES) - 1, len(SIZES)), dtype=np.int64)
+    counts = np.zeros((IGNORE + 1, len(SIZES)), dtype=np.int64)
     areas = np.bincount(instances.ravel(), minlength=IGNORE + 1)
-    areas[[0, IGNORE]] = 0
     class_of = np.zeros(len(areas), dtype=np.int64)
     class_of[instances.ravel()] = classes.ravel()
+    areas[[0, IGNORE]] = 0
     for i in np.flatnonzero(areas):
-        size = int(areas[i] >= SMALL_AREA) + int(areas[i] >= LARGE_AREA)
-        if 1 <= class_of[i] < len(CLASSES):
-            counts[class_of[i] - 1, size] += 1
-    return counts
+        counts[class_of[i], int(areas[i] >= SMALL_AREA) + int(areas[i] >= LARGE_AREA)] += 1
+    return counts[1 : len(CLASSES)]
 
 
 def count_all(candidates: Sequence[Candidate], workers: int = 0) -> dict[str, np.ndarray]:
@@ -292,6 +279,9 @@ def choose_images(
 
     Returns:
         Sorted image ids; see :func:`mmwsss.functional.balanced_sampling.balanced_subset`.
+
+    Raises:
+        ValueError: There is no image.
     """
     names = sorted(counts)
     if not names:
@@ -303,14 +293,11 @@ def choose_images(
 def voc_candidates(
     root: str | os.PathLike[str], names: Sequence[str]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Read class masks and instance maps of a dataset in VOC layout, to balance it by the same rule.
+    """Yield image id, class mask and instance map of images in VOC layout, to balance them as well.
 
     Args:
         root: Folder with ``SegmentationClass`` and ``SegmentationObject``.
         names: Image ids.
-
-    Yields:
-        Image id, class mask and instance map.
     """
     for name in names:
         classes = load_mask(safe_join(Path(root, 'SegmentationClass'), name, '.png'))
@@ -329,7 +316,7 @@ def statistics(before: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[s
         ``before`` and ``after``, each with ``images`` and ``objects`` (class -> size -> number).
     """
     result = {}
-    for key, chosen in (('before', sorted(before)), ('after', list(names))):
+    for key, chosen in (('before', list(before)), ('after', list(names))):
         zero = np.zeros((len(CLASSES) - 1, len(SIZES)), dtype=np.int64)
         total = sum((before[name] for name in chosen), start=zero)
         objects = {name: dict(zip(SIZES, row.tolist())) for name, row in zip(CLASSES[1:], total)}
@@ -365,31 +352,17 @@ def write_set(
             f'exhaustively annotated): {", ".join(unknown[:5])}'
         )
     for name in names:
-        image = find_image(name, image_dirs)
+        paths = [safe_join(folder, name, '.jpg') for folder in image_dirs]
+        image = next((path for path in paths if path.is_file()), None)
+        if image is None:
+            raise FileNotFoundError(f'image {name}.jpg is in none of {list(map(str, image_dirs))}')
         classes, instances = render(candidates[name])
         save_mask(safe_join(out / 'SegmentationClass', name, '.png'), classes)
         save_mask(safe_join(out / 'SegmentationObject', name, '.png'), instances)
         with atomic_path(safe_join(out / 'JPEGImages', name, '.jpg')) as temporary:
             shutil.copyfile(image, temporary)
-    _write_text(
-        out / 'ImageSets' / 'Segmentation' / 'val.txt', ''.join(f'{n}\n' for n in sorted(names))
-    )
-    _write_text(out / 'statistics.json', json.dumps(summary, indent=2, sort_keys=True) + '\n')
-
-
-def find_image(name: str, image_dirs: Sequence[str | os.PathLike[str]]) -> Path:
-    """Return the file ``<name>.jpg`` in the first folder that has it.
-
-    Raises:
-        FileNotFoundError: No folder has it.
-    """
-    for folder in image_dirs:
-        path = safe_join(folder, name, '.jpg')
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f'image {name}.jpg is in none of {[str(d) for d in image_dirs]}')
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
+    with atomic_path(out / 'ImageSets' / 'Segmentation' / 'val.txt') as temporary:
+        temporary.write_text(''.join(f'{n}\n' for n in sorted(names)), encoding='utf-8')
+    with atomic_path(out / 'statistics.json') as temporary:
+        text = json.dumps(summary, indent=2, sort_keys=True) + '\n'
         temporary.write_text(text, encoding='utf-8')

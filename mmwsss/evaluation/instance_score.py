@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.fileio import load
+from numpy.typing import NDArray
 
 from mmwsss.evaluation.folder import PairScore
 from mmwsss.evaluation.instances import open_instances
-from mmwsss.evaluation.metrics.ia_miou_metric import SIZES
-from mmwsss.evaluation.metrics.ia_miou_metric import class_table as instance_table
+from mmwsss.functional.checks import check_share
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
 
 __all__ = ['InstanceScore', 'read_category_map']
 
 COMPONENTS = '8-connected components of the ground truth'
+MEANS = {'': 'IA-mIoU', '_S': 'IA_S', '_M': 'IA_M', '_L': 'IA_L'}  # by suffix of the other keys
+Finder = Callable[[str, tuple[int, int]], Any]
 
 
 class InstanceScore(PairScore):
@@ -26,12 +27,14 @@ class InstanceScore(PairScore):
 
     Args:
         classes: Class names, background first.
-        instances: Folder of instance maps, or a COCO or LVIS JSON. None: the instances are the
-            8-connected components of each class of the ground truth.
+        instances: Folder of instance maps, or a COCO or LVIS JSON, or a function of image id and (H, W)
+            that returns what :func:`mmwsss.functional.ia_miou.instance_ious` takes. None: the instances
+            are the 8-connected components of each class of the ground truth.
         category_map: Category name of a JSON -> class name. None: equal names.
         ignore_index: Ground-truth pixels of this value do not count.
         tolerance: Share of an instance's pixels that may contradict the ground truth; see
             :func:`mmwsss.functional.ia_miou.instance_ious`.
+        include_background: Average over the background too, scored per image; see there.
 
     Raises:
         FileNotFoundError: ``instances`` does not exist.
@@ -41,29 +44,34 @@ class InstanceScore(PairScore):
     def __init__(
         self,
         classes: Sequence[str],
-        instances: str | os.PathLike[str] | None = None,
+        instances: str | os.PathLike[str] | Finder | None = None,
         category_map: Mapping[str, str] | None = None,
         ignore_index: int = 255,
         tolerance: float = 0.0,
+        include_background: bool = False,
     ) -> None:
-        if not 0 <= tolerance < 1:
-            raise ValueError(f'tolerance must lie in [0, 1), but got {tolerance}')
-        self.classes, self.ignore_index, self.tolerance = list(classes), ignore_index, tolerance
-        self.source = COMPONENTS if instances is None else os.fspath(instances)
-        self._find: Callable[[str, tuple[int, int]], Any] = lambda name, size: None
-        if instances is not None:
+        check_share('tolerance', tolerance)
+        self.classes, self.ignore_index = list(classes), ignore_index
+        self.tolerance, self.include_background = tolerance, include_background
+        self._find: Finder | None = None
+        self.source = COMPONENTS
+        if callable(instances):
+            self._find, self.source = instances, 'given'
+        elif instances is not None:
             self._find = open_instances(instances, classes, category_map)
+            self.source = os.fspath(instances)
         self.records: list[InstanceRecords] = []
 
-    def count(self, name: str, pred: np.ndarray, gt: np.ndarray) -> InstanceRecords:
+    def count(self, name: str, pred: NDArray[Any], gt: NDArray[Any]) -> InstanceRecords:
         """Return one record per instance of the image."""
         return instance_ious(
             pred,
             gt,
-            self._find(name, gt.shape),
+            None if self._find is None else self._find(name, gt.shape),
             len(self.classes),
             self.ignore_index,
             tolerance=self.tolerance,
+            include_background=self.include_background,
         )
 
     def add(self, counts: InstanceRecords) -> None:
@@ -71,25 +79,47 @@ class InstanceScore(PairScore):
         self.records.append(counts)
 
     def result(self) -> dict[str, Any]:
-        """Return the four means, scores and instances by size and class name, and the source."""
+        """Return the four means, scores and instances by size and class name, and what they mean."""
         scores = ia_miou_from_records(self.records, len(self.classes))
-        means = {key: scores[key] for key in ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L')}
-        for suffix in SIZES:
+        result = {key: scores[key] for key in MEANS.values()}
+        for suffix in MEANS:
+            first = 0 if self.include_background and not suffix else 1
             for title, key in (('IA_per_class', 'per_class'), ('instances', 'num_per_class')):
                 values = scores[f'{key}{suffix}'].tolist()
-                means[f'{title}{suffix}'] = dict(zip(self.classes[1:], values[1:]))
+                result[f'{title}{suffix}'] = dict(zip(self.classes[first:], values[first:]))
         return {
-            **means,
+            **result,
             'num_instances': scores['num_instances'],
             'instance_source': self.source,
             'instance_tolerance': self.tolerance,
+            'IA_includes_background': self.include_background,
         }
 
     def table(self) -> str:
-        """Return the source and the table of classes and sizes."""
+        """Return what was scored and the table: percent and number of instances by class and size."""
         scores = ia_miou_from_records(self.records, len(self.classes))
         note = f', up to {self.tolerance:.0%} of one may contradict the mask' * bool(self.tolerance)
-        return f'instances: {self.source}{note}\n{instance_table(scores, self.classes)}'
+        background = 'one more class, once per image' if self.include_background else 'left out'
+        width = max(len(name) for name in ('IA-mIoU', *self.classes))
+        lines = [
+            f'instances: {self.source}{note}',
+            f'background in IA-mIoU: {background}',
+            f'{"class":<{width}}{"all":>16}{"small":>16}{"medium":>16}{"large":>16}',
+        ]
+        for c, name in enumerate(self.classes):
+            if scores['num_per_class'][c]:
+                row = [(scores[f'per_class{s}'][c], scores[f'num_per_class{s}'][c]) for s in MEANS]
+                lines.append(f'{name:<{width}}' + ''.join(_cell(*cell) for cell in row))
+        row = [
+            (scores[key], scores['num_instances'][key[3:] if s else 'all'])
+            for s, key in MEANS.items()
+        ]
+        return '\n'.join([*lines, f'{"IA-mIoU":<{width}}' + ''.join(_cell(*cell) for cell in row)])
+
+
+def _cell(score: float, count: int) -> str:
+    shown = '-' if score != score else f'{100 * score:.2f}'  # NaN
+    return f'{shown:>8} {f"({count})":<7}'
 
 
 def read_category_map(
@@ -115,10 +145,10 @@ def read_category_map(
     if path is not None:
         if not Path(path).is_file():
             raise FileNotFoundError(f'category map not found: {path}')
-        found = load(os.fspath(path), file_format='json')
-        if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        names = load(os.fspath(path), file_format='json')
+        if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
             raise ValueError(f'{path} must be a JSON object of category name: class name')
-        return found
+        return names
     if tuple(classes) != VOC12WSSSDataset.METAINFO['classes']:
         return None
     table = read_category_table()

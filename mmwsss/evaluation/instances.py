@@ -9,15 +9,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
+from mmwsss.evaluation.folder import find_mask
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
 from mmwsss.io import load_mask, parsing, safe_join
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']
 
+IDS_OF_PNG = 2**16
 
-def load_instance_map(path: str | os.PathLike[str]) -> np.ndarray:
+
+def load_instance_map(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Read an instance map: 0 = no instance, 255 = ignored, every other number one instance.
 
     Args:
@@ -31,26 +34,16 @@ def load_instance_map(path: str | os.PathLike[str]) -> np.ndarray:
         ValueError: It is no such map; the message names the file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'instance map not found: {path}')
-    if path.suffix == '.npy':
-        with parsing(f'{path} is not a readable .npy array'):
-            found = np.load(path, allow_pickle=False)
-    elif _is_16_bit(path):
-        with parsing(f'{path} is a damaged image'), Image.open(path) as image:
-            found = np.array(image).astype(np.int64)
-    else:
-        found = load_mask(path)
-    if found.ndim != 2 or 0 in found.shape or found.dtype.kind not in 'iu':
+    if path.suffix != '.npy' or not path.is_file():
+        return load_mask(path, IDS_OF_PNG, ignore_index=None)
+    with parsing(f'{path} is not a readable .npy array'):
+        instances: NDArray[Any] = np.load(path, allow_pickle=False)
+    if instances.ndim != 2 or 0 in instances.shape or instances.dtype.kind not in 'iu':
         raise ValueError(
-            f'{path}: an instance map must be integers (H, W), but is {found.dtype} {found.shape}'
+            f'{path}: an instance map must be integers (H, W), but is {instances.dtype} '
+            f'{instances.shape}'
         )
-    return found
-
-
-def _is_16_bit(path: Path) -> bool:
-    with parsing(f'{path} is not a readable image'), Image.open(path) as image:
-        return image.mode.startswith('I')
+    return instances
 
 
 def open_instances(
@@ -68,12 +61,9 @@ def open_instances(
     Raises:
         FileNotFoundError: There is no such folder or file.
     """
-    path = Path(path)
-    if path.is_dir():
-        return InstanceFolder(path)
-    if path.is_file():
+    if Path(path).is_file():
         return InstanceFile(path, classes, category_map)
-    raise FileNotFoundError(f'instances: no such folder or file: {path}')
+    return InstanceFolder(path)
 
 
 class InstanceFolder:
@@ -81,30 +71,33 @@ class InstanceFolder:
 
     Args:
         folder: The folder.
-        suffix: ``'.png'`` or ``'.npy'``.
+        suffix: ``'.png'`` or ``'.npy'``. None: either, ``.png`` first.
 
     Raises:
         FileNotFoundError: The folder does not exist.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], suffix: str = '.png') -> None:
+    def __init__(self, folder: str | os.PathLike[str], suffix: str | None = None) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'folder of instance maps not found: {folder}')
         self.folder = Path(folder)
         self.suffix = suffix
 
-    def __call__(self, image_id: str, image_size: tuple[int, int]) -> np.ndarray:
+    def __call__(self, image_id: str, image_size: tuple[int, int]) -> NDArray[Any]:
         """Return the map (H, W) of an image.
 
         Raises:
             FileNotFoundError: The image has no map.
             ValueError: The file is no instance map of this size.
         """
-        path = safe_join(self.folder, image_id, self.suffix)
-        found = load_instance_map(path)
-        if found.shape != tuple(image_size):
-            raise ValueError(f'{path}: the map is {found.shape}, expected {tuple(image_size)}')
-        return found
+        if self.suffix is None:
+            path = find_mask(self.folder, image_id)
+        else:
+            path = safe_join(self.folder, image_id, self.suffix)
+        instances = load_instance_map(path)
+        if instances.shape != tuple(image_size):
+            raise ValueError(f'{path}: the map is {instances.shape}, expected {tuple(image_size)}')
+        return instances
 
 
 class InstanceFile:
@@ -135,31 +128,30 @@ class InstanceFile:
         self.path = Path(path)
         content = load_instances(str(path))
         class_ids = {name: i for i, name in enumerate(classes) if i > 0}
-        if category_map is None:
-            category_map = {name: name for name in class_ids}
-        self._class_of: dict[Any, int] = {}
-        for category in content['categories']:
-            target = category_map.get(category['name'])
-            if target is not None and target not in class_ids:
-                raise ValueError(f'category_map names {target!r}, which is not among the classes')
-            if target is not None:
-                self._class_of[category['id']] = class_ids[target]
-        if not self._class_of:
+        names = {name: name for name in class_ids} if category_map is None else category_map
+        targets = {c['id']: names[c['name']] for c in content['categories'] if c['name'] in names}
+        if not targets:
             raise ValueError(
                 f'{path}: none of its categories is among the {len(class_ids)} classes'
             )
+        for name in targets.values():
+            if name not in class_ids:
+                raise ValueError(f'category_map names {name!r}, which is not among the classes')
+        self._class_of = {category: class_ids[name] for category, name in targets.items()}
         self._annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content['annotations']:
-            if annotation['category_id'] in self._class_of and not annotation.get('iscrowd', 0):
+            if annotation['category_id'] in targets and not annotation.get('iscrowd', 0):
                 self._annotations[annotation['image_id']].append(annotation)
-        if any(has_polygons(a) for found in self._annotations.values() for a in found):
-            import_mask_api()  # now, and not with every image
+                if isinstance(annotation.get('segmentation'), list):
+                    import_mask_api()  # now, and not with the first image
         self._image_of: dict[str, Any] = {}
         for image in content['images']:
             name = image_name(image, str(path))
             self._image_of[name] = self._image_of[PurePosixPath(name).name] = image['id']
 
-    def __call__(self, image_id: str, image_size: tuple[int, int]) -> list[tuple[np.ndarray, int]]:
+    def __call__(
+        self, image_id: str, image_size: tuple[int, int]
+    ) -> list[tuple[NDArray[np.bool_], int]]:
         """Return the (mask (H, W), class id) of each instance of an image.
 
         Raises:
@@ -171,15 +163,10 @@ class InstanceFile:
         pairs = []
         for annotation in self._annotations[key]:
             try:
-                mask = segmentation_to_mask(annotation['segmentation'], image_size)
+                mask = segmentation_to_mask(annotation.get('segmentation'), image_size)
             except ValueError as error:
                 raise ValueError(
                     f'{self.path}: annotation {annotation.get("id")!r} of {image_id!r}: {error}'
                 ) from error
             pairs.append((mask, self._class_of[annotation['category_id']]))
         return pairs
-
-
-def has_polygons(annotation: Mapping[str, Any]) -> bool:
-    """Whether an annotation is drawn as polygons, rather than given as run lengths."""
-    return isinstance(annotation.get('segmentation'), list)

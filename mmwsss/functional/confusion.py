@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmwsss.functional.checks import check_label_map
+
 __all__ = [
     'ThresholdCounts',
     'confusion_counts',
@@ -56,10 +58,8 @@ def confusion_counts(
         TypeError: An array does not hold integers.
         ValueError: Shapes differ, or an array holds an id outside the list.
     """
-    _check_labels('pred', pred, num_classes, ignore_index)
-    _check_labels('gt', gt, num_classes, ignore_index)
-    if pred.shape != gt.shape:
-        raise ValueError(f'pred has shape {pred.shape}, expected that of gt, {gt.shape}')
+    check_label_map('gt', gt, num_classes, ignore_index)
+    check_label_map('pred', pred, num_classes, ignore_index, gt.shape)
     valid = gt != ignore_index
     true = gt[valid].astype(np.int64)
     named = pred[valid].astype(np.int64)
@@ -139,7 +139,7 @@ def threshold_counts(
             ``thresholds`` are empty or not increasing.
     """
     scores, keys, gt = np.asarray(scores), np.asarray(keys), np.asarray(gt)
-    _check_labels('gt', gt, num_classes, ignore_index)
+    check_label_map('gt', gt, num_classes, ignore_index)
     _check_maps(scores, keys, gt, num_classes)
     levels = _checked_levels(thresholds, scores.dtype)
     valid = gt != ignore_index
@@ -178,19 +178,6 @@ def _counts_from_histogram(histogram: np.ndarray, gt_area: np.ndarray) -> Thresh
     intersect[:, 0] = up_to[:, 2].sum(0)
     pred_area[:, 0] = up_to.sum((0, 1))
     return ThresholdCounts(intersect, pred_area, gt_area.astype(np.int64))
-
-
-def _check_labels(name: str, labels: np.ndarray, num_classes: int, ignore_index: int) -> None:
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f'{name} must hold integers, but got {labels.dtype}')
-    if labels.ndim != 2:
-        raise ValueError(f'{name} must have the shape (H, W), but got {labels.shape}')
-    outside = ((labels < 0) | (labels >= num_classes)) & (labels != ignore_index)
-    if outside.any():
-        ids = np.unique(labels[outside]).tolist()
-        raise ValueError(
-            f'{name} must hold ids in 0..{num_classes - 1} or {ignore_index}, but got {ids[:10]}'
-        )
 
 
 def _check_maps(scores: np.ndarray, keys: np.ndarray, gt: np.ndarray, num_classes: int) -> None:

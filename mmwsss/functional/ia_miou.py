@@ -308,7 +308,8 @@ def _count(bins: Array, length: Array, size: int) -> Array:
 
 def _label(labels: Array) -> Array:
     """Number the 8-connected regions of equal value, all classes in one pass; 0 stays 0."""
-    return label_regions(labels, background=0, connectivity=2)
+    regions: Array = label_regions(labels, background=0, connectivity=2)
+    return regions
 
 
 def _members_from_map(

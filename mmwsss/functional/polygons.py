@@ -11,15 +11,16 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ['decode_rle', 'import_mask_api', 'rasterize_polygons', 'segmentation_to_mask']
 
-MAX_OUTSIDE = (
-    10  # times the image's longer side: the library reserves memory for every pixel of the outline
-)
+# Times the image's longer side: the library reserves memory for every pixel of the outline.
+MAX_OUTSIDE = 10
+Mask = NDArray[np.bool_]
 
 
-def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> np.ndarray:
+def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> Mask:
     """Turn the ``segmentation`` field of an annotation into a mask.
 
     Args:
@@ -46,9 +47,7 @@ def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> np.n
     return rasterize_polygons(segmentation, image_size)
 
 
-def rasterize_polygons(
-    polygons: Sequence[Sequence[float]], image_size: tuple[int, int]
-) -> np.ndarray:
+def rasterize_polygons(polygons: Sequence[Sequence[float]], image_size: tuple[int, int]) -> Mask:
     """Fill polygons as the COCO API does; what lies outside the image is cut off.
 
     Args:
@@ -68,7 +67,8 @@ def rasterize_polygons(
     shapes = [_corners(coordinates, max(height, width)) for coordinates in polygons]
     if not shapes:
         return np.zeros((height, width), dtype=bool)
-    return api.decode(api.merge(api.frPyObjects(shapes, height, width))).astype(bool)
+    mask: Mask = api.decode(api.merge(api.frPyObjects(shapes, height, width))).astype(bool)
+    return mask
 
 
 def import_mask_api() -> ModuleType:
@@ -84,10 +84,11 @@ def import_mask_api() -> ModuleType:
             "COCO's polygons need pycocotools: pip install pycocotools, or the extra 'coco' of this "
             'package'
         ) from error
-    return mask
+    module: ModuleType = mask
+    return module
 
 
-def _corners(coordinates: Any, side: int) -> list[float]:
+def _corners(coordinates: Any, side: int) -> Any:
     """Coordinates that are safe to hand to the library, which checks nothing."""
     try:
         points = np.asarray(coordinates, dtype=np.float64)
@@ -99,15 +100,15 @@ def _corners(coordinates: Any, side: int) -> list[float]:
             f'but has shape {points.shape}'
         )
     limit = MAX_OUTSIDE * side
-    if not (np.abs(points) <= limit).all():  # NaN included
+    far = points[~(np.abs(points) <= limit)]  # NaN included
+    if len(far):
         raise ValueError(
-            f'coordinates of a polygon must lie in -{limit}..{limit}, but one is '
-            f'{points[~(np.abs(points) <= limit)][0]:g}'
+            f'coordinates of a polygon must lie in -{limit}..{limit}, but one is {far[0]:g}'
         )
     return points.tolist()
 
 
-def decode_rle(rle: Mapping[str, Any]) -> np.ndarray:
+def decode_rle(rle: Mapping[str, Any]) -> Mask:
     """Decode run lengths: alternately zeros and ones, down the columns.
 
     Args:

@@ -184,4 +184,4 @@ def _component_weights(codes: NDArray[np.int64], tau: float, total: str) -> NDAr
     totals = np.bincount(group[1:], weights=sizes[1:])
     weights = np.ones(len(sizes), dtype=np.float32)
     weights[1:] = np.minimum(tau, totals[group[1:]] / sizes[1:])
-    return weights[components].reshape(tall.shape)[:, :height].copy()
+    return np.array(weights[components].reshape(tall.shape)[:, :height])

@@ -54,6 +54,18 @@ def test_folder_scores_are_those_of_the_function(folders, given, workers):
     assert 'IA-mIoU' in found.text
 
 
+def test_a_score_states_whether_background_is_in(folders):
+    preds, gts, instances = zip(*map(scene, range(3)))
+    for include, text in ((False, 'left out'), (True, 'one more class, once per image')):
+        score = InstanceScore(CLASSES, folders / 'instances', include_background=include)
+        found = score_masks(folders / 'pred', folders / 'gt', CLASSES, IDS, [score])
+        expected = ia_miou(preds, gts, instances, 3, include_background=include)
+        assert found.content['IA-mIoU'] == expected['IA-mIoU']
+        assert found.content['IA_includes_background'] is include
+        assert ('background' in found.content['IA_per_class']) == include
+        assert f'background in IA-mIoU: {text}' in found.text
+
+
 def test_an_image_whose_maps_contradict_each_other_fails_by_name(folders):
     wrong = scene(1)[2]
     wrong[2:20, 5:8] = 3  # a part of a cat belongs to the dog

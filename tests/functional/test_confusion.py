@@ -73,10 +73,10 @@ def test_mean_iou_leaves_out_undefined_classes():
     [
         ([[0.5]], [[1]], TypeError, 'pred must hold integers'),
         ([[1]], [[0.5]], TypeError, 'gt must hold integers'),
-        ([[5]], [[1]], ValueError, r'pred must hold ids in 0\.\.4 or 255, but got \[5\]'),
-        ([[1]], [[-1]], ValueError, r'gt must hold ids .* got \[-1\]'),
-        ([[1, 1]], [[1]], ValueError, r'pred has shape \(1, 2\), expected that of gt, \(1, 1\)'),
-        ([1], [1], ValueError, r'must have the shape \(H, W\)'),
+        ([[5]], [[1]], ValueError, r'pred must hold class ids 0\.\.4 or 255 .* but holds \[5\]'),
+        ([[1]], [[-1]], ValueError, r'gt must hold class ids .* but holds \[-1\]'),
+        ([[1, 1]], [[1]], ValueError, r'pred must be \(1, 1\) like .* but got \(1, 2\)'),
+        ([1], [1], ValueError, r'gt must be \(H, W\), but got shape \(1,\)'),
     ],
 )
 def test_bad_label_maps(pred, gt, error, message):

@@ -106,29 +106,25 @@ def test_check_names_what_does_not_fit(state):
     assert check_fisher_fits(parameters, anchors, fisher) == []
     frozen = {**parameters, 'new': nn.Parameter(torch.ones(2)), 'buffer': torch.ones(2)}
     assert check_fisher_fits(frozen, anchors, fisher) == ['new']
-    with pytest.raises(ValueError, match=r'1 of 2 parameters are not in the model: a'):
+    with pytest.raises(
+        ValueError, match=r'1 of 2 anchors .*: a \(3, 2\), \(3, 2\) \(the model: none\)'
+    ):
         check_fisher_fits({'b': parameters['b']}, anchors, fisher)
-    with pytest.raises(ValueError, match=r'shapes b \(4,\) instead of \(5,\)'):
+    with pytest.raises(ValueError, match=r'b \(4,\), \(4,\) \(the model: \(5,\)\)'):
         check_fisher_fits({**parameters, 'b': torch.ones(5)}, anchors, fisher)
-    with pytest.raises(ValueError, match='differ in the parameters b'):
+    with pytest.raises(ValueError, match=r"differ in \['b'\]"):
         check_fisher_fits(parameters, anchors, {'a': fisher['a']})
-    with pytest.raises(ValueError, match='neither anchors nor'):
+    with pytest.raises(ValueError, match='at least one, but'):
         check_fisher_fits(parameters, {}, {})
-    with pytest.raises(ValueError, match="information of 'b' is not finite"):
+    with pytest.raises(ValueError, match="information of 'b' must be finite"):
         check_fisher_fits(parameters, anchors, {**fisher, 'b': torch.full((4,), torch.nan)})
-    with pytest.raises(ValueError, match="information of 'b' must be 0 or more"):
+    with pytest.raises(ValueError, match="information of 'b' must be finite, the latter 0 or more"):
         check_fisher_fits(parameters, anchors, {**fisher, 'b': -fisher['b']})
 
 
 def test_malformed_arguments(state):
-    parameters, anchors, fisher = state
-    with pytest.raises(ValueError, match=r'strength must be 0 or more, but got -1'):
-        ewc_penalty(parameters, anchors, fisher, -1)
-    with pytest.raises(ValueError, match=r"same names, but differ in \['b'\]"):
-        ewc_penalty(parameters, anchors, {'a': fisher['a']}, 1.0)
+    parameters, _, _ = state
     with pytest.raises(ValueError, match='at least one image, but got 0'):
         mean_fisher({}, 0)
-    with pytest.raises(ValueError, match="gradient of 'c', which is not among"):
-        sum_squared_gradients([{'c': torch.ones(1)}], parameters)
-    with pytest.raises(ValueError, match="squared gradients of 'b' are not finite"):
+    with pytest.raises(ValueError, match="squared gradients of 'b' must be finite"):
         sum_squared_gradients([{'b': torch.full((4,), torch.inf)}], parameters)

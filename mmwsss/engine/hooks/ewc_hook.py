@@ -39,38 +39,33 @@ FORMAT = 'mmwsss-ewc-1'
 class EWCHook(Hook):
     """Switch from task A to task B at an iteration and hold on to what task A needs.
 
-    Task A is plain training. When ``task_b_begin`` iterations are done, the hook
+    Task A is plain training. When ``task_b_begin`` iterations are done, the hook takes the parameters as
+    anchors, estimates the diagonal Fisher information on the training images (or loads a stored one),
+    replaces the losses named in ``task_b_loss``, and from then on adds
+    ``loss_ewc = (lambda / 2) sum_i F_i (theta_i - theta*_i)^2`` to the losses.
 
-    1. estimates the diagonal Fisher information on the training images, or loads a stored one,
-    2. keeps the parameters as anchors,
-    3. replaces the losses named in ``task_b_loss``, and
-    4. from then on adds ``loss_ewc = (lambda / 2) sum_i F_i (theta_i - theta*_i)^2`` to the losses.
-
-    MMEngine runs forward, backward and step between two calls of a hook, so the term cannot be added
-    by an iteration hook. A PyTorch forward hook of the model extends the loss dictionary instead; mixed
-    precision, gradient accumulation and DDP then treat the term like any other.
+    MMEngine runs forward, backward and step between two calls of a hook, so the term is added by a
+    PyTorch forward hook of the model that extends the loss dictionary; mixed precision, gradient
+    accumulation and DDP then treat it like any other.
 
     Anchors and Fisher information are part of every checkpoint written in task B (key ``ewc``; twice
-    the size of the parameters), readable with ``weights_only=True``. A run resumes in either task;
-    resuming before the switch estimates the same Fisher information as an uninterrupted run, because
-    it depends on the parameters, ``seed`` and the image number only.
+    the size of the parameters), readable with ``weights_only=True``. A run resumes in either task; the
+    estimate depends on the parameters, ``seed`` and the image number only.
 
     The Fisher information is the mean over images of the squared gradient of the training loss of one
     image (all entries of the loss dictionary, or ``fisher_losses``). That loss is the *mean* over pixels of
     the negative log-likelihood, so ``F``, and with it the useful ``strength``, differs from the sum by a
-    factor (H W)^2. Normalisation layers and dropout are in evaluation mode meanwhile: batch statistics
-    of one image are not those of the model, and must not be updated. Gradients of the optimiser are
-    not touched.
+    factor (H W)^2. Normalisation layers and dropout are in evaluation mode meanwhile.
 
     Parameters that are frozen in task A have no anchor and stay free if task B trains them, like
     parameters that are new; the log names them. Those frozen in task B add nothing.
 
     Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024
-    (loss ``L_sb``); Kirkpatrick et al., PNAS 2017.
+    (loss ``L_sb``); Kirkpatrick et al., PNAS 2017. The authors' released code averages the Fisher
+    information exponentially and scales it to 0..1, and its penalty never acts; ours is Kirkpatrick's.
 
     Args:
-        strength: ``lambda``, 0 or more. The paper's value is in a supplement we do not have; the
-            default is ours, from the study in docs/methods/size_balanced.md.
+        strength: ``lambda``, 0 or more. The default is the released code's.
         task_b_begin: Number of iterations of task A. 0: the run starts at task B, e.g. with
             ``load_from`` set to the end of task A. As many as the run has: only task A, after which
             ``save_fisher`` is written. With gradient accumulation choose a multiple of its count.
@@ -96,7 +91,7 @@ class EWCHook(Hook):
 
     def __init__(
         self,
-        strength: float = 10.0,
+        strength: float = 500.0,
         task_b_begin: int = 0,
         task_b_loss: Mapping[str, Any] | None = None,
         fisher_file: str | None = None,
@@ -107,16 +102,17 @@ class EWCHook(Hook):
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
-        if not strength >= 0:
-            raise ValueError(f'strength must be 0 or more, but got {strength}')
-        if int(task_b_begin) != task_b_begin or task_b_begin < 0:
+        if not isinstance(task_b_begin, int) or task_b_begin < 0:
             raise ValueError(f'task_b_begin must be an integer >= 0, but got {task_b_begin}')
-        if num_images is not None and num_images < 1:
-            raise ValueError(f'num_images must be at least 1 or None, but got {num_images}')
-        if num_workers < 0:
-            raise ValueError(f'num_workers must be 0 or more, but got {num_workers}')
+        bounds = (('strength', strength, 0), ('num_workers', num_workers, 0))
+        for name, value, least in (
+            *bounds,
+            ('num_images', 1 if num_images is None else num_images, 1),
+        ):
+            if not value >= least:
+                raise ValueError(f'{name} must be {least} or more, but got {value}')
         self.strength = strength
-        self.task_b_begin = int(task_b_begin)
+        self.task_b_begin = task_b_begin
         self.task_b_loss = dict(task_b_loss or {})
         self.fisher_file = fisher_file
         self.save_fisher = save_fisher
@@ -131,19 +127,11 @@ class EWCHook(Hook):
         self._new_losses: dict[str, nn.Module] = {}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Remember what the checkpoint holds; :meth:`before_train` decides whether to use it.
-
-        Args:
-            runner: The runner.
-            checkpoint: The loaded checkpoint.
-        """
+        """Remember what the checkpoint holds; :meth:`before_train` decides whether to use it."""
         self._loaded = checkpoint.get('ewc')
 
     def before_train(self, runner: Runner) -> None:
         """Check the configuration against the model and, in a run resumed in task B, go on there.
-
-        Args:
-            runner: The runner, its checkpoint loaded.
 
         Raises:
             ValueError: A name in ``task_b_loss`` is no head with a ``loss_decode``, or the checkpoint
@@ -154,83 +142,53 @@ class EWCHook(Hook):
         self._new_losses = {
             name: _build_loss(_head(model, name), cfg) for name, cfg in self.task_b_loss.items()
         }
-        if runner.iter == 0:
+        if runner.iter == 0 or (self._loaded is None and runner.iter <= self.task_b_begin):
             return
-        self._check_resumed(runner.iter)
-        if self._loaded is not None:
-            print_log(f'EWC: resume in task B at iteration {runner.iter}', logger='current')
-            self._enter_task_b(model, _checked_state(self._loaded, 'the resumed checkpoint'))
+        begun = None if self._loaded is None else self._loaded.get('task_b_begin')
+        if begun != self.task_b_begin:
+            raise ValueError(
+                f'the run is resumed at iteration {runner.iter} with task_b_begin='
+                f'{self.task_b_begin}, but in its checkpoint task B began at {begun} (None: never; '
+                'it was written by a run without EWCHook)'
+            )
+        print_log(f'EWC: resume in task B at iteration {runner.iter}', logger='current')
+        self._enter_task_b(model, _checked_state(self._loaded, 'the resumed checkpoint'))
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any | None = None
     ) -> None:
-        """Begin task B when its iteration has come.
-
-        Args:
-            runner: The runner.
-            batch_idx: Not used.
-            data_batch: Not used.
-        """
+        """Begin task B when its iteration has come."""
         if self._state is None and runner.iter == self.task_b_begin:
-            state = self._load_or_estimate(runner)
+            if self.fisher_file is None:
+                state = self._estimate(runner)
+            else:
+                state = {**load_fisher_file(self.fisher_file), 'task_b_begin': self.task_b_begin}
             self._enter_task_b(_unwrap(runner.model), state)
             self._save(runner, state)
 
     def after_train(self, runner: Runner) -> None:
-        """Write the Fisher information of a run that ended with task A; unhook the model.
-
-        Args:
-            runner: The runner.
-        """
+        """Write the Fisher information of a run that ended with task A; unhook the model."""
         if self._state is None and self.save_fisher and runner.iter == self.task_b_begin:
             self._save(runner, self._estimate(runner))
         if self._handle is not None:
             self._handle.remove()
-            self._handle = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Put anchors and Fisher information into the checkpoint, on the CPU.
-
-        Args:
-            runner: The runner.
-            checkpoint: The checkpoint that is about to be written.
-        """
+        """Put anchors and Fisher information into the checkpoint, on the CPU."""
         if self._state is not None:
-            checkpoint['ewc'] = _on_cpu(self._state)
-
-    def _check_resumed(self, iteration: int) -> None:
-        if self._loaded is None and iteration > self.task_b_begin:
-            raise ValueError(
-                f'the run is resumed at iteration {iteration}, in task B (from {self.task_b_begin} on), '
-                'but its checkpoint holds no anchors: it was written by a run without EWCHook'
-            )
-        if self._loaded is not None and self._loaded.get('task_b_begin') != self.task_b_begin:
-            raise ValueError(
-                f'task_b_begin is {self.task_b_begin}, but the resumed checkpoint comes from a run '
-                f'in which task B began at {self._loaded.get("task_b_begin")}'
-            )
-
-    def _load_or_estimate(self, runner: Runner) -> dict[str, Any]:
-        if self.fisher_file is None:
-            return self._estimate(runner)
-        state = load_fisher_file(self.fisher_file)
-        return {**state, 'task_b_begin': self.task_b_begin}
+            checkpoint['ewc'] = _moved(self._state, 'cpu')
 
     def _enter_task_b(self, model: nn.Module, state: dict[str, Any]) -> None:
         parameters = dict(model.named_parameters())
         new = check_fisher_fits(parameters, state['anchors'], state['fisher'])
         if new:
-            print_log(
-                f'EWC: {len(new)} trainable parameters have no anchor and are free: {", ".join(new)}',
-                logger='current',
-            )
-        for key in ('anchors', 'fisher'):
-            moved = {n: v.to(parameters[n].device) for n, v in state[key].items()}
-            state = {**state, key: moved}
+            names = ', '.join(new)
+            message = f'EWC: {len(new)} trainable parameters have no anchor and are free: {names}'
+            print_log(message, logger='current')
+        device = next(model.parameters()).device
         for name, loss in self._new_losses.items():
-            head = _head(model, name)
-            head.loss_decode = loss.to(next(model.parameters()).device)
-        self._state = state
+            _head(model, name).loss_decode = loss.to(device)
+        self._state = _moved(state, device)
         self._handle = model.register_forward_hook(self._add_penalty, with_kwargs=True)
         print_log(
             f'EWC: task B, strength {self.strength:g}, Fisher information of '
@@ -244,10 +202,10 @@ class EWCHook(Hook):
         self._handle = self._state = None
 
     def _penalty(self, model: nn.Module) -> Tensor:
+        state = self._state or {}
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        return ewc_penalty(
-            trainable, self._state['anchors'], self._state['fisher'], self.strength
-        ).to(next(model.parameters()).device)
+        penalty = ewc_penalty(trainable, state['anchors'], state['fisher'], self.strength)
+        return penalty.to(next(model.parameters()).device)
 
     def _add_penalty(
         self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
@@ -264,25 +222,23 @@ class EWCHook(Hook):
         parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
         if not parameters:
             raise ValueError('EWCHook: the model has no trainable parameters')
-        if self.fisher_dataset is None:
-            dataset = runner.train_dataloader.dataset
-        else:
+        dataset = runner.train_dataloader.dataset
+        if self.fisher_dataset is not None:
             dataset = DATASETS.build(self.fisher_dataset)
-        indices = _evenly_spaced(len(dataset), self.num_images)
+        wanted = min(self.num_images or len(dataset), len(dataset))
+        indices = np.linspace(0, len(dataset), wanted, endpoint=False).astype(int).tolist()
         rank, world_size = get_dist_info()
         items = SeededItems(dataset, indices[rank::world_size], self.seed)
-        print_log(f'EWC: Fisher information of {len(indices)} images', logger='current')
         with evaluating(model), torch.enable_grad():
             gradients = self._gradients(model, parameters, items)
             sums, count = sum_squared_gradients(gradients, parameters)
         if get_world_size() > 1:
-            device = next(iter(parameters.values())).device
-            total = torch.tensor(count, device=device)
-            all_reduce(total)
-            count = int(total)
-            for value in sums.values():
+            total = torch.tensor(count, device=next(model.parameters()).device)
+            for value in (total, *sums.values()):
                 all_reduce(value)
-        print_log(f'EWC: estimated in {time.time() - start:.1f} s', logger='current')
+            count = int(total)
+        seconds = time.time() - start
+        print_log(f'EWC: Fisher information of {count} images, {seconds:.1f} s', logger='current')
         return {
             'format': FORMAT,
             'task_b_begin': self.task_b_begin,
@@ -304,19 +260,15 @@ class EWCHook(Hook):
         for batch in loader:
             data = model.data_preprocessor(batch, True)
             losses = model._run_forward(data, mode='loss')
-            loss, _ = model.parse_losses(self._likelihood_terms(losses))
-            found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-            yield dict(zip(parameters, found))
-
-    def _likelihood_terms(self, losses: dict[str, Any]) -> dict[str, Any]:
-        if self.fisher_losses is None:
-            return losses
-        missing = [name for name in self.fisher_losses if name not in losses]
-        if missing:
-            raise ValueError(
-                f'fisher_losses: the model returns no {missing[0]!r}, but {sorted(losses)}'
-            )
-        return {name: losses[name] for name in self.fisher_losses}
+            names = losses if self.fisher_losses is None else self.fisher_losses
+            missing = [name for name in names if name not in losses]
+            if missing:
+                raise ValueError(
+                    f'fisher_losses: the model returns no {missing[0]!r}, but {sorted(losses)}'
+                )
+            loss, _ = model.parse_losses({name: losses[name] for name in names})
+            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+            yield dict(zip(parameters, gradients))
 
     def _save(self, runner: Runner, state: dict[str, Any]) -> None:
         if self.save_fisher and is_main_process():
@@ -333,7 +285,7 @@ def save_fisher_file(path: str | os.PathLike[str], state: Mapping[str, Any]) -> 
         state: ``anchors`` and ``fisher`` by parameter name, ``num_images``, ``task_b_begin``.
     """
     with atomic_path(path) as temporary:
-        torch.save(_on_cpu(state), temporary)
+        torch.save(_moved(state, 'cpu'), temporary)
 
 
 def load_fisher_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -365,9 +317,9 @@ def _checked_state(state: Any, source: str) -> dict[str, Any]:
     return {**state, 'num_images': int(state.get('num_images', 0))}
 
 
-def _on_cpu(state: Mapping[str, Any]) -> dict[str, Any]:
+def _moved(state: Mapping[str, Any], device: torch.device | str) -> dict[str, Any]:
     tensors = {
-        key: {name: value.detach().cpu() for name, value in state[key].items()}
+        key: {name: value.detach().to(device) for name, value in state[key].items()}
         for key in ('anchors', 'fisher')
     }
     return {**state, **tensors}
@@ -378,26 +330,16 @@ def _unwrap(model: nn.Module) -> nn.Module:
 
 
 def _head(model: nn.Module, name: str) -> nn.Module:
-    try:
-        head = model.get_submodule(name)
-    except AttributeError:
-        head = None
-    if head is None or not hasattr(head, 'loss_decode'):
-        heads = [n for n, module in model.named_modules() if hasattr(module, 'loss_decode')]
-        raise ValueError(f'task_b_loss names {name!r}, but the heads with a loss are {heads}')
-    return head
+    heads = {n: module for n, module in model.named_modules() if hasattr(module, 'loss_decode')}
+    if name not in heads:
+        raise ValueError(f'task_b_loss names {name!r}, but the heads with a loss are {list(heads)}')
+    return heads[name]
 
 
 def _build_loss(head: nn.Module, cfg: Any) -> nn.Module:
     if isinstance(cfg, (list, tuple)):
         return nn.ModuleList(MODELS.build(one) for one in cfg)
     return MODELS.build(cfg)
-
-
-def _evenly_spaced(size: int, count: int | None) -> list[int]:
-    if count is None or count >= size:
-        return list(range(size))
-    return np.linspace(0, size, count, endpoint=False).astype(int).tolist()
 
 
 def _as_batch(items: list[dict[str, Any]]) -> dict[str, list[Any]]:

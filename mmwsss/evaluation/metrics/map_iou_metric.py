@@ -16,7 +16,7 @@ from mmwsss.evaluation.map_counts import (
     count_maps,
     score_map_counts,
 )
-from mmwsss.evaluation.metrics.samples import image_name, sample_array
+from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
 from mmwsss.evaluation.tables import class_table
 from mmwsss.io import ClassMaps
 
@@ -63,19 +63,7 @@ class MapIoUMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.per_class = per_class
 
-    @property
-    def num_classes(self) -> int:
-        """Number of the dataset's classes with background.
-
-        Raises:
-            ValueError: The dataset names no classes.
-        """
-        classes = (self.dataset_meta or {}).get('classes')
-        if not classes:
-            raise ValueError('MapIoUMetric needs the class names of the dataset (dataset_meta)')
-        return len(classes)
-
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Count each image.
 
         Raises:
@@ -89,17 +77,18 @@ class MapIoUMetric(BaseMetric):
 
     def _count(self, sample: dict[str, Any]) -> ImageMapCounts:
         keys, scores, gt = (
-            sample_array(sample, key, type(self).__name__)
-            for key in ('pred_map_keys', 'pred_map_scores', 'gt_sem_seg')
+            sample_array(sample, key) for key in ('pred_map_keys', 'pred_map_scores', 'gt_sem_seg')
         )
         size = tuple(sample.get('ori_shape', gt.shape)[:2])
         maps = ClassMaps(keys, scores, size)
-        return count_maps(maps, gt, self.thresholds, self.num_classes, self.ignore_index)
+        return count_maps(
+            maps, gt, self.thresholds, len(class_names(self.dataset_meta)), self.ignore_index
+        )
 
     def compute_metrics(self, results: list[ImageMapCounts]) -> dict[str, float]:
         """Log the table and return its best row."""
         images = (ImageMapCounts(*entry) for entry in results)  # mmengine makes them plain tuples
-        scores = score_map_counts(images, self.thresholds, self.num_classes)
+        scores = score_map_counts(images, self.thresholds, len(class_names(self.dataset_meta)))
         text = f'{len(results)} images, ignore label {self.ignore_index}: {scores.table()}'
         if self.per_class:
             columns = {f'IoU at {scores.thresholds[scores.best]:.3g}': scores.iou[scores.best]}

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from sklearn.metrics import average_precision_score
 
-from mmwsss.evaluation.metrics.samples import image_name, sample_array
+from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
 from mmwsss.evaluation.tables import class_table, percent
 
 __all__ = ['MultiLabelMetric', 'average_precision']
@@ -54,15 +54,15 @@ class MultiLabelMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.per_class = per_class
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep scores and labels of each image.
 
         Raises:
             ValueError: A sample lacks an entry, or it is of another length or not finite.
         """
         for sample in data_samples:
-            score = sample_array(sample, 'pred_score', type(self).__name__).astype(np.float64)
-            label = sample_array(sample, 'gt_label', type(self).__name__)
+            score = sample_array(sample, 'pred_score').astype(np.float64)
+            label = sample_array(sample, 'gt_label')
             if score.shape != label.shape or score.ndim != 1 or not np.isfinite(score).all():
                 raise ValueError(
                     f'{image_name(sample)}: pred_score must be finite and as long as gt_label '
@@ -74,27 +74,23 @@ class MultiLabelMetric(BaseMetric):
         """Return ``mAP`` in percent, and per class where asked for; log the table."""
         labels, scores = (np.stack(column) for column in zip(*results))
         precision = average_precision(labels, scores)
-        names = foreground_names(self.dataset_meta, len(precision))
+        names = class_names(self.dataset_meta)[1:]
+        if len(names) != len(precision):
+            raise ValueError(
+                f'pred_score has {len(precision)} entries, but the dataset has {len(names)} '
+                'foreground classes'
+            )
         defined = precision[~np.isnan(precision)]
         mean = float(defined.mean()) if len(defined) else float('nan')
         print_log(
             f'image-level classification, {len(labels)} images: mAP {percent(mean)} over '
             f'{len(defined)} classes with positive images\n'
-            + class_table(names, {'AP': precision, 'share of images': labels.mean(0)}),
+            + class_table(
+                names, {'AP': precision.tolist(), 'share of images': labels.mean(0).tolist()}
+            ),
             logger='current',
         )
         metrics = {'mAP': 100 * mean}
         if self.per_class:
             metrics.update({f'AP_{name}': 100 * float(ap) for name, ap in zip(names, precision)})
         return metrics
-
-
-def foreground_names(dataset_meta: dict | None, num_fg_classes: int) -> list[str]:
-    """Class names without background, or numbers where the dataset names none."""
-    names = list((dataset_meta or {}).get('classes') or range(num_fg_classes + 1))[1:]
-    if len(names) != num_fg_classes:
-        raise ValueError(
-            f'pred_score has {num_fg_classes} entries, but the dataset has {len(names)} '
-            'foreground classes'
-        )
-    return [str(name) for name in names]

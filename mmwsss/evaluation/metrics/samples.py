@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
-import numpy as np
-import torch
+from numpy.typing import NDArray
 
-__all__ = ['image_name', 'sample_array']
+from mmwsss.functional.checks import to_numpy
 
-
-def image_name(sample: dict[str, Any]) -> str:
-    """The image's id, or its path, for messages."""
-    return str(sample.get('img_id', sample.get('img_path', 'an image')))
+__all__ = ['class_names', 'image_name', 'sample_array']
 
 
-def sample_array(sample: dict[str, Any], key: str, metric: str) -> np.ndarray:
+def image_name(sample: Mapping[str, Any]) -> str:
+    """The image's id: ``img_id``, or else the stem of ``seg_map_path`` or ``img_path``."""
+    if sample.get('img_id') is not None:
+        return str(sample['img_id'])
+    return PurePath(sample.get('seg_map_path') or sample.get('img_path') or 'an image').stem
+
+
+def class_names(dataset_meta: Mapping[str, Any] | None) -> list[str]:
+    """The dataset's class names, background first.
+
+    Raises:
+        ValueError: The dataset names no classes.
+    """
+    classes = (dataset_meta or {}).get('classes')
+    if not classes:
+        raise ValueError("dataset_meta must have 'classes', background first")
+    return list(classes)
+
+
+def sample_array(sample: Mapping[str, Any], key: str) -> NDArray[Any]:
     """Return an entry of a data sample as an array on the CPU.
 
     Entries that are pixel data (``{'data': tensor (1, H, W)}``) come back as (H, W).
@@ -23,14 +40,11 @@ def sample_array(sample: dict[str, Any], key: str, metric: str) -> np.ndarray:
     Args:
         sample: The data sample as a dictionary.
         key: Name of the entry.
-        metric: Named in the message.
 
     Raises:
         ValueError: The sample has no such entry.
     """
-    if key not in sample:
-        raise ValueError(f'{metric} needs {key!r} in the data sample of {image_name(sample)}')
+    if sample.get(key) is None:
+        raise ValueError(f'the data sample of {image_name(sample)!r} has no {key!r}')
     value = sample[key]
-    if isinstance(value, dict):
-        value = value['data'][0]
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    return to_numpy(value['data'][0] if isinstance(value, Mapping) else value)

@@ -336,13 +336,17 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, whole_run):
     for values in (state['fisher'], state['anchors']):
         values['decode_head.extra.weight'] = torch.ones(2)
     torch.save(state, tmp_path / 'f.pth')
-    with pytest.raises(ValueError, match=r'not in the model: decode_head\.extra\.weight'):
+    with pytest.raises(
+        ValueError, match=r'decode_head\.extra\.weight \(2,\), \(2,\) \(the model: none\)'
+    ):
         run(tmp_path / '1', hook)
     for values in (state['fisher'], state['anchors']):
         del values['decode_head.extra.weight']
         values['backbone.conv.bias'] = torch.ones(5)
     torch.save(state, tmp_path / 'f.pth')
-    with pytest.raises(ValueError, match=r'backbone\.conv\.bias \(5,\) instead of \(4,\)'):
+    with pytest.raises(
+        ValueError, match=r'backbone\.conv\.bias \(5,\), \(5,\) \(the model: \(4,\)\)'
+    ):
         run(tmp_path / '2', hook)
     torch.save({'state_dict': {}}, tmp_path / 'f.pth')
     with pytest.raises(ValueError, match=r'f\.pth holds no Fisher information'):
@@ -353,11 +357,11 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, whole_run):
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, whole_run):
     resume = dict(load_from=str(whole_run[0] / 'iter_5.pth'), resume=True)
-    with pytest.raises(ValueError, match=r'task_b_begin is 4, but .* began at 3'):
+    with pytest.raises(ValueError, match=r'task_b_begin=4, but .* began at 3'):
         run(tmp_path / '1', {**EWC, 'task_b_begin': 4}, **resume)
     run(tmp_path / 'plain', None, iters=5)
     resume['load_from'] = str(tmp_path / 'plain' / 'iter_5.pth')
-    with pytest.raises(ValueError, match=r'resumed at iteration 5, in task B \(from 3 on\)'):
+    with pytest.raises(ValueError, match=r'resumed at iteration 5 .*without EWCHook'):
         run(tmp_path / '2', **resume)
 
 
@@ -367,7 +371,7 @@ def test_malformed_arguments(tmp_path):
     for begin in (-1, 2.5):
         with pytest.raises(ValueError, match=rf'task_b_begin must be an integer >= 0, .*{begin}'):
             EWCHook(task_b_begin=begin)
-    with pytest.raises(ValueError, match='num_images must be at least 1 or None, but got 0'):
+    with pytest.raises(ValueError, match='num_images must be 1 or more, but got 0'):
         EWCHook(num_images=0)
     with pytest.raises(ValueError, match='num_workers must be 0 or more, but got -1'):
         EWCHook(num_workers=-1)

@@ -75,6 +75,15 @@ def test_scores_are_those_of_the_function(scenes, instance_dir):
         assert math.isnan(got['IA_L'])
 
 
+def test_with_background_the_score_has_another_name(scenes):
+    preds, gts, _ = zip(*scenes)
+    got = evaluate(dict(type='IAmIoUMetric', include_background=True), scenes)
+    assert set(got) == {'IA-mIoU_with_background', 'IA_S', 'IA_M', 'IA_L'}
+    expected = ia_miou(preds, gts, num_classes=4, include_background=True)
+    assert got['IA-mIoU_with_background'] == pytest.approx(100 * expected['IA-mIoU'], abs=1e-12)
+    assert got['IA_S'] == evaluate(dict(type='IAmIoUMetric'), scenes)['IA_S']
+
+
 def test_image_id_comes_from_the_sample_first(scenes, instance_dir):
     metric = IAmIoUMetric(instance_dir=str(instance_dir), prefix='val')
     got = evaluate(metric, scenes[3:4], img_id='image3', img_path='elsewhere/other.jpg')
@@ -154,16 +163,13 @@ def test_malformed_arguments(tmp_path, coco_file):
     with pytest.raises(TypeError, match='unexpected keyword'):
         IAmIoUMetric(instances_dir=str(tmp_path))
     metric = IAmIoUMetric()
+    pixels = {'data': torch.zeros(1, 4, 4, dtype=torch.uint8)}
     with pytest.raises(ValueError, match="dataset_meta must have 'classes'"):
-        metric.process(None, [])
-    metric.dataset_meta = {'classes': CLASSES}
-    with pytest.raises(ValueError, match='has no gt_sem_seg'):
+        metric.process(None, [dict(gt_sem_seg=pixels, pred_sem_seg=pixels)])
+    with pytest.raises(ValueError, match="sample of 'a' has no 'gt_sem_seg'"):
         metric.process(None, [{'img_path': 'a.jpg', 'pred_sem_seg': {}}])
-    with pytest.raises(ValueError, match='must have img_id, seg_map_path or img_path'):
-        metric.process(None, [{}])
     metric = IAmIoUMetric(instance_file=str(coco_file))
     metric.dataset_meta = {'classes': ('background', 'sofa')}
-    pixels = {'data': torch.zeros(1, 4, 4, dtype=torch.uint8)}
     with pytest.raises(ValueError, match='none of its categories is among the 1 classes'):
         metric.process(None, [dict(img_path='a.jpg', gt_sem_seg=pixels, pred_sem_seg=pixels)])
 

@@ -93,7 +93,7 @@ def one_sample(**changes) -> dict:
         ({'pred_map_keys': torch.tensor([1])}, r'im0: scores must be \(1, h, w\)'),
         ({'pred_map_keys': torch.tensor([0, 1, 3])}, r'im0: keys must be .* in 0\.\.2'),
         ({'ori_shape': (6, 9)}, r'im0: ground truth is \(6, 8\)'),
-        ({'gt_sem_seg': {'data': torch.full((1, 6, 8), 3)}}, r'im0: gt must hold ids in 0\.\.2'),
+        ({'gt_sem_seg': {'data': torch.full((1, 6, 8), 3)}}, r'im0: gt must hold class ids 0\.\.2'),
     ],
 )
 def test_bad_samples_name_the_image(changes, message):
@@ -106,9 +106,9 @@ def test_bad_samples_name_the_image(changes, message):
 def test_missing_entry_and_missing_classes():
     metric = MapIoUMetric()
     sample = one_sample()
-    with pytest.raises(ValueError, match='needs the class names'):
+    with pytest.raises(ValueError, match="must have 'classes'"):
         metric.process(None, [sample])
     del sample['gt_sem_seg']
     metric.dataset_meta = META
-    with pytest.raises(ValueError, match="needs 'gt_sem_seg' in the data sample of im0"):
+    with pytest.raises(ValueError, match="data sample of 'im0' has no 'gt_sem_seg'"):
         metric.process(None, [sample])

@@ -74,8 +74,8 @@ def test_registered_in_mmseg():
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'pred_score': None}, "needs 'pred_score' in the data sample of im0"),
-        ({'gt_label': None}, "needs 'gt_label' in the data sample of im0"),
+        ({'pred_score': None}, "data sample of 'im0' has no 'pred_score'"),
+        ({'gt_label': None}, "data sample of 'im0' has no 'gt_label'"),
         ({'pred_score': torch.zeros(2)}, r'im0: pred_score must be finite .* got \(2,\)'),
         ({'pred_score': torch.full((3,), torch.nan)}, 'im0: pred_score must be finite'),
     ],
