@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmwsss.evaluation.folder import PairScore
 from mmwsss.evaluation.instances import open_instances
-from mmwsss.functional.checks import check_share
+from mmwsss.functional.checks import check_fraction
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
 
 __all__ = ['InstanceScore', 'read_category_map']
@@ -50,7 +50,7 @@ class InstanceScore(PairScore):
         tolerance: float = 0.0,
         include_background: bool = False,
     ) -> None:
-        check_share('tolerance', tolerance)
+        check_fraction('tolerance', tolerance)
         self.classes, self.ignore_index = list(classes), ignore_index
         self.tolerance, self.include_background = tolerance, include_background
         self._find: Finder | None = None

@@ -14,7 +14,6 @@ __all__ = [
     'check_label_map',
     'check_ndim',
     'check_positive',
-    'check_share',
     'to_numpy',
 ]
 
@@ -41,12 +40,6 @@ def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {choices}, but got {value!r}')
-
-
-def check_share(name: str, value: float) -> None:
-    """Raise ValueError unless ``value`` lies in [0, 1)."""
-    if not 0 <= value < 1:
-        raise ValueError(f'{name} must lie in [0, 1), but got {value}')
 
 
 def to_numpy(value: Any) -> NDArray[Any]:

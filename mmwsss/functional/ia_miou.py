@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as label_regions
 
-from mmwsss.functional.checks import check_label_map, check_share, to_numpy
+from mmwsss.functional.checks import check_fraction, check_label_map, to_numpy
 
 __all__ = [
     'InstanceRecords',
@@ -239,7 +239,7 @@ def instance_ious(
         fills the holes of components, which it finds by their contours; here a hole is a hole.
     """
     pred, gt = to_numpy(pred), to_numpy(gt)
-    check_share('tolerance', tolerance)
+    check_fraction('tolerance', tolerance)
     check_label_map('gt', gt, num_classes, ignore_index)
     check_label_map('pred', pred, num_classes, ignore_index, gt.shape)
     valid = gt != ignore_index

@@ -91,7 +91,7 @@ def test_tolerance_allows_some_contradiction(folders):
     failed = score_masks(folders / 'pred', folders / 'gt', CLASSES, ['b'], [strict]).report.failed
     assert 'contradict' in failed['b']
     with pytest.raises(ValueError, match='tolerance must lie in'):
-        InstanceScore(CLASSES, tolerance=1)
+        InstanceScore(CLASSES, tolerance=2)
 
 
 def test_categories_of_a_file_find_their_classes(folders, tmp_path):

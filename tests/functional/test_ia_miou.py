@@ -427,7 +427,7 @@ def test_single_pixels_on_no_instance_are_allowed():
         ),
         (dict(instances=[(np.zeros((4, 4), bool), 3)]), r'a class in 1\.\.2, but .* class 3'),
         (dict(instances=[(np.zeros((4, 4), bool), 0)]), r'a class in 1\.\.2, but .* class 0'),
-        (dict(tolerance=1.0), r'tolerance must lie in \[0, 1\), but got 1.0'),
+        (dict(tolerance=1.1), r'tolerance must lie in \[0, 1\], but got 1.1'),
         (dict(tolerance=-0.1), 'but got -0.1'),
     ],
 )

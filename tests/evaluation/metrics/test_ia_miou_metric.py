@@ -158,8 +158,8 @@ def test_malformed_arguments(tmp_path, coco_file):
         IAmIoUMetric(instance_file=str(tmp_path / 'none.json'))
     with pytest.raises(ValueError, match='must not both be given'):
         IAmIoUMetric(instance_dir=str(tmp_path), instance_file=str(coco_file))
-    with pytest.raises(ValueError, match=r'tolerance must lie in \[0, 1\), but got 1'):
-        IAmIoUMetric(tolerance=1)
+    with pytest.raises(ValueError, match=r'tolerance must lie in \[0, 1\], but got 2'):
+        IAmIoUMetric(tolerance=2)
     with pytest.raises(TypeError, match='unexpected keyword'):
         IAmIoUMetric(instances_dir=str(tmp_path))
     metric = IAmIoUMetric()
