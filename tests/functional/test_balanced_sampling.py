@@ -6,29 +6,44 @@ import pytest
 from mmwsss.functional.balanced_sampling import balanced_subset
 
 
-def greedy_loop(counts, target, max_images, order):
-    """The rule as a plain loop, images in the order of equals."""
-    so_far, chosen = np.zeros(counts.shape[1]), []
-    while len(chosen) < max_images:
-        best, best_value = None, ((so_far - target) ** 2).sum()
-        for m in order:
-            value = ((so_far + counts[m] - target) ** 2).sum()
-            if m not in chosen and counts[m].sum() > 0 and value < best_value:
-                best, best_value = m, value
-        if best is None:
-            break
-        chosen.append(best)
-        so_far += counts[best]
+def plain_loop(counts, target, max_images, order, max_passes):
+    """The rule as plain loops over whole sums, images in the order of equals."""
+
+    def total(images):
+        return sum((counts[m] for m in images), np.zeros(counts.shape[1]))
+
+    def distance(images):
+        return ((total(images) - target) ** 2).sum()
+
+    def best_beside(images):
+        free = [m for m in order if m not in images and counts[m].sum() > 0]
+        return min(free, key=lambda m: distance([*images, m]), default=None)
+
+    def fill(images):
+        while len(images) < max_images:
+            best = best_beside(images)
+            if best is None or distance([*images, best]) >= distance(images):
+                break
+            images = [*images, best]
+        return images
+
+    chosen = fill([])
+    for _ in range(max_passes):
+        for m in list(chosen):
+            rest = [c for c in chosen if c != m]
+            chosen = min([rest, [*rest, m], [*rest, best_beside(rest)]], key=distance)
+        chosen = fill(chosen)
     return sorted(chosen)
 
 
-@pytest.mark.parametrize('seed', range(10))
-def test_equals_plain_loop(seed):
+@pytest.mark.parametrize('seed', [*range(10), 64])  # 64: an image is given up again
+@pytest.mark.parametrize('max_passes', [0, 1, 3])
+def test_equals_plain_loop(seed, max_passes):
     rng = np.random.default_rng(seed)
-    counts = rng.poisson(0.7, size=(30, 6))
+    counts = rng.poisson(0.5, size=(30, 6)) * rng.integers(1, 4, size=(30, 1))
     order = np.random.default_rng(seed + 1).permutation(30)
-    got = balanced_subset(counts, target=5, max_images=12, seed=seed + 1, max_passes=0)
-    assert got.tolist() == greedy_loop(counts, 5, 12, order)
+    got = balanced_subset(counts, target=2, max_images=30, seed=seed + 1, max_passes=max_passes)
+    assert got.tolist() == plain_loop(counts, 2, 30, order, max_passes)
 
 
 @pytest.mark.parametrize('seed', range(3))
