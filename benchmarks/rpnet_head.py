@@ -5,7 +5,7 @@
 Each case is the model of a config on random images in groups of g, forward and backward pass:
 
 - ``classifier``: the same backbone with a CAM head, the classifier alone;
-- ``head``: ``RPNetHead`` with the config's settings;
+- ``head``: ``RPNetHead`` with the config's settings, at one scale;
 - ``plain``: the formulas as they stand: each block projected at every pixel, the cosine with all
   prototypes as one (N, P, C, hw) tensor, the weighted feature classified again.
 
@@ -32,7 +32,7 @@ CASES = {
     'mobilenetv2_N16_288': dict(
         config='configs/rpnet/ablations/rpnet_mobilenetv2_vocmini_paper.py', batch=16, size=288
     ),
-    'r50_N4_512': dict(config='configs/rpnet/rpnet_r50_voc.py', batch=4, size=512),
+    'r50_N4_512': dict(config='configs/rpnet/ablations/rpnet_r50_voc_paper.py', batch=4, size=512),
 }
 SMALL = {'tiny_N4_64': dict(config='configs/rpnet/rpnet_tiny_demo.py', batch=4, size=64)}
 GOAL_TIME = 1.15
@@ -70,7 +70,9 @@ class PlainRPNetHead(RPNetHead):
     ) -> Tensor:
         dense, own = {}, []
         for index, mask in zip(self.block_indices, masks):
-            scaled = (feats[index] / feats[index].amax(dim=(1, 2, 3), keepdim=True)).relu()
+            dims = (2, 3) if self.projection_peak == 'channel' else (1, 2, 3)
+            peaks = feats[index].amax(dim=dims, keepdim=True).clamp(min=1e-5)
+            scaled = (feats[index] / peaks).relu()
             dense[index] = self.projections[str(index)](scaled).float()
             area = mask.sum(dim=(2, 3)).clamp(min=1e-5)
             own.append((dense[index] * mask).sum(dim=(2, 3)) / area)
@@ -108,7 +110,7 @@ def make_model(config: str, head: str) -> nn.Module:
         kept = ('num_classes', 'in_channels')
         cfg.model.head = {'type': head, **{key: cfg.model.head[key] for key in kept}}
     else:
-        cfg.model.head.type = head
+        cfg.model.head.update(type=head, consistency_scales=(1.0,))
     torch.manual_seed(0)
     return MODELS.build(cfg.model).train()
 

@@ -19,7 +19,7 @@ train_dataloader = dict(
         dataset={{_base_.train_dataloader.dataset}},
     ),
 )
-optim_wrapper = dict(optimizer=dict(lr=0.02, momentum=0.9), clip_grad=dict(max_norm=1.0))
+optim_wrapper = dict(optimizer=dict(lr=0.02, momentum=1e-4))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]

@@ -50,11 +50,32 @@ def test_builds_and_fits_its_backbone(name):
     assert head.group_size is None  # the samples say it: one number to change
 
 
-def test_paper_row_has_the_default_settings():
-    row = MODELS.build(config('rpnet_mobilenetv2_vocmini_paper').model.head)
+def test_paper_rows_have_the_papers_settings():
     default = MODELS.build(dict(type='RPNetHead', num_classes=20))
-    for name in ('detach', 'confidence_peak', 'confidence_threshold', 'loss_weights', 'drop_prob'):
-        assert getattr(row, name) == getattr(default, name)
+    names = ['detach', 'confidence_peak', 'confidence_threshold', 'loss_weights', 'drop_prob']
+    for name in ('rpnet_mobilenetv2_vocmini_paper', 'rpnet_r50_voc_paper'):
+        row = MODELS.build(config(name).model.head)
+        assert row.loss_scales == ()
+        for key in (*names, 'matching'):
+            assert getattr(row, key) == getattr(default, key)
+
+
+@pytest.mark.parametrize('name', ['rpnet_r50_voc', 'rpnet_r50_coco14'])
+def test_recipe_is_the_released_one(name):
+    cfg = config(name)
+    assert 'clip_grad' not in cfg.optim_wrapper
+    assert cfg.optim_wrapper.paramwise_cfg.custom_keys == {'head.': dict(lr_mult=10.0)}
+    optimizer = dict(type='SGD', lr=0.02, momentum=1e-4, weight_decay=1e-4)
+    assert cfg.optim_wrapper.optimizer == optimizer
+    for head in (cfg.model.head, config('rpnet_mobilenetv2_vocmini_released').model.head):
+        built = MODELS.build(head)
+        assert built.loss_scales == (0.5, 1.5, 2.0)
+        assert built.loss_weights['cls_enhanced'] == 0
+        assert (built.matching, built.projection_peak, built.detach) == (
+            'same_block',
+            'channel',
+            False,
+        )
 
 
 def test_documented_group_sizes_have_the_same_budget():

@@ -38,12 +38,13 @@ def plain_loop(counts, target, max_images, order, max_passes):
 
 @pytest.mark.parametrize('seed', [*range(10), 64])  # 64: an image is given up again
 @pytest.mark.parametrize('max_passes', [0, 1, 3])
-def test_equals_plain_loop(seed, max_passes):
+@pytest.mark.parametrize(('target', 'most'), [(2, 30), (5, 12)])
+def test_equals_plain_loop(seed, max_passes, target, most):
     rng = np.random.default_rng(seed)
     counts = rng.poisson(0.5, size=(30, 6)) * rng.integers(1, 4, size=(30, 1))
     order = np.random.default_rng(seed + 1).permutation(30)
-    got = balanced_subset(counts, target=2, max_images=30, seed=seed + 1, max_passes=max_passes)
-    assert got.tolist() == plain_loop(counts, 2, 30, order, max_passes)
+    got = balanced_subset(counts, target, most, seed=seed + 1, max_passes=max_passes)
+    assert got.tolist() == plain_loop(counts, target, most, order, max_passes)
 
 
 @pytest.mark.parametrize('seed', range(3))
