@@ -86,15 +86,17 @@ def test_maps_of_present_classes_at_image_size(size):
 def test_maps_equal_the_formula():
     model = build(test_cfg=dict(scales=(1.0, 0.5), flip=True)).eval()
     image = torch.randn(3, 36, 44)
-    _, keys, maps = model.class_maps(image, torch.tensor([1.0, 0, 0, 1]))
-    per_scale = []
+    score, keys, maps = model.class_maps(image, torch.tensor([1.0, 0, 0, 1]))
+    per_scale, class_logits = [], []
     with torch.no_grad():
         for scale in (1.0, 0.5):
             views = scale_view(image, scale, flip=True)
             logits = model.head.classifier(model.backbone(views)[-1])
+            class_logits.append(logits.mean(dim=(0, 2, 3)))
             summed = logits[0] + logits[1].flip(-1)
             per_scale.append(summed.clamp(min=0)[[0, 3]])
     torch.testing.assert_close(maps, fuse_scales(per_scale, (36, 44)))
+    torch.testing.assert_close(score, torch.stack(class_logits).mean(dim=0).sigmoid())
     assert keys.tolist() == [1, 4]
 
 

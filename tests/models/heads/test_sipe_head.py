@@ -209,6 +209,16 @@ def test_backbone_gets_no_gradient_through_the_is_cam():
     assert has_gradient(head.side_convs) == [True] * 4
 
 
+@pytest.mark.parametrize('detach', [True, False])
+def test_semantic_prototypes_train_the_last_stage_only_without_detach(detach):
+    """A classifier of zeros hands no gradient on, so that what arrives came through the IS-CAM."""
+    head = make_head(feature='semantic', detach=detach)
+    with torch.no_grad():
+        head.classifier.weight.zero_()
+    got = gradients(head, make_feats(), make_samples(), 'loss_gsc')
+    assert got == [False, False, False, not detach]
+
+
 def test_detach_can_be_switched_off():
     head = make_head(detach=False)
     assert gradients(head, make_feats(), make_samples(), 'loss_gsc') == [True] * 4
@@ -303,6 +313,17 @@ def test_autocast_changes_little(dtype):
         assert got[key].item() == pytest.approx(want[key].item(), rel=0.05)
     assert maps.dtype == torch.float32
     assert all(p.grad.isfinite().all() for p in head.parameters())
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_the_classification_loss_of_half_logits_is_computed_in_float32(dtype):
+    head, labels = make_head(), labels_of(make_samples())
+    outputs = {'cam_logits': torch.randn(2, K, 4, 6).to(dtype)}
+    logits = head.class_logits(outputs).double().numpy()
+    terms = labels.numpy() * np.log1p(np.exp(-logits))
+    terms = terms + (1 - labels.numpy()) * np.log1p(np.exp(logits))
+    got = head.classification_loss(outputs, labels)
+    assert got.item() == pytest.approx(terms.mean(), rel=1e-6)
 
 
 def test_channels_last_changes_nothing():
