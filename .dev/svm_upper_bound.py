@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmwsss.apis.masks import Images, check_known, load_rgb
+from mmwsss.apis.masks import Images, check_known
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.evaluation.tables import jsonable, percent
 from mmwsss.functional.svm import svm_expand

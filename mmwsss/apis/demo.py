@@ -26,10 +26,11 @@ import mmwsss
 from demo_data import make_demo_data, part_coverage, part_coverage_scores
 from mmwsss.apis.demo_report import REPORT_FILES, PictureRow, draw_picture
 from mmwsss.apis.maps import make_maps
-from mmwsss.apis.masks import load_rgb, make_masks, mask_settings
+from mmwsss.apis.masks import make_masks, mask_settings
 from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.apis.steps import Say, Steps
 from mmwsss.apis.train import build_runner, run_test
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import find_mask, score_maps, score_masks
 from mmwsss.evaluation.tables import jsonable, percent
 from mmwsss.io import (

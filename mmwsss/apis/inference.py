@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmwsss.apis.masks import load_rgb, mask_settings
+from mmwsss.apis.masks import mask_settings
 from mmwsss.datasets.transforms import PackWSSSInputs
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.refine import BaseRefiner, RefinerChain

@@ -16,7 +16,7 @@ from mmwsss.apis.image_list import image_infos, images_only, split_name
 from mmwsss.apis.imported import ForeignFolder
 from mmwsss.apis.stage import OutputFolder
 from mmwsss.datasets.images import image_size
-from mmwsss.datasets.transforms import LoadImage
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import (
     IGNORE_INDEX,
     RECORD_NAME,
@@ -39,7 +39,7 @@ from mmwsss.refine import BackgroundThreshold, MapsOrLabels, RefinerChain
 from mmwsss.refine.chain import StartedChain
 from mmwsss.utils.names import name_some
 
-__all__ = ['import_masks', 'load_rgb', 'make_masks', 'mask_settings']
+__all__ = ['import_masks', 'make_masks', 'mask_settings']
 
 MASK_CFG_KEYS = ('refiners', 'threshold_source', 'uses_ground_truth')
 
@@ -355,17 +355,6 @@ class ImportWriter(MaskWriter):
         if label is None:
             return []
         return sorted(set(class_ids.tolist()) - {0, IGNORE_INDEX, *label})
-
-
-def load_rgb(path: str | Path, image_id: str = '') -> np.ndarray:
-    """Read an image as the datasets do, as RGB uint8 (H, W, 3).
-
-    Raises:
-        FileNotFoundError: The image does not exist.
-        OSError: It cannot be decoded.
-    """
-    loaded = LoadImage()({'img_path': str(path), 'img_id': image_id})
-    return np.ascontiguousarray(loaded['img'][..., ::-1])
 
 
 def mask_settings(cfg: Config) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 import mmwsss
-from mmwsss.apis.masks import load_rgb
 from mmwsss.apis.run_folder import (
     RunFolder,
     RunRecord,
@@ -24,6 +23,7 @@ from mmwsss.apis.run_folder import (
 )
 from mmwsss.apis.run_images import ImageIndex, image_index
 from mmwsss.apis.run_records import read_record
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instances import InstanceFolder, open_instances
 from mmwsss.evaluation.protocol import uses_ground_truth
@@ -49,7 +49,7 @@ from mmwsss.visualization.report import (
     StageScore,
     render_page,
 )
-from mmwsss.visualization.tiles import ImageParts, picture_of
+from mmwsss.visualization.tiles import ImageParts, image_tiles
 
 __all__ = ['ReportOptions', 'describe_run', 'write_page', 'write_run_report']
 
@@ -462,7 +462,7 @@ class StageDrawer:
             path = safe_join(folder, name, '.png')
             if path.is_file():
                 parts.prediction = load_mask(path, num_classes)
-        return picture_of(parts, note, self.classes, self.palette)
+        return Picture(name, note, image_tiles(parts, self.classes, self.palette))
 
     def _add_maps(self, parts: ImageParts) -> None:
         """Read the class maps, and refine them again step by step."""

@@ -12,7 +12,7 @@ from mmwsss.apis.inference import Segmented, class_ids, own_chain, segment_image
 from mmwsss.io import BatchReport, process_items, safe_join, save_mask
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.visualization import class_legend, save_panel
-from mmwsss.visualization.tiles import ImageParts, picture_of
+from mmwsss.visualization.tiles import ImageParts, image_tiles
 
 __all__ = ['save_segmented', 'show_images']
 
@@ -49,20 +49,19 @@ def show_images(
     paths, chain = dict(images), own_chain(localizer)
 
     def work(name: str) -> None:
-        found = segment_image(localizer, name, paths[name], chain, labels)
-        save_segmented(safe_join(out, name, '.png'), found, localizer)
+        segmented = segment_image(localizer, name, paths[name], chain, labels)
+        save_segmented(safe_join(out, name, '.png'), segmented, localizer)
         if masks is not None:
             path = safe_join(masks, name, '.png')
-            save_mask(path, found.mask, localizer.dataset_meta['palette'])
+            save_mask(path, segmented.mask, localizer.dataset_meta['palette'])
 
     return process_items(list(paths), work, None, 'pictures')
 
 
-def save_segmented(path: str | Path, found: Segmented, localizer: ImageLevelClassifier) -> None:
+def save_segmented(path: str | Path, segmented: Segmented, localizer: ImageLevelClassifier) -> None:
     """Write the picture of one image: the image, its maps, its mask."""
-    meta = localizer.dataset_meta
-    parts = ImageParts(found.name, found.image, maps=found.maps, mask=found.mask)
-    tiles = list(picture_of(parts, '', meta['classes'], meta['palette'], side=640).tiles)
-    seen = [int(i) for i in np.unique(found.mask) if 0 < i < len(meta['classes'])]
-    legend = class_legend(meta['classes'], meta['palette'], seen)
-    save_panel(path, [tiles], legend, tile_width=2.6)
+    classes, palette = (localizer.dataset_meta[key] for key in ('classes', 'palette'))
+    parts = ImageParts(segmented.name, segmented.image, segmented.maps, mask=segmented.mask)
+    tiles = image_tiles(parts, classes, palette, side=640)
+    seen = [int(i) for i in np.unique(segmented.mask) if 0 < i < len(classes)]
+    save_panel(path, [tiles], class_legend(classes, palette, seen), tile_width=2.6)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from mmwsss.io.atomic import atomic_path
 from mmwsss.io.damage import parsing
+from mmwsss.io.mask_io import Array
 
 __all__ = ['ClassMaps', 'is_class_map_file', 'load_class_maps', 'save_class_maps']
 
@@ -34,24 +35,38 @@ class ClassMaps:
         ValueError: A field has the wrong shape, type or range.
     """
 
-    keys: np.ndarray
-    scores: np.ndarray
+    keys: Array
+    scores: Array
     image_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        keys, scores = np.asarray(self.keys), np.asarray(self.scores)
-        _check_keys(keys)
-        _check_scores(scores, len(keys))
+        keys, scores, size = (np.asarray(getattr(self, field)) for field in _FIELDS)
+        if keys.ndim != 1 or (keys.size and not np.issubdtype(keys.dtype, np.integer)):
+            raise ValueError(f'keys must be integers (n,), but got {keys.dtype} {keys.shape}')
+        if (keys < 0).any() or (np.diff(keys.astype(np.int64)) <= 0).any():
+            raise ValueError(f'keys must be >= 0 and strictly increasing, but got {keys.tolist()}')
+        if scores.ndim != 3 or len(scores) != len(keys) or 0 in scores.shape[1:]:
+            raise ValueError(
+                f'scores must be ({len(keys)}, h, w) with h, w >= 1, but got {scores.shape}'
+            )
+        if not np.issubdtype(scores.dtype, np.floating):
+            raise ValueError(f'scores must be floating point, but got {scores.dtype}')
+        if not np.isfinite(scores).all():
+            raise ValueError('scores must be finite, but hold NaN or infinity')
+        if size.shape != (2,) or not np.issubdtype(size.dtype, np.integer) or (size < 1).any():
+            raise ValueError(
+                f'image_size must be two integers (H, W) >= 1, but got {size.tolist()}'
+            )
         object.__setattr__(self, 'keys', keys.astype(np.int64))
         object.__setattr__(self, 'scores', scores.astype(np.float32, copy=False))
-        object.__setattr__(self, 'image_size', _checked_size(self.image_size))
+        object.__setattr__(self, 'image_size', (int(size[0]), int(size[1])))
 
     @property
     def has_background(self) -> bool:
         """Whether there is a map for the background (class id 0)."""
         return bool(len(self.keys) and self.keys[0] == 0)
 
-    def full_size_scores(self) -> np.ndarray:
+    def full_size_scores(self) -> Array:
         """Return the scores at image size, float32 (n, H, W), bilinear where the grid differs."""
         if not len(self.keys):
             return np.zeros((0, *self.image_size), np.float32)
@@ -67,12 +82,8 @@ def save_class_maps(path: str | os.PathLike[str], maps: ClassMaps) -> None:
 
     The file appears whole or not at all, and holds no pickled object.
 
-    Args:
-        path: The file to write, ending in ``.npz``.
-        maps: The class maps.
-
     Raises:
-        ValueError: ``path`` has another suffix, or a score does not fit float16.
+        ValueError: ``path`` does not end in ``.npz``, or a score does not fit float16.
     """
     path = Path(path)
     if path.suffix != '.npz':
@@ -102,10 +113,12 @@ def load_class_maps(path: str | os.PathLike[str], num_classes: int | None = None
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'class map not found: {path}')
-    with parsing(f'{path} is not a readable class map (.npz)'):
-        with np.load(path, allow_pickle=False) as archive:
-            fields = _read_fields(archive)
-        maps = ClassMaps(**fields)
+    what = f'{path} is not a readable class map (.npz)'
+    with parsing(what), np.load(path, allow_pickle=False) as archive:
+        missing = [field for field in _FIELDS if field not in archive.files]
+        if missing:
+            raise ValueError(f'expected the arrays {list(_FIELDS)}, but {missing} are missing')
+        maps = ClassMaps(*(archive[field] for field in _FIELDS))
     if num_classes is not None and len(maps.keys) and maps.keys[-1] >= num_classes:
         raise ValueError(
             f'{path} holds class ids {maps.keys.tolist()}, '
@@ -124,33 +137,3 @@ def is_class_map_file(path: str | os.PathLike[str]) -> bool:
             return {f'{field}.npy' for field in _FIELDS} <= set(archive.namelist())
     except (OSError, zipfile.BadZipFile, ValueError):
         return False
-
-
-def _read_fields(archive: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
-    missing = [field for field in _FIELDS if field not in archive.files]
-    if missing:
-        raise ValueError(f'expected the arrays {list(_FIELDS)}, but {missing} are missing')
-    return {field: archive[field] for field in _FIELDS}
-
-
-def _check_keys(keys: np.ndarray) -> None:
-    if keys.ndim != 1 or (keys.size and not np.issubdtype(keys.dtype, np.integer)):
-        raise ValueError(f'keys must be integers (n,), but got {keys.dtype} {keys.shape}')
-    if (keys < 0).any() or (np.diff(keys.astype(np.int64)) <= 0).any():
-        raise ValueError(f'keys must be >= 0 and strictly increasing, but got {keys.tolist()}')
-
-
-def _check_scores(scores: np.ndarray, n: int) -> None:
-    if scores.ndim != 3 or len(scores) != n or 0 in scores.shape[1:]:
-        raise ValueError(f'scores must be ({n}, h, w) with h, w >= 1, but got {scores.shape}')
-    if not np.issubdtype(scores.dtype, np.floating):
-        raise ValueError(f'scores must be floating point, but got {scores.dtype}')
-    if not np.isfinite(scores).all():
-        raise ValueError('scores must be finite, but hold NaN or infinity')
-
-
-def _checked_size(image_size: tuple[int, int] | np.ndarray) -> tuple[int, int]:
-    size = np.asarray(image_size)
-    if size.shape != (2,) or not np.issubdtype(size.dtype, np.integer) or (size < 1).any():
-        raise ValueError(f'image_size must be two integers (H, W) >= 1, but got {size.tolist()}')
-    return int(size[0]), int(size[1])

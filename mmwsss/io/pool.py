@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     Executor,
@@ -353,7 +353,7 @@ def _outcomes(
     read: Callable[[str], Any] | None,
     readers: int,
     first: Callable[..., Any] | None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     with pool, closing(_read_ahead(ids, read, readers)) as items:
         for name, value, error in items:
             arguments = () if read is None else (value,)
@@ -366,7 +366,7 @@ def _outcomes(
 
 def _read_ahead(
     ids: Sequence[str], read: Callable[[str], Any] | None, readers: int
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     if read is None:
         yield from map(Outcome, ids)
         return

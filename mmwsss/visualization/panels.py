@@ -14,8 +14,9 @@ from PIL import Image
 
 from mmwsss.io import atomic_path
 
-__all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
+__all__ = ['Tile', 'class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
 
+Tile = tuple[str, np.ndarray]  # title and RGB uint8 (H, W, 3)
 IGNORE_COLOUR = (224, 224, 192)
 TITLE_HEIGHT, LEGEND_HEIGHT, GAP = 0.26, 0.25, 0.08  # inches
 MAX_SHAPE = 2.0  # height / width; taller pictures are reduced
@@ -40,18 +41,12 @@ def colorize(
     labels = np.asarray(labels)
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f'labels must be integers (H, W), but got {labels.dtype} {labels.shape}')
-    ids = np.unique(labels)
-    wrong = ids[((ids < 0) | (ids >= len(palette))) & (ids != ignore_index)]
+    ignored, n = labels == ignore_index, len(palette)
+    wrong = np.unique(labels[((labels < 0) | (labels >= n)) & ~ignored])
     if len(wrong):
-        raise ValueError(f'palette has {len(palette)} colours, but labels hold {wrong.tolist()}')
-    ignored = labels == ignore_index
-    colours = np.asarray(palette, dtype=np.uint8).reshape(-1, 3)
-    picture = (
-        colours[np.where(ignored, 0, labels)] if len(colours) else np.zeros((*labels.shape, 3))
-    )
-    picture = picture.astype(np.uint8)
-    picture[ignored] = IGNORE_COLOUR
-    return picture
+        raise ValueError(f'palette has {n} colours, but labels hold {wrong.tolist()}')
+    colours = np.array([*palette, IGNORE_COLOUR], np.uint8)
+    return colours[np.where(ignored, n, labels)]
 
 
 def overlay(
@@ -76,13 +71,10 @@ def overlay(
     Raises:
         ValueError: The sizes differ or ``alpha`` does not lie in [0, 1].
     """
-    image = _checked_image(image)
-    _check_alpha(alpha)
     picture = colorize(labels, palette, ignore_index)
-    if picture.shape != image.shape:
+    if picture.shape != np.shape(image):
         raise ValueError(f'labels are {picture.shape[:2]}, but the image is {image.shape[:2]}')
-    weight = np.where(np.asarray(labels) == 0, 0.0, alpha)[..., None]
-    return _to_uint8((1 - weight) * image + weight * picture)
+    return _blend(image, picture, alpha, np.asarray(labels) != 0)
 
 
 def heatmap(
@@ -102,15 +94,14 @@ def heatmap(
     Raises:
         ValueError: A shape does not fit or ``alpha`` does not lie in [0, 1].
     """
-    image, scores = _checked_image(image), np.asarray(scores, dtype=np.float32)
-    _check_alpha(alpha)
+    scores = np.asarray(scores, dtype=np.float32)
     if scores.ndim != 2:
         raise ValueError(f'scores must be (h, w), but got {scores.shape}')
     if scores.shape != image.shape[:2]:
         size = (image.shape[1], image.shape[0])
         scores = np.asarray(Image.fromarray(scores).resize(size, Image.Resampling.BILINEAR))
     colours = matplotlib.colormaps[colormap](np.clip(np.nan_to_num(scores), 0, 1))[..., :3] * 255
-    return _to_uint8((1 - alpha) * image + alpha * colours)
+    return _blend(image, colours, alpha)
 
 
 def class_legend(
@@ -134,35 +125,30 @@ def class_legend(
 
 def save_panel(
     path: str | os.PathLike[str],
-    rows: list[list[tuple[str, np.ndarray]]],
+    rows: list[list[Tile]],
     legend: Sequence[tuple[str, Sequence[int]]] = (),
     tile_width: float = 2.2,
     dpi: int = 110,
 ) -> None:
-    """Write a grid of titled pictures as one PNG; the file appears whole or not at all.
-
-    Args:
-        path: The file to write.
-        rows: Per row, (title, RGB uint8 (H, W, 3)) from left to right; rows may differ in length.
-        legend: (name, [R, G, B]) pairs shown below the grid, see :func:`class_legend`.
-        tile_width: Width of one picture in inches.
-        dpi: Pixels per inch.
-
-    Raises:
-        ValueError: There is no picture, or one is not RGB uint8.
-    """
-    canvas = _draw_panel(rows, legend, tile_width, dpi)
+    """Write :func:`panel_image` as one PNG; the file appears whole or not at all."""
+    picture = Image.fromarray(panel_image(rows, legend, tile_width, dpi))
     with atomic_path(path) as temporary:
-        canvas.print_png(temporary)
+        picture.save(temporary, format='PNG')
 
 
 def panel_image(
-    rows: list[list[tuple[str, np.ndarray]]],
+    rows: list[list[Tile]],
     legend: Sequence[tuple[str, Sequence[int]]] = (),
     tile_width: float = 2.2,
     dpi: int = 110,
 ) -> np.ndarray:
-    """Draw what :func:`save_panel` writes.
+    """Draw a grid of titled pictures.
+
+    Args:
+        rows: Per row, (title, RGB uint8 (H, W, 3)) from left to right; rows may differ in length.
+        legend: (name, [R, G, B]) pairs shown below the grid, see :func:`class_legend`.
+        tile_width: Width of one picture in inches.
+        dpi: Pixels per inch.
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -170,27 +156,14 @@ def panel_image(
     Raises:
         ValueError: There is no picture, or one is not RGB uint8.
     """
-    canvas = _draw_panel(rows, legend, tile_width, dpi)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _draw_panel(
-    rows: list[list[tuple[str, np.ndarray]]],
-    legend: Sequence[tuple[str, Sequence[int]]],
-    tile_width: float,
-    dpi: int,
-) -> FigureCanvasAgg:
     columns = max((len(row) for row in rows), default=0)
     if columns == 0:
         raise ValueError('rows must hold at least one picture')
-    images = [[_checked_image(image) for _, image in row] for row in rows]
-    shapes = [max((i.shape[0] / i.shape[1] for i in row), default=0.0) for row in images]
-    shapes = [min(shape, MAX_SHAPE) for shape in shapes]
-    heights = [
-        tile_width * shape + (TITLE_HEIGHT if any(title for title, _ in row) else GAP)
-        for shape, row in zip(shapes, rows)
-    ]
+    heights = []
+    for row in rows:
+        shapes = [_checked_image(image).shape for _, image in row]
+        shape = min(max((h / w for h, w, _ in shapes), default=0.0), MAX_SHAPE)
+        heights.append(tile_width * shape + (TITLE_HEIGHT if any(t for t, _ in row) else GAP))
     legend_height = LEGEND_HEIGHT * -(-len(legend) // (3 * columns))
     size = (columns * tile_width, sum(heights) + legend_height)
     figure = Figure(figsize=size, dpi=dpi, layout='constrained')
@@ -203,18 +176,15 @@ def _draw_panel(
             axis.imshow(image, interpolation='nearest')
             axis.set_title(title, fontsize=8)
     if legend:
-        _draw_legend(figure, legend, 3 * columns)
-    return FigureCanvasAgg(figure)
-
-
-def _draw_legend(figure: Figure, legend: Sequence[tuple[str, Sequence[int]]], columns: int) -> None:
-    patches = [
-        Patch(facecolor=np.asarray(colour) / 255, edgecolor='0.4', label=name)
-        for name, colour in legend
-    ]
-    figure.legend(
-        handles=patches, loc='outside lower center', ncols=columns, fontsize=7, frameon=False
-    )
+        patches = [
+            Patch(facecolor=np.asarray(colour) / 255, edgecolor='0.4', label=name)
+            for name, colour in legend
+        ]
+        place = dict(loc='outside lower center', ncols=3 * columns)
+        figure.legend(handles=patches, fontsize=7, frameon=False, **place)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def _checked_image(image: np.ndarray) -> np.ndarray:
@@ -224,10 +194,12 @@ def _checked_image(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _check_alpha(alpha: float) -> None:
+def _blend(
+    image: np.ndarray, picture: np.ndarray, alpha: float, where: np.ndarray | None = None
+) -> np.ndarray:
+    """Lay a picture over an image, ``where`` alone."""
     if not 0.0 <= alpha <= 1.0:
         raise ValueError(f'alpha must lie in [0, 1], but got {alpha}')
-
-
-def _to_uint8(picture: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    weight = alpha if where is None else alpha * where[..., None]
+    mixed = (1 - weight) * _checked_image(image) + weight * picture
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -20,18 +20,16 @@ LABELS = {'S': 'small, below 32²', 'M': 'medium, below 96²', 'L': 'large'}
 
 
 def draw_size_bars(axes: Axes, objects: Mapping[str, Mapping[str, int]]) -> None:
-    """Draw three bars per class: its small, medium and large objects, on a logarithmic scale.
+    """Draw three bars per class, on a logarithmic scale: its small, medium and large objects.
 
     Args:
         axes: Where to draw.
         objects: Class name -> number of objects by ``'S'``, ``'M'``, ``'L'``.
     """
-    names = list(objects)
-    place = np.arange(len(names))
+    names, place = list(objects), np.arange(len(objects))
     for k, (size, label) in enumerate(LABELS.items()):
         heights = [objects[name][size] for name in names]
-        colour = SIZE_COLOURS[size]
-        axes.bar(place + 0.28 * (k - 1), heights, width=0.28, label=label, color=colour)
+        axes.bar(place + 0.28 * (k - 1), heights, 0.28, label=label, color=SIZE_COLOURS[size])
     axes.set_xticks(place, names, rotation=50, ha='right')
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_yscale('symlog', linthresh=1)
@@ -44,12 +42,7 @@ def draw_size_bars(axes: Axes, objects: Mapping[str, Mapping[str, int]]) -> None
 
 
 def draw_sides(axes: Axes, areas: Sequence[int]) -> None:
-    """Draw a histogram of the objects' sides (square root of the area), with the bounds of sizes.
-
-    Args:
-        axes: Where to draw.
-        areas: Areas in pixels, at least 1.
-    """
+    """Draw a histogram of the objects' sides, the roots of ``areas`` >= 1, with the bounds of sizes."""
     sides = np.sqrt(np.asarray(areas, dtype=float))
     bins = np.geomspace(1, max(1024.0, sides.max(initial=1)), 41)
     axes.hist(sides, bins=bins, color='0.45')
@@ -69,13 +62,7 @@ def draw_sides(axes: Axes, areas: Sequence[int]) -> None:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 100) -> None:
-    """Write a figure as PNG; the file appears whole or not at all.
-
-    Args:
-        figure: Made by ``Figure(...)``, which needs no display.
-        path: The file to write.
-        dpi: Pixels per inch.
-    """
+    """Write a figure as PNG, whole or not at all; it needs no display."""
     FigureCanvasAgg(figure)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi, format='png')

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mmwsss.io import IGNORE_INDEX, ClassMaps
-from mmwsss.visualization.panels import heatmap, overlay
-from mmwsss.visualization.report.content import Picture
+from mmwsss.visualization.panels import Tile, heatmap, overlay
 
-__all__ = ['ERROR_COLOURS', 'ImageParts', 'error_overlay', 'map_tiles', 'picture_of', 'shrink']
+__all__ = ['ERROR_COLOURS', 'ImageParts', 'error_overlay', 'image_tiles', 'map_tiles', 'shrink']
 
 # Missed, too much, wrong class; of Okabe and Ito's colours.
 ERROR_COLOURS = {'missed': (0, 114, 178), 'too much': (230, 159, 0), 'wrong class': (204, 121, 167)}
@@ -29,7 +27,7 @@ class ImageParts:
         name: Image id.
         image: RGB uint8 (H, W, 3).
         maps: Class maps.
-        steps: Name of a refiner -> labels (H, W) after it.
+        steps: Name of a refiner -> labels (H, W) after it, see ``RefinerChain.steps``.
         mask: Labels (H, W).
         prediction: A segmenter's labels (H, W).
         truth: True labels (H, W).
@@ -43,38 +41,17 @@ class ImageParts:
     prediction: np.ndarray | None = None
     truth: np.ndarray | None = None
 
-    def refine(self, refiners: Sequence[Any]) -> None:
-        """Run refiners over the maps again and keep the labels after each.
 
-        A step whose maps have no background yet has no labels.
-
-        Args:
-            refiners: Configs, or refiners.
-        """
-        from mmwsss.refine import build_refiner, labels_from_maps
-
-        state: Any = self.maps
-        for i, cfg in enumerate(refiners):
-            refiner = build_refiner(cfg)
-            state = refiner(state, self.image if refiner.needs_image else None, self.name)
-            if isinstance(state, np.ndarray):
-                self.steps[f'{i + 1}. {type(refiner).__name__}'] = state
-            elif state.has_background:
-                self.steps[f'{i + 1}. {type(refiner).__name__}'] = labels_from_maps(state)
-
-
-def picture_of(
+def image_tiles(
     parts: ImageParts,
-    note: str,
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
     side: int = TILE_SIDE,
-) -> Picture:
-    """Lay out the parts of an image, those that there are.
+) -> list[Tile]:
+    """Titled pictures of the parts of an image, those that there are.
 
     Args:
         parts: The image.
-        note: Text behind its name.
         classes: Class names, background first.
         palette: Their colours.
         side: Longest side of a tile in pixels; larger images are reduced.
@@ -83,36 +60,26 @@ def picture_of(
     if parts.maps is not None:
         tiles += map_tiles(parts.maps, parts.image, classes)
     labels = {f'after {name}': labels for name, labels in parts.steps.items()}
-    made_by = next(
-        (title for title in reversed(labels) if np.array_equal(labels[title], parts.mask)), None
-    )
-    if made_by is not None:
-        del labels[made_by]
-    labels['mask' if made_by is None else f'mask, {made_by}'] = parts.mask
+    same = [title for title in labels if np.array_equal(labels[title], parts.mask)]
+    if same:
+        del labels[same[-1]]
+    labels[f'mask, {same[-1]}' if same else 'mask'] = parts.mask
     labels.update({'prediction': parts.prediction, 'ground truth': parts.truth})
-    tiles += [
-        (title, overlay(parts.image, found, palette))
-        for title, found in labels.items()
-        if found is not None
-    ]
-    last = parts.mask if parts.prediction is None else parts.prediction
+    for title, map_ in labels.items():
+        if map_ is not None:
+            tiles.append((title, overlay(parts.image, map_, palette)))
+    what, last = 'prediction', parts.prediction
+    if last is None:
+        what, last = 'mask', parts.mask
     if last is not None and parts.truth is not None:
-        what = 'mask' if parts.prediction is None else 'prediction'
         tiles.append((f'errors of the {what}', error_overlay(parts.image, last, parts.truth)))
-    return Picture(parts.name, note, [(title, shrink(tile, side)) for title, tile in tiles])
+    return [(title, shrink(tile, side)) for title, tile in tiles]
 
 
 def map_tiles(
     maps: ClassMaps, image: np.ndarray, classes: Sequence[str], limit: int = MAX_MAPS
-) -> list[tuple[str, np.ndarray]]:
-    """The map of each class over the image, classes first, background last.
-
-    Args:
-        maps: Class maps.
-        image: RGB uint8 (H, W, 3).
-        classes: Class names, background first.
-        limit: Most maps to show, those with the largest scores.
-    """
+) -> list[Tile]:
+    """The ``limit`` maps with the largest scores over the image, classes first, background last."""
     rows = sorted(range(len(maps.keys)), key=lambda i: (maps.keys[i] == 0, -maps.scores[i].max()))
     rows = sorted(rows[:limit], key=lambda i: (maps.keys[i] == 0, maps.keys[i]))
     grey = to_grey(image)  # so that all colour in the picture is the map's
@@ -166,9 +133,7 @@ def error_overlay(
 
 def shrink(picture: np.ndarray, side: int) -> np.ndarray:
     """Reduce a picture whose longest side is above ``side``."""
-    height, width = picture.shape[:2]
-    if max(height, width) <= side:
+    if max(picture.shape[:2]) <= side:
         return picture
-    scale = side / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    height, width = (max(round(n * side / max(picture.shape)), 1) for n in picture.shape[:2])
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))

@@ -10,8 +10,8 @@ from PIL import Image
 
 from mmwsss.apis import class_maps, find_images, load_localizer, refine_maps, segment_images
 from mmwsss.apis.maps import compute_class_maps
-from mmwsss.apis.masks import load_rgb
 from mmwsss.apis.show import show_images
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps, load_mask
 from mmwsss.refine import RefinerChain
 

@@ -14,10 +14,10 @@ from mmwsss.apis.masks import (
     MaskWriter,
     check_background,
     import_masks,
-    load_rgb,
     make_masks,
     mask_settings,
 )
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import (
     RECORD_NAME,
     ClassMaps,

@@ -10,7 +10,7 @@ import pytest
 from mmengine.fileio import BaseStorageBackend, backends, io, register_backend
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.masks import load_rgb
+from mmwsss.datasets.transforms.loading import load_rgb
 from tests.tiny_models import demo_dataset
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmwsss.apis.masks import load_rgb
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.functional.svm import svm_expand
 from mmwsss.io import load_mask, read_id_list
 from mmwsss.refine.svm_expansion import SVMExpansion

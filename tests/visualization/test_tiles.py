@@ -8,8 +8,8 @@ from mmwsss.visualization.tiles import (
     ERROR_COLOURS,
     ImageParts,
     error_overlay,
+    image_tiles,
     map_tiles,
-    picture_of,
     shrink,
 )
 
@@ -52,17 +52,16 @@ def test_steps_of_the_chain_end_at_the_mask():
         np.array([1]), np.linspace(0, 1, 24, dtype=np.float32).reshape(1, 4, 6), (4, 6)
     )
     parts = ImageParts('a', IMAGE, maps=maps)
-    parts.refine([dict(type='BackgroundThreshold', threshold=0.5)])
-    (labels,) = parts.steps.values()
-    np.testing.assert_array_equal(labels, maps.scores[0] > 0.5)
+    labels = (maps.scores[0] > 0.5).astype(int)
+    parts.steps = {'1. BackgroundThreshold': labels}
     parts.mask, parts.truth = labels, np.ones((4, 6), int)
-    picture = picture_of(parts, 'note', CLASSES, PALETTE)
-    assert [title for title, _ in picture.tiles] == [
+    tiles = image_tiles(parts, CLASSES, PALETTE)
+    assert [title for title, _ in tiles] == [
         'image', 'map: cat', 'mask, after 1. BackgroundThreshold', 'ground truth',
         'errors of the mask',
     ]  # fmt: skip
     parts.mask = 1 - labels
-    titles = [title for title, _ in picture_of(parts, '', CLASSES, PALETTE).tiles]
+    titles = [title for title, _ in image_tiles(parts, CLASSES, PALETTE)]
     assert titles[2:4] == ['after 1. BackgroundThreshold', 'mask']
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from mmwsss.datasets.images import upright_rgb
 from mmwsss.io.mask_io import IGNORE_INDEX, compact_labels, load_mask
 
-__all__ = ['LoadImage', 'LoadMask']
+__all__ = ['LoadImage', 'LoadMask', 'load_rgb']
 
 
 @TRANSFORMS.register_module()
@@ -62,6 +63,17 @@ class LoadImage(LoadImageFromFile):
         results['img'] = pixels.astype(np.float32) if self.to_float32 else pixels
         results['img_shape'] = results['ori_shape'] = pixels.shape[:2]
         return results
+
+
+def load_rgb(path: str | Path, image_id: str = '') -> np.ndarray:
+    """Read an image as the datasets do, as RGB uint8 (H, W, 3).
+
+    Raises:
+        FileNotFoundError: The image does not exist.
+        OSError: It cannot be decoded.
+    """
+    loaded = LoadImage()({'img_path': str(path), 'img_id': image_id})
+    return np.ascontiguousarray(loaded['img'][..., ::-1])
 
 
 @TRANSFORMS.register_module()

@@ -19,15 +19,15 @@ from mmseg.registry import DATASETS, HOOKS
 from torch import nn
 
 from mmwsss.datasets.seeding import seeded_item
+from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.engine.evaluating import evaluating
 from mmwsss.io import ClassMaps
-from mmwsss.visualization import class_legend, panel_image
-from mmwsss.visualization.tiles import ImageParts, picture_of
+from mmwsss.refine.chain import RefinerChain
+from mmwsss.utils.cli import KNOWN_ERRORS
+from mmwsss.visualization.panels import class_legend, panel_image
+from mmwsss.visualization.tiles import ImageParts, image_tiles
 
 __all__ = ['MapVisualizationHook']
-
-# What images that cannot be read and refiners that do not fit raise; a model's faults end the training.
-KNOWN_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
 
 
 @HOOKS.register_module()
@@ -73,8 +73,7 @@ class MapVisualizationHook(Hook):
                 raise ValueError(f'{name} must be an integer of at least 1, but got {value!r}')
         self.interval, self.by_epoch, self.num_images = interval, by_epoch, num_images
         self.dataset_cfg, self.refiners, self.max_side = dataset, refiners, max_side
-        self.warned = False
-        self.unreadable: set[int] = set()
+        self.warned: set[str | int] = set()
 
     @master_only
     def before_train(self, runner: Runner) -> None:
@@ -105,77 +104,64 @@ class MapVisualizationHook(Hook):
 
     @master_only
     def draw(self, runner: Runner, step: int | None = None) -> None:
-        """Draw all images and hand them to the visualizer.
-
-        Args:
-            runner: The runner.
-            step: Number of iterations done; None: ``runner.iter``.
-        """
+        """Draw all images after ``step`` iterations (``runner.iter``) and hand them to the visualizer."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         step = runner.iter if step is None else step
         with evaluating(model), torch.no_grad():
             for position in self.positions.tolist():
-                read = self.read(position)
-                if read is not None:
-                    name, picture = self.picture(model, position, *read)
-                    runner.visualizer.add_image(name, picture, step)
+                item, parts = self.read(position)
+                if parts is not None:
+                    self.look(model, item, parts)
+                    name = re.sub(r'[^A-Za-z0-9_-]+', '_', parts.name)
+                    picture = self.panel(parts)
+                    runner.visualizer.add_image(f'maps_{position}_{name}', picture, step)
 
-    def read(self, position: int) -> tuple[dict[str, Any], ImageParts] | None:
+    def read(self, position: int) -> tuple[dict[str, Any], ImageParts | None]:
         """An item of the dataset and its image as it is; None, and a warning, if it cannot be read."""
-        name = str(position)
+        info: dict[str, Any] = {}
         try:
             info = self.dataset.get_data_info(position)
-            name = info.get('img_id') or info.get('img_path', name)
             with seeded_item(position):
                 item = self.dataset[position]
-            size = tuple(item['data_samples'].ori_shape[:2])
-            return item, ImageParts(info.get('img_id', str(position)), rgb_of(item, size))
+            sample = item['data_samples']
+            image, size = load_rgb(sample.img_path), tuple(sample.ori_shape[:2])
+            if image.shape[:2] != size:
+                raise ValueError(f'{sample.img_path} is {image.shape[:2]}, expected {size}')
+            return item, ImageParts(info.get('img_id', str(position)), image)
         except KNOWN_ERRORS as error:
-            if position not in self.unreadable:
-                text = f'MapVisualizationHook leaves out {name}, which cannot be read: {error}'
-                print_log(text, logger='current', level=logging.WARNING)
-            self.unreadable.add(position)
-            return None
+            name = info.get('img_id') or info.get('img_path', position)
+            self.warn(position, f'leaves out {name}, which cannot be read: {error}')
+            return {}, None
 
-    def picture(
-        self, model: nn.Module, position: int, item: dict[str, Any], parts: ImageParts
-    ) -> tuple[str, np.ndarray]:
-        """Name and picture, RGB uint8 (H, W, 3), of what the model makes of an item."""
+    def look(self, model: nn.Module, item: dict[str, Any], parts: ImageParts) -> None:
+        """Add what the model makes of an item to its parts."""
         sample = model.test_step(pseudo_collate([item]))[0]
         size = tuple(sample.ori_shape[:2])
         if 'gt_sem_seg' in sample and sample.gt_sem_seg.shape[-2:] == size:
-            parts.truth = labels_of(sample.gt_sem_seg)
+            parts.truth = sample.gt_sem_seg.data.squeeze(0).cpu().numpy()
         if 'pred_map_keys' in sample:
             scores, keys = sample.pred_map_scores.cpu().numpy(), sample.pred_map_keys.cpu().numpy()
             parts.maps = ClassMaps(keys, scores, size)
-            self.add_mask(parts)
+            try:  # a chain that does not fit is not the end of the training
+                parts.mask = RefinerChain(self.refiners)(parts.maps, parts.image, parts.name)
+            except KNOWN_ERRORS as error:
+                self.warn('masks', f'shows no masks: {error}')
         elif 'pred_sem_seg' in sample:
-            parts.prediction = labels_of(sample.pred_sem_seg)
-        return f'maps_{position}_{re.sub(r"[^A-Za-z0-9_-]+", "_", parts.name)}', self.panel(parts)
+            parts.prediction = sample.pred_sem_seg.data.squeeze(0).cpu().numpy()
 
-    def add_mask(self, parts: ImageParts) -> None:
-        """Refine the maps; a chain that does not fit is a warning, not the end of the training."""
-        from mmwsss.refine import RefinerChain
-
-        try:
-            chain = RefinerChain(self.refiners)
-            parts.mask = chain(parts.maps, parts.image if chain.needs_image else None, parts.name)
-        except KNOWN_ERRORS as error:
-            if not self.warned:
-                text = f'MapVisualizationHook shows no masks: {error}'
-                print_log(text, logger='current', level=logging.WARNING)
-            self.warned = True
+    def warn(self, what: str | int, text: str) -> None:
+        """Warn once of each thing."""
+        if what not in self.warned:
+            print_log(f'MapVisualizationHook {text}', logger='current', level=logging.WARNING)
+        self.warned.add(what)
 
     def panel(self, parts: ImageParts) -> np.ndarray:
         """Lay out an image in the colours of the dataset."""
         classes, palette = (self.dataset.metainfo[key] for key in ('classes', 'palette'))
-        tiles = list(picture_of(parts, '', classes, palette, self.max_side).tiles)
-        labels = [
-            found for found in (parts.mask, parts.prediction, parts.truth) if found is not None
-        ]
-        seen = sorted({int(i) for found in labels for i in np.unique(found)} - {0})
-        legend = class_legend(classes, palette, [i for i in seen if i < len(classes)])
-        return panel_image([tiles], legend)
+        labels = [x for x in (parts.mask, parts.prediction, parts.truth) if x is not None]
+        seen = sorted({int(i) for x in labels for i in np.unique(x) if 0 < i < len(classes)})
+        tiles = image_tiles(parts, classes, palette, self.max_side)
+        return panel_image([tiles], class_legend(classes, palette, seen))
 
 
 def default_dataset(cfg: Any) -> dict[str, Any]:
@@ -184,29 +170,11 @@ def default_dataset(cfg: Any) -> dict[str, Any]:
     Raises:
         ValueError: There is none.
     """
-    loaders = (cfg.get('val_dataloader'), cfg.get('test_dataloader'))
-    for found in (
-        cfg.get('map_dataset'),
-        *(loader and loader.get('dataset') for loader in loaders),
-    ):
-        if found:
-            return found
+    loaders = [cfg.get(key) or {} for key in ('val_dataloader', 'test_dataloader')]
+    for dataset in (cfg.get('map_dataset'), *(loader.get('dataset') for loader in loaders)):
+        if dataset:
+            return dataset
     raise ValueError(
         'MapVisualizationHook needs images: name a `dataset`, or have map_dataset or val_dataloader in '
         'the config'
     )
-
-
-def rgb_of(item: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """The image of a dataset item as RGB uint8 (H, W, 3), at its own size."""
-    from mmwsss.apis.masks import load_rgb
-
-    image = load_rgb(item['data_samples'].img_path)
-    if image.shape[:2] != size:
-        raise ValueError(f'{item["data_samples"].img_path} is {image.shape[:2]}, expected {size}')
-    return image
-
-
-def labels_of(pixel_data: Any) -> np.ndarray:
-    """Labels (H, W) of mmseg's pixel data."""
-    return pixel_data.data.squeeze(0).cpu().numpy()
