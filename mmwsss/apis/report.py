@@ -38,6 +38,7 @@ from mmwsss.io import (
     safe_join,
     voc_palette,
 )
+from mmwsss.refine.chain import RefinerChain
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.visualization.report import (
     Confusion,
@@ -471,7 +472,8 @@ class StageDrawer:
         try:
             path = safe_join(self.stage.maps, parts.name, '.npz')
             parts.maps = load_class_maps(path, len(self.classes))
-            parts.refine(self.stage.refiners)
+            chain = RefinerChain(self.stage.refiners)
+            parts.steps.update(chain.steps(parts.maps, parts.image, parts.name))
         except KNOWN_ERRORS as error:
             self.problems.append(f'{parts.name}: {error}')
 
