@@ -1,6 +1,6 @@
 # IRNet on a frozen ResNet-50 at output stride 16, PASCAL VOC 2012 train_aug; edges and displacements on the
-# grid of stride 4. It is trained on labels that class maps are sure about, and
-# turns the maps into masks by random walk. After a localizer has written work_dirs/maps:
+# grid of stride 4. It is trained on labels that class maps are sure about, and turns the maps into masks by
+# random walk: the released recipe. After a localizer has written work_dirs/maps:
 #   python tools/make_masks.py configs/irn/irn_r50_voc_labels.py \
 #       --maps work_dirs/maps --out work_dirs/irn_labels
 #   python tools/train.py configs/irn/irn_r50_voc.py
@@ -35,6 +35,7 @@ model = dict(
     in_channels=(64, 256, 512, 1024, 2048),
     stem='maxpool',
     radius=10,
+    test_size=(512, 512),  # smaller images are padded to it, as crops are in training
 )
 
 pseudo_mask_dir = 'work_dirs/irn_labels'  # folder of confident labels

@@ -35,6 +35,7 @@ model = dict(
         join_groups=8,
     ),
     radius=5,
+    test_size=(128, 128),
 )
 
 train_pipeline = [

@@ -32,7 +32,7 @@ from mmwsss.utils.config import load_config
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'irn').rglob('*.py'))
 TRAINED = ['irn_mobilenetv2_vocmini', 'irn_r50_voc', 'irn_r50_coco14', 'irn_tiny_demo']
-PAPER = 'irn_r50_voc'
+RELEASED = 'irn_r50_voc'
 
 
 def config(name: str, **options: object) -> Config:
@@ -90,7 +90,7 @@ def test_a_model_learns_from_a_batch_on_a_grid_of_stride_4(name):
 def test_crops_are_what_the_preprocessor_expects_and_the_rate_falls_to_the_end(name):
     cfg = config(name)
     (crop,) = [step.crop_size for step in cfg.train_pipeline if 'crop_size' in step]
-    assert crop == cfg.model.data_preprocessor['size']
+    assert crop == cfg.model.data_preprocessor['size'] == cfg.model.test_size
     assert cfg.model.data_preprocessor.seg_pad_val == 255
     loop = cfg.train_cfg
     assert [s.end for s in cfg.param_scheduler] == [loop.get('max_epochs', loop.get('max_iters'))]
@@ -100,8 +100,8 @@ def test_crops_are_what_the_preprocessor_expects_and_the_rate_falls_to_the_end(n
     assert 'IRNetCalibrationHook' in [hook.type for hook in cfg.custom_hooks]
 
 
-def test_recipe_of_the_paper():
-    cfg = config(PAPER)
+def test_released_recipe():
+    cfg = config(RELEASED)
     assert cfg.model.backbone.depth == 50
     assert cfg.model.backbone.strides == (1, 2, 2, 1)
     assert (cfg.model.radius, cfg.model.stem) == (10, 'maxpool')
@@ -117,13 +117,13 @@ def test_recipe_of_the_paper():
             group = rates.pop(id(parameter))
             wanted = {'edge': 0.1, 'displacement': 1.0}[name.split('.')[0]]
             assert group['lr'] == pytest.approx(wanted), name
-            assert (group['momentum'], group['weight_decay']) == (0, pytest.approx(1e-4))
+            assert group['momentum'] == group['weight_decay'] == pytest.approx(1e-4)
     assert not rates
 
 
 def test_options_reach_the_dataset_and_the_walk():
     cfg = config(
-        PAPER,
+        RELEASED,
         pseudo_mask_dir='labels',
         **{'mask_cfg.refiners.0.checkpoint': 'a.pth', 'mask_cfg.refiners.0.beta': 8},
     )

@@ -6,8 +6,9 @@ import pytest
 from mmseg.registry import EVALUATOR, MODELS
 
 from mmwsss.apis.masks import mask_settings
+from mmwsss.apis.pipeline import read_pipeline
 from mmwsss.functional import CRFLattice, dense_crf
-from mmwsss.refine import RefinerChain
+from mmwsss.refine import DenseCRF, RefinerChain
 from mmwsss.utils.config import load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -23,6 +24,18 @@ def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
     assert Path(refiner.network.checkpoint).parent.name == Path(refiner.network.config).stem
     backbone = MODELS.build({**cfg.model.backbone, 'init_cfg': None})
     assert set(refiner.layers) <= {name for name, _ in backbone.named_children()}
+
+
+def test_a_crf_cleans_sipes_masks_of_coco_before_the_segmenter():
+    spec = read_pipeline(CONFIGS / 'pipelines/sipe_coco14.py')
+    stages = {stage.name: stage for stage in spec.stages}
+    cfg = load_config(stages['masks'].config, stages['masks'].options)
+    (crf,) = RefinerChain(mask_settings(cfg)['refiners']).refiners
+    assert isinstance(crf, DenseCRF)
+    assert crf.from_labels
+    assert stages['segmenter'].options['pseudo_mask_dir'] == '{masks}'
+    plain = load_config(stages['seed_masks'].config, stages['seed_masks'].options)
+    assert mask_settings(plain)['refiners'] == []
 
 
 def test_crf_of_the_segmenter_is_deeplabv2s():

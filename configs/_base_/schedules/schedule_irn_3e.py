@@ -1,8 +1,8 @@
 # IRNet's recipe: 3 epochs of SGD, the displacement branch at ten times the edge branch's rate, poly 0.9 per
-# iteration. momentum=0: the released code hands the weight decay (1e-4) to the optimizer's momentum slot.
+# iteration. The released code hands the weight decay to the optimizer's momentum slot, hence this momentum.
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.0, weight_decay=1e-4),
+    optimizer=dict(type='SGD', lr=0.1, momentum=1e-4, weight_decay=1e-4),
     paramwise_cfg=dict(
         custom_keys={'edge.': dict(lr_mult=1.0), 'displacement.': dict(lr_mult=10.0)}
     ),
