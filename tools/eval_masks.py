@@ -62,6 +62,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=0.0,
         help="share of an instance's pixels that may contradict GT (default: %(default)s)",
     )
+    parser.add_argument(
+        '--include-background',
+        action='store_true',
+        help='IA-mIoU averages over background too, scored per image, as published averages do',
+    )
     parser.add_argument('--json', help='write the scores to this file')
     add_workers_argument(parser)
     add_verbose_argument(parser)
@@ -73,8 +78,8 @@ def mask_scores(args: argparse.Namespace, classes: Sequence[str]) -> list[PairSc
     scores: list[PairScore] = [MeanIoUScore(classes, args.ignore_index)]
     if args.instances or args.ia:
         names = read_category_map(args.category_map, classes)
-        found = (args.instances, names, args.ignore_index, args.tolerance)
-        scores.append(InstanceScore(classes, *found))
+        options = (args.ignore_index, args.tolerance, args.include_background)
+        scores.append(InstanceScore(classes, args.instances, names, *options))
     return scores
 
 

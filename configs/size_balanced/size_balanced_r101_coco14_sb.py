@@ -3,8 +3,10 @@
 # annotation file; they may overlap.
 _base_ = '../deeplabv2/deeplabv2_r101_coco14_pseudo.py'
 
-tau = 20.0
-ewc_strength = 10.0
+tau = 5.0
+total = 'image'
+normalize = 'weights'
+ewc_strength = 500.0
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),
@@ -13,7 +15,11 @@ custom_hooks = [
         type='EWCHook',
         strength=ewc_strength,
         task_b_begin=50_000,
-        task_b_loss=dict(decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau)),
+        task_b_loss=dict(
+            decode_head=dict(
+                type='SizeBalancedCrossEntropyLoss', tau=tau, total=total, normalize=normalize
+            )
+        ),
         save_fisher='fisher.pth',
         num_images=10_000,
         num_workers=4,

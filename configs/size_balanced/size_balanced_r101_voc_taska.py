@@ -1,17 +1,22 @@
-# Task A alone: deeplabv2_r101_voc_pseudo.py, after which fisher.pth, with the Fisher information and the
-# weights, is written beside the checkpoints. size_balanced_r101_voc_taskb.py goes on from there, as often
-# and with as many settings as wanted.
-_base_ = '../deeplabv2/deeplabv2_r101_voc_pseudo.py'
+# Task A of size_balanced_r101_voc_sb.py alone, after which fisher.pth, with the Fisher information and the
+# weights, is written beside the checkpoints. size_balanced_r101_voc_taskb.py goes on from there, as often and
+# with as many settings as wanted.
+_base_ = './size_balanced_r101_voc_sb.py'
 
-instance_dir = 'data/VOCdevkit/VOC2012/SegmentationObject'
+max_iters = 15_000
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),
     dict(type='CheckInitialWeightsHook'),
-    dict(type='EWCHook', task_b_begin=20_000, save_fisher='fisher.pth', num_workers=4),
+    dict(
+        type='EWCHook',
+        task_b_begin=max_iters,
+        save_fisher='fisher.pth',
+        fisher_losses=['decode_max.loss_ce'],
+        num_workers=4,
+    ),
 ]
-val_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
-    dict(type='IAmIoUMetric', instance_dir=instance_dir),
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]
-test_evaluator = val_evaluator
+train_cfg = dict(max_iters=max_iters)

@@ -3,11 +3,13 @@
 # from the checkpoint first.
 _base_ = './size_balanced_r101_voc_sb.py'
 
-load_from = 'work_dirs/size_balanced_r101_voc_taska/iter_20000.pth'
+load_from = 'work_dirs/size_balanced_r101_voc_taska/iter_15000.pth'
 fisher_file = 'work_dirs/size_balanced_r101_voc_taska/fisher.pth'
-max_iters = 10_000
-tau = 20.0
-ewc_strength = 10.0
+max_iters = 15_000
+tau = 5.0
+total = 'image'
+normalize = 'weights'
+ewc_strength = 500.0
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),
@@ -16,8 +18,13 @@ custom_hooks = [
         type='EWCHook',
         strength=ewc_strength,
         task_b_begin=0,
-        task_b_loss=dict(decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau)),
+        task_b_loss=dict(
+            decode_head=dict(
+                type='SizeBalancedCrossEntropyLoss', tau=tau, total=total, normalize=normalize
+            )
+        ),
         fisher_file=fisher_file,
+        fisher_losses=['decode_max.loss_ce'],
         num_workers=4,
     ),
 ]

@@ -1,10 +1,12 @@
 # SegFormer-B2 on pseudo masks of PASCAL VOC 2012 with the size-balanced cross-entropy L_sb: cross-entropy
 # until iteration 20,000, then L_sw and the EWC penalty. As many iterations as
-# segformer_mit-b2_voc_pseudo.py. `tau`, `ewc_strength` and the switch are ours.
+# segformer_mit-b2_voc_pseudo.py. The settings are those of size_balanced_r101_voc_sb.py.
 _base_ = '../segformer/segformer_mit-b2_voc_pseudo.py'
 
-tau = 20.0
-ewc_strength = 10.0
+tau = 5.0
+total = 'image'
+normalize = 'weights'
+ewc_strength = 500.0
 instance_dir = 'data/VOCdevkit/VOC2012/SegmentationObject'
 custom_hooks = [
     dict(type='IterationSeedHook'),
@@ -14,7 +16,11 @@ custom_hooks = [
         type='EWCHook',
         strength=ewc_strength,
         task_b_begin=20_000,
-        task_b_loss=dict(decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau)),
+        task_b_loss=dict(
+            decode_head=dict(
+                type='SizeBalancedCrossEntropyLoss', tau=tau, total=total, normalize=normalize
+            )
+        ),
         save_fisher='fisher.pth',
         num_workers=4,
     ),

@@ -22,6 +22,8 @@ SHORTCUTS = {
     'fraction': 'fraction',
     'instance_dir': 'instance_dir',
     'tau': 'tau',
+    'total': 'total',
+    'normalize': 'normalize',
     'ewc_strength': 'strength',
     'fisher_file': 'fisher_file',
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.datasets.tiny import make_tiny
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'size_balanced'
 NAMES = sorted(path.stem.removeprefix('size_balanced_') for path in FOLDER.rglob('*.py'))
-ONE_RUN = [name for name in NAMES if name.endswith('_sb')]
+ONE_RUN = [name for name in NAMES if name.removesuffix('_paper').endswith('_sb')]
 CLASSES = {'VOC12WSSSDataset': 21, 'COCO14WSSSDataset': 81}
 
 
@@ -79,8 +80,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def loss_names(runner: Runner) -> set[str]:
+    """Names of the losses, whatever the scale of their logits."""
     keys = runner.message_hub.log_scalars
-    return {key.removeprefix('train/') for key in keys if 'loss_' in key}
+    return {re.sub(r'train/|(?<=decode)_(x[\d.]+|max)(?=\.)', '', k) for k in keys if 'loss_' in k}
 
 
 def last_checkpoint(runner: Runner) -> dict:
@@ -100,8 +102,8 @@ def test_each_config_trains_two_iterations_with_its_losses(name, data, tmp_path)
         'sw': {'decode.loss_sw'},
         'sb': {'decode.loss_ce', 'decode.loss_sw', 'loss_ewc'},
     }
-    assert loss_names(runner) == expected[name.rpartition('_')[2]]
-    assert ('ewc' in last_checkpoint(runner)) == name.endswith('_sb')
+    assert loss_names(runner) == expected[name.removesuffix('_paper').rpartition('_')[2]]
+    assert ('ewc' in last_checkpoint(runner)) == (name in ONE_RUN)
 
 
 def test_task_b_starts_from_the_files_that_task_a_leaves(data, tmp_path, monkeypatch):
@@ -148,16 +150,36 @@ def test_rows_of_the_comparison_differ_only_in_the_loss():
         assert cfg.to_dict() == rows['ce'].to_dict(), row
 
 
-def test_defaults_are_those_of_the_loss_and_the_hook():
-    loss, hook = SizeBalancedCrossEntropyLoss(), EWCHook()
-    for name in NAMES:
+def sw_options(cfg: Config) -> dict:
+    """The size-balanced loss of a config, wherever it stands."""
+    hook = ewc(cfg) or {}
+    return (hook.get('task_b_loss') or {}).get('decode_head') or cfg.model.decode_head.loss_decode
+
+
+def test_full_size_recipes_are_as_released_and_the_ablation_as_written():
+    released = dict(tau=5.0, total='image', normalize='weights')
+    for name in ('r101_voc_sb', 'r101_voc_taskb', 'r101_coco14_sb', 'segformer-b2_voc_sb'):
         cfg = config(name)
-        assert cfg.get('tau', loss.options['tau']) == loss.options['tau'], name
-        assert cfg.get('ewc_strength', hook.strength) == hook.strength, name
+        assert {key: sw_options(cfg)[key] for key in released} == released, name
+        assert ewc(cfg)['strength'] == EWCHook().strength == 500
+    cfg = config('r101_voc_sb')
+    assert (cfg.max_iters, ewc(cfg)['task_b_begin']) == (30_000, 15_000)
+    assert (cfg.model.type, list(cfg.model.scales)) == ('MSCEncoderDecoder', [0.5, 0.75])
+    assert cfg.initial_weights == 'coco'
+    assert cfg.model.backbone.init_cfg.checkpoint == cfg.pretrained
+    paper = config('r101_voc_sb_paper')
+    loss = SizeBalancedCrossEntropyLoss(
+        **{k: v for k, v in sw_options(paper).items() if k != 'type'}
+    )
+    assert loss.options == SizeBalancedCrossEntropyLoss().options  # the text is the default
+    for key in ('total', 'normalize', 'custom_hooks'):
+        cfg.pop(key), paper.pop(key)
+    assert paper.to_dict() == cfg.to_dict()
 
 
 def test_options_reach_the_loss_and_the_hook():
-    cfg = config('r101_voc_taskb', tau=3.0, ewc_strength=5.0, fisher_file='f.pth')
+    options = dict(tau=3.0, total='class', normalize='pixels')
+    cfg = config('r101_voc_taskb', ewc_strength=5.0, fisher_file='f.pth', **options)
     hook = ewc(cfg)
     assert (hook['strength'], hook['fisher_file']) == (5.0, 'f.pth')
-    assert hook['task_b_loss']['decode_head']['tau'] == 3.0
+    assert {key: sw_options(cfg)[key] for key in options} == options

@@ -104,14 +104,17 @@ def test_instances(folders, capsys):
     assert content['IA-mIoU'] == content['IA_S'] == pytest.approx(2 / 3)
     assert content['IA_L'] is None
     assert content['num_instances'] == dict(all=4, S=4, M=0, L=0)
-    assert run(*common, '--ia') == 0
-    assert 'connected components' in capsys.readouterr().out
+    assert run(*common, '--ia', '--include-background', '--json', json_file) == 0
+    out = capsys.readouterr().out
+    assert 'connected components' in out
+    assert 'background in IA-mIoU: one more class' in out
+    assert json.loads(json_file.read_text())['IA_includes_background'] is True
 
 
 def test_wrong_instances(folders, capsys):
     common = (folders / 'pred', folders / 'gt', '--num-classes', 2)
     assert run(*common, '--instances', folders / 'none') == 2
-    assert 'no such folder or file' in capsys.readouterr().err
+    assert 'folder of instance maps not found' in capsys.readouterr().err
     assert run(*common, '--instances', folders / 'gt', '--ia') == 2
     assert 'not both' in capsys.readouterr().err
     assert run(*common, '--maps', '--ia') == 2

@@ -25,7 +25,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
     one sigmoid channel do not.
 
     Args:
-        tau: Largest weight, at least 1. The default is ours, from the study in docs/methods/size_balanced.md.
+        tau: Largest weight, at least 1. The default is that of the authors' released code.
         total: ``'class'`` or ``'image'``, the reading of eq. 3; see
             :func:`mmwsss.functional.size_weights.size_weights`.
         normalize: The mean divides by the number of ``'pixels'`` (eq. 4) or by the sum of the
@@ -45,7 +45,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
 
     def __init__(
         self,
-        tau: float = 20.0,
+        tau: float = 5.0,
         total: str = 'class',
         normalize: str = 'pixels',
         balance_background: bool = False,
