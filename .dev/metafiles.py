@@ -1,8 +1,8 @@
 """Make model-index.yml and configs/*/metafile.yml, through which MIM finds the configs.
 
-`Collections` of a metafile (title, paper, page) is written by hand and kept. `Models` is made from the
-configs of the folder and the run summaries in `results/`: scores are means over the seeds, never typed. A
-folder without metafile.yml gets one. `--check` fails if the files are not what configs and summaries say.
+`Collections` of a metafile (title, paper, page) is written by hand and kept. `Models` are the configs of the
+folder that have run summaries in `results/`: scores are means over the seeds, never typed. A folder without
+results has no metafile. `--check` fails if the files are not what configs and summaries say.
 """
 
 from __future__ import annotations
@@ -68,28 +68,23 @@ def training_data(cfg: Config) -> str:
 
 
 def model_entry(
-    path: Path, root: Path, collection: str, runs: dict[str, dict[str, list[Run]]]
-) -> dict | None:
-    """Entry of `Models` for a config, None if it describes no model."""
+    path: Path, root: Path, collection: str, runs: dict[str, list[Run]]
+) -> dict[str, Any]:
+    """Entry of `Models` for a config with runs."""
     cfg = Config.fromfile(str(path), import_custom_modules=False)
-    if not isinstance(cfg.get('model'), dict) or 'backbone' not in cfg.model:
-        return None
-    dataset = Path(cfg.data_root).name
     head = cfg.model.get('decode_head') or cfg.model.get('head') or {}
     parts = [cfg.model.type, cfg.model.backbone.type, head.get('type')]
-    config = path.relative_to(root).as_posix()
-    entry = {
+    return {
         'Name': path.stem,
         'In Collection': collection,
-        'Config': config,
+        'Config': path.relative_to(root).as_posix(),
         'Metadata': {
             'Training Data': training_data(cfg),
             'Architecture': [part for part in parts if part],
             'Initial Weights': cfg.get('pretrained') or 'none',
         },
+        'Results': results_of(runs, Path(cfg.data_root).name),
     }
-    results = results_of(runs.get(config, {}), dataset)
-    return {**entry, 'Results': results} if results else entry
 
 
 def collections_of(folder: Path, root: Path) -> list[dict[str, Any]]:
@@ -112,12 +107,12 @@ def wanted_files(root: Path) -> dict[Path, str]:
     for folder in sorted(path for path in (root / 'configs').iterdir() if path.is_dir()):
         if folder.name.startswith('_') or folder.name == 'pipelines':
             continue
-        paths = sorted(folder.glob('*.py'))
-        collections = collections_of(folder, root)
-        entries = [model_entry(path, root, collections[0]['Name'], runs) for path in paths]
-        models = [entry for entry in entries if entry is not None]
-        if not models:  # test sets
+        paths = {path.relative_to(root).as_posix(): path for path in sorted(folder.rglob('*.py'))}
+        if not any(config in runs for config in paths):
             continue
+        collections = collections_of(folder, root)
+        name = collections[0]['Name']
+        models = [model_entry(paths[c], root, name, runs[c]) for c in paths if c in runs]
         target = folder / 'metafile.yml'
         wanted[target] = HEADER + dump({'Collections': collections, 'Models': models})
         imports.append(target.relative_to(root).as_posix())

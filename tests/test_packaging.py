@@ -23,11 +23,11 @@ def test_mim_finds_every_config_in_a_built_package(tmp_path):
         for name in index['Import']
         for model in yaml.safe_load((mim / name).read_text())['Models']
     ]
-    assert len(models) > 40
+    assert len(models) > 8
     for model in models:
         assert (mim / model['Config']).is_file(), model['Name']
     assert (mim / 'configs' / '_base_' / 'models' / 'cam_r50.py').is_file()
     assert (mim / 'tools' / 'train.py').is_file()
     make_demo_data = [sys.executable, mim / 'tools' / 'dataset_converters' / 'make_demo_data.py']
     sizes = ['--train', '1', '--val', '0', '--out', tmp_path / 'demo']
-    subprocess.run([*make_demo_data, *sizes], check=True, capture_output=True, timeout=60)
+    subprocess.run([*make_demo_data, *sizes], check=True, capture_output=True, timeout=300)

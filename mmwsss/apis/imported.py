@@ -21,7 +21,7 @@ from mmwsss.io import (
     load_mask,
     parsing,
 )
-from mmwsss.refine import MapsOrLabels
+from mmwsss.refine.base import MapsOrLabels
 
 __all__ = ['KEY_MEANINGS', 'ForeignFolder', 'read_foreign']
 

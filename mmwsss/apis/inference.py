@@ -12,11 +12,12 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 
 from mmwsss.apis.masks import mask_settings
-from mmwsss.datasets.transforms import PackWSSSInputs
+from mmwsss.datasets.transforms.formatting import PackWSSSInputs
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps
-from mmwsss.models.classifiers import ImageLevelClassifier
-from mmwsss.refine import BaseRefiner, RefinerChain
+from mmwsss.models.classifiers.image_level import ImageLevelClassifier
+from mmwsss.refine.base import BaseRefiner
+from mmwsss.refine.chain import RefinerChain
 
 __all__ = ['Segmented', 'class_maps', 'find_images', 'refine_maps', 'segment_images']
 

@@ -29,7 +29,7 @@ from mmwsss.io import (
     shard,
     voc_palette,
 )
-from mmwsss.models.classifiers import ImageLevelClassifier
+from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
 

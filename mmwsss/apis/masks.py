@@ -35,8 +35,9 @@ from mmwsss.io import (
     save_mask,
     shard,
 )
-from mmwsss.refine import BackgroundThreshold, MapsOrLabels, RefinerChain
-from mmwsss.refine.chain import StartedChain
+from mmwsss.refine.background import BackgroundThreshold
+from mmwsss.refine.base import MapsOrLabels
+from mmwsss.refine.chain import RefinerChain, StartedChain
 from mmwsss.utils.names import name_some
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']

@@ -1,5 +1,5 @@
 """Engine parts: hooks, loops and optimizer wrappers."""
 
-from mmwsss.engine import hooks, loops, optim
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['hooks', 'loops', 'optim']
+__all__ = export_modules(__name__)

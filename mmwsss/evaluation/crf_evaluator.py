@@ -18,7 +18,7 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import EVALUATOR
 from torch import Tensor
 
-from mmwsss.datasets.transforms import LoadImage
+from mmwsss.datasets.transforms.loading import LoadImage
 from mmwsss.evaluation.metrics.samples import image_name
 from mmwsss.functional.crf import CRFLattice, dense_crf
 from mmwsss.io.pool import Outcome, WorkerPool

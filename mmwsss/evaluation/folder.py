@@ -310,8 +310,9 @@ def resolve_classes(
 
 
 def _known_classes(classes: str) -> list[str]:
-    from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset
     from mmwsss.datasets.classes import without_255
+    from mmwsss.datasets.coco import COCO14WSSSDataset
+    from mmwsss.datasets.voc import VOC12WSSSDataset
 
     known = {'voc': VOC12WSSSDataset, 'coco14': COCO14WSSSDataset}
     if classes in known:

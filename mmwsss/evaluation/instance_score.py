@@ -139,8 +139,8 @@ def read_category_map(
         FileNotFoundError: The file does not exist.
         ValueError: It is no such object.
     """
-    from mmwsss.datasets import VOC12WSSSDataset
     from mmwsss.datasets.pascal_b_builder import read_category_table
+    from mmwsss.datasets.voc import VOC12WSSSDataset
 
     if path is not None:
         if not Path(path).is_file():

@@ -30,7 +30,8 @@ from mmwsss.io import (
     save_mask,
     write_record,
 )
-from mmwsss.refine import REFINERS, BaseRefiner
+from mmwsss.refine import BaseRefiner
+from mmwsss.registry import REFINERS
 from tests.oracles.confusion import plain_labels
 from tests.tiny_models import localizer_config
 

@@ -6,13 +6,13 @@ from mmengine.registry import DefaultScope
 
 from mmwsss.io import ClassMaps
 from mmwsss.refine import (
-    REFINERS,
     BackgroundThreshold,
     BaseRefiner,
     RefinerChain,
     build_refiner,
     labels_from_maps,
 )
+from mmwsss.registry import REFINERS
 from tests.oracles.confusion import plain_labels
 
 

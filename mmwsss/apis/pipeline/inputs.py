@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmseg.registry import DATASETS
 
-from mmwsss.datasets import WSSSDataset
+from mmwsss.datasets.wsss_dataset import WSSSDataset
 from mmwsss.io import hash_file, hash_text, write_json
 
 __all__ = ['FileHashes', 'dataset_files', 'listed_dataset', 'named_files', 'relevant']

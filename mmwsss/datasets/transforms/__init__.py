@@ -1,8 +1,5 @@
 """Pipeline steps: checked loading, random size, padded crop, packing of the multi-hot label."""
 
-from .formatting import PackWSSSInputs
-from .loading import LoadImage, LoadMask
-from .padded_crop import PaddedRandomCrop
-from .resize import RandomResizeLongSide
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['LoadImage', 'LoadMask', 'PackWSSSInputs', 'PaddedRandomCrop', 'RandomResizeLongSide']
+__all__ = export_modules(__name__)

@@ -1,5 +1,5 @@
 """Loops of the runner."""
 
-from mmwsss.engine.loops.multi_dataset_test_loop import MultiDatasetTestLoop
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['MultiDatasetTestLoop']
+__all__ = export_modules(__name__)

@@ -1,5 +1,5 @@
 """Optimizer wrappers."""
 
-from mmwsss.engine.optim.bfloat16_wrapper import BFloat16OptimWrapper
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['BFloat16OptimWrapper']
+__all__ = export_modules(__name__)

@@ -1,7 +1,5 @@
 """Metrics for mmengine's evaluator."""
 
-from mmwsss.evaluation.metrics.ia_miou_metric import IAmIoUMetric
-from mmwsss.evaluation.metrics.map_iou_metric import MapIoUMetric
-from mmwsss.evaluation.metrics.multi_label_metric import MultiLabelMetric
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['IAmIoUMetric', 'MapIoUMetric', 'MultiLabelMetric']
+__all__ = export_modules(__name__)

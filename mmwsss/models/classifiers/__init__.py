@@ -1,5 +1,5 @@
 """Localizers: classifiers that are trained on image labels."""
 
-from mmwsss.models.classifiers.image_level import ImageLevelClassifier
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['ImageLevelClassifier']
+__all__ = export_modules(__name__)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from mmwsss.functional import mirror_sum, multi_scale_maps
 from mmwsss.functional.checks import check_choice
+from mmwsss.functional.multi_scale import mirror_sum, multi_scale_maps
 from mmwsss.io import IGNORE_INDEX
 from mmwsss.models.heads.base import stack_labels
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from mmwsss.models.backbones import WideResNet38
+from mmwsss.models.backbones.wide_resnet38 import WideResNet38
 from mmwsss.models.convert.names import (
     check_names,
     drop_common_prefixes,

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmwsss.functional import keep_labelled
+from mmwsss.functional.cam import keep_labelled
 from mmwsss.functional.checks import check_choice
 from mmwsss.models.heads.base import BaseMapHead, stack_labels
 

@@ -1,6 +1,5 @@
 """Losses."""
 
-from mmwsss.models.losses.global_cross_entropy import GlobalCrossEntropyLoss
-from mmwsss.models.losses.size_balanced_cross_entropy import SizeBalancedCrossEntropyLoss
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['GlobalCrossEntropyLoss', 'SizeBalancedCrossEntropyLoss']
+__all__ = export_modules(__name__)

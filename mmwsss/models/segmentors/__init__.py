@@ -1,6 +1,5 @@
 """Segmentors that mmseg does not have."""
 
-from mmwsss.models.segmentors.msc_encoder_decoder import MSCEncoderDecoder
-from mmwsss.models.segmentors.score_tta import ScoreTTAModel
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['MSCEncoderDecoder', 'ScoreTTAModel']
+__all__ = export_modules(__name__)
