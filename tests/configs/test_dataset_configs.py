@@ -59,7 +59,7 @@ def test_training_of_localizers_reads_no_masks(path):
         assert 'seg_map_path' not in dataset.data_prefix
 
 
-@pytest.mark.parametrize('name', ['voc12aug', 'coco14', 'vocmini'])
+@pytest.mark.parametrize('name', ['voc12aug', 'coco14', 'vocmini', 'voc12part'])
 def test_flip_comes_before_the_crop_whose_size_is_the_crop_size(name):
     config = Config.fromfile(FOLDER / f'{name}_cls.py')
     steps = [step.type for step in config.train_pipeline]

@@ -44,7 +44,7 @@ def shrunk(cfg: Config) -> Config:
     if cfg.model.backbone.type == 'ResNet':
         cfg.model.backbone.update(depth=18, base_channels=4, stem_channels=4)
         cfg.model.decode_head.in_channels = 32
-    else:
+    elif cfg.model.backbone.type == 'MobileNetV2':
         cfg.model.backbone.widen_factor = 0.1
         cfg.model.decode_head.in_channels = 32
     return cfg

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2] / 'configs'
-CPU_SIZE = ('tiny', 'vocmini', '_mini_')  # sized for one process on a CPU
+CPU_SIZE = ('tiny', 'vocmini', '_mini_', 'voc12part')  # sized for one process on a CPU
 PATHS = sorted(
     path
     for path in ROOT.rglob('*.py')

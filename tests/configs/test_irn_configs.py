@@ -31,7 +31,13 @@ from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'irn').rglob('*.py'))
-TRAINED = ['irn_mobilenetv2_vocmini', 'irn_r50_voc', 'irn_r50_coco14', 'irn_tiny_demo']
+TRAINED = [
+    'irn_lite2_voc12part',
+    'irn_mobilenetv2_vocmini',
+    'irn_r50_voc',
+    'irn_r50_coco14',
+    'irn_tiny_demo',
+]
 RELEASED = 'irn_r50_voc'
 
 

