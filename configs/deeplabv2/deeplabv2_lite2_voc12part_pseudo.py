@@ -1,4 +1,4 @@
-# DeepLabV2 on EfficientNet-Lite2 at output stride 16 for 2,899 training images of VOC, sized for one CPU core:
+# DeepLabV2 on EfficientNet-Lite2, output stride 16, for 2,899 training images of VOC, sized for one CPU core:
 # 1,000 iterations. Stem and first three stages stay as they are.
 _base_ = [
     '../_base_/models/deeplabv2_mobilenetv2.py',

@@ -1,5 +1,5 @@
-# DeepLabV2 on EfficientNet-Lite2 with the size-balanced cross-entropy L_sb: the first half (task A) with plain
-# cross-entropy, the second with L_sw and the EWC penalty.
+# DeepLabV2 on EfficientNet-Lite2 with the size-balanced cross-entropy L_sb: the first half (task A) with
+# plain cross-entropy, the second with L_sw and the EWC penalty.
 _base_ = '../deeplabv2/deeplabv2_lite2_voc12part_pseudo.py'
 
 tau = 20.0

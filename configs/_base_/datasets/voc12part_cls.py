@@ -1,6 +1,5 @@
-# Part of PASCAL VOC 2012: 2,899 images of train_aug, and all 1,449 of val. Of the former 701 (train_voc12.txt)
-# belong to VOC's train and have masks with borders: on them maps are scored. Image-level labels: the classes
-# in the masks.
+# Part of PASCAL VOC 2012: 2,899 images of train_aug. 701 of them (train_voc12.txt) belong to VOC's train and
+# have masks with borders: on them maps are scored. Image-level labels: the classes in the masks.
 _base_ = './localizer.py'
 data_root = 'data/voc12_part'
 crop_size = (224, 224)
