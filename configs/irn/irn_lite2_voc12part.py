@@ -23,6 +23,7 @@ model = dict(
         join_groups=8,
     ),
     radius=5,  # 34 pairs a pixel; radius 10 has 152
+    test_size=(288, 288),
 )
 
 pseudo_mask_dir = 'work_dirs/irn_lite2_voc12part_labels'  # folder of confident labels
