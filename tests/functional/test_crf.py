@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmwsss.functional.crf import CRFLattice, dense_crf, dense_crf_labels
+from mmwsss.functional.crf import SEED_KERNELS, CRFLattice, dense_crf, dense_crf_labels
 from tests.oracles.dense_crf import mean_field_all_pairs
 
 
@@ -96,6 +96,18 @@ def test_labels_follow_the_sum_over_all_pairs(num_labels):
     )
     assert (got == want.argmax(axis=0)).mean() > 0.97
     assert (got != labels).any()
+
+
+def test_kernels_are_the_published_ones():
+    names = [
+        'gaussian_sxy',
+        'gaussian_compat',
+        'bilateral_sxy',
+        'bilateral_srgb',
+        'bilateral_compat',
+    ]
+    assert CRFLattice.__init__.__kwdefaults__ == dict(zip(names, (1, 3, 67, 3, 4)))
+    assert dict(zip(names, (3, 3, 50, 5, 10))) == SEED_KERNELS
 
 
 def test_removes_noise_along_colours():

@@ -36,6 +36,7 @@ def test_line_pixels_by_hand():
     # Neighbours of a diagonal are 0.71 px away from it.
     assert line_pixels(1, -1) == ((0, -1), (0, 0), (1, -1), (1, 0))
     assert (0, 2) not in line_pixels(2, 2)
+    assert (1, 3) not in line_pixels(3, 4)  # exactly one pixel away
 
 
 @pytest.mark.parametrize('size', [(6, 7), (1, 9), (9, 1), (1, 1), (3, 2)])

@@ -30,6 +30,12 @@ def test_class_maps_stay_class_maps():
     assert (labels == truth).mean() > 0.99 > (RefinerChain([])(maps) == truth).mean()
 
 
+def test_maps_without_any_score_become_uniform():
+    image, maps, _ = scene()
+    out = DenseCRF()(ClassMaps(maps.keys, 0 * maps.scores, SIZE), image)
+    np.testing.assert_allclose(out.scores, 0.5, atol=1e-5)
+
+
 def test_coarse_maps_come_out_at_image_size():
     image, maps, _ = scene()
     coarse = ClassMaps(maps.keys, maps.scores[:, ::4, ::4], SIZE)
