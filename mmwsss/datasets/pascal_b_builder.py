@@ -60,35 +60,21 @@ IGNORE = 255
 
 
 class Source(NamedTuple):
-    """Annotations of one kind.
+    """Annotations of one kind: the images by id, and the annotations of mapped categories."""
 
-    Attributes:
-        kind: ``'lvis'`` or ``'coco'``, which columns of the category table apply.
-        images: Image id (file name without suffix) -> its entry in the JSON.
-        annotations: Image id -> annotations of mapped categories.
-        class_of: Category id -> class name.
-    """
-
-    kind: str
-    images: dict[str, dict[str, Any]]
-    annotations: dict[str, list[dict[str, Any]]]
-    class_of: dict[int, str]
+    kind: str  # 'lvis' or 'coco': which rows of the category table apply
+    images: dict[str, dict[str, Any]]  # image id (file name without suffix) -> entry in the JSON
+    annotations: dict[str, list[dict[str, Any]]]  # by image id
+    class_of: dict[int, str]  # category id -> class name
 
 
 class Candidate(NamedTuple):
-    """An image that may be chosen.
-
-    Attributes:
-        name: Image id.
-        size: (H, W).
-        objects: (class id, segmentation, annotation id).
-        ignored: Segmentations of crowds and of objects that were not verified.
-    """
+    """An image that may be chosen."""
 
     name: str
-    size: tuple[int, int]
-    objects: list[tuple[int, Any, int]]
-    ignored: list[Any]
+    size: tuple[int, int]  # (H, W)
+    objects: list[tuple[int, Any, int]]  # class id, segmentation, annotation id
+    ignored: list[Any]  # segmentations of crowds and of objects that were not verified
 
 
 def read_category_table(path: str | os.PathLike[str] = CATEGORY_TABLE) -> dict[str, dict[str, str]]:
@@ -225,11 +211,7 @@ def render(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_objects(classes: np.ndarray, instances: np.ndarray) -> np.ndarray:
-    """Count the visible objects per class and size.
-
-    Args:
-        classes: Class mask (H, W).
-        instances: Instance map (H, W), 0 = none, 255 = ignore.
+    """Count the visible objects of a class mask and an instance map by class and size.
 
     Returns:
         int64 (20, 3): class id - 1, size S (area < 32^2), M (< 96^2), L.
@@ -245,15 +227,7 @@ def count_objects(classes: np.ndarray, instances: np.ndarray) -> np.ndarray:
 
 
 def count_all(candidates: Sequence[Candidate], workers: int = 0) -> dict[str, np.ndarray]:
-    """Render every candidate and count its objects.
-
-    Args:
-        candidates: Images.
-        workers: Processes that share the work; 0: this one.
-
-    Returns:
-        Image id -> :func:`count_objects`.
-    """
+    """Render and count every candidate, on ``workers`` processes (0: in this one), by image id."""
     if workers > 0:
         with ProcessPoolExecutor(workers) as pool:
             counts = list(pool.map(_count_rendered, candidates, chunksize=16))
@@ -269,16 +243,13 @@ def _count_rendered(candidate: Candidate) -> np.ndarray:
 def choose_images(
     counts: Mapping[str, np.ndarray], target: float, max_images: int, seed: int = 0
 ) -> list[str]:
-    """Sample images toward equal numbers of objects per class and size.
+    """Sample image ids toward ``target`` objects per class and size.
 
     Args:
         counts: Image id -> :func:`count_objects`.
-        target: Objects wanted per class and size.
-        max_images: Most images.
-        seed: Of the order among equally good images.
-
-    Returns:
-        Sorted image ids; see :func:`mmwsss.functional.balanced_sampling.balanced_subset`.
+        target: See :func:`mmwsss.functional.balanced_sampling.balanced_subset`, as the others.
+        max_images: See there.
+        seed: See there.
 
     Raises:
         ValueError: There is no image.
@@ -293,12 +264,7 @@ def choose_images(
 def voc_candidates(
     root: str | os.PathLike[str], names: Sequence[str]
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield image id, class mask and instance map of images in VOC layout, to balance them as well.
-
-    Args:
-        root: Folder with ``SegmentationClass`` and ``SegmentationObject``.
-        names: Image ids.
-    """
+    """Yield image id, class mask and instance map of a dataset in VOC layout, to balance it as well."""
     for name in names:
         classes = load_mask(safe_join(Path(root, 'SegmentationClass'), name, '.png'))
         instances = load_mask(safe_join(Path(root, 'SegmentationObject'), name, '.png'))
@@ -306,11 +272,7 @@ def voc_candidates(
 
 
 def statistics(before: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Summarise objects per class and size over all candidates and over the chosen images.
-
-    Args:
-        before: Image id -> :func:`count_objects` of all candidates.
-        names: Chosen images.
+    """Summarise the objects of all candidates (``before``) and of the chosen ``names`` (``after``).
 
     Returns:
         ``before`` and ``after``, each with ``images`` and ``objects`` (class -> size -> number).
@@ -331,7 +293,7 @@ def write_set(
     image_dirs: Sequence[str | os.PathLike[str]],
     summary: Mapping[str, Any],
 ) -> None:
-    """Write the set in VOC layout. The same list and inputs give the same bytes.
+    """Write the images ``names`` in VOC layout. The same list and inputs give the same bytes.
 
     Args:
         out: Folder to write to.

@@ -21,13 +21,10 @@ IDS_OF_PNG = 2**16
 
 
 def load_instance_map(path: str | os.PathLike[str]) -> NDArray[Any]:
-    """Read an instance map: 0 = no instance, 255 = ignored, every other number one instance.
+    """Read an instance map (H, W): 0 = no instance, 255 = ignored, every other number one instance.
 
     Args:
         path: An 8-bit palette or grey PNG, a 16-bit grey PNG, or an integer ``.npy`` array.
-
-    Returns:
-        Integer (H, W).
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -51,12 +48,7 @@ def open_instances(
     classes: Sequence[str],
     category_map: Mapping[str, str] | None = None,
 ) -> InstanceFolder | InstanceFile:
-    """Open what ``path`` is: a folder of instance maps, or a COCO or LVIS JSON.
-
-    Args:
-        path: Folder or ``.json`` file.
-        classes: Class names with background first; only used with a JSON.
-        category_map: Category name -> class name; only used with a JSON.
+    """Open what ``path`` is: a folder of instance maps, or a COCO or LVIS JSON with these classes.
 
     Raises:
         FileNotFoundError: There is no such folder or file.

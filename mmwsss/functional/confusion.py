@@ -130,9 +130,6 @@ def threshold_counts(
         num_classes: Number C of classes with background.
         ignore_index: Pixels of this value in ``gt`` do not count.
 
-    Returns:
-        The counts.
-
     Raises:
         TypeError: An array has the wrong type.
         ValueError: Shapes do not fit, an id lies outside the list, scores are NaN, or
@@ -141,7 +138,9 @@ def threshold_counts(
     scores, keys, gt = np.asarray(scores), np.asarray(keys), np.asarray(gt)
     check_label_map('gt', gt, num_classes, ignore_index)
     _check_maps(scores, keys, gt, num_classes)
-    levels = _checked_levels(thresholds, scores.dtype)
+    levels = np.asarray(thresholds, dtype=np.float64).astype(scores.dtype)
+    if levels.ndim != 1 or not len(levels) or not (np.diff(levels) > 0).all():
+        raise ValueError(f'thresholds must be strictly increasing numbers, but got {thresholds}')
     valid = gt != ignore_index
     best, label = _winning_foreground(scores, keys, valid)
     true = gt[valid].astype(np.int64)
@@ -191,10 +190,3 @@ def _check_maps(scores: np.ndarray, keys: np.ndarray, gt: np.ndarray, num_classe
         raise ValueError(
             f'keys must be strictly increasing in 0..{num_classes - 1}, but got {keys.tolist()}'
         )
-
-
-def _checked_levels(thresholds: Sequence[float], dtype: np.dtype) -> np.ndarray:
-    levels = np.asarray(thresholds, dtype=np.float64).astype(dtype)
-    if levels.ndim != 1 or not len(levels) or not (np.diff(levels) > 0).all():
-        raise ValueError(f'thresholds must be strictly increasing numbers, but got {thresholds}')
-    return levels

@@ -35,13 +35,7 @@ Instances = Union[Array, Sequence[tuple[Any, int]], None]
 
 
 class InstanceRecords(NamedTuple):
-    """One entry per ground-truth instance.
-
-    Attributes:
-        classes: int64 (n,), class id, 0 .. num_classes - 1; 0: the background of an image.
-        areas: int64 (n,), pixels of the instance that are not ignored.
-        ious: float64 (n,), 0..1.
-    """
+    """One entry per ground-truth instance: class id (0: an image's background), pixels, IoU in 0..1."""
 
     classes: Array
     areas: Array
@@ -51,9 +45,8 @@ class InstanceRecords(NamedTuple):
 class _Members(NamedTuple):
     """Which pixels belong to which instance; a pixel may belong to several.
 
-    Neighbours in a row that agree in everything are kept as one run. ``owner[k]`` is the instance
-    (0 .. n - 1), ``pixel[k]`` the flat index of the first pixel and ``length[k]`` the number of pixels of
-    run k; ``classes`` (n,) are the class ids.
+    Neighbours in a row that agree in everything are one run: of instance ``owner[k]``, from flat index
+    ``pixel[k]`` on, ``length[k]`` pixels long. ``classes`` (n,) are those of the instances.
     """
 
     owner: Array
@@ -79,7 +72,7 @@ def ia_miou(
         gts: The ground truths, same order and sizes.
         instances: One entry per image, each as :func:`instance_ious` takes it. None: the instances
             are the 8-connected components of each class of the ground truth.
-        num_classes: Number of classes with background (class 0, which has no instances).
+        num_classes: Number of classes with background (class 0).
         ignore_index: Label of pixels that are removed from prediction and ground truth.
         tolerance: See :func:`instance_ious`.
         include_background: See :func:`instance_ious`.
@@ -211,7 +204,7 @@ def instance_ious(
             * None: the instances are the 8-connected components of the classes in ``gt``.
             * Integer (H, W): an id per pixel, 0 = no instance, ``ignore_index`` = ignored as in VOC's
               ``SegmentationObject``. The class of an instance is the one its pixels carry in ``gt``.
-            * A sequence of (mask, class id) with boolean masks (H, W), which may overlap. Such an
+            * A list of (mask, class id) with boolean masks (H, W), which may overlap. Such an
               instance is its whole mask, also where ``gt`` shows an object in front of it.
         num_classes: Number of classes with background.
         ignore_index: Label of ignored pixels.

@@ -24,8 +24,8 @@ def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> Mask
     """Turn the ``segmentation`` field of an annotation into a mask.
 
     Args:
-        segmentation: A list of polygons ``[x0, y0, x1, y1, ...]`` in pixels, or run lengths: a dict with
-            ``size`` (H, W) and ``counts``, a list or COCO's compressed string.
+        segmentation: A list of polygons, as :func:`rasterize_polygons` takes it, or run lengths, as
+            :func:`decode_rle` does.
         image_size: (H, W) of the image.
 
     Returns:
@@ -35,23 +35,23 @@ def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> Mask
         ImportError: There are polygons, and pycocotools is missing.
         ValueError: The field is malformed or of another size.
     """
-    if isinstance(segmentation, Mapping):
-        size = _size_of(segmentation)
-        if size != tuple(image_size):  # first, for a wrong size may be an enormous one
-            raise ValueError(f'run lengths must be of size {image_size}, but are {size}')
-        return decode_rle(segmentation)
-    if not isinstance(segmentation, (list, tuple)):
+    if isinstance(segmentation, (list, tuple)):
+        return rasterize_polygons(segmentation, image_size)
+    if not isinstance(segmentation, Mapping):
         raise ValueError(
             f'a segmentation must be polygons or run lengths, but is a {type(segmentation).__name__}'
         )
-    return rasterize_polygons(segmentation, image_size)
+    size = _size_of(segmentation)
+    if size != tuple(image_size):  # first, for a wrong size may be an enormous one
+        raise ValueError(f'run lengths must be of size {image_size}, but are {size}')
+    return decode_rle(segmentation)
 
 
 def rasterize_polygons(polygons: Sequence[Sequence[float]], image_size: tuple[int, int]) -> Mask:
     """Fill polygons as the COCO API does; what lies outside the image is cut off.
 
     Args:
-        polygons: Flat coordinate lists ``[x0, y0, x1, y1, ...]``; their union is filled.
+        polygons: Flat coordinate lists ``[x0, y0, x1, y1, ...]`` in pixels; their union is filled.
         image_size: (H, W).
 
     Returns:
@@ -67,8 +67,7 @@ def rasterize_polygons(polygons: Sequence[Sequence[float]], image_size: tuple[in
     shapes = [_corners(coordinates, max(height, width)) for coordinates in polygons]
     if not shapes:
         return np.zeros((height, width), dtype=bool)
-    mask: Mask = api.decode(api.merge(api.frPyObjects(shapes, height, width))).astype(bool)
-    return mask
+    return np.array(api.decode(api.merge(api.frPyObjects(shapes, height, width))), dtype=bool)
 
 
 def import_mask_api() -> ModuleType:
@@ -78,14 +77,14 @@ def import_mask_api() -> ModuleType:
         ImportError: pycocotools is missing; the message says how to install it.
     """
     try:
-        from pycocotools import mask
+        import pycocotools.mask as module
     except ImportError as error:
         raise ImportError(
             "COCO's polygons need pycocotools: pip install pycocotools, or the extra 'coco' of this "
             'package'
         ) from error
-    module: ModuleType = mask
-    return module
+    api: ModuleType = module
+    return api
 
 
 def _corners(coordinates: Any, side: int) -> Any:

@@ -34,7 +34,7 @@ def size_weights(
     classes of all images are found in one pass on the CPU.
 
     Args:
-        labels: Integer (N, H, W), class ids; 0 or more except for ``ignore_index``.
+        labels: Integer (N, H, W), class ids from 0 on, or ``ignore_index``.
         tau: Largest weight, at least 1.
         ignore_index: Label of pixels with weight 0.
         total: What ``S_all`` counts. ``'class'``, the paper's text: the pixels of the component's class
@@ -113,10 +113,10 @@ def size_balanced_cross_entropy(
         normalize: What the mean divides by: the number of ``'pixels'``, or the sum of all factors of the
             batch (``'weights'``: size weights times ``weight`` times ``class_weight``).
         weight: (N, H, W), further factors, e.g. from a pixel sampler.
-        class_weight: (C,), a factor per class.
+        class_weight: (C,), a factor per class, 0 or more.
         ignore_index: Label of pixels that add nothing.
-        background_index: See :func:`size_weights`.
-        balance_background: See :func:`size_weights`.
+        background_index: See :func:`size_weights`, as for the next.
+        balance_background: See there.
         avg_non_ignore: Count only the pixels that are not ignored; with ``'pixels'``.
         reduction: ``'mean'``, ``'sum'`` or ``'none'``.
         avg_factor: Divide the sum by this number instead; only with ``'mean'``.
@@ -136,6 +136,11 @@ def size_balanced_cross_entropy(
     if weight is not None and weight.shape != labels.shape:
         raise ValueError(
             f'weight must be {tuple(labels.shape)} like labels, but got {tuple(weight.shape)}'
+        )
+    if class_weight is not None and (len(class_weight) != logits.shape[1] or min(class_weight) < 0):
+        raise ValueError(
+            f'class_weight must hold {logits.shape[1]} numbers >= 0, one per channel, '
+            f'but got {class_weight.tolist()}'
         )
     check_choice('reduction', reduction, ('mean', 'sum', 'none'))
     check_choice('normalize', normalize, ('pixels', 'weights'))

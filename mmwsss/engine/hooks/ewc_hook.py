@@ -44,21 +44,16 @@ class EWCHook(Hook):
     replaces the losses named in ``task_b_loss``, and from then on adds
     ``loss_ewc = (lambda / 2) sum_i F_i (theta_i - theta*_i)^2`` to the losses.
 
-    MMEngine runs forward, backward and step between two calls of a hook, so the term is added by a
-    PyTorch forward hook of the model that extends the loss dictionary; mixed precision, gradient
-    accumulation and DDP then treat it like any other.
-
-    Anchors and Fisher information are part of every checkpoint written in task B (key ``ewc``; twice
-    the size of the parameters), readable with ``weights_only=True``. A run resumes in either task; the
-    estimate depends on the parameters, ``seed`` and the image number only.
+    A PyTorch forward hook of the model extends the loss dictionary, so that mixed precision, gradient
+    accumulation and DDP treat the term like any other. Anchors and Fisher information are part of every
+    checkpoint written in task B (key ``ewc``; twice the size of the parameters), readable with
+    ``weights_only=True``. A run resumes in either task.
 
     The Fisher information is the mean over images of the squared gradient of the training loss of one
     image (all entries of the loss dictionary, or ``fisher_losses``). That loss is the *mean* over pixels of
     the negative log-likelihood, so ``F``, and with it the useful ``strength``, differs from the sum by a
-    factor (H W)^2. Normalisation layers and dropout are in evaluation mode meanwhile.
-
-    Parameters that are frozen in task A have no anchor and stay free if task B trains them, like
-    parameters that are new; the log names them. Those frozen in task B add nothing.
+    factor (H W)^2. Normalisation layers and dropout are in evaluation mode meanwhile. Parameters that
+    are frozen in task A, or new, have no anchor and stay free; the log names them.
 
     Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024
     (loss ``L_sb``); Kirkpatrick et al., PNAS 2017. The authors' released code averages the Fisher
@@ -66,14 +61,13 @@ class EWCHook(Hook):
 
     Args:
         strength: ``lambda``, 0 or more. The default is the released code's.
-        task_b_begin: Number of iterations of task A. 0: the run starts at task B, e.g. with
-            ``load_from`` set to the end of task A. As many as the run has: only task A, after which
-            ``save_fisher`` is written. With gradient accumulation choose a multiple of its count.
-        task_b_loss: For each head (module name in the model, e.g. ``'decode_head'``) the ``loss_decode``
-            config of task B. None: the losses stay.
+        task_b_begin: Iterations of task A. 0: the run starts at task B. As many as the run has: only
+            task A. With gradient accumulation a multiple of its count.
+        task_b_loss: For each head (module name, e.g. ``'decode_head'``) the ``loss_decode`` config of
+            task B. None: the losses stay.
         fisher_file: Take anchors and Fisher information from this file, written by ``save_fisher`` or a
             checkpoint of task B, instead of estimating them.
-        save_fisher: Write them to this file, relative to the work directory. None: do not.
+        save_fisher: Write them to this file, relative to the work directory.
         num_images: Estimate on this many images, evenly spaced. None: on all.
         fisher_dataset: Config of the dataset to estimate on. None: the training dataset with its
             pipeline, augmentations included.
@@ -138,7 +132,8 @@ class EWCHook(Hook):
                 does not fit the configuration or the model.
         """
         model = _unwrap(runner.model)
-        self._leave_task_b()
+        self._unhook()
+        self._state = None
         self._new_losses = {
             name: _build_loss(_head(model, name), cfg) for name, cfg in self.task_b_loss.items()
         }
@@ -170,8 +165,7 @@ class EWCHook(Hook):
         """Write the Fisher information of a run that ended with task A; unhook the model."""
         if self._state is None and self.save_fisher and runner.iter == self.task_b_begin:
             self._save(runner, self._estimate(runner))
-        if self._handle is not None:
-            self._handle.remove()
+        self._unhook()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put anchors and Fisher information into the checkpoint, on the CPU."""
@@ -196,10 +190,10 @@ class EWCHook(Hook):
             logger='current',
         )
 
-    def _leave_task_b(self) -> None:
+    def _unhook(self) -> None:
         if self._handle is not None:
             self._handle.remove()
-        self._handle = self._state = None
+        self._handle = None
 
     def _penalty(self, model: nn.Module) -> Tensor:
         state = self._state or {}
@@ -278,12 +272,7 @@ class EWCHook(Hook):
 
 
 def save_fisher_file(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
-    """Write anchors and Fisher information; the file appears whole or not at all.
-
-    Args:
-        path: The file to write.
-        state: ``anchors`` and ``fisher`` by parameter name, ``num_images``, ``task_b_begin``.
-    """
+    """Write what :func:`load_fisher_file` reads; the file appears whole or not at all."""
     with atomic_path(path) as temporary:
         torch.save(_moved(state, 'cpu'), temporary)
 

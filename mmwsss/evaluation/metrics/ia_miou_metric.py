@@ -26,11 +26,8 @@ class IAmIoUMetric(BaseMetric):
 
     Returns ``IA-mIoU``, ``IA_S``, ``IA_M`` and ``IA_L`` in percent, unrounded (NaN where there are no such
     instances), and logs a table per class. Definition and source:
-    :func:`mmwsss.functional.ia_miou.instance_ious`.
-
-    Without ``instance_dir`` and ``instance_file``, the instances are the 8-connected components of the
-    ground-truth mask. ``self.results`` holds one entry per image, whatever the number of instances,
-    so that results of several processes are merged and cut as MMEngine expects.
+    :func:`mmwsss.functional.ia_miou.instance_ious`. Without ``instance_dir`` and ``instance_file``, the
+    instances are the 8-connected components of the ground-truth mask.
 
     Args:
         instance_dir: Folder of instance maps ``<image id><instance_suffix>`` such as VOC's
@@ -88,11 +85,7 @@ class IAmIoUMetric(BaseMetric):
         self._score: InstanceScore | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Score a batch; one entry per image goes to ``self.results``.
-
-        Args:
-            data_batch: Not used.
-            data_samples: Data samples as dictionaries, with ``pred_sem_seg`` and ``gt_sem_seg``.
+        """Score a batch; one entry per image, for MMEngine cuts ``self.results`` to the images.
 
         Raises:
             FileNotFoundError: An image has no instance map.
@@ -108,14 +101,7 @@ class IAmIoUMetric(BaseMetric):
             self.results.append(records._asdict())
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """Merge the images' records.
-
-        Args:
-            results: One dictionary of arrays per image.
-
-        Returns:
-            The four scores in percent.
-        """
+        """Merge the images' records into the four scores in percent."""
         score = self._scorer()
         score.records = [InstanceRecords(**result) for result in results]
         print_log(f'IA-mIoU per class (%), {score.table()}', logger='current')

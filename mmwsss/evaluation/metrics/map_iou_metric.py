@@ -27,12 +27,9 @@ __all__ = ['MapIoUMetric']
 class MapIoUMetric(BaseMetric):
     """mIoU of class maps at every threshold, against ground truth, in percent.
 
-    Reads ``pred_map_keys`` (n,), ``pred_map_scores`` (n, h, w) and ``gt_sem_seg`` of each data sample;
-    maps on a coarser grid are brought to the size of the ground truth. Per class the counts are added
-    over all images, then IoU is averaged over the classes that occur.
-
-    The table uses ground truth: it says how good the maps are, it must not choose anything that goes
-    into a reported score. Returned are ``mIoU_best`` and ``best_threshold`` and, for maps with their own
+    Reads ``pred_map_keys`` (n,), ``pred_map_scores`` (n, h, w) and ``gt_sem_seg`` of each data sample. The
+    table uses ground truth: it says how good the maps are, it must not choose anything that goes into a
+    reported score. Returned are ``mIoU_best`` and ``best_threshold`` and, for maps with their own
     background, ``mIoU_argmax``, which needs no threshold.
 
     Args:

@@ -39,20 +39,7 @@ class GlobalCrossEntropyLoss(CrossEntropyLoss):
         ignore_index: int = 255,
         **kwargs: Any,
     ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            cls_score: Logits (N, C, H, W).
-            label: Integer (N, H, W).
-            weight: Factors of the pixels (N, H, W).
-            avg_factor: Divide the sum by this number instead.
-            reduction_override: ``'none'``, ``'mean'`` or ``'sum'``.
-            ignore_index: Pixels of this label do not count.
-            **kwargs: As mmseg's loss.
-
-        Returns:
-            A scalar, or (N, H, W) without reduction.
-        """
+        """Compute the loss of logits (N, C, H, W) and labels (N, H, W), as mmseg's heads call it."""
         if avg_factor is None and reduction_override in (None, 'mean') and get_world_size() > 1:
             # DDP divides by the number of processes, so the mean of the counts is what fits.
             count = (label != ignore_index).sum().to(torch.float64)

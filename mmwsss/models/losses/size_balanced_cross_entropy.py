@@ -26,15 +26,12 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
 
     Args:
         tau: Largest weight, at least 1. The default is that of the authors' released code.
-        total: ``'class'`` or ``'image'``, the reading of eq. 3; see
-            :func:`mmwsss.functional.size_weights.size_weights`.
-        normalize: The mean divides by the number of ``'pixels'`` (eq. 4) or by the sum of the
-            ``'weights'`` (the authors' released code).
+        total: See :func:`mmwsss.functional.size_weights.size_balanced_cross_entropy`, as the others.
+        normalize: ``'pixels'``, as written, or ``'weights'``, as released.
         balance_background: Weigh background components as well; otherwise background weighs 1.
         background_index: The background class; None for data without one.
         class_weight: A factor per class.
-        avg_non_ignore: Count only the pixels that are not ignored; with ``normalize='pixels'``. The
-            paper counts all.
+        avg_non_ignore: Count only the pixels that are not ignored; the paper counts all.
         reduction: ``'mean'``, ``'sum'`` or ``'none'``.
         loss_weight: Factor of the loss.
         loss_name: Its key in the loss dictionary; must contain ``loss`` to take part in training.
@@ -61,9 +58,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
             raise ValueError(
                 f"loss_name must contain 'loss' to be trained on, but got {loss_name!r}"
             )
-        if class_weight is not None and (len(class_weight) == 0 or min(class_weight) < 0):
-            raise ValueError(f'class_weight must hold numbers >= 0, but got {class_weight}')
-        self.class_weight = None if class_weight is None else [float(w) for w in class_weight]
+        self.class_weight = class_weight if class_weight is None else list(map(float, class_weight))
         self.options: dict[str, Any] = {
             'tau': tau,
             'total': total,
@@ -75,8 +70,12 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
         self.reduction = reduction
         self.loss_weight = loss_weight
         self._loss_name = loss_name
-        one_pixel = torch.zeros(1, 2, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)
-        size_balanced_cross_entropy(*one_pixel, **self.options, reduction=reduction)  # checks them
+        weights = None if class_weight is None else torch.tensor(self.class_weight)
+        logits = torch.zeros(1, 2 if weights is None else len(weights), 1, 1)
+        label = torch.zeros(1, 1, 1, dtype=torch.long)
+        size_balanced_cross_entropy(  # checks the options now
+            logits, label, **self.options, class_weight=weights, reduction=reduction
+        )
 
     @property
     def loss_name(self) -> str:
@@ -92,35 +91,14 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
         reduction_override: str | None = None,
         ignore_index: int = 255,
     ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            cls_score: (N, C, H, W), scores before the softmax.
-            label: Integer (N, H, W).
-            weight: (N, H, W), further factors from the head's pixel sampler.
-            avg_factor: Divide the sum by this number.
-            reduction_override: Replaces ``reduction`` for this call.
-            ignore_index: Label of pixels that add nothing.
-
-        Returns:
-            A scalar, or (N, H, W) if nothing is reduced.
-
-        Raises:
-            ValueError: Shapes do not fit, or ``class_weight`` is not one number per class.
-        """
-        num_classes = cls_score.shape[1] if cls_score.ndim == 4 else 0
-        if num_classes == 1:
+        """Compute the loss of scores (N, C, H, W) and labels (N, H, W), as mmseg's heads call it."""
+        if cls_score.ndim == 4 and cls_score.shape[1] == 1:
             raise ValueError(
                 'cls_score has one channel; this loss is a softmax over classes: '
                 'set out_channels of the decode head to its num_classes'
             )
         class_weight = None
         if self.class_weight is not None:
-            if len(self.class_weight) != num_classes:
-                raise ValueError(
-                    f'class_weight must hold {num_classes} numbers, one per channel of '
-                    f'cls_score, but holds {len(self.class_weight)}'
-                )
             class_weight = torch.tensor(self.class_weight, device=cls_score.device)
         return self.loss_weight * size_balanced_cross_entropy(
             cls_score,
@@ -135,6 +113,5 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """What distinguishes this loss, for ``print(model)``."""
-        return ', '.join(
-            f'{k}={v}' for k, v in [*self.options.items(), ('loss_weight', self.loss_weight)]
-        )
+        options = {**self.options, 'loss_weight': self.loss_weight}
+        return ', '.join(f'{key}={value}' for key, value in options.items())
