@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmwsss.apis.masks import Images, check_known
+from mmwsss.apis.image_list import Images
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.evaluation.tables import jsonable, percent
@@ -225,8 +225,7 @@ def main(args: argparse.Namespace) -> int:
     layers = layers_of(cfg, args.layers)
     check_features(args.features, layers)
     gt, out, images = true_masks(cfg, args.gt), Path(args.out), Images(cfg.map_dataset)
-    ids = read_id_list(args.list) if args.list else list(images.paths)
-    check_known(ids, images.paths)
+    ids = images.choose(read_id_list(args.list) if args.list else None)
     svm = {'n_samples': args.n_samples, 'method': args.method, 'seed': args.seed}
     refiner = SVMExpansion(args.config, args.checkpoint, layers, device=args.device, **svm)
     made = {

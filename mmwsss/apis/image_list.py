@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmseg.registry import DATASETS
+
 from mmwsss.utils.names import name_some
 
-__all__ = ['image_infos', 'images_only', 'map_pipeline', 'split_name']
+__all__ = ['Images', 'image_infos', 'images_only', 'map_pipeline', 'split_name']
 
 
 def parts_of(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -75,3 +77,47 @@ def image_infos(dataset: Any, key: str = 'map_dataset') -> dict[str, tuple[int, 
             f'{name_some(several)}'
         )
     return found
+
+
+class Images:
+    """The images of a dataset config.
+
+    Args:
+        dataset: The config.
+        key: Where the tool's config has it; named in messages.
+
+    Attributes:
+        dataset: The dataset itself.
+        positions: Index of each image in it, by id.
+        classes: Class names, background first.
+        palette: Colours, or None.
+        split: Name of the split.
+        paths: Path of each image by id.
+        labels: Class ids of each image by id; None where the dataset has none.
+
+    Raises:
+        ValueError: See :func:`image_infos`.
+    """
+
+    def __init__(self, dataset: Mapping[str, Any], key: str = 'map_dataset') -> None:
+        self.dataset = DATASETS.build(dataset)
+        infos = image_infos(self.dataset, key)
+        self.classes = list(self.dataset.metainfo['classes'])
+        self.palette = self.dataset.metainfo.get('palette')
+        self.split = split_name(dataset)
+        self.positions = {name: i for name, (i, _) in infos.items()}
+        self.paths = {name: info['img_path'] for name, (_, info) in infos.items()}
+        self.labels = {name: info.get('img_label') for name, (_, info) in infos.items()}
+
+    def choose(self, ids: Sequence[str] | None) -> list[str]:
+        """Return ``ids``, or all of them for None.
+
+        Raises:
+            ValueError: The dataset does not have them all; names some.
+        """
+        missing = [name for name in ids or () if name not in self.paths]
+        if missing:
+            raise ValueError(
+                f'{len(missing)} of {len(ids or ())} ids are not in map_dataset, first {missing[:3]}'
+            )
+        return list(self.paths if ids is None else ids)

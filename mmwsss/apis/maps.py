@@ -14,7 +14,7 @@ from mmengine.device import get_device
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS, MODELS
 
-from mmwsss.apis.image_list import image_infos, map_pipeline, split_name
+from mmwsss.apis.image_list import Images, map_pipeline
 from mmwsss.apis.stage import OutputFolder
 from mmwsss.io import (
     BatchReport,
@@ -172,38 +172,26 @@ def make_maps(
     """
     if 'map_dataset' not in cfg:
         raise KeyError('make_maps needs a `map_dataset` in the config; localizer configs have one')
-    dataset = DATASETS.build(cfg.map_dataset)
-    positions = {name: i for name, (i, _) in image_infos(dataset).items()}
-    ids = list(positions) if ids is None else check_ids(ids, positions)
+    images = Images(cfg.map_dataset)
+    ids = images.choose(ids)
     model = load_localizer(cfg, checkpoint, device, trust_checkpoint)
     record = make_record(
         'maps',
-        dataset.metainfo['classes'],
-        split_name(cfg.map_dataset),
+        images.classes,
+        images.split,
         ids,
         config_text=cfg.pretty_text,
         settings=map_settings(model, cfg),
         inputs={'checkpoint': hash_file(checkpoint)},
     )
     folder = OutputFolder(out, record, overwrite)
-    report = write_maps(model, dataset, positions, shard(ids, *get_dist_info()), out, threads)
+    report = write_maps(model, images, shard(ids, *get_dist_info()), out, threads)
     return folder.finish(report, ids)
-
-
-def check_ids(ids: Sequence[str], known: dict[str, int]) -> list[str]:
-    """Return ``ids``, refusing those that the dataset does not have."""
-    missing = [name for name in ids if name not in known]
-    if missing:
-        raise ValueError(
-            f'{len(missing)} of {len(ids)} ids are not in map_dataset, first {missing[:3]}'
-        )
-    return list(ids)
 
 
 def write_maps(
     model: ImageLevelClassifier,
-    dataset: Any,
-    positions: dict[str, int],
+    images: Images,
     ids: Sequence[str],
     out: str | Path,
     threads: int,
@@ -216,7 +204,7 @@ def write_maps(
         lambda name: is_class_map_file(paths[name]),
         'class maps',
         workers=1,
-        read=lambda name: dataset[positions[name]],
+        read=lambda name: images.dataset[images.positions[name]],
         readers=max(threads, 1),
         first=lambda _, item: compute_class_maps(model, item),
         threads=True,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_dist_info, get_rank
-from mmseg.registry import DATASETS
 
-from mmwsss.apis.image_list import image_infos, images_only, split_name
+from mmwsss.apis.image_list import Images, images_only
 from mmwsss.apis.imported import ForeignFolder
 from mmwsss.apis.stage import OutputFolder
 from mmwsss.datasets.images import image_size
@@ -80,9 +79,9 @@ def make_masks(
     settings = mask_settings(cfg)
     chain = RefinerChain(settings['refiners'])
     images = Images(cfg.map_dataset)
-    found = check_maps(maps, images.classes, images.split, list(images.paths), ids)
-    check_background(settings['refiners'], found, maps)
-    ids = list(images.paths) if ids is None else list(ids)
+    before = check_maps(maps, images, ids)
+    check_background(settings['refiners'], before, maps)
+    ids = images.choose(ids)
     record = make_record(
         'masks',
         images.classes,
@@ -90,7 +89,7 @@ def make_masks(
         ids,
         config_text=cfg.pretty_text,
         settings=settings,
-        inputs={'maps': found.sha256(), **hash_files(chain.input_files())},
+        inputs={'maps': before.sha256(), **hash_files(chain.input_files())},
     )
     writer = MaskWriter(chain, maps, out, images)
     folder = OutputFolder(out, record, overwrite)
@@ -138,17 +137,17 @@ def import_masks(
     """
     key = 'map_dataset' if 'map_dataset' in cfg else 'train_dataloader.dataset'
     images = Images(image_dataset(cfg), key)
-    check_known(ids, images.paths)
-    ids = list(images.paths) if ids is None else list(ids)
-    if (Path(folder) / RECORD_NAME).is_file():
-        check_record(read_record(folder), folder=folder, classes=images.classes)
+    ids = images.choose(ids)
+    before = read_record(folder) if (Path(folder) / RECORD_NAME).is_file() else None
+    if before is not None:
+        check_record(before, folder=folder, classes=images.classes)
     source = ForeignFolder(folder, len(images.classes), keys, field)
     kind = source.kind(ids)
     settings: dict[str, Any] = {'imported': kind, 'field': field}
     if kind == 'maps':
         settings = {**settings, 'keys': keys, **mask_settings(cfg)}
-        if (Path(folder) / RECORD_NAME).is_file():
-            check_background(settings['refiners'], read_record(folder), folder)
+        if before is not None:
+            check_background(settings['refiners'], before, folder)
     chain = RefinerChain(settings.get('refiners', ()))
     record = make_record(
         'masks',
@@ -199,34 +198,6 @@ def image_dataset(cfg: Config) -> dict[str, Any]:
     if 'dataset' not in cfg.get('train_dataloader', {}):
         raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
     return images_only(cfg.train_dataloader.dataset)
-
-
-class Images:
-    """The images of a dataset config.
-
-    Args:
-        dataset: The config.
-        key: Where the tool's config has it; named in messages.
-
-    Attributes:
-        classes: Class names, background first.
-        palette: Colours, or None.
-        split: Name of the split.
-        paths: Path of each image by id.
-        labels: Class ids of each image by id; None where the dataset has none.
-
-    Raises:
-        ValueError: See :func:`~mmwsss.apis.image_list.image_infos`.
-    """
-
-    def __init__(self, dataset: dict[str, Any], key: str = 'map_dataset') -> None:
-        built = DATASETS.build(dataset)
-        infos = {name: info for name, (_, info) in image_infos(built, key).items()}
-        self.classes = list(built.metainfo['classes'])
-        self.palette = built.metainfo.get('palette')
-        self.split = split_name(dataset)
-        self.paths = {name: info['img_path'] for name, info in infos.items()}
-        self.labels = {name: info.get('img_label') for name, info in infos.items()}
 
 
 def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchReport:
@@ -398,42 +369,23 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     return settings
 
 
-def check_maps(
-    folder: str | Path,
-    classes: Sequence[str],
-    split: str,
-    dataset_ids: Sequence[str],
-    ids: Sequence[str] | None,
-) -> Record:
-    """Read the manifest of a folder of class maps and compare it with the config's dataset.
-
-    Args:
-        folder: The folder.
-        classes: Class names of the dataset.
-        split: Its split.
-        dataset_ids: All its images.
-        ids: The images asked for, or None for all.
-
-    Returns:
-        The manifest.
+def check_maps(folder: str | Path, images: Images, ids: Sequence[str] | None) -> Record:
+    """Read the record of a folder of class maps and compare it with the config's dataset.
 
     Raises:
-        FileNotFoundError: The folder or its manifest does not exist.
+        FileNotFoundError: The folder or its record does not exist.
         RecordError: It does not fit; says what.
-        ValueError: ``ids`` are not all in the dataset.
     """
-    found = read_record(folder)
-    check_record(found, folder=folder, kind='maps', classes=classes, split=split)
-    check_known(ids, dataset_ids)
-    if ids is not None:
-        return found
-    try:
-        check_record(found, folder=folder, ids=dataset_ids)
-    except RecordError as error:
-        raise RecordError(
-            f'{error}: the maps are of other images than map_dataset; name those wanted with --list'
-        ) from error
-    return found
+    record = read_record(folder)
+    check_record(record, folder=folder, kind='maps', classes=images.classes, split=images.split)
+    if ids is None:
+        try:
+            check_record(record, folder=folder, ids=list(images.paths))
+        except RecordError as error:
+            raise RecordError(
+                f'{error}: the maps are of other images than map_dataset; name those wanted with --list'
+            ) from error
+    return record
 
 
 def check_background(refiners: Sequence[Any], found: Record, folder: str | Path) -> None:
@@ -447,17 +399,4 @@ def check_background(refiners: Sequence[Any], found: Record, folder: str | Path)
         raise ValueError(
             f'mask_cfg.refiners: the class maps in {folder} have a background of their own: leave '
             'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax)'
-        )
-
-
-def check_known(ids: Sequence[str] | None, known: Iterable[str]) -> None:
-    """Refuse image ids that the dataset does not have.
-
-    Raises:
-        ValueError: Names some.
-    """
-    missing = sorted(set(ids or ()) - set(known))
-    if missing:
-        raise ValueError(
-            f'{len(missing)} of {len(ids)} ids are not in map_dataset, first {missing[:3]}'
         )

@@ -19,7 +19,6 @@ from mmseg.registry import EVALUATOR
 from torch import Tensor
 
 from mmwsss.datasets.transforms.loading import LoadImage
-from mmwsss.evaluation.metrics.samples import image_name
 from mmwsss.functional.crf import CRFLattice, dense_crf
 from mmwsss.io.pool import Outcome, WorkerPool
 from mmwsss.utils.names import name_some
@@ -71,8 +70,8 @@ class DenseCRFEvaluator(Evaluator):
 
     def __init__(
         self,
-        metrics: dict | Sequence[dict],
-        crf: dict[str, float] | None = None,
+        metrics: dict[str, Any] | Sequence[dict[str, Any]],
+        crf: dict[str, Any] | None = None,
         min_peak: float = 0.0,
         workers: int = 0,
     ) -> None:
@@ -96,12 +95,12 @@ class DenseCRFEvaluator(Evaluator):
         self.seen = 0
 
     @property
-    def dataset_meta(self) -> dict | None:
+    def dataset_meta(self) -> dict[str, Any] | None:
         """Meta information of the dataset."""
         return self._dataset_meta
 
     @dataset_meta.setter
-    def dataset_meta(self, dataset_meta: dict) -> None:
+    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         self._dataset_meta = self.without.dataset_meta = dataset_meta
         for metric in self.metrics:
             metric.dataset_meta = dataset_meta
@@ -153,7 +152,7 @@ class DenseCRFEvaluator(Evaluator):
         if outcome.error is None:
             data = torch.from_numpy(outcome.value).to(data).reshape(data.shape)
         else:
-            name = str(image_name(sample))
+            name = str(sample['img_path'])
             self.failed[name] = outcome.error
             text = f'dense CRF failed: {name}: {outcome.error}'
             print_log(text, logger='current', level=logging.ERROR)
@@ -196,14 +195,14 @@ def uses_crf(evaluator: Any) -> bool:
 def with_crf(evaluator: Any, workers: int = 0) -> dict[str, Any]:
     """Config of an evaluator with the dense CRF of the defaults, around another's metrics."""
     if uses_crf(evaluator):
-        return evaluator
+        return dict(evaluator)
     plain = isinstance(evaluator, dict) and 'metrics' in evaluator
     metrics = evaluator['metrics'] if plain else evaluator
     return {'type': 'DenseCRFEvaluator', 'metrics': metrics, 'workers': workers}
 
 
 def crf_labels(
-    img_path: str, probs: np.ndarray, params: dict[str, float], min_peak: float = 0.0
+    img_path: str, probs: np.ndarray, params: dict[str, Any], min_peak: float = 0.0
 ) -> np.ndarray:
     """Labels (H, W) int64 of the dense CRF on probabilities (K, H, W) of an image file.
 
@@ -217,7 +216,8 @@ def crf_labels(
         )
     if min_peak > 0:
         probs = probs * (probs.max(axis=(1, 2), keepdims=True) > min_peak)
-    return dense_crf(image, probs, **params).argmax(axis=0)
+    labels: np.ndarray = dense_crf(image, probs, **params).argmax(axis=0)
+    return labels
 
 
 def probabilities(sample: dict[str, Any]) -> np.ndarray:
@@ -226,18 +226,18 @@ def probabilities(sample: dict[str, Any]) -> np.ndarray:
     Raises:
         ValueError: There are none, of one class, or not those that its labels come from.
     """
+    name = sample['img_path']
     if 'seg_logits' not in sample:
-        raise ValueError(f'{image_name(sample)}: the dense CRF needs seg_logits in the prediction')
+        raise ValueError(f'{name}: the dense CRF needs seg_logits in the prediction')
     logits: Tensor = sample['seg_logits']['data']
     if logits.ndim != 3 or len(logits) < 2:
         raise ValueError(
-            f'{image_name(sample)}: the dense CRF needs logits (K >= 2, H, W), but got '
-            f'{tuple(logits.shape)}'
+            f'{name}: the dense CRF needs logits (K >= 2, H, W), but got {tuple(logits.shape)}'
         )
     labels = sample['pred_sem_seg']['data'].reshape(logits.shape[1:])
     if not torch.equal(logits.argmax(dim=0), labels.long()):
         raise ValueError(
-            f'{image_name(sample)}: the labels are not the argmax of seg_logits; with test-time '
+            f'{name}: the labels are not the argmax of seg_logits; with test-time '
             "augmentation tta_model must be dict(type='ScoreTTAModel')"
         )
     return logits.float().softmax(dim=0).cpu().numpy()

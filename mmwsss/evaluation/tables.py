@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
 
 import numpy as np
 from prettytable import PrettyTable
 
 __all__ = ['class_table', 'jsonable', 'percent', 'threshold_table']
 
+Floats = Union[Sequence[float], np.ndarray]
 USES_GROUND_TRUTH = 'uses ground truth: an evaluation aid, not a way to choose a threshold'
 
 
@@ -19,7 +20,7 @@ def percent(value: float | None) -> str:
     return '-' if value is None or math.isnan(value) else f'{100 * value:.2f}'
 
 
-def class_table(names: Sequence[str], columns: dict[str, Sequence[float]]) -> str:
+def class_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
     """Lay out scores in 0..1 per class, in percent.
 
     Args:
@@ -34,7 +35,7 @@ def class_table(names: Sequence[str], columns: dict[str, Sequence[float]]) -> st
 
 
 def threshold_table(
-    thresholds: Sequence[float], miou: Sequence[float], argmax_miou: float | None = None
+    thresholds: Sequence[float], miou: Floats, argmax_miou: float | None = None
 ) -> str:
     """Lay out mIoU over background thresholds, marking the best; says that it uses ground truth.
 
@@ -52,7 +53,7 @@ def threshold_table(
     return f'mIoU of class maps over thresholds ({USES_GROUND_TRUTH})\n{table.get_string()}'
 
 
-def best_index(miou: Sequence[float]) -> int:
+def best_index(miou: Floats) -> int:
     """Position of the largest score, the first of equals; 0 where none is defined."""
     return int(np.nan_to_num(np.asarray(miou, dtype=float), nan=-1.0).argmax())
 
