@@ -152,6 +152,19 @@ class WSSSDataset(BaseSegDataset):
         if not lazy_init:
             self.full_init()
 
+    @classmethod
+    def class_list(
+        cls,
+        classes: Sequence[str] | str | None = None,
+        metainfo: dict[str, Any] | None = None,
+        data_root: str | None = None,
+        backend_args: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> tuple[str, ...]:
+        """Class names, background first, of a dataset with such arguments, without building it."""
+        info = resolve_metainfo(cls.METAINFO, classes, metainfo, data_root, backend_args)
+        return tuple(info['classes'])
+
     @property
     def num_fg_classes(self) -> int:
         """Number K of foreground classes."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
-from prettytable import PrettyTable
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 __all__ = ['class_table', 'jsonable', 'percent', 'threshold_table']
 
@@ -27,11 +30,8 @@ def class_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
         names: Class names.
         columns: Scores per class by title.
     """
-    table = PrettyTable(['class', *columns])
-    table.align['class'] = 'l'
-    for i, name in enumerate(names):
-        table.add_row([name, *(percent(float(column[i])) for column in columns.values())])
-    return table.get_string()
+    rows = zip(*(map(percent, map(float, column)) for column in columns.values()))
+    return _text(['class', *columns], [[name, *cells] for name, cells in zip(names, rows)])
 
 
 def threshold_table(
@@ -45,12 +45,26 @@ def threshold_table(
         argmax_miou: Score of the argmax over background and classes, without threshold.
     """
     best = best_index(miou)
-    table = PrettyTable(['threshold', 'mIoU', ''])
-    for i, (threshold, score) in enumerate(zip(thresholds, miou)):
-        table.add_row([f'{threshold:.3g}', percent(float(score)), 'best' if i == best else ''])
+    rows = [
+        [f'{threshold:.3g}', percent(float(score)), 'best' if i == best else '']
+        for i, (threshold, score) in enumerate(zip(thresholds, miou))
+    ]
     if argmax_miou is not None:
-        table.add_row(['none (argmax)', percent(argmax_miou), ''])
-    return f'mIoU of class maps over thresholds ({USES_GROUND_TRUTH})\n{table.get_string()}'
+        rows.append(['none (argmax)', percent(argmax_miou), ''])
+    table = _text(['threshold', 'mIoU', ''], rows)
+    return f'mIoU of class maps over thresholds ({USES_GROUND_TRUTH})\n{table}'
+
+
+def _text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a table whose first column is text and the others are numbers."""
+    table = Table(box=box.ASCII2)
+    for i, title in enumerate(header):
+        table.add_column(title, justify='right' if i else 'left', no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    file = io.StringIO()
+    Console(file=file, width=10_000, markup=False, emoji=False, highlight=False).print(table)
+    return file.getvalue().rstrip('\n')
 
 
 def best_index(miou: Floats) -> int:

@@ -97,12 +97,10 @@ def raised_in(error: BaseException) -> str:
 
 
 def register_everything(cfg: Config) -> None:
-    """Import mmseg's and our components and make mmseg's registries the default scope."""
+    """Import mmseg's components and make its registries the default scope; ours came with the package."""
     from mmseg.utils import register_all_modules
 
     register_all_modules(init_default_scope=False)
-    import mmwsss  # noqa: F401
-
     init_default_scope(cfg.get('default_scope', 'mmseg'))
 
 

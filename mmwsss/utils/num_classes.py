@@ -7,8 +7,6 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from mmwsss.datasets.classes import resolve_metainfo
-
 __all__ = ['AUTO', 'fill_num_classes']
 
 AUTO = 'auto'
@@ -60,11 +58,13 @@ def class_list(cfg: Any) -> tuple[str, ...]:
     """
     for place in PLACES:
         for dataset in datasets(cfg.get(place)):
-            own = getattr(DATASETS.get(dataset['type']), 'METAINFO', {})
-            metainfo, classes = dataset.get('metainfo'), dataset.get('classes')
-            if classes or (metainfo or {}).get('classes') or own.get('classes'):
-                args = (dataset.get('data_root'), dataset.get('backend_args'))
-                return tuple(resolve_metainfo(own, classes, metainfo, *args)['classes'])
+            kind = DATASETS.get(dataset['type'])
+            own = getattr(kind, 'METAINFO', {})
+            classes = (dataset.get('metainfo') or {}).get('classes', own.get('classes'))
+            if hasattr(kind, 'class_list') and (classes or dataset.get('classes')):
+                return kind.class_list(**dataset)
+            if classes:
+                return tuple(classes)
     raise ValueError(f"num_classes='auto' needs a dataset with classes in one of {PLACES}")
 
 
