@@ -50,7 +50,7 @@ class PlainRPNetHead(RPNetHead):
     ) -> dict[str, Tensor]:
         """Losses of both branches; the names are those of the parent."""
         labels = torch.stack([sample.gt_label for sample in data_samples])
-        masks = self._training_masks(feats, data_samples, labels, image_size)
+        masks = self._training_masks(feats, data_samples, image_size)
         foreground = self._foreground_weight(feats, masks, data_samples[0].group_size)
         last = feats[self.in_index]
         logits, enhanced = self.classifier(last), self.classifier(foreground.to(last) * last)

@@ -41,8 +41,7 @@ def flatten_groups(batch: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[
         batch: N items of g views each.
 
     Returns:
-        What mmengine's ``pseudo_collate`` makes of the N x g views, in the order
-        (group 0, view 0), (group 0, view 1), ...
+        What mmengine's ``pseudo_collate`` makes of the N x g views.
     """
     return pseudo_collate(list(itertools.chain.from_iterable(batch)))
 
@@ -56,10 +55,9 @@ class PairDataset:
     image itself only where no other has the class. Images without label are left out, so that item i is
     the i-th *labelled* image.
 
-    With :class:`~mmwsss.datasets.samplers.SeededSampler` a draw follows from (seed, epoch, i) alone,
-    whatever the number of workers and ranks and after a restart, and so do the augmentations; the first
-    image is augmented as it would be without this wrapper, so that a group size of 1 trains as the plain
-    dataset does. With other samplers the draws come from NumPy's global generator, as augmentations do.
+    With :class:`~mmwsss.datasets.samplers.SeededSampler` a draw and its augmentations follow from (seed,
+    epoch, i) alone; a group size of 1 trains as the plain dataset does. With other samplers the draws
+    come from NumPy's global generator.
 
     An item is a list of g items of the wrapped dataset, whose ``data_samples`` have the metainfo
     ``group_size`` (g), ``group_index`` (i), ``view_index`` (0..g-1) and ``shared_class`` (0-based, as an
@@ -68,16 +66,14 @@ class PairDataset:
     counts groups; ``collate_fn=dict(type='flatten_groups')`` makes a flat batch of
     ``batch_size * group_size`` images.
 
-    Source: RPNet draws pairs with a class in common; its text does not say how, and its table VII has
-    one to four images per iteration.
+    Source: Liu et al., RPNet, 2021: pairs with a class in common; how they are drawn is not stated.
 
     Args:
         dataset: Config of the dataset, or the dataset: a ``WSSSDataset``, a wrapper of it, or another one
             with labels; see :func:`~mmwsss.datasets.class_index.image_label`.
         group_size: Images in a group, 1 to 4.
         class_balanced: Draw the class first, all with the same probability, and all images of the group
-            among its images. An epoch then has as many items, but shows images of rare classes more
-            often and others not at all.
+            among its images: those of rare classes come more often, others not at all.
         lazy_init: Load the dataset later, with ``full_init``.
 
     Raises:
@@ -143,14 +139,14 @@ class PairDataset:
         return self.index.labels_of(int(self._labelled[idx])).tolist()
 
     def group(self, idx: int) -> Group:
-        """Draw the group of an item, without loading it.
-
-        Args:
-            idx: A key of ``SeededSampler``: always the same group. A plain index: another draw of
-                NumPy's global generator each time.
-        """
+        """Draw the group of an item, without loading it; always the same for a key of ``SeededSampler``."""
         key = decode_key(idx, len(self))
-        return self._draw(key.index, draw_generator(idx if key.seed is not None else None))
+        if key.seed is not None:
+            return self._draw(
+                key.index, np.random.default_rng(np.random.SeedSequence(idx, spawn_key=(0,)))
+            )
+        entropy = np.random.randint(1 << 31, size=4)  # noqa: NPY002
+        return self._draw(key.index, np.random.default_rng(entropy))
 
     def __getitem__(self, idx: int) -> list[dict[str, Any]]:
         """Load the group of an item: a list of ``group_size`` items of the wrapped dataset."""
@@ -244,13 +240,9 @@ class PairDataset:
 def draw_partners(
     images: np.ndarray, first: int, count: int, generator: np.random.Generator
 ) -> list[int]:
-    """Draw ``count`` of ``images`` beside ``first``, each other one before any is repeated.
+    """Draw ``count`` of the ascending ``images`` beside ``first``, each before any is repeated.
 
-    Args:
-        images: Images of a class in ascending order, ``first`` among them.
-        first: Image that has no part in the draw unless it is the only one.
-        count: Partners to draw.
-        generator: Source of the draw.
+    ``first`` is one of them and has no part in the draw unless it is the only one.
     """
     own = int(np.searchsorted(images, first))
     others = len(images) - 1
@@ -261,13 +253,6 @@ def draw_partners(
         places = generator.choice(others, min(others, count - len(partners)), replace=False)
         partners.extend(images[places + (places >= own)].tolist())
     return partners
-
-
-def draw_generator(key: int | None) -> np.random.Generator:
-    """Generator of the draw of an item: of its key, or of NumPy's global state."""
-    if key is None:
-        return np.random.default_rng(np.random.randint(1 << 31, size=4))  # noqa: NPY002
-    return np.random.default_rng(np.random.SeedSequence(key, spawn_key=(0,)))
 
 
 def view_key(key: int, view: int) -> int:

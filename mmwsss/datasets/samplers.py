@@ -36,8 +36,8 @@ class SeededSampler(Sampler):
             a ``fraction`` has, else its size.
 
     Raises:
-        TypeError: The dataset does not understand keys, or ``epoch_size`` is no integer.
-        ValueError: The dataset is empty, or ``epoch_size`` is not positive or goes with ``infinite``.
+        TypeError: The dataset does not understand keys.
+        ValueError: The dataset is empty, or ``epoch_size`` is no positive integer or goes with ``infinite``.
     """
 
     def __init__(
@@ -56,15 +56,10 @@ class SeededSampler(Sampler):
         if len(dataset) == 0:
             raise ValueError('SeededSampler needs a dataset with at least one item, but got none')
         is_integer = isinstance(epoch_size, Integral) and not isinstance(epoch_size, bool)
-        if epoch_size is not None and not is_integer:
-            raise TypeError(
-                f'epoch_size must be an integer or None, but got {epoch_size!r} '
-                f'({type(epoch_size).__name__})'
-            )
-        if epoch_size is not None and (infinite or epoch_size < 1):
+        if epoch_size is not None and (infinite or not is_integer or epoch_size < 1):
             raise ValueError(
-                f'epoch_size must be positive and go without infinite=True, but got {epoch_size} '
-                f'and infinite={infinite}'
+                'epoch_size must be a positive integer or None, and None with infinite=True, but got '
+                f'{epoch_size!r} and infinite={infinite}'
             )
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)

@@ -9,8 +9,7 @@ logits ``A``::
     enhanced = gaussian_smooth(foreground) * A
     loss = normalized_consistency(A, enhanced, labels)
 
-Half precision: means, norms and divisions run in float32 whatever the input; results have the
-input's dtype.
+Means, norms and divisions run in at least float32; results have the input's dtype.
 """
 
 from __future__ import annotations
@@ -49,9 +48,8 @@ def confidence_map(features: Tensor, peak: str = 'channel', eps: float = 1e-5) -
 
     Args:
         features: Features (N, C, h, w) of one block, floating point.
-        peak: ``'channel'``: each channel is divided by its own peak, as in the paper; with many channels
-            nearly every pixel is then close to the peak of some channel. ``'image'``: all channels are
-            divided by the largest value of the image.
+        peak: ``'channel'``: each channel is divided by its own peak (paper), which with many channels
+            brings nearly every pixel close to some peak. ``'image'``: by the largest value of the image.
         eps: Added to the peak; an image without a positive value has confidence 0.
 
     Returns:
@@ -104,10 +102,8 @@ def foreground_probability(
 
     Source: Liu et al., RPNet, 2021 (foreground probability).
 
-    The maximum is taken over ``chunk_size`` prototypes at a time, and the backward pass uses the
-    remembered winners: beside copies of its arguments it holds N * chunk_size * hw numbers, however many
-    prototypes there are. Among equals, the first prototype wins and gets the gradient. Second
-    derivatives are not available.
+    Beside copies of its arguments it holds N * chunk_size * hw numbers, however many prototypes there
+    are. Among equals, the first wins and gets the gradient. Second derivatives are not available.
 
     Args:
         features: Features (N, C, h, w).
@@ -211,7 +207,7 @@ def normalized_consistency(
     """
     others = [enhanced] if isinstance(enhanced, Tensor) else enhanced
     for other in others:
-        _check_same_shape('enhanced', other, logits)
+        _check_same_shape(other, logits)
     target = torch.stack([peak_normalize(other) for other in others]).mean(dim=0)
     return keep_labelled(peak_normalize(logits) - target, labels).square().mean()
 
@@ -226,12 +222,12 @@ def raw_consistency(features: Tensor, enhanced: Tensor) -> Tensor:
         enhanced: Those of the enhanced branch.
 
     Returns:
-        A non-negative scalar without upper bound. Differentiable in both features.
+        A non-negative scalar. Differentiable in both features.
 
     Raises:
         ValueError: Shapes do not fit.
     """
-    _check_same_shape('enhanced', enhanced, features)
+    _check_same_shape(enhanced, features)
     return (features - enhanced).square().sum(dim=(1, 2, 3)).mean()
 
 
@@ -264,10 +260,10 @@ class _MaximumProduct(torch.autograd.Function):
         return grad_centres, grad_pixels, None
 
 
-def _check_same_shape(name: str, value: Tensor, other: Tensor) -> None:
-    check_ndim(name, value, 4)
-    if value.shape != other.shape:
+def _check_same_shape(enhanced: Tensor, plain: Tensor) -> None:
+    check_ndim('enhanced', enhanced, 4)
+    if enhanced.shape != plain.shape:
         raise ValueError(
-            f'{name} must have the shape of the plain branch {tuple(other.shape)}, '
-            f'but got {tuple(value.shape)}'
+            f'enhanced must have the shape of the plain branch {tuple(plain.shape)}, '
+            f'but got {tuple(enhanced.shape)}'
         )

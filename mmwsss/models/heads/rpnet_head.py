@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize
-from mmwsss.functional.checks import check_choice
+from mmwsss.functional.checks import check_choice, check_fraction, check_positive
 from mmwsss.functional.rpnet import (
     PEAKS,
     confidence_map,
@@ -60,19 +60,16 @@ class RPNetHead(BaseMapHead):
     - The projection of a mean is the mean of the projections, so a block is projected at every pixel
       only where its pixels are compared. The classifier has no bias: ``classifier(G(F) f_N)`` equals
       ``G(F) A`` with ``A = classifier(f_N)``.
-    - Gradients: masks have none. Both added losses reach the classified feature through ``F``, the blocks
-      and the projections through prototypes and pixels. They can be lowered
-      by making ``F`` the same everywhere, all projected features pointing in one direction; the logged
-      ``foreground_std`` (spread of ``G(F)`` within an image) then goes to zero and the method becomes a
-      CAM. ``detach=True`` takes ``F`` as a given weight, without gradient.
+    - Gradients: masks have none. Both added losses reach features and projections through prototypes and
+      pixels. They fall when ``F`` is the same everywhere; the logged ``foreground_std`` (spread of
+      ``G(F)`` within an image) then goes to zero and the method becomes a CAM.
     - Departure: padding of the crop gives no prototype (``skip_padding``); the paper does not say.
 
     The plain map is that of ``CAMHead``: at test time nothing is computed beyond it unless
     ``test_map='enhanced'``, which takes each view as a group of one, without dropping.
 
     Dropping draws from a generator seeded by the sample's metainfo ``noise_seed``, which ``PairDataset``
-    records, so that it does not depend on the number of ranks or on the device; without this metainfo it
-    draws from torch's global generator (see ``IterationSeedHook``).
+    records; without it from torch's global generator (see ``IterationSeedHook``).
 
     Args:
         num_classes: Foreground classes K.
@@ -142,13 +139,19 @@ class RPNetHead(BaseMapHead):
         check_choice('projection_peak', projection_peak, PEAKS)
         check_choice('consistency', consistency, CONSISTENCIES)
         check_choice('test_map', test_map, TEST_MAPS)
-        _check_blocks(in_index, in_channels, block_indices, block_channels)
-        for name, value in {
-            'confidence_threshold': confidence_threshold,
-            'drop_prob': drop_prob,
-        }.items():
-            if not 0 <= value < 1:
-                raise ValueError(f'{name} must lie in [0, 1), but got {value}')
+        check_fraction('confidence_threshold', confidence_threshold)
+        check_fraction('drop_prob', drop_prob)
+        if group_size is not None:
+            check_positive('group_size', group_size)
+        channels = dict(zip(block_indices, block_channels))
+        is_complete = len(block_indices) == len(block_channels) == len(channels) > 0
+        is_counted = min(in_index, *channels, 0) == 0
+        if not is_complete or not is_counted or channels.get(in_index, in_channels) != in_channels:
+            raise ValueError(
+                'block_indices must name each block once, counted from 0, and block_channels its '
+                f'channels, those of in_index={in_index} being in_channels={in_channels}, '
+                f'but got {block_indices} and {block_channels}'
+            )
         if not consistency_scales or consistency_scales[0] != 1 or min(consistency_scales) <= 0:
             raise ValueError(
                 f'consistency_scales must be positive, 1 first, but got {consistency_scales}'
@@ -169,7 +172,6 @@ class RPNetHead(BaseMapHead):
         self.skip_padding = skip_padding
         self.test_map = test_map
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
-        channels = dict(zip(block_indices, block_channels))
         if matching == 'classified':
             channels[in_index] = in_channels
         self.projections = nn.ModuleDict(
@@ -202,8 +204,6 @@ class RPNetHead(BaseMapHead):
     ) -> dict[str, Tensor]:
         """Compute ``loss_cls``, ``loss_cls_enhanced`` and ``loss_consistency``, all weighted.
 
-        ``foreground_std``, the mean over images of the standard deviation of ``G(F)``, is there to be logged.
-
         Args:
             feats: Backbone features of whole groups, the images of a group side by side.
             data_samples: Samples with ``gt_label`` (K,) and, with ``skip_padding``, the ``valid_box``
@@ -216,7 +216,7 @@ class RPNetHead(BaseMapHead):
                 groups.
         """
         labels = stack_labels(data_samples, self.num_classes)
-        weight, logits = self._branches(feats, data_samples, labels, image_size)
+        weight, logits = self._branches(feats, data_samples, image_size)
         enhanced = weight * logits
         terms = {
             'cls': self.classification_loss({'cam_logits': logits}, labels),
@@ -226,11 +226,12 @@ class RPNetHead(BaseMapHead):
             features = at_least_float32(feats[self.in_index])
             terms['consistency'] = raw_consistency(features, weight * features)
         else:
-            others = [
-                self._enhanced_at(scaled, data_samples, labels, image_size, logits.shape[2:])
-                for scaled in scaled_feats
-            ]
-            terms['consistency'] = normalized_consistency(logits, [enhanced, *others], labels)
+            maps = [enhanced]
+            for scaled in scaled_feats:
+                with torch.no_grad():
+                    other = torch.mul(*self._branches(scaled, data_samples, image_size))
+                maps.append(_resize(other, logits.shape[2:]))
+            terms['consistency'] = normalized_consistency(logits, maps, labels)
         losses = {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
         spread = weight.detach().flatten(1).std(dim=1, correction=0).mean()
         return {**losses, 'foreground_std': spread}
@@ -239,49 +240,35 @@ class RPNetHead(BaseMapHead):
         self,
         feats: Sequence[Tensor],
         data_samples: Sequence[SegDataSample],
-        labels: Tensor,
         image_size: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
         """``G(F)`` (N, 1, h, w) and the plain logits (N, K, h, w), in at least float32."""
-        masks = self._training_masks(feats, data_samples, labels, image_size)
         group_size = resolve_group_size(data_samples, self.group_size)
+        masks = self._training_masks(feats, data_samples, image_size)
         weight = self._foreground_weight(feats, masks, group_size)
         return weight, at_least_float32(self.classifier(feats[self.in_index]))
-
-    @torch.no_grad()
-    def _enhanced_at(
-        self,
-        feats: Sequence[Tensor],
-        data_samples: Sequence[SegDataSample],
-        labels: Tensor,
-        image_size: tuple[int, int],
-        size: Sequence[int],
-    ) -> Tensor:
-        """Enhanced logits of another scale, resized to (N, K, *size)."""
-        weight, logits = self._branches(feats, data_samples, labels, image_size)
-        return _resize(weight * logits, size)
 
     def _training_masks(
         self,
         feats: Sequence[Tensor],
         data_samples: Sequence[SegDataSample],
-        labels: Tensor,
         image_size: tuple[int, int],
     ) -> list[Tensor]:
-        """Regions of each block, without padding and dropped pixels: ones and zeros (N, R, h_n, w_n)."""
+        """Regions without padding and dropped pixels: ones and zeros (N, R, h, w) for each mask."""
         masks = self._confident(feats)
         if self.skip_padding:
-            boxes = stack_boxes(data_samples, labels.device)
+            boxes = stack_boxes(data_samples, masks[0].device)
+            background = masks[0].new_ones(len(boxes), 1)
             masks = [
-                mask * valid_mask(labels, boxes, image_size, tuple(mask.shape[2:]))[:, :1]
+                mask * valid_mask(background, boxes, image_size, tuple(mask.shape[2:]))[:, :1]
                 for mask in masks
             ]
-        if self.training and self.drop_prob > 0:
-            dropped = drop_pixels(masks, data_samples, self.drop_prob)
-            if self.matching == 'classified':
-                return dropped
-            return [torch.cat(pair, dim=1) for pair in zip(dropped, masks)]
-        return masks
+        if not self.training or self.drop_prob == 0:
+            return masks
+        dropped = drop_pixels(masks, data_samples, self.drop_prob)
+        if self.matching == 'classified':
+            return dropped
+        return [torch.cat(pair, dim=1) for pair in zip(dropped, masks)]
 
     @torch.no_grad()
     def _confident(self, feats: Sequence[Tensor]) -> list[Tensor]:
@@ -295,38 +282,28 @@ class RPNetHead(BaseMapHead):
     ) -> Tensor:
         """``G(F)`` (N, 1, h, w) in at least float32, from the prototypes of each group."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.detach):
-            if self.matching == 'classified':
-                foreground, padding = self._foreground(feats, masks, group_size), 'replicate'
-            else:
-                foreground, padding = (
-                    self._released_foreground(feats, masks[0], group_size),
-                    'zeros',
-                )
+            foreground = self._foreground(feats, masks, group_size)
             if self.sigma is None:
                 return foreground
+            padding = 'replicate' if self.matching == 'classified' else 'zeros'
             return gaussian_smooth(foreground, self.sigma, self.kernel_size, padding)
 
     def _foreground(
         self, feats: Sequence[Tensor], masks: Sequence[Tensor], group_size: int
     ) -> Tensor:
         """``F`` (N, 1, h, w): the largest cosine with a prototype of the group."""
-        own = [
-            self._prototypes(feats, index, mask, group_size)
-            for index, mask in zip(self.block_indices, masks)
-        ]
-        return foreground_probability(self._pixels(feats, self.in_index), torch.cat(own, dim=1))
-
-    def _released_foreground(
-        self, feats: Sequence[Tensor], mask: Tensor, group_size: int
-    ) -> Tensor:
-        """``F`` (N, 1, h, w): the largest cosine within any block, its peak at 1.3."""
-        size, own = mask.shape[2:], []
+        if self.matching == 'classified':
+            pairs = zip(self.block_indices, masks)
+            own = [self._prototypes(feats, index, mask, group_size) for index, mask in pairs]
+            return foreground_probability(self._pixels(feats, self.in_index), torch.cat(own, dim=1))
+        maps = []
         for index in self.block_indices:
             pixels = self._pixels(feats, index)
-            regions = F.interpolate(mask, size=pixels.shape[2:], mode='nearest')
+            regions = F.interpolate(masks[0], size=pixels.shape[2:], mode='nearest')
             prototypes = self._prototypes(feats, index, regions, group_size)
-            own.append(_resize(foreground_probability(pixels, prototypes), size))
-        foreground = torch.cat(own, dim=1).amax(dim=1, keepdim=True)
+            cosine = foreground_probability(pixels, prototypes)
+            maps.append(_resize(cosine, masks[0].shape[2:]))
+        foreground = torch.cat(maps, dim=1).amax(dim=1, keepdim=True)
         peak = foreground.amax(dim=(2, 3), keepdim=True)
         return RELEASED_PEAK * foreground / peak.clamp(min=1e-5)
 
@@ -353,89 +330,39 @@ def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def resolve_group_size(data_samples: Sequence[SegDataSample], expected: int | None) -> int:
-    """Find the number of images in a group and check that the batch is made of whole groups.
-
-    Args:
-        data_samples: Samples of the batch; those of ``PairDataset`` have the metainfo ``group_size`` and
-            ``group_index``.
-        expected: The number, if the config states it.
-
-    Returns:
-        ``expected``, or what the samples say, or 1.
+    """Number of images in a group: ``expected``, or what the samples' metainfo says, or 1.
 
     Raises:
-        ValueError: Samples disagree with each other or with ``expected``, the batch is not a multiple
-            of the number, or neighbours are of different groups.
+        ValueError: The samples or ``expected`` disagree, or the batch is not made of whole groups.
     """
-    stated = {sample.get('group_size') for sample in data_samples}
-    if len(stated) > 1:
+    sizes = {expected, *(sample.get('group_size') for sample in data_samples)} - {None}
+    if len(sizes) > 1:
         raise ValueError(
-            f'all samples must have the same group_size, but got {sorted(stated, key=str)}'
+            f'head.group_size={expected} and the samples must agree, but got {sorted(sizes)}'
         )
-    found = stated.pop() if stated else None
-    size = expected or found or 1
-    if found not in (None, size):
+    size = sizes.pop() if sizes else 1
+    groups = [sample.get('group_index') for sample in data_samples]
+    parts = [set(groups[start : start + size]) for start in range(0, len(groups), size)]
+    if len(groups) % size or max(map(len, parts)) > 1:
         raise ValueError(
-            f'head.group_size is {expected}, but the samples come in groups of {found}'
+            f'a batch must be made of whole groups of {size} images, but got {len(groups)} images of '
+            f"the groups {groups}: use PairDataset with collate_fn=dict(type='flatten_groups')"
         )
-    if len(data_samples) % size:
-        raise ValueError(
-            f'a batch must be made of whole groups of {size} images, but got {len(data_samples)} '
-            "images: use PairDataset with collate_fn=dict(type='flatten_groups')"
-        )
-    for start in range(0, len(data_samples), size):
-        indices = {s.get('group_index') for s in data_samples[start : start + size]}
-        if len(indices) > 1:
-            raise ValueError(
-                f'images {start} to {start + size - 1} of the batch must be of one group, but got '
-                f'the groups {sorted(indices, key=str)}'
-            )
     return size
 
 
 def drop_pixels(
     masks: Sequence[Tensor], data_samples: Sequence[SegDataSample], prob: float
 ) -> list[Tensor]:
-    """Set each pixel to zero with a probability.
+    """Set each pixel of the masks (N, 1, h_n, w_n) to zero with a probability.
 
-    Args:
-        masks: Masks (N, 1, h_n, w_n), one for each block.
-        data_samples: Their samples. Those with the metainfo ``noise_seed`` get the same draw on every
-            device and whatever else is in the batch.
-        prob: The probability.
-
-    Returns:
-        Masks of the same shapes.
+    Samples with the metainfo ``noise_seed`` get the same draw on every device and whatever else is in
+    the batch.
     """
-    generators = [_generator_of(sample) for sample in data_samples]
+    seeds = [sample.get('noise_seed') for sample in data_samples]
+    generators = [None if s is None else torch.Generator().manual_seed(int(s)) for s in seeds]
     dropped = []
     for mask in masks:
         noise = [torch.rand(mask.shape[1:], generator=generator) for generator in generators]
-        keep = torch.stack(noise) >= prob
-        dropped.append(mask * keep.to(mask))
+        dropped.append(mask * (torch.stack(noise) >= prob).to(mask))
     return dropped
-
-
-def _generator_of(sample: SegDataSample) -> torch.Generator | None:
-    """CPU generator seeded by the sample, or None for the global one."""
-    seed = sample.get('noise_seed')
-    return None if seed is None else torch.Generator().manual_seed(int(seed))
-
-
-def _check_blocks(
-    in_index: int, in_channels: int, indices: Sequence[int], channels: Sequence[int]
-) -> None:
-    if not len(indices) == len(channels) > 0 or len(set(indices)) < len(indices):
-        raise ValueError(
-            'block_indices and block_channels must have one entry per block, each block once, '
-            f'but got {indices} and {channels}'
-        )
-    if min(in_index, *indices) < 0:
-        raise ValueError(
-            f'in_index and block_indices count from 0, but got {in_index} and {indices}'
-        )
-    classified = dict(zip(indices, channels)).get(in_index, in_channels)
-    if classified != in_channels:
-        raise ValueError(
-            f'in_channels is {in_channels}, but block_channels says {classified} for the same block'
-        )

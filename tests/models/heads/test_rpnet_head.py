@@ -306,7 +306,7 @@ def test_an_image_sees_the_prototypes_of_its_group_only():
         values = [f.detach().clone() for f in feats]
         for f in values:
             f[changed] = f[changed].flip(1)  # other responses, other prototypes
-        return head._branches(values, samples, labels_of(samples), SIZE)[0]
+        return head._branches(values, samples, SIZE)[0]
 
     before, partner, other = consistency([]), consistency([1]), consistency([2])
     assert not torch.allclose(partner[0], before[0])
@@ -346,10 +346,14 @@ def wrong_group(**meta):
     ('settings', 'samples', 'message'),
     [
         ({}, make_samples(3, group_size=2), 'whole groups of 2 images, but got 3 images'),
-        (dict(group_size=3), make_samples(4), 'whole groups of 3 images, but got 4'),
-        (dict(group_size=4), make_samples(4, group_size=2), 'group_size is 4, but .* groups of 2'),
-        ({}, wrong_group(group_size=4), 'the same group_size'),
-        ({}, wrong_group(group_index=7), r'images 0 to 1 of the batch must be of one group'),
+        (dict(group_size=3), make_samples(4), 'whole groups of 3 images, but got 4 images'),
+        (
+            dict(group_size=4),
+            make_samples(4, group_size=2),
+            r'group_size=4 .* agree, but got \[2, 4\]',
+        ),
+        ({}, wrong_group(group_size=4), r'the samples must agree, but got \[2, 4\]'),
+        ({}, wrong_group(group_index=7), r'whole groups of 2 images, but .* groups \[0, 7, 1, 1\]'),
     ],
 )
 def test_broken_groups_are_refused(settings, samples, message):
@@ -399,13 +403,12 @@ def test_dropping_is_for_training():
 
 def test_no_prototype_of_padding():
     head, feats, samples = make_head(drop_prob=0.0), make_feats(), make_samples()
-    labels = labels_of(samples)
-    masks = head._training_masks(feats, samples, labels, SIZE)
+    masks = head._training_masks(feats, samples, SIZE)
     assert [tuple(m.shape) for m in masks] == [(4, 1, 8, 12), (4, 1, 4, 6)]
     assert (masks[0][1, :, :, 8:] == 0).all()
     assert (masks[0][0, :, :, 8:] > 0).any()
     everywhere = make_head(drop_prob=0.0, skip_padding=False)
-    assert (everywhere._training_masks(feats, samples, labels, SIZE)[0][1, :, :, 8:] > 0).any()
+    assert (everywhere._training_masks(feats, samples, SIZE)[0][1, :, :, 8:] > 0).any()
 
 
 def test_boxes_are_needed_only_to_skip_padding():
@@ -462,7 +465,7 @@ def test_detached_foreground_has_no_gradient():
 
 def test_spread_of_the_foreground_is_reported():
     head, feats, samples = make_head(drop_prob=0.0), make_feats(), make_samples(group_size=2)
-    weight, _ = head._branches(feats, samples, labels_of(samples), SIZE)
+    weight, _ = head._branches(feats, samples, SIZE)
     want = np.mean([weight[n].detach().numpy().std() for n in range(4)])
     got = head.loss(feats, samples, SIZE)['foreground_std']
     assert got.item() == pytest.approx(want, rel=1e-4)
@@ -548,21 +551,21 @@ def test_channels_last_changes_nothing():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(block_indices=(1,)), 'one entry per block'),
+        (dict(block_indices=(1,)), 'each block once'),
         (dict(block_indices=(1, 1)), 'each block once'),
-        (dict(block_indices=(), block_channels=()), 'one entry per block'),
-        (dict(block_indices=(1, -1)), 'count from 0'),
-        (dict(in_index=-1), 'count from 0'),
-        (dict(block_channels=(6, 12)), 'block_channels says 12'),
+        (dict(block_indices=(), block_channels=()), 'each block once'),
+        (dict(block_indices=(1, -1)), 'counted from 0'),
+        (dict(in_index=-1), 'counted from 0'),
+        (dict(block_channels=(6, 12)), r'in_channels=10, but got .*\(6, 12\)'),
         (dict(matching='all'), 'matching must be one of'),
         (dict(projection_peak='all'), 'projection_peak must be one of'),
         (dict(consistency_scales=(0.5, 1.0)), 'consistency_scales must be positive, 1 first'),
         (dict(consistency_scales=()), 'consistency_scales must be positive, 1 first'),
         (dict(consistency_scales=(1.0, 0.0)), 'consistency_scales must be positive, 1 first'),
-        (dict(confidence_threshold=1.0), r'confidence_threshold must lie in \[0, 1\)'),
+        (dict(group_size=0), 'group_size must be positive'),
+        (dict(confidence_threshold=1.1), r'confidence_threshold must lie in \[0, 1\]'),
         (dict(confidence_peak='all'), 'confidence_peak must be one of'),
-        (dict(drop_prob=1.0), r'drop_prob must lie in \[0, 1\)'),
-        (dict(drop_prob=-0.1), r'drop_prob must lie in \[0, 1\)'),
+        (dict(drop_prob=-0.1), r'drop_prob must lie in \[0, 1\]'),
         (dict(consistency='l2'), 'consistency must be one of'),
         (dict(test_map='best'), 'test_map must be one of'),
         (dict(loss_weights=dict(gsc=1.0)), "'consistency', but got .*gsc"),
