@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.stats import chisquare
 
 from mmwsss.datasets import PairDataset, SeededSampler, flatten_groups
+from mmwsss.datasets.pair_dataset import noise_seed
 from mmwsss.datasets.seeding import encode_key
 from tests.oracles.pairs import group_probabilities
 
@@ -354,3 +355,10 @@ def test_noise_seeds_belong_to_the_views(config):
     assert runs[0] == runs[1]
     assert len(set(runs[0].values())) == len(runs[0]) == 2 * len(dataset)
     assert 'noise_seed' not in dataset[0][0]['data_samples']  # no key, no seed
+
+
+def test_noise_does_not_repeat_the_numbers_of_the_draw():
+    key = encode_key(3, 0, SEED, 7)
+    draw = np.random.SeedSequence(key, spawn_key=(0,)).generate_state(1, np.uint64)[0]
+    assert noise_seed(key) != draw >> np.uint64(1)
+    assert 0 <= noise_seed(key) < 1 << 63

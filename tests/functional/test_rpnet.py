@@ -195,6 +195,13 @@ def test_only_the_winner_gets_a_gradient():
     assert (prototypes.grad[0, 1] == 0).all()
 
 
+@pytest.mark.parametrize('chunk_size', [1, 64])
+def test_the_first_of_equals_gets_the_gradient(chunk_size):
+    features, prototypes = randn(1, 4, 2, 3), randn(1, 1, 4).repeat(1, 3, 1).requires_grad_()
+    foreground_probability(features, prototypes, chunk_size).sum().backward()
+    assert (prototypes.grad[0].abs().amax(dim=1) > 1e-3).tolist() == [True, False, False]
+
+
 # --- memory, degenerate inputs, precision --------------------------------------------------------
 
 
