@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmwsss.evaluation.folder import (
     MeanIoUScore,
@@ -18,7 +19,7 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
-from mmwsss.io import read_id_list, write_json
+from mmwsss.io import read_id_list, write_record
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
@@ -67,7 +68,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='IA-mIoU averages over background too, scored per image, as published averages do',
     )
-    parser.add_argument('--json', help='write the scores to this file')
+    parser.add_argument(
+        '--json', help='write the record of the scores to this file (.json), or to this folder'
+    )
     add_workers_argument(parser)
     add_verbose_argument(parser)
     return parser.parse_args(argv)
@@ -98,7 +101,8 @@ def main(args: argparse.Namespace) -> int:
         )
     classes = resolve_classes(args.classes, args.num_classes, args.pred)
     ids = read_id_list(args.list) if args.list else None
-    options = {'ignore_index': args.ignore_index, 'workers': args.workers}
+    split = Path(args.list).stem if args.list else ''
+    options = {'ignore_index': args.ignore_index, 'workers': args.workers, 'split': split}
     if args.maps:
         thresholds = args.thresholds or DEFAULT_THRESHOLDS
         score = score_maps(args.pred, args.gt, classes, ids, thresholds, **options)
@@ -106,7 +110,7 @@ def main(args: argparse.Namespace) -> int:
         score = score_masks(args.pred, args.gt, classes, ids, mask_scores(args, classes), **options)
     print(score.text)
     if args.json:
-        write_json(args.json, score.content)
+        write_record(args.json, score.record)
     if any('not found' in error for error in score.report.failed.values()) and not args.list:
         print('if PRED is meant to hold only some images of GT, name them with --list FILE')
     return finish_report(score.report)

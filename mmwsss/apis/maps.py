@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS, MODELS
 
 from mmwsss.apis.image_list import Images, map_pipeline
-from mmwsss.apis.stage import OutputFolder
+from mmwsss.apis.stage import OutputFolder, training_protocol
 from mmwsss.io import (
     BatchReport,
     ClassMaps,
+    Protocol,
     hash_file,
     hash_text,
     is_class_map_file,
@@ -127,6 +129,19 @@ def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
     }
 
 
+def map_protocol(model: ImageLevelClassifier, split: str, checkpoint: str | Path) -> Protocol:
+    """What a score of the maps will mean."""
+    test_cfg = model.test_cfg
+    return replace(
+        training_protocol(checkpoint),
+        split=split,
+        scales=[float(scale) for scale in test_cfg['scales']],
+        flip=bool(test_cfg['flip']),
+        crf=False,
+        image_labels=test_cfg['labels'] == 'gt',
+    )
+
+
 def without_init(node: Any) -> Any:
     """A config without initial weights, which a loaded checkpoint replaces."""
     if isinstance(node, dict):
@@ -183,6 +198,7 @@ def make_maps(
         config_text=cfg.pretty_text,
         settings=map_settings(model, cfg),
         inputs={'checkpoint': hash_file(checkpoint)},
+        protocol=map_protocol(model, images.split, checkpoint),
     )
     folder = OutputFolder(out, record, overwrite)
     report = write_maps(model, images, shard(ids, *get_dist_info()), out, threads)

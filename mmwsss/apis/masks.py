@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mmwsss.io import (
     RECORD_NAME,
     BatchReport,
     ClassMaps,
+    Protocol,
     Record,
     RecordError,
     check_record,
@@ -34,10 +36,11 @@ from mmwsss.io import (
     save_mask,
     shard,
 )
+from mmwsss.io.record import ARGMAX
 from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.base import MapsOrLabels
 from mmwsss.refine.chain import RefinerChain, StartedChain
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']
 
@@ -76,11 +79,11 @@ def make_masks(
             made from other maps or with other settings.
         ValueError, TypeError: A refiner's config does not fit, or an id is not in the dataset.
     """
-    settings = mask_settings(cfg)
-    chain = RefinerChain(settings['refiners'])
+    mask_cfg = mask_settings(cfg)
+    chain = RefinerChain(mask_cfg['refiners'])
     images = Images(cfg.map_dataset)
     before = check_maps(maps, images, ids)
-    check_background(settings['refiners'], before, maps)
+    check_background(chain, before, maps)
     ids = images.choose(ids)
     record = make_record(
         'masks',
@@ -88,8 +91,9 @@ def make_masks(
         images.split,
         ids,
         config_text=cfg.pretty_text,
-        settings=settings,
+        settings=mask_cfg,
         inputs={'maps': before.sha256(), **hash_files(chain.input_files())},
+        protocol=mask_protocol(before.protocol, chain, mask_cfg, images.split),
     )
     writer = MaskWriter(chain, maps, out, images)
     folder = OutputFolder(out, record, overwrite)
@@ -144,11 +148,15 @@ def import_masks(
     source = ForeignFolder(folder, len(images.classes), keys, field)
     kind = source.kind(ids)
     settings: dict[str, Any] = {'imported': kind, 'field': field}
+    protocol = Protocol(images.split, notes=[f'{kind} of another program'])
+    chain = RefinerChain()
     if kind == 'maps':
-        settings = {**settings, 'keys': keys, **mask_settings(cfg)}
+        mask_cfg = mask_settings(cfg)
+        settings = {**settings, 'keys': keys, **mask_cfg}
+        chain = RefinerChain(mask_cfg['refiners'])
+        protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
         if before is not None:
-            check_background(settings['refiners'], before, folder)
-    chain = RefinerChain(settings.get('refiners', ()))
+            check_background(chain, before, folder)
     record = make_record(
         'masks',
         images.classes,
@@ -157,6 +165,7 @@ def import_masks(
         config_text=cfg.pretty_text,
         settings=settings,
         inputs=hash_files(chain.input_files()),
+        protocol=protocol,
     )
     writer = ImportWriter(chain, source, kind, out, images)
     output = OutputFolder(out, record, overwrite, source.hashes())
@@ -330,43 +339,55 @@ class ImportWriter(MaskWriter):
 
 
 def mask_settings(cfg: Config) -> dict[str, Any]:
-    """Read ``cfg.mask_cfg``: the refiners, the background threshold and where it comes from.
-
-    Returns:
-        ``refiners``; ``threshold``, None without a :class:`~mmwsss.refine.BackgroundThreshold`; and
-        ``threshold_source``: ``'config'`` unless ``mask_cfg`` says otherwise; and ``uses_ground_truth``
-        where ``mask_cfg`` says it (not otherwise, so that manifests of older masks still fit).
+    """Read and check ``cfg.mask_cfg``: ``refiners``, ``threshold_source`` and ``uses_ground_truth``.
 
     Raises:
         KeyError: The config lacks ``map_dataset``, ``mask_cfg`` or ``mask_cfg.refiners``.
-        ValueError: ``mask_cfg`` has an unknown key, or there are several thresholds.
+        ValueError: ``mask_cfg`` has an unknown key, or a value of another kind.
     """
     for key in ('map_dataset', 'mask_cfg'):
         if key not in cfg:
             raise KeyError(f'make_masks needs `{key}` in the config; localizer configs have it')
-    mask_cfg = cfg.mask_cfg.to_dict() if hasattr(cfg.mask_cfg, 'to_dict') else dict(cfg.mask_cfg)
-    unknown = sorted(set(mask_cfg) - set(MASK_CFG_KEYS))
-    if unknown:
-        raise ValueError(f'mask_cfg has unknown keys {unknown}; known are {list(MASK_CFG_KEYS)}')
+    mask_cfg = dict(cfg.mask_cfg)
+    for key in mask_cfg:
+        check_known('mask_cfg: key', key, MASK_CFG_KEYS)
     if 'refiners' not in mask_cfg:
         raise KeyError('mask_cfg needs `refiners`, a list; [] takes the argmax of the maps')
-    refiners = list(mask_cfg['refiners'])
-    name = BackgroundThreshold.__name__
-    thresholds = [
-        r.get('threshold') for r in refiners if isinstance(r, dict) and r.get('type') == name
-    ]
+    chosen = mask_cfg.get('uses_ground_truth', False)
+    if not isinstance(chosen, bool):
+        raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {chosen!r}')
+    return {'threshold_source': 'config', 'uses_ground_truth': False, **mask_cfg}
+
+
+def mask_protocol(
+    maps: Protocol, chain: RefinerChain, mask_cfg: dict[str, Any], split: str
+) -> Protocol:
+    """What a score of the masks will mean.
+
+    Args:
+        maps: What a score of the class maps means.
+        chain: The refiners.
+        mask_cfg: Of :func:`mask_settings`.
+        split: Name of the split.
+
+    Raises:
+        ValueError: Several refiners have a background threshold.
+    """
+    thresholds = [r.threshold for r in chain.refiners if r.threshold is not None]
     if len(thresholds) > 1:
-        raise ValueError(f'mask_cfg.refiners has {len(thresholds)} of {name}, expected at most one')
-    settings: dict[str, Any] = {'refiners': refiners, 'threshold': None, 'threshold_source': None}
-    if thresholds:
-        settings['threshold'] = thresholds[0]
-        settings['threshold_source'] = mask_cfg.get('threshold_source', 'config')
-    if 'uses_ground_truth' in mask_cfg:
-        said = mask_cfg['uses_ground_truth']
-        if not isinstance(said, bool):
-            raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {said!r}')
-        settings['uses_ground_truth'] = said
-    return settings
+        raise ValueError(
+            f'mask_cfg.refiners has {len(thresholds)} background thresholds, expected at most one'
+        )
+    threshold = thresholds[0] if thresholds else None
+    return replace(
+        maps,
+        split=split,
+        refiners=[type(refiner).__name__ for refiner in chain.refiners],
+        crf=any(refiner.is_crf for refiner in chain.refiners),
+        threshold=threshold,
+        threshold_source=ARGMAX if threshold is None else mask_cfg['threshold_source'],
+        uses_ground_truth=mask_cfg['uses_ground_truth'],
+    )
 
 
 def check_maps(folder: str | Path, images: Images, ids: Sequence[str] | None) -> Record:
@@ -388,14 +409,14 @@ def check_maps(folder: str | Path, images: Images, ids: Sequence[str] | None) ->
     return record
 
 
-def check_background(refiners: Sequence[Any], found: Record, folder: str | Path) -> None:
+def check_background(chain: RefinerChain, maps: Record, folder: str | Path) -> None:
     """Refuse a threshold for maps that have a background, before every image fails for it.
 
     Raises:
         ValueError: A :class:`~mmwsss.refine.BackgroundThreshold` is the first to see such maps.
     """
-    first = refiners[0].get('type') if refiners and isinstance(refiners[0], dict) else None
-    if first == BackgroundThreshold.__name__ and found.settings.get('has_background'):
+    first = chain.refiners[0] if chain.refiners else None
+    if isinstance(first, BackgroundThreshold) and maps.settings.get('has_background'):
         raise ValueError(
             f'mask_cfg.refiners: the class maps in {folder} have a background of their own: leave '
             'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax)'

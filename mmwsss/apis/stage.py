@@ -12,6 +12,7 @@ from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get
 from mmwsss.io import (
     RECORD_NAME,
     BatchReport,
+    Protocol,
     Record,
     Recorder,
     RecordError,
@@ -23,11 +24,17 @@ from mmwsss.io import (
 from mmwsss.io.record import from_json
 from mmwsss.utils.names import name_some
 
-__all__ = ['OutputFolder']
+__all__ = ['OutputFolder', 'training_protocol']
 
 SUFFIXES = {'maps': '.npz', 'masks': '.png'}
 SOURCES_NAME = 'sources.json'
 OTHERWISE = 'Choose another folder, or pass --overwrite.'
+
+
+def training_protocol(checkpoint: str | Path) -> Protocol:
+    """What the record beside a checkpoint says of its training; nothing where there is no record."""
+    folder = Path(checkpoint).parent
+    return read_record(folder).protocol if (folder / RECORD_NAME).is_file() else Protocol()
 
 
 class OutputFolder:

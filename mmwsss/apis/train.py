@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,21 @@ from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import LoggerHook
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner, find_latest_checkpoint
 from mmseg.registry import RUNNERS
+from torch import nn
 
+from mmwsss.apis.image_list import split_name
+from mmwsss.apis.stage import training_protocol
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
-from mmwsss.evaluation.crf_evaluator import uses_crf, with_crf
-from mmwsss.io import IGNORE_INDEX
+from mmwsss.evaluation.crf_evaluator import failed_images, uses_crf, with_crf
+from mmwsss.io import IGNORE_INDEX, Protocol, Record, Recorder, Score, hash_file, make_record
+from mmwsss.io.record import plain_values
+from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.utils.checkpoint import check_fit, guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import default_workers, setup_launcher
+from mmwsss.utils.config import walk
 
 __all__ = [
     'build_runner',
@@ -29,6 +37,9 @@ __all__ = [
     'run_training',
     'share_batch',
 ]
+
+
+IMAGE_LABELS = 'image labels'
 
 
 def default_work_dir(cfg: Config, config_path: str | Path, work_dir: str | None = None) -> str:
@@ -114,8 +125,47 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
     """
     cfg.resume = resume
     runner = build_runner(cfg, trust_checkpoint)
+    recorder = Recorder(cfg.work_dir, training_record(cfg, runner)) if get_rank() == 0 else None
     runner.train()
+    if recorder is not None:
+        checkpoint = Path(find_latest_checkpoint(cfg.work_dir)).name
+        recorder.finish(result={**recorder.record.result, 'checkpoint': checkpoint})
     return runner
+
+
+def training_record(cfg: Config, runner: Runner) -> Record:
+    """What a training is about to make; ``protocol`` is what its model's scores will inherit."""
+    dataset = cfg.train_dataloader.dataset
+    masks = 'pseudo masks' if dataset.get('pseudo_mask_dir') else 'true masks'
+    is_localizer = isinstance(unwrapped(runner.model), ImageLevelClassifier)
+    trained_on = IMAGE_LABELS if is_localizer else masks
+    return make_record(
+        'train',
+        runner.train_dataloader.dataset.metainfo.get('classes', ()),
+        split_name(dataset),
+        config=str(cfg.filename or ''),
+        config_text=cfg.pretty_text,
+        protocol=Protocol(trained_on=trained_on, initial_weights=initial_weights(cfg)),
+        result={'seed': runner.seed},
+    )
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """A model without the wrapper of several processes."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def initial_weights(cfg: Config) -> str:
+    """Where the weights of a training come from, for people."""
+    if cfg.get('load_from'):
+        path = Path(cfg.load_from)
+        return f'{path.parent.name}/{path.name}'
+    stated = cfg.get('initial_weights')
+    init = (cfg.model.get('backbone') or {}).get('init_cfg') or {}
+    checkpoint = init.get('checkpoint') if isinstance(init, Mapping) else None
+    if stated and checkpoint:
+        return f'{stated} ({checkpoint})'
+    return stated or checkpoint or 'scratch'
 
 
 def run_test(
@@ -152,6 +202,8 @@ def run_test(
         for _, loader, _ in test_sets(cfg):
             loader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
+    scales = tta_scales(cfg) if tta else [1.0]
+    protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
     if crf:
         add_crf(cfg)
     if out is not None:
@@ -161,9 +213,58 @@ def run_test(
         check_8_bit(runner.test_dataloader.dataset.metainfo['classes'])
     if not trust_checkpoint:
         check_fit(runner.model, load_checkpoint_file(checkpoint, mmap=True), checkpoint)
-    scores = runner.test()
-    if not any(uses_crf(evaluator) for _, _, evaluator in test_sets(cfg)):
+    recorder = None
+    if get_rank() == 0:
+        text, hashes = cfg.pretty_text, {'checkpoint': hash_file(checkpoint)}
+        recorder = Recorder(cfg.work_dir, make_record('test', config_text=text, inputs=hashes))
+    metrics = runner.test()
+    scores = test_scores(metrics, protocol, test_datasets(runner))
+    if recorder is not None:
+        recorder.finish(scores=scores, complete=not failed_images(metrics))
+    if not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
+    return metrics
+
+
+def tta_scales(cfg: Config) -> list[float]:
+    """The scales of ``tta_pipeline``."""
+    found = (node.get('scale_factor') for node in walk(cfg.tta_pipeline))
+    return sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
+
+
+def test_datasets(runner: Runner) -> dict[str, Any]:
+    """The datasets of the test loop by name; a single one has none."""
+    loops = getattr(runner.test_loop, 'parts', {'': runner.test_loop})
+    return {name: loop.dataloader.dataset for name, loop in loops.items()}
+
+
+def test_scores(
+    metrics: Mapping[str, Any], protocol: Protocol, datasets: Mapping[str, Any]
+) -> list[Score]:
+    """What a test measured, by dataset, without and with dense CRF.
+
+    Args:
+        metrics: Percentages as the test loop returns them: ``mIoU``, or with the dataset or ``crf`` and
+            ``no_crf`` in front, as in ``pascal_b/crf/mIoU``.
+        protocol: Of the model.
+        datasets: The datasets by name; a single one has no name.
+    """
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    for key, value in metrics.items():
+        *where, name = key.split('/')
+        if isinstance(value, (int, float)):
+            groups.setdefault(tuple(where), {})[name] = value / 100
+    scores = []
+    for where, values in groups.items():
+        crf = where[-1:] == ('crf',)
+        name = next((part for part in where if part in datasets), '')
+        plain = groups.get((*where[:-1], 'no_crf'), {})
+        kept = {key: value for key, value in values.items() if not crf or key in plain}
+        dataset = datasets[name]
+        split = Path(getattr(dataset, 'ann_file', '') or 'all').stem
+        about = replace(protocol, split=split, images=len(dataset), crf=crf)
+        what = 'localizer' if protocol.trained_on == IMAGE_LABELS else 'segmenter'
+        scores.append(Score(f'{what} on {name}' if name else what, about, plain_values(kept)))
     return scores
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,24 @@ from mmwsss.evaluation.map_counts import (
     count_maps,
     score_map_counts,
 )
-from mmwsss.evaluation.protocol import uses_ground_truth
-from mmwsss.evaluation.tables import USES_GROUND_TRUTH, class_table, jsonable, percent
+from mmwsss.evaluation.tables import class_table, percent
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
 from mmwsss.io import (
     RECORD_NAME,
     BatchReport,
+    Protocol,
     Record,
+    Score,
     check_record,
     load_class_maps,
     load_mask,
+    make_record,
     process_items,
     read_id_list,
     read_record,
     safe_join,
 )
+from mmwsss.io.record import ARGMAX, BEST_OF_SWEEP, plain_values
 
 __all__ = [
     'FolderScore',
@@ -52,7 +55,12 @@ class PairScore(ABC):
 
     ``count`` runs once per image, perhaps in another process; ``add`` takes what it returned in this
     process, in the order of the ids; ``result`` and ``table`` come last.
+
+    Attributes:
+        metric_names: The keys of ``result`` that are scores in 0..1.
     """
+
+    metric_names: Sequence[str] = ()
 
     @abstractmethod
     def count(self, name: str, pred: np.ndarray, gt: np.ndarray) -> Any:
@@ -64,11 +72,15 @@ class PairScore(ABC):
 
     @abstractmethod
     def result(self) -> dict[str, Any]:
-        """Return the scores, in 0..1."""
+        """Return the scores, in 0..1, and what else is worth keeping; IoU by class name as ``IoU``."""
 
     @abstractmethod
     def table(self) -> str:
         """Return the scores as text."""
+
+    def notes(self) -> list[str]:
+        """What a reader of the scores must know, e.g. whose instances they are of."""
+        return []
 
 
 class MeanIoUScore(PairScore):
@@ -79,6 +91,8 @@ class MeanIoUScore(PairScore):
         ignore_index: Ground-truth pixels of this value do not count. Predicted pixels of this value
             are undecided: they miss their true class.
     """
+
+    metric_names = ('mIoU',)
 
     def __init__(self, classes: Sequence[str], ignore_index: int = 255) -> None:
         self.classes, self.ignore_index = list(classes), ignore_index
@@ -123,14 +137,18 @@ class FolderScore:
 
     Attributes:
         report: What became of each image.
-        content: Everything, for JSON: folders, number of images, ignore label, manifest, scores,
-            failed images.
+        record: The scores with their protocol, folders, errors and details.
         text: The same for people, without the failed images.
     """
 
     report: BatchReport
-    content: dict[str, Any]
+    record: Record
     text: str
+
+    @property
+    def scores(self) -> list[Score]:
+        """The scores."""
+        return self.record.scores
 
 
 def score_masks(
@@ -141,6 +159,7 @@ def score_masks(
     scores: Sequence[PairScore] | None = None,
     ignore_index: int = 255,
     workers: int = 0,
+    split: str = '',
 ) -> FolderScore:
     """Score a folder of predicted masks against a folder of ground-truth masks.
 
@@ -155,13 +174,14 @@ def score_masks(
         scores: What to compute; None: :class:`MeanIoUScore`.
         ignore_index: The value that means "not labelled".
         workers: Processes; 0 works in this one.
+        split: Name of the list of images. Empty: that of the record in ``pred``.
 
     Raises:
         FileNotFoundError: A folder does not exist.
-        RecordError: ``pred`` has a manifest with other classes, or one of class maps.
+        RecordError: ``pred`` has a record with other classes, or one of class maps.
         ValueError: There is nothing to score.
     """
-    manifest = _manifest_of(pred, 'masks', classes)
+    made = _record_of(pred, 'masks', classes)
     ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
     scores = [MeanIoUScore(classes, ignore_index)] if scores is None else list(scores)
 
@@ -175,13 +195,19 @@ def score_masks(
             score.add(count)
 
     report = process_items(ids, work, None, 'scoring', workers, on_result=take)
-    content = _describe('masks', pred, gt, report, classes, ignore_index, manifest)
-    settings = manifest.settings if manifest else {}
-    chosen = uses_ground_truth([settings], settings.get('threshold_source'))
-    content['uses_ground_truth'] = chosen if manifest else None  # nobody knows
-    for score in scores:
-        content.update(score.result())
-    return _finish(content, report, [score.table() for score in scores])
+    results = [score.result() for score in scores]
+    metrics = {
+        name: result.pop(name)
+        for score, result in zip(scores, results)
+        for name in score.metric_names
+    }
+    details = {key: value for result in results for key, value in result.items()}
+    protocol = _protocol(made, report, split)
+    notes = [*protocol.notes, *(note for score in scores for note in score.notes())]
+    scored = _score('masks', replace(protocol, notes=notes), metrics, details.pop('IoU', {}))
+    tables = [score.table() for score in scores]
+    about = _About('masks', pred, gt, ignore_index, made)
+    return about.score(report, classes, ids, [scored], tables, details)
 
 
 def score_maps(
@@ -192,6 +218,7 @@ def score_maps(
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
     ignore_index: int = 255,
     workers: int = 0,
+    split: str = '',
 ) -> FolderScore:
     """Score a folder of class maps at every threshold against a folder of ground-truth masks.
 
@@ -205,15 +232,16 @@ def score_maps(
         thresholds: Strictly increasing.
         ignore_index: The value that means "not labelled".
         workers: Processes; 0 works in this one.
+        split: Name of the list of images. Empty: that of the record in ``maps``.
 
     Raises:
         FileNotFoundError: A folder does not exist.
-        RecordError: ``maps`` has a manifest with other classes, or one of masks.
+        RecordError: ``maps`` has a record with other classes, or one of masks.
         ValueError: There is nothing to score, or ``thresholds`` are not increasing.
     """
     if not len(thresholds) or (np.diff(thresholds) <= 0).any():
         raise ValueError(f'thresholds must be strictly increasing, but got {list(thresholds)}')
-    manifest = _manifest_of(maps, 'maps', classes)
+    made = _record_of(maps, 'maps', classes)
     ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
     counts: list[ImageMapCounts] = []
 
@@ -227,23 +255,25 @@ def score_maps(
         ids, work, None, 'scoring', workers, on_result=lambda _, count: counts.append(count)
     )
     scored = score_map_counts(counts, thresholds, len(classes))
-    content = _describe('class maps', maps, gt, report, classes, ignore_index, manifest)
-    best = scored.best
-    content.update(
-        note=USES_GROUND_TRUTH,
-        uses_ground_truth=True,  # the best threshold does; the argmax does not
-        thresholds=list(scored.thresholds),
-        mIoU=scored.miou,
-        best_threshold=scored.thresholds[best],
-        best_mIoU=scored.miou[best],
-        best_IoU=dict(zip(classes, scored.iou[best].tolist())),
-        argmax_mIoU=scored.argmax_miou,
+    best, protocol = scored.best, _protocol(made, report, split)
+    threshold = scored.thresholds[best]
+    swept = replace(
+        protocol, threshold=threshold, threshold_source=BEST_OF_SWEEP, uses_ground_truth=True
     )
-    columns = {f'IoU at {scored.thresholds[best]:.3g}': scored.iou[best]}
+    curve = plain_values(list(zip(scored.thresholds, scored.miou)))
+    found = _score('maps at best threshold', swept, {'mIoU': scored.miou[best]},
+                   dict(zip(classes, scored.iou[best])))  # fmt: skip
+    found_scores = [replace(found, curve=curve)]
+    columns = {f'IoU at {threshold:.3g}': scored.iou[best]}
     if scored.argmax_iou is not None:
-        content['argmax_IoU'] = dict(zip(classes, scored.argmax_iou.tolist()))
+        rule = replace(protocol, threshold_source=ARGMAX)
+        per_class = dict(zip(classes, scored.argmax_iou))
+        metrics = {'mIoU': scored.argmax_miou}
+        found_scores.append(_score('maps without threshold', rule, metrics, per_class))
         columns['IoU of argmax'] = scored.argmax_iou
-    return _finish(content, report, [scored.table(), class_table(classes, columns)])
+    tables = [scored.table(), class_table(classes, columns)]
+    about = _About('class maps', maps, gt, ignore_index, made)
+    return about.score(report, classes, ids, found_scores, tables, {})
 
 
 def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
@@ -284,7 +314,7 @@ def resolve_classes(
 
     Args:
         classes: ``'voc'``, ``'coco14'`` or a text file with one name a line (background may be left
-            out). None: those of the manifest in ``pred``.
+            out). None: those of the record in ``pred``.
         num_classes: Number of classes with background; alone, the classes have numbers for names.
         pred: Folder of predictions.
 
@@ -326,15 +356,13 @@ def _known_classes(classes: str) -> list[str]:
     return list(without_255(names if names[0] == 'background' else ['background', *names]))
 
 
-def _manifest_of(
-    folder: str | os.PathLike[str], kind: str, classes: Sequence[str]
-) -> Record | None:
+def _record_of(folder: str | os.PathLike[str], kind: str, classes: Sequence[str]) -> Record | None:
     folder = _checked_folder(folder)
     if not (folder / RECORD_NAME).is_file():
         return None
-    manifest = read_record(folder)
-    check_record(manifest, folder=folder, kind=kind, classes=classes)
-    return manifest
+    record = read_record(folder)
+    check_record(record, folder=folder, kind=kind, classes=classes)
+    return record
 
 
 def _checked_folder(folder: str | os.PathLike[str]) -> Path:
@@ -344,45 +372,70 @@ def _checked_folder(folder: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def _describe(
-    what: str,
-    pred: str | os.PathLike[str],
-    gt: str | os.PathLike[str],
-    report: BatchReport,
-    classes: Sequence[str],
-    ignore_index: int,
-    manifest: Record | None,
-) -> dict[str, Any]:
-    return {
-        'what': what,
-        'predictions': os.fspath(pred),
-        'ground_truth': os.fspath(gt),
-        'images': len(report.done),
-        'images_asked': len(report.done) + len(report.failed),
-        'classes': list(classes),
-        'ignore_index': ignore_index,
-        'manifest': asdict(manifest) if manifest else None,
-        'failed': dict(report.failed),
-    }
+def _protocol(made: Record | None, report: BatchReport, split: str) -> Protocol:
+    protocol = Protocol(notes=['made by: unknown (no record)']) if made is None else made.protocol
+    return replace(
+        protocol,
+        split=split or protocol.split,
+        images=len(report.done),
+        failed=len(report.failed),
+    )
 
 
-def _finish(content: dict[str, Any], report: BatchReport, tables: Sequence[str]) -> FolderScore:
-    asked, scored = content['images_asked'], content['images']
-    lines = [
-        f'scored: {content["what"]} in {content["predictions"]}',
-        f'against: {content["ground_truth"]}, ignore label {content["ignore_index"]}',
-        f'images: {scored}' + (f' of {asked}; {asked - scored} FAILED' if scored < asked else ''),
-        *_manifest_lines(content['manifest']),
-        *(tables if scored else ['nothing could be scored']),
-    ]
-    return FolderScore(report, jsonable(content), '\n'.join(lines))
+def _score(
+    what: str, protocol: Protocol, metrics: dict[str, Any], per_class: dict[str, Any]
+) -> Score:
+    return Score(what, protocol, plain_values(metrics), plain_values(per_class))
 
 
-def _manifest_lines(manifest: dict[str, Any] | None) -> list[str]:
-    if manifest is None:
-        return ['made by: unknown (no manifest)']
-    settings = ', '.join(f'{key}={value}' for key, value in manifest['settings'].items())
-    lines = [f'made with: {settings or "no settings"} ({manifest["split"]})']
-    if not manifest['complete']:
-        lines.append('the manifest says that the folder is not complete')
-    return lines
+@dataclass(frozen=True)
+class _About:
+    """What was scored against what, for record and text."""
+
+    what: str
+    pred: str | os.PathLike[str]
+    gt: str | os.PathLike[str]
+    ignore_index: int
+    made: Record | None
+
+    def score(
+        self,
+        report: BatchReport,
+        classes: Sequence[str],
+        ids: Sequence[str],
+        scores: list[Score],
+        tables: Sequence[str],
+        details: dict[str, Any],
+    ) -> FolderScore:
+        """Put everything together."""
+        result = {
+            'predictions': os.fspath(self.pred),
+            'ground_truth': os.fspath(self.gt),
+            'ignore_index': self.ignore_index,
+            'errors': dict(report.failed),
+            **details,
+        }
+        record = make_record(
+            'score',
+            classes,
+            scores[0].protocol.split,
+            ids,
+            scores=scores,
+            result=plain_values(result),
+            complete=not report.failed,
+            failed=list(report.failed),
+        )
+        done, asked = len(report.done), len(ids)
+        lines = [
+            f'scored: {self.what} in {self.pred}',
+            f'against: {self.gt}, ignore label {self.ignore_index}',
+            f'images: {done}' + (f' of {asked}; {asked - done} FAILED' if done < asked else ''),
+            *(f'{score.what}: {score.protocol.text()}' for score in scores),
+            *(['the record says that the folder is not complete'] * self.is_incomplete()),
+            *(tables if done else ['nothing could be scored']),
+        ]
+        return FolderScore(report, record, '\n'.join(lines))
+
+    def is_incomplete(self) -> bool:
+        """Whether the folder's own record says so."""
+        return self.made is not None and not self.made.complete

@@ -41,6 +41,8 @@ class InstanceScore(PairScore):
         ValueError: A JSON holds no category of ``classes``, or ``tolerance`` is out of range.
     """
 
+    metric_names = tuple(MEANS.values())
+
     def __init__(
         self,
         classes: Sequence[str],
@@ -94,6 +96,11 @@ class InstanceScore(PairScore):
             'instance_tolerance': self.tolerance,
             'IA_includes_background': self.include_background,
         }
+
+    def notes(self) -> list[str]:
+        """Whose instances the scores are of."""
+        background = ['background as one more class in IA-mIoU'] * self.include_background
+        return [f'instances: {self.source}', *background]
 
     def table(self) -> str:
         """Return what was scored and the table: percent and number of instances by class and size."""

@@ -73,12 +73,12 @@ class Protocol:
         scales: Scales of the images at inference.
         flip: Whether mirrored images are averaged.
         refiners: Types of the refiners, in order.
-        crf: Whether a dense CRF took part.
+        crf: Whether a dense CRF took part; None where nobody knows.
         threshold: Background threshold; None without one.
         threshold_source: Where it comes from, or :data:`ARGMAX`; empty where there is nothing to
             threshold.
         uses_ground_truth: Whether anything was chosen on the masks that are scored against.
-        image_labels: Whether the image-level labels are used at inference.
+        image_labels: Whether the image-level labels are used at inference; None where nobody knows.
         trained_on: ``'image labels'``, ``'pseudo masks'`` or ``'true masks'``.
         initial_weights: Where the weights before training come from.
         notes: What else a reader must know, e.g. whose instances an IA-mIoU is of.
@@ -90,11 +90,11 @@ class Protocol:
     scales: list[float] = field(default_factory=list)
     flip: bool = False
     refiners: list[str] = field(default_factory=list)
-    crf: bool = False
+    crf: Optional[bool] = None  # noqa: UP045  (evaluated on Python 3.9)
     threshold: Number = None
     threshold_source: str = ''
     uses_ground_truth: bool = False
-    image_labels: bool = False
+    image_labels: Optional[bool] = None  # noqa: UP045
     trained_on: str = ''
     initial_weights: str = ''
     notes: list[str] = field(default_factory=list)
@@ -112,9 +112,9 @@ class Protocol:
             images,
             views and f'scales {views}' + ' with mirrors' * self.flip,
             self.refiners and 'refiners ' + ' > '.join(self.refiners),
-            'CRF' if self.crf else 'no CRF',
+            {True: 'CRF', False: 'no CRF', None: ''}[self.crf],
             threshold,
-            '' if self.image_labels else 'no image labels at inference',
+            self.image_labels is False and 'no image labels at inference',
             self.trained_on and f'trained on {self.trained_on}',
             self.initial_weights and f'initial weights {self.initial_weights}',
             *self.notes,

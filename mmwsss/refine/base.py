@@ -29,10 +29,14 @@ class BaseRefiner(ABC):
         needs_image: Whether it looks at the image; if no refiner of a chain does, no image is
             loaded.
         device: Where it works, as torch names it.
+        threshold: The constant score of its background, if it has one; scores state it.
+        is_crf: Whether it is a dense CRF; scores state that.
     """
 
     needs_image: bool = False
     device: str = 'cpu'
+    threshold: float | None = None
+    is_crf: bool = False
 
     @property
     def uses_accelerator(self) -> bool:

@@ -46,6 +46,7 @@ class DenseCRF(BaseRefiner):
     bilateral_compat: float | None = None
 
     needs_image = True
+    is_crf = True
 
     def __post_init__(self) -> None:
         if not 0 < self.gt_prob < 1:

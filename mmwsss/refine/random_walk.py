@@ -80,7 +80,8 @@ class RandomWalk(BaseRefiner):
         check_positive('power', power)
         self.edge_dir = edge_dir or ''
         self.walk: dict[str, Any] = {'radius': radius, 'beta': beta, 'exp_times': exp_times}
-        self.background_threshold, self.power = background_threshold, power
+        self.background_threshold = self.threshold = background_threshold
+        self.power = power
         self.device = device
         self.needs_image = self.network is not None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ['closest_name', 'name_some']
+__all__ = ['check_known', 'closest_name', 'name_some']
 
 
 def name_some(names: Collection[str], shown: int = 10) -> str:
@@ -22,3 +22,19 @@ def closest_name(name: str, valid: Sequence[str]) -> str:
     if closest:
         return f'the closest valid name is {lowered[closest[0]]!r}'
     return f'valid names are {name_some(valid, shown=20)}'
+
+
+def check_known(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuse an unknown name.
+
+    Args:
+        what: What the name is of, for the message.
+        name: The name.
+        known: The valid ones.
+
+    Raises:
+        ValueError: Names the closest valid one.
+    """
+    known = list(known)
+    if name not in known:
+        raise ValueError(f'{what} {name!r} is unknown; {closest_name(str(name), known)}')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from mmwsss.apis.pipeline.kinds import KINDS
 from mmwsss.utils.config import check_options
+from mmwsss.utils.names import check_known
 
 __all__ = ['PipelineSpec', 'Stage', 'read_pipeline', 'references']
 
@@ -118,19 +119,6 @@ def read_pipeline(
     seed = content.get('seed') if seed is None else seed
     check = content.get('check_data', 'content')
     return PipelineSpec(Path(path).stem, str(path), tuple(in_order(stages)), seed, check)
-
-
-def check_known(what: str, name: str, known: Iterable[str]) -> None:
-    """Refuse an unknown name.
-
-    Raises:
-        ValueError: Names the closest known one.
-    """
-    known = list(known)
-    if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f'; did you mean {close[0]!r}?' if close else f'; known are {known}'
-        raise ValueError(f'{what} {name!r} is unknown{hint}')
 
 
 def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
