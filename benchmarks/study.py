@@ -21,10 +21,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mmwsss.apis.pipeline.summary import hardware
-from mmwsss.apis.pipeline.summary import score_of as percent_score
 from mmwsss.evaluation.protocol import uses_ground_truth
+
 from mmwsss.io import atomic_path, code_version, hash_text, read_id_list
+from mmwsss.pipeline.summary import hardware
+from mmwsss.pipeline.summary import score_of as percent_score
 from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mmwsss.apis.pipeline import Launcher, Pipeline, StageError, read_pipeline
 from mmwsss.io import write_json
+from mmwsss.pipeline import Launcher, Pipeline, StageError, read_pipeline
 from mmwsss.utils.cli import add_config_arguments, run_tool
 
 

@@ -27,7 +27,7 @@ from mmwsss.io.record import plain_values
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.utils.checkpoint import check_fit, guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.cli import default_workers, setup_launcher
-from mmwsss.utils.config import walk
+from mmwsss.utils.nested import dicts_in
 
 __all__ = [
     'build_runner',
@@ -228,7 +228,7 @@ def run_test(
 
 def tta_scales(cfg: Config) -> list[float]:
     """The scales of ``tta_pipeline``."""
-    found = (node.get('scale_factor') for node in walk(cfg.tta_pipeline))
+    found = (node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline))
     return sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
 
 

@@ -12,15 +12,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from mmwsss.io.record import percent
+
 __all__ = ['class_table', 'jsonable', 'percent', 'threshold_table']
 
 Floats = Union[Sequence[float], np.ndarray]
 USES_GROUND_TRUTH = 'uses ground truth: an evaluation aid, not a way to choose a threshold'
-
-
-def percent(value: float | None) -> str:
-    """Format a score in 0..1 as percent with two decimals; ``-`` where it is undefined."""
-    return '-' if value is None or math.isnan(value) else f'{100 * value:.2f}'
 
 
 def class_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:

@@ -40,6 +40,7 @@ __all__ = [
     'hash_ids',
     'hash_text',
     'make_record',
+    'percent',
     'plain_values',
     'read_record',
     'write_record',
@@ -60,6 +61,11 @@ CIRCUMSTANCES = {
 
 class RecordError(ValueError):
     """A record is unreadable, or does not fit what is asked of its folder."""
+
+
+def percent(value: Number) -> str:
+    """Format a score in 0..1 as percent with two decimals; ``-`` where it is undefined."""
+    return '-' if value is None or value != value else f'{100 * value:.2f}'
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,11 @@ class Score:
     def miou(self) -> Number:
         """Mean IoU in 0..1."""
         return self.metrics.get('mIoU')
+
+    def line(self) -> str:
+        """The metrics in percent and the protocol in one line, for people."""
+        metrics = ', '.join(f'{key} {percent(value)}' for key, value in self.metrics.items())
+        return f'{metrics} ({self.protocol.text()})'
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+
+from mmwsss.utils.nested import dicts_in
 
 __all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
 
@@ -171,22 +173,11 @@ def closest_key(part: str, node: Any, depth: int) -> str:
     return f'; did you mean {close[0]!r}?' if close else ''
 
 
-def walk(node: Any) -> Iterator[ConfigDict]:
-    """Yield every dict below ``node``."""
-    if isinstance(node, dict):
-        yield node
-        for value in node.values():
-            yield from walk(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from walk(value)
-
-
 def replace_nested(cfg: Config, name: str, old: Any, new: Any) -> int:
     """Set every nested ``name`` that still holds ``old`` to ``new``, and count them."""
     replaced = 0
     for value in list(cfg.values()):
-        for node in walk(value):
+        for node in dicts_in(value):
             if name in node and node[name] == old:
                 node[name] = new
                 replaced += 1

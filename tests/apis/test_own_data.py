@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.apis.pipeline import StageError
 from mmwsss.io import load_class_maps, load_mask, read_id_list, save_mask, voc_palette
+from mmwsss.pipeline import StageError
 from mmwsss.utils.config import load_config
-from tests.apis.pipelines import NO_WORKERS, ROOT, SMALL, pipeline
+from tests.pipeline.pipelines import NO_WORKERS, ROOT, SMALL, pipeline
 
 ACCENTED = 'Straße 7/größe é'
 SIZES = {  # (height, width) as people see them

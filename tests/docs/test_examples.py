@@ -13,8 +13,8 @@ from mmengine.structures import PixelData
 from mmseg.registry import METRICS, MODELS
 from mmseg.structures import SegDataSample
 
-from mmwsss.apis.pipeline import read_pipeline
 from mmwsss.io import ClassMaps, load_mask, save_mask
+from mmwsss.pipeline import read_pipeline
 from mmwsss.refine import RefinerChain
 from mmwsss.registry import REFINERS
 from mmwsss.utils.config import load_config

@@ -22,7 +22,7 @@ from mmseg.registry import (
     VISUALIZERS,
 )
 
-from mmwsss.apis.pipeline import read_pipeline
+from mmwsss.pipeline import read_pipeline
 from mmwsss.registry import REFINERS
 from mmwsss.utils.config import load_config
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, prose, read_page

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.io import load_class_maps, load_mask
-from tests.apis.pipelines import SMALL, pipeline, small_pipeline
+from tests.pipeline.pipelines import SMALL, pipeline, small_pipeline
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'run_pipeline.py'
 # Batch statistics depend on the number of processes, and bfloat16 on the order of sums.

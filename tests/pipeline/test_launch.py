@@ -8,9 +8,9 @@ import time
 import pytest
 from mmengine.config import Config
 
-from mmwsss.apis.pipeline import launch
-from mmwsss.apis.pipeline.kinds import KINDS
-from mmwsss.apis.pipeline.launch import Launcher, folder_lock, run_command
+from mmwsss.pipeline import launch
+from mmwsss.pipeline.kinds import KINDS
+from mmwsss.pipeline.launch import Launcher, folder_lock, run_command
 
 
 def test_command_lines(monkeypatch):

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 import mmwsss
-from mmwsss.apis.pipeline.inputs import FileHashes, dataset_files, named_files, plain
-from mmwsss.apis.pipeline.kinds import KINDS, Kind
-from mmwsss.apis.pipeline.launch import Launcher, folder_lock, run_command
-from mmwsss.apis.pipeline.spec import REFERENCE, PipelineSpec, Stage
-from mmwsss.apis.pipeline.summary import score_lines, write_summary
-from mmwsss.apis.steps import fingerprint_of, read_record, work_on
-from mmwsss.io import code_version
-from mmwsss.io.record import first_difference
+from mmwsss.io import RECORD_NAME, Record, code_version, make_record, read_record, write_record
+from mmwsss.io.record import first_difference, plain_values
+from mmwsss.pipeline.inputs import FileHashes, dataset_files, named_files, plain
+from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage
+from mmwsss.pipeline.launch import Launcher, folder_lock, run_command
+from mmwsss.pipeline.spec import PipelineSpec
+from mmwsss.pipeline.summary import Summary, write_summary
 from mmwsss.utils.cli import option_words
 from mmwsss.utils.config import load_config
+from mmwsss.utils.nested import map_texts
 
 __all__ = ['Decision', 'Pipeline', 'StageError']
 
 Execute = Callable[..., int]
-RECORDS = 'stages'
+HASHES = 'files.json'
 LOG = 'log.txt'
 
 
@@ -71,7 +73,8 @@ class Decision:
 class Pipeline:
     """Run the stages of a pipeline in a folder.
 
-    Each stage has the folder ``<work_dir>/<stage>`` and the record ``<work_dir>/stages/<stage>.json``.
+    Each stage has the folder ``<work_dir>/<stage>`` with the record that its tool writes there; the
+    pipeline adds what it asked for (``request``) and how long that took.
 
     Args:
         spec: The stages.
@@ -98,7 +101,7 @@ class Pipeline:
         self.execute = execute
         self.log = self.work_dir / LOG
         content = spec.check_data == 'content'
-        self.hashes = FileHashes(self.work_dir / RECORDS / 'files.json', content)
+        self.hashes = FileHashes(self.work_dir / HASHES, content)
         self.configs: dict[str, Config] = {}
 
     # --- what there is ------------------------------------------------------------------------------
@@ -107,13 +110,12 @@ class Pipeline:
         """Folder of a stage."""
         return self.work_dir / stage
 
-    def record(self, stage: str) -> dict[str, Any]:
-        """The record of a stage; empty if there is none."""
-        return read_record(self.record_file(stage))
-
-    def record_file(self, stage: str) -> Path:
-        """File of a stage's record."""
-        return self.work_dir / RECORDS / f'{stage}.json'
+    def record(self, stage: str) -> Record | None:
+        """The record of a stage; None if there is none, or one of something else."""
+        if not (self.folder(stage) / RECORD_NAME).is_file():
+            return None
+        record = read_record(self.folder(stage))
+        return record if record.request else None
 
     def config(self, stage: Stage) -> Config:
         """A stage's config with its options, references to other stages left as they are."""
@@ -130,14 +132,15 @@ class Pipeline:
         Raises:
             ValueError: The stage is not finished.
         """
-        found = self.record(name)
-        if not found.get('complete'):
+        record = self.record(name)
+        if record is None or not record.complete:
             raise ValueError(f'stage {name!r} is not done in {self.work_dir}; run it first')
-        return self.kind(name).output(self.folder(name), found['result'])
+        return self.kind(name).output(self.folder(name), record)
 
-    def output_files(self, name: str, found: dict[str, Any]) -> dict[str, Path]:
+    def output_files(self, name: str) -> dict[str, Path]:
         """The files that other stages read."""
-        return self.kind(name).output_files(self.folder(name), found.get('result', {}))
+        record = self.record(name)
+        return {} if record is None else self.kind(name).output_files(self.folder(name), record)
 
     def kind(self, name: str) -> Kind:
         """The kind of a stage."""
@@ -150,18 +153,16 @@ class Pipeline:
         given = {key: value for key, value in stage.arguments.items() if key != 'files'}
         for name in stage.needs:
             self.output(name)  # refuses what is not done
-        return {
+        inputs = {
             'run': stage.kind,
             'arguments': plain(given),
             'settings': settings,
             'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
             'files': self.hashes.of({**named_files([settings, given]), **kind.files(stage)}),
-            'stages': {
-                name: self.hashes.of(self.output_files(name, self.record(name)))
-                for name in stage.reads
-            },
+            'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
             'version': mmwsss.__version__,
         }
+        return plain_values(inputs)
 
     # --- what to do -----------------------------------------------------------------------------------
 
@@ -201,7 +202,7 @@ class Pipeline:
     ) -> Decision:
         """Decide about one stage, given those before it that are going to run."""
         if stage.name not in selected:
-            known = ', taken as it is' if self.record(stage.name) else ''
+            known = ', taken as it is' if self.record(stage.name) is not None else ''
             return Decision(stage.name, 'skip', f'not asked for{known}')
         waits = [name for name in stage.needs if name in pending]
         if waits:
@@ -209,32 +210,31 @@ class Pipeline:
         idle = KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config else ''
         if idle:
             return Decision(stage.name, 'skip', f'nothing to do: {idle}')
-        found = self.record(stage.name)
-        inputs = self.inputs(stage)
-        if not found:
+        record, request = self.record(stage.name), self.inputs(stage)
+        if record is None:
             return Decision(stage.name, 'run', 'not run yet')
-        if found.get('fingerprint') != fingerprint_of(inputs):
-            return Decision(stage.name, 'again', change(found.get('inputs', {}), inputs))
+        if record.request != request:
+            return Decision(stage.name, 'again', change(record.request, request))
         if force:
             return Decision(stage.name, 'again', 'forced')
-        return self.decide_unchanged(stage, found)
+        return self.decide_unchanged(stage, record)
 
-    def decide_unchanged(self, stage: Stage, found: dict[str, Any]) -> Decision:
+    def decide_unchanged(self, stage: Stage, record: Record) -> Decision:
         """Decide about a stage whose inputs are those of its record."""
-        if not found.get('complete'):
+        if not record.complete:
             return Decision(stage.name, 'go on', 'was cut or failed')
-        lost = found.get('outputs', 0) - len(self.output_files(stage.name, found))
+        lost = record.outputs - len(self.output_files(stage.name))
         gone = [file for file in stage.arguments.get('files') or () if not Path(file).exists()]
         if lost > 0 or gone:
             return Decision(stage.name, 'go on', f'{max(lost, len(gone))} of its files are gone')
-        made = '' if found.get('code') == code_version() else f', made by {found.get("code")}'
+        made = '' if record.code == code_version() else f', made by {record.code}'
         return Decision(stage.name, 'skip', f'done and unchanged{made}')
 
     # --- doing it ---------------------------------------------------------------------------------------
 
     def run(
         self, first: str | None = None, last: str | None = None, force: bool = False
-    ) -> dict[str, Any]:
+    ) -> Summary:
         """Run what has to be run; see :meth:`plan`.
 
         Returns:
@@ -246,41 +246,47 @@ class Pipeline:
         """
         selected, total = self.selected(first, last), len(self.spec.stages)
         with folder_lock(self.work_dir) as lock:
-            (self.work_dir / RECORDS).mkdir(parents=True, exist_ok=True)
             for number, stage in enumerate(self.spec.stages, 1):
                 decision = self.decide(stage, selected, set(), force)
                 self.say(f'[{number}/{total}] {stage.name}: {decision.action}: {decision.reason}')
                 if decision.runs:
                     self.work(stage, decision, lock)
-                    write_summary(self)
-                for line in score_lines(self, stage.name):
-                    self.say(f'      {line}')
-            return write_summary(self)
+                    self.summary()
+                record = self.record(stage.name)
+                for score in record.scores if record is not None else ():
+                    if score.miou is not None:
+                        self.say(f'      {score.what}: {score.line()}')
+            return self.summary()
+
+    def summary(self) -> Summary:
+        """Write the summary of what is done; returns it."""
+        records = {stage.name: self.record(stage.name) for stage in self.spec.stages}
+        done = {name: record for name, record in records.items() if record is not None}
+        seeds = [s for s in self.spec.stages if s.kind == 'train']
+        seed = self.config(seeds[0]).get('randomness', {}).get('seed') if seeds else None
+        return write_summary(self.work_dir, self.spec, done, seed)
 
     def work(self, stage: Stage, decision: Decision, lock: int | None) -> None:
-        """Run a stage's tool and keep a record."""
+        """Run a stage's tool between an incomplete and a complete record; times of cut runs add up."""
         folder, cfg, kind = self.folder(stage.name), self.config(stage), KINDS[stage.kind]
         self.clear(stage, decision)
-        inputs = self.inputs(stage)
-
-        def work(folder: Path) -> dict[str, Any]:
+        command, request = self.command(stage), self.inputs(stage)
+        before = self.record(stage.name) or make_record(stage.kind)
+        start = time.monotonic()
+        write_record(folder, replace(before, request=request, complete=False))
+        changes: dict[str, Any] = {}
+        try:
             kind.prepare(stage, cfg, folder)
-            self.call(stage.name, command, processes, lock)
-            return kind.result(stage, cfg, folder)
-
-        folder.mkdir(parents=True, exist_ok=True)
-        command = self.command(stage)
-        processes = self.processes(stage)
-        note = {'inputs': inputs, 'command': ['python', *command], 'code': code_version()}
-        found = work_on(
-            self.record_file(stage.name), folder, fingerprint_of(inputs), work, note, self.outputs
-        )
+            self.call(stage.name, command, self.processes(stage), lock)
+            outputs = kind.output_files(folder, read_record(folder))
+            changes = {'complete': True, 'outputs': len(outputs)}
+        finally:
+            seconds = round(before.seconds + time.monotonic() - start, 1)
+            words = shlex.join(['python', *command])
+            record = replace(read_record(folder), seconds=seconds, command=words, **changes)
+            write_record(folder, record)
         self.configs.clear()  # they may depend on what was made, such as a list of classes
-        self.say(f'      done in {found["seconds"]:.1f} s')
-
-    def outputs(self, folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-        """What the record of a finished stage says about its files."""
-        return {'outputs': len(self.kind(folder.name).output_files(folder, result))}
+        self.say(f'      done in {seconds:.1f} s')
 
     def command(self, stage: Stage) -> list[str]:
         """The tool and its arguments, without interpreter and launcher."""
@@ -288,17 +294,15 @@ class Pipeline:
         tool = stage.arguments['tool'] if stage.kind == 'tool' else kind.tool
         words = kind.command(stage, cfg, self.folder(stage.name), self.fill)
         given = option_words({key: self.fill(value) for key, value in stage.options.items()})
-        options = [*kind.options(stage), *given] if kind.reads_options else []
+        options = [*kind.fixed_options, *given] if kind.reads_options else []
         path = short_path(self.tools / tool)
         return [path, *words, *(['--cfg-options', *options] if options else [])]
 
     def fill(self, node: Any) -> Any:
         """Put paths in the place of references."""
-        if isinstance(node, str):
-            return REFERENCE.sub(lambda found: self.path_of(found[1], bool(found[2])), node)
-        if isinstance(node, dict):
-            return {key: self.fill(value) for key, value in node.items()}
-        return [self.fill(value) for value in node] if isinstance(node, (list, tuple)) else node
+        return map_texts(
+            node, lambda text: REFERENCE.sub(lambda m: self.path_of(m[1], bool(m[2])), text)
+        )
 
     def path_of(self, name: str, config: bool) -> str:
         """What ``{name}`` or ``{name:config}`` stands for."""
@@ -309,13 +313,13 @@ class Pipeline:
     def processes(self, stage: Stage) -> int | None:
         """How many processes the launcher starts for a stage; says so if not all."""
         available = self.launcher.processes
-        found = KINDS[stage.kind].processes(self.config(stage), available)
-        if found is not None and found < available:
+        used = KINDS[stage.kind].processes(self.config(stage), available)
+        if used is not None and used < available:
             batch_size = self.config(stage).train_dataloader.batch_size
             self.say(
-                f'      {found} of {available} processes, which share its batch of {batch_size} evenly'
+                f'      {used} of {available} processes, which share its batch of {batch_size} evenly'
             )
-        return found
+        return used
 
     def call(self, stage: str, words: list[str], processes: int | None, lock: int | None) -> None:
         """Run a tool.
@@ -338,7 +342,7 @@ class Pipeline:
         Raises:
             ValueError: The folder holds files that no record speaks of.
         """
-        folder, known = self.folder(stage.name), bool(self.record(stage.name))
+        folder, known = self.folder(stage.name), self.record(stage.name) is not None
         if not known and folder.is_dir() and any(folder.iterdir()):
             raise ValueError(f'{folder} holds files of unknown origin; choose another folder')
         if decision.action != 'again' or not folder.is_dir():
@@ -364,9 +368,9 @@ def change(before: dict[str, Any], now: dict[str, Any]) -> str:
         if name == 'stages':
             others = [key for key in want if (have or {}).get(key) != want[key]]
             return f'what it reads from {", ".join(others)} has changed'
-        found = first_difference(have, want, name)
-        if found:
-            return f'{found[0]} was {found[1]}, is {found[2]}'
+        difference = first_difference(have, want, name)
+        if difference:
+            return f'{difference[0]} was {difference[1]}, is {difference[2]}'
     return 'it was made in another way'
 
 

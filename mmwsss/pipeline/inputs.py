@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.datasets.wsss_dataset import WSSSDataset
 from mmwsss.io import hash_file, hash_text, write_json
+from mmwsss.utils.nested import dicts_in, texts_in
 
 __all__ = ['FileHashes', 'dataset_files', 'listed_dataset', 'named_files', 'relevant']
 
@@ -48,21 +49,9 @@ def plain(node: Any) -> Any:
     return node if node is None or isinstance(node, (bool, int, float, str)) else str(node)
 
 
-def texts(node: Any) -> Iterator[str]:
-    """Every text below a node."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for value in node.values():
-            yield from texts(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from texts(value)
-
-
 def named_files(node: Any) -> dict[str, Path]:
     """Local files that a config names anywhere, such as initial weights, by their path."""
-    named = {text for text in texts(node) if 0 < len(text) < 1024 and '\0' not in text}
+    named = {text for text in texts_in(node) if 0 < len(text) < 1024 and '\0' not in text}
     return {text: Path(text) for text in sorted(named) if os.path.isfile(text)}
 
 
@@ -73,15 +62,7 @@ def is_dataset(node: Mapping[str, Any]) -> bool:
 
 def datasets_in(node: Any) -> Iterator[dict[str, Any]]:
     """Every dataset below a node, those inside wrappers too."""
-    if isinstance(node, Mapping):
-        if is_dataset(node):
-            yield dict(node)
-            return
-        for value in node.values():
-            yield from datasets_in(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from datasets_in(value)
+    return (dict(found) for found in dicts_in(node) if is_dataset(found))
 
 
 def listed_dataset(node: Mapping[str, Any]) -> tuple[Any, list[dict[str, Any]]]:

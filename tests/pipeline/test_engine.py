@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
@@ -8,13 +7,14 @@ from PIL import Image
 
 from mmwsss.apis import maps as maps_api
 from mmwsss.apis.masks import MaskWriter
-from mmwsss.apis.pipeline import Launcher, Pipeline, StageError
 from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
-from mmwsss.io import load_mask, read_id_list, read_record
+from mmwsss.io import Protocol, load_mask, read_id_list, read_record
+from mmwsss.io.record import percent
+from mmwsss.pipeline import Launcher, Pipeline, StageError, read_summary
 from mmwsss.utils.checkpoint import load_checkpoint_file
-from tests.apis.pipelines import pipeline, small_pipeline
+from tests.pipeline.pipelines import pipeline, small_pipeline
 
 STAGES = ['data', 'localizer', 'maps', 'maps_score', 'masks', 'masks_score', 'segmenter',
           'segmenter_score']  # fmt: skip
@@ -82,31 +82,39 @@ def test_stages_use_the_processes_that_share_their_batch(finished, tmp_path):
 
 
 def test_the_summary_tells_scores_with_their_protocol(finished):
-    _, folder, made, content = finished
-    assert json.loads((folder / 'summary.json').read_text()) == content
-    assert content['complete'] is True
-    found = {score['what']: score for score in content['scores']}
-    assert list(found) == [
-        'maps at best threshold', 'masks', 'segmenter deeplabv2_tiny_demo_pseudo',
-    ]  # fmt: skip
-    masks = json.loads((folder / 'masks_score' / 'scores.json').read_text())
-    assert found['masks']['mIoU'] == round(100 * masks['mIoU'], 2)
-    details = found['masks']['details']
-    assert (details['split'], details['images'], details['threshold']) == ('train', 8, 0.3)
-    assert (details['scales'], details['flip'], details['crf']) == ([1.0], True, False)
-    assert details['image_labels_at_inference'] is True
-    assert details['initial_weights'] == 'scratch'
-    assert found['maps at best threshold']['details']['uses_ground_truth'] is True
-    segmenter = found['segmenter deeplabv2_tiny_demo_pseudo']
-    assert (segmenter['details']['split'], segmenter['details']['images']) == ('val', 4)
-    assert 'no image labels at inference' in segmenter['protocol']
-    assert segmenter['mIoU'] == segmenter['metrics']['mIoU'] > 0
+    _, folder, made, summary = finished
+    assert read_summary(folder / 'summary.json') == summary
+    assert summary.complete
+    scores = {score.what: score for stage in summary.stages for score in stage.scores}
+    assert list(scores) == ['maps at best threshold', 'masks', 'segmenter']
+    (masks,) = read_record(folder / 'masks_score').scores
+    assert scores['masks'] == masks
+    assert masks.protocol == Protocol(
+        'train',
+        images=8,
+        scales=[1.0],
+        flip=True,
+        refiners=['BackgroundThreshold'],
+        crf=False,
+        threshold=0.3,
+        threshold_source='config',
+        image_labels=True,
+        trained_on='image labels',
+        initial_weights='scratch',
+    )
+    assert scores['maps at best threshold'].protocol.uses_ground_truth
+    segmenter = scores['segmenter']
+    protocol = segmenter.protocol
+    assert (protocol.split, protocol.images, protocol.trained_on) == ('val', 4, 'pseudo masks')
+    assert 'no image labels at inference' in protocol.text()
+    assert 0 < segmenter.miou < 1
     page = (folder / 'summary.md').read_text()
-    for score in content['scores']:
-        assert f'\n| {score["what"]} | {score["mIoU"]:.2f} |  | {score["protocol"]} |\n' in page
-        assert sum(score['protocol'] in line for line in made.said) == 1
-    assert [step['stage'] for step in content['steps']] == STAGES
-    assert all(step['command'].startswith('python ') for step in content['steps'])
+    for score in scores.values():
+        assert f'| {score.what} | {percent(score.miou)} |  | {score.protocol.text()} |' in page
+        assert sum(score.line() in line for line in made.said) == 1
+    assert [stage.name for stage in summary.stages] == STAGES
+    assert all(stage.command.startswith('python ') for stage in summary.stages)
+    assert read_record(folder / 'localizer').result['checkpoint'] == 'iter_3.pth'
 
 
 def test_a_report_has_all_stages(finished, tmp_path):
@@ -114,12 +122,8 @@ def test_a_report_has_all_stages(finished, tmp_path):
     assert len(list(predictions.glob('*.png'))) == 4
     _, report = write_run_report(finished[1], tmp_path / 'page.html', ReportOptions(images=1))
     assert [(part.part, part.reason) for part in report.failed] == []
-    segmenter = 'segmenter deeplabv2_tiny_demo_pseudo'
-    found = {score.name: score for score in report.scores}
-    assert list(found) == ['maps at best threshold', 'masks', segmenter]
-    assert set(found[segmenter].iou) == set(found['masks'].iou)
     assert 'predictions of a segmenter' not in {part.part for part in report.missing}
-    assert [part.name for part in report.confusions] == ['masks', segmenter]
+    assert [part.name for part in report.confusions] == ['masks', 'segmenter_score']
 
 
 def test_a_second_run_does_nothing(finished):
@@ -143,7 +147,7 @@ def test_a_changed_threshold_repeats_the_masks_and_what_follows(copied, finished
     made.run()
     assert made.tools_run == ['make_masks.py', 'eval_masks.py', 'train.py', 'test.py']
     assert (folder / 'segmenter.old' / 'iter_3.pth').is_file()
-    assert read_record(folder / 'masks').settings['threshold'] == 0.6
+    assert read_record(folder / 'masks').protocol.threshold == 0.6
     assert not same_files(folder / 'masks', finished[1] / 'masks', '*.png')
 
 
@@ -253,15 +257,14 @@ def test_cut_in_each_stage_and_continued_equals_an_uninterrupted_run(
         with monkeypatch.context() as patch:
             target = __import__(owner, fromlist=['x']) if isinstance(owner, str) else owner
             made.run(last=STAGES[STAGES.index(stage) - 1])
-            patch.setattr('mmwsss.apis.pipeline.engine.code_version', lambda: 'x')
+            patch.setattr('mmwsss.pipeline.engine.code_version', lambda: 'x')
             interrupt_at(patch, target, name, call)
             with pytest.raises(KeyboardInterrupt):
                 made.run(last=stage)
         assert actions(pipeline(config, folder))[stage] == 'go on', stage
     content = pipeline(config, folder).run()
-    wanted = [{k: v for k, v in score.items() if k != 'metrics'} for score in finished[3]['scores']]
-    got = [{k: v for k, v in score.items() if k != 'metrics'} for score in content['scores']]
-    assert got == wanted
+    for one, two in zip(content.stages, finished[3].stages):
+        assert one.scores == two.scores, one.name
     assert same_files(folder / 'maps', finished[1] / 'maps', '*.npz')
     assert same_files(folder / 'masks', finished[1] / 'masks', '*.png')
     for stage in ('localizer', 'segmenter'):

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from mmengine.config import Config
-from mmengine.runner import find_latest_checkpoint
 
 from mmwsss.apis.maps import without_init
-from mmwsss.apis.pipeline.inputs import listed_dataset, relevant
-from mmwsss.io import IGNORE_INDEX, atomic_path
+from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record, atomic_path
+from mmwsss.pipeline.inputs import listed_dataset, relevant
 
-if TYPE_CHECKING:
-    from mmwsss.apis.pipeline.spec import Stage
+__all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 
-__all__ = ['KINDS', 'Kind']
-
+REFERENCE = re.compile(r'\{(\w+)(:config)?\}')  # {stage}, {stage:config}
 NO_VALIDATION = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
 Fill = Callable[[Any], Any]  # puts paths in the place of references
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a pipeline.
+
+    Attributes:
+        name: Name of the stage and of its folder.
+        kind: What it runs, a key of :data:`KINDS`.
+        config: Path of its config; empty for a stage without one.
+        options: Replaced settings of the config; ``{name}`` stands for the output of a stage, and
+            ``{name:config}`` for the config, options included, that a training ran with.
+        arguments: The kind's own arguments, with the same references.
+        reads: Stages whose output it reads.
+        needs: Those, and the stages that it only waits for.
+    """
+
+    name: str
+    kind: str
+    config: str = ''
+    options: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 class Kind(ABC):
@@ -39,6 +61,7 @@ class Kind(ABC):
         keys: Top-level keys of the config that it reads.
         data: Those among them that hold datasets.
         suffix: Ending of the files that other stages read.
+        fixed_options: Options that every stage of the kind passes.
     """
 
     tool: ClassVar[str] = ''
@@ -51,6 +74,7 @@ class Kind(ABC):
     keys: ClassVar[tuple[str, ...]] = ()
     data: ClassVar[tuple[str, ...]] = ()
     suffix: ClassVar[str] = ''
+    fixed_options: ClassVar[tuple[str, ...]] = ()
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
         """The part of the config that decides the result."""
@@ -67,29 +91,21 @@ class Kind(ABC):
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:  # noqa: B027
         """Write what the tool needs into the stage's folder."""
 
-    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
-        """What is worth keeping of a finished stage, as plain values."""
-        return {}
-
-    def output(self, folder: Path, result: Mapping[str, Any]) -> Path:
+    def output(self, folder: Path, record: Record) -> Path:
         """What a reference to the stage stands for."""
         return folder
 
-    def output_files(self, folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+    def output_files(self, folder: Path, record: Record) -> dict[str, Path]:
         """The files that other stages read, by name."""
         return {
             path.relative_to(folder).as_posix(): path
             for path in folder.rglob(f'*{self.suffix}')
-            if path.is_file() and not path.name.startswith('.')
+            if path.is_file() and not path.name.startswith('.') and path.name != RECORD_NAME
         }
 
     def processes(self, cfg: Config, available: int) -> int | None:
         """How many of the available processes do it; None: it is no work for a launcher."""
         return available if self.distributed else None
-
-    def options(self, stage: Stage) -> tuple[str, ...]:
-        """Options that every stage of the kind passes."""
-        return ()
 
     def files(self, stage: Stage) -> dict[str, Path]:
         """Files that decide the result beside those that the config names."""
@@ -116,14 +132,15 @@ class Train(Kind):
         'runner_type',
     )
     data = ('train_dataloader',)
+    fixed_options = NO_VALIDATION
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
         """All that training reads; how the model is tested does not count."""
-        found = super().settings(stage, cfg)
-        found.get('model', {}).pop('test_cfg', None)
+        settings = super().settings(stage, cfg)
+        settings.get('model', {}).pop('test_cfg', None)
         for key in ('val_interval', 'val_begin', 'dynamic_intervals'):
-            found.get('train_cfg', {}).pop(key, None)
-        return found
+            settings.get('train_cfg', {}).pop(key, None)
+        return settings
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Train in the stage's folder; go on if it holds a checkpoint."""
@@ -137,24 +154,13 @@ class Train(Kind):
         batch_size = cfg.train_dataloader.batch_size
         return max(n for n in range(1, available + 1) if batch_size % n == 0)
 
-    def options(self, stage: Stage) -> tuple[str, ...]:
-        """Switch validation off."""
-        return NO_VALIDATION
-
-    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
-        """The name of the last checkpoint, and where the first weights came from."""
-        checkpoint = find_latest_checkpoint(str(folder))
-        if checkpoint is None:
-            raise FileNotFoundError(f'{folder} holds no checkpoint, although training has ended')
-        return {'checkpoint': Path(checkpoint).name, 'initial_weights': initial_weights(cfg)}
-
-    def output(self, folder: Path, result: Mapping[str, Any]) -> Path:
+    def output(self, folder: Path, record: Record) -> Path:
         """The last checkpoint."""
-        return folder / result['checkpoint']
+        return folder / str(record.result.get('checkpoint', ''))
 
-    def output_files(self, folder: Path, result: Mapping[str, Any]) -> dict[str, Path]:
+    def output_files(self, folder: Path, record: Record) -> dict[str, Path]:
         """The last checkpoint."""
-        path = self.output(folder, result)
+        path = self.output(folder, record)
         return {path.name: path} if path.is_file() else {}
 
 
@@ -193,12 +199,13 @@ class Masks(Kind):
 class Score(Kind):
     """``tools/eval_masks.py``: maps or masks against the true masks of ``val_dataloader``.
 
-    With ``partial=True``, images without a true mask are left out.
+    With ``partial=True``, images without a true mask are left out. ``args`` are further words for the
+    tool, such as ``--ia``.
     """
 
     tool = 'eval_masks.py'
     arguments = ('pred',)
-    optional = ('maps', 'partial')
+    optional = ('maps', 'partial', 'args')
     reads_options = False
     distributed = False
     data = ('val_dataloader',)
@@ -223,29 +230,24 @@ class Score(Kind):
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
         """Write the list of images."""
         _, infos = self.scored(stage, cfg)
-        with atomic_path(folder / 'images.txt') as temporary:
+        with atomic_path(list_file(cfg, folder)) as temporary:
             temporary.write_text('\n'.join(info['img_id'] for info in infos) + '\n', 'utf-8')
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Score a folder."""
         dataset, _ = listed_dataset(truth_dataset(cfg))
         words = [fill(stage.arguments['pred']), dataset.data_prefix['seg_map_path']]
-        words += ['--list', str(folder / 'images.txt'), '--json', str(folder / 'scores.json')]
+        words += ['--list', str(list_file(cfg, folder)), '--json', str(folder)]
+        words += [fill(str(word)) for word in stage.arguments.get('args') or ()]
         return [*words, '--maps'] if stage.arguments.get('maps') else words
-
-    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
-        """The scores and the split they are of."""
-        content = json.loads((folder / 'scores.json').read_text(encoding='utf-8'))
-        split = Path(truth_dataset(cfg).get('ann_file') or 'all').stem
-        return {'split': split, 'scores': content}
 
 
 class Test(Kind):
-    """``tools/test.py``."""
+    """``tools/test.py``; with ``crf=True`` without and with dense CRF."""
 
     tool = 'test.py'
     arguments = ('checkpoint',)
-    optional = ('tta',)
+    optional = ('tta', 'crf')
     keys = ('custom_imports', 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
     data = ('test_dataloader',)
     suffix = '.json'
@@ -267,20 +269,7 @@ class Test(Kind):
         words = [stage.config, fill(stage.arguments['checkpoint']), '--work-dir', str(folder)]
         if writes_predictions(cfg):
             words += ['--out', str(folder / 'predictions')]
-        return [*words, '--tta'] if stage.arguments.get('tta') else words
-
-    def result(self, stage: Stage, cfg: Config, folder: Path) -> dict[str, Any]:
-        """The newest scores."""
-        files = [file for file in folder.rglob('*.json') if 'vis_data' not in file.parts]
-        if not files:
-            raise FileNotFoundError(f'{folder} holds no scores, although the test has ended')
-        newest = max(files, key=lambda file: file.stat().st_mtime_ns)
-        _, infos = listed_dataset(cfg.test_dataloader.dataset)
-        return {
-            'split': Path(cfg.test_dataloader.dataset.get('ann_file') or 'all').stem,
-            'images': len(infos),
-            'scores': json.loads(newest.read_text(encoding='utf-8')),
-        }
+        return [*words, *(f'--{name}' for name in ('tta', 'crf') if stage.arguments.get(name))]
 
 
 class Tool(Kind):
@@ -299,11 +288,11 @@ class Tool(Kind):
 
     def files(self, stage: Stage) -> dict[str, Path]:
         """The files in the folders of ``reads``."""
-        found: dict[str, Path] = {}
+        files: dict[str, Path] = {}
         for folder in map(Path, stage.arguments.get('reads') or ()):
-            files = [path for path in folder.rglob('*') if path.is_file()]
-            found.update({f'{folder.name}/{path.relative_to(folder)}': path for path in files})
-        return found
+            paths = [path for path in folder.rglob('*') if path.is_file()]
+            files.update({f'{folder.name}/{path.relative_to(folder)}': path for path in paths})
+        return files
 
 
 KINDS: dict[str, Kind] = {
@@ -348,13 +337,6 @@ def truth_dataset(cfg: Config) -> dict[str, Any]:
     return (cfg.get('val_dataloader') or {}).get('dataset') or {}
 
 
-def initial_weights(cfg: Config) -> str:
-    """Where the weights of a training come from, for people."""
-    if cfg.get('load_from'):
-        return str(cfg.load_from)
-    stated = cfg.get('initial_weights')
-    init = (cfg.model.get('backbone') or {}).get('init_cfg') or {}
-    checkpoint = init.get('checkpoint') if isinstance(init, Mapping) else None
-    if stated and checkpoint:
-        return f'{stated} ({checkpoint})'
-    return stated or checkpoint or 'scratch'
+def list_file(cfg: Config, folder: Path) -> Path:
+    """List of the scored images; its name is that of the split."""
+    return folder / f'{Path(truth_dataset(cfg).get("ann_file") or "all").stem}.txt'

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from mmwsss.apis.pipeline import Pipeline, read_pipeline
+from mmwsss.pipeline import Pipeline, read_pipeline
 from mmwsss.utils.cli import KNOWN_ERRORS
 
 ROOT = Path(__file__).parents[2]

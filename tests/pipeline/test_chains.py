@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mmwsss.io import read_record
-from tests.apis.pipelines import SMALL, pipeline, small_pipeline
+from tests.pipeline.pipelines import SMALL, pipeline, small_pipeline
 
 pytest.importorskip('pydensecrf')
 
@@ -28,14 +28,13 @@ def test_masks_of_other_chains(demo_root, tmp_path, base, stages, details):
     # Nothing of the SVM's masks depends on the localizer's own masks, so they may come later.
     assert done - {'seed_masks', 'seed_masks_score'} == {'data', 'localizer', *scored, *stages}
     assert {'seed_masks', 'seed_masks_score'} <= {stage.name for stage in made.spec.stages}
-    (score,) = [s for s in made.run(last='masks_score')['scores'] if s['what'] == 'masks']
-    assert {key: score['details'][key] for key in details} == details
-    first = 'of the stage localizer' if stages else 'scratch'
-    assert score['details']['initial_weights'] == first
-    manifest = read_record(tmp_path / 'work' / 'masks')
-    (refiner,) = manifest.settings['refiners']
+    (score,) = read_record(tmp_path / 'work' / 'masks_score').scores
+    assert {key: getattr(score.protocol, key) for key in details} == details
+    assert score.protocol.initial_weights == 'scratch'
+    record = read_record(tmp_path / 'work' / 'masks')
+    (refiner,) = record.settings['refiners']
     network = 'irn' if stages else 'localizer'
     assert refiner['config'].startswith(str(tmp_path / 'work' / network))
     assert refiner['checkpoint'] == str(tmp_path / 'work' / network / 'iter_3.pth')
-    assert manifest.complete
-    assert any(name.startswith('refiner_file_') for name in manifest.inputs)
+    assert record.complete
+    assert any(name.startswith('refiner_file_') for name in record.inputs)

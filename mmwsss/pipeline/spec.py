@@ -1,0 +1,209 @@
+"""What a pipeline's config says: which stages there are, and what each reads."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmwsss.pipeline.kinds import KINDS, REFERENCE, Stage
+from mmwsss.utils.config import check_options
+from mmwsss.utils.names import check_known
+from mmwsss.utils.nested import map_texts, texts_in
+
+__all__ = ['PipelineSpec', 'read_pipeline']
+
+PIPELINE_KEYS = ('configs', 'options', 'stages', 'data_root', 'seed', 'check_data')
+STAGE_KEYS = ('run', 'config', 'options', 'after')
+CHECKS = ('content', 'size')
+OWN_FOLDER = 'work'  # {work} in the arguments of a tool
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """A pipeline as its config describes it.
+
+    Attributes:
+        name: Name of the config file without suffix.
+        path: The config file.
+        stages: In an order in which they can run.
+        seed: Seed of all trainings; None: that of their configs.
+        check_data: ``'content'``: data files are compared by content; ``'size'``: by name and size.
+    """
+
+    name: str
+    path: str
+    stages: tuple[Stage, ...]
+    seed: int | None = None
+    check_data: str = 'content'
+
+    def stage(self, name: str) -> Stage:
+        """The stage of a name.
+
+        Raises:
+            ValueError: There is none.
+        """
+        names = [stage.name for stage in self.stages]
+        if name not in names:
+            raise ValueError(f'{self.path} has no stage {name!r}; its stages are {names}')
+        return self.stages[names.index(name)]
+
+
+def read_pipeline(
+    path: str | Path, cfg_options: dict[str, Any] | None = None, seed: int | None = None
+) -> PipelineSpec:
+    """Read a pipeline's config and check it.
+
+    Args:
+        path: The config file; see ``docs/pipelines.md``.
+        cfg_options: Dotted keys and their values. ``NAME.KEY`` sets ``KEY`` of the config NAME (in all
+            stages that use it) or of the stage NAME; a key of the pipeline itself, such as
+            ``data_root`` or ``stages.x.tta``, is set there.
+        seed: Seed of all trainings, instead of the config's.
+
+    Raises:
+        FileNotFoundError: The file or a config that it names does not exist.
+        ValueError: A key, a stage's kind, a reference or the key of an option is unknown, or stages need
+            each other.
+        TypeError: A stage lacks an argument of its kind.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'pipeline config {str(path)!r} does not exist')
+    cfg = Config.fromfile(str(path))
+    given = cfg_options or {}
+    own = {key: value for key, value in given.items() if key.split('.')[0] in PIPELINE_KEYS}
+    if own:
+        cfg.merge_from_dict(own)
+    content = cfg.to_dict()
+    reader = _Reader(str(path), content, {k: v for k, v in given.items() if k not in own})
+    check = content.get('check_data', 'content')
+    if check not in CHECKS:
+        raise ValueError(f'check_data must be one of {CHECKS}, but got {check!r}')
+    seed = content.get('seed') if seed is None else seed
+    stages = tuple(in_order({name: reader.stage(name) for name in reader.stages}))
+    return PipelineSpec(Path(path).stem, str(path), stages, seed, check)
+
+
+class _Reader:
+    """Reads the stages of one pipeline.
+
+    Args:
+        path: The pipeline's config, for messages.
+        content: Its content.
+        given: Options of the command line, without those of the pipeline itself.
+    """
+
+    def __init__(self, path: str, content: dict[str, Any], given: dict[str, Any]) -> None:
+        self.path = path
+        for key in content:
+            check_known(f'{path}: key', key, PIPELINE_KEYS)
+        self.data_root = content.get('data_root')
+        self.configs = content.get('configs') or {}
+        self.stages = {name: dict(s) for name, s in (content.get('stages') or {}).items() if s}
+        if not self.stages:
+            raise ValueError(f'{path} has no stages')
+        self.options = {name: dict(v or {}) for name, v in (content.get('options') or {}).items()}
+        targets = [*self.configs, *self.stages]
+        for name in self.options:
+            check_known(f'{path}: options of', name, targets)
+        for option, value in given.items():
+            name, _, key = option.partition('.')
+            if not key or name not in targets:
+                raise ValueError(f'--cfg-options {option}: {self._where_to(name, key)}')
+            self.options.setdefault(name, {})[key] = value
+        self.loaded: dict[str, Config] = {}
+
+    def _where_to(self, name: str, key: str) -> str:
+        names = [*self.configs, *self.stages]
+        close = difflib.get_close_matches(name, [*names, *PIPELINE_KEYS], n=1)
+        hint = f'; did you mean {close[0]!r}?' if close else ''
+        return (
+            f'{name!r} is no key of {self.path} and no stage or config of it ({names}){hint}; a key '
+            f'of a config is given with its name in front, e.g. {names[0]}.{key or name}'
+        )
+
+    def stage(self, name: str) -> Stage:
+        """Check one entry of ``stages``."""
+        entry, where = self.stages[name], f'{self.path}: stage {name!r}'
+        if 'run' not in entry:
+            raise ValueError(f'{where} needs `run`, one of {list(KINDS)}')
+        check_known(f'{where}: run', entry['run'], KINDS)
+        kind = KINDS[entry['run']]
+        for key in entry:
+            check_known(f'{where}: key', key, [*STAGE_KEYS, *kind.arguments, *kind.optional])
+        missing = [key for key in kind.arguments if key not in entry]
+        missing += ['config'] * (kind.needs_config and not entry.get('config'))
+        if missing:
+            raise TypeError(f'{where} ({entry["run"]}) needs {missing}')
+        named = entry.get('config') or ''
+        config = find_config(self.configs.get(named, named), self.path) if named else ''
+        options = self._options(name, named, config, where)
+        arguments = {key: value for key, value in entry.items() if key not in STAGE_KEYS}
+        if self.data_root is not None:
+            root = str(self.data_root)
+            arguments = map_texts(arguments, lambda text: text.replace('{data_root}', root))
+        reads = self._references([options, arguments], where)
+        after = entry.get('after') or ()
+        needs = tuple(dict.fromkeys([*reads, *([after] if isinstance(after, str) else after)]))
+        for other in needs:
+            check_known(f'{where}: the stage', other, self.stages)
+        return Stage(name, entry['run'], config, options, arguments, reads, needs)
+
+    def _options(self, name: str, named: str, config: str, where: str) -> dict[str, Any]:
+        """The options of a stage: of its config, of its entry, of its name."""
+        parts = [self.options.get(named, {}) if named else {}]
+        parts.append(self.stages[name].get('options') or {})
+        if name != named and (config or name not in self.configs):
+            parts.append(self.options.get(name, {}))
+        options = {key: value for part in parts for key, value in part.items()}
+        if not config:
+            if options:
+                raise ValueError(f'{where}: option {next(iter(options))!r}, but it has no config')
+            return {}
+        if config not in self.loaded:  # only keys matter, so plugins need not be there yet
+            self.loaded[config] = Config.fromfile(config, import_custom_modules=False)
+        check_options(self.loaded[config], options, config, f'{where}: option ')
+        if self.data_root is not None and 'data_root' in self.loaded[config]:
+            options.setdefault('data_root', self.data_root)
+        return options
+
+    def _references(self, node: Any, where: str) -> tuple[str, ...]:
+        found = [pair for text in texts_in(node) for pair in REFERENCE.findall(text)]
+        for name, wants_config in found:
+            if wants_config and self.stages.get(name, {}).get('run') != 'train':
+                raise ValueError(f'{where}: {{{name}:config}} needs a stage that trains')
+        return tuple(dict.fromkeys(name for name, _ in found if name != OWN_FOLDER))
+
+
+def find_config(name: str, pipeline: str | Path) -> str:
+    """Path of a config that a pipeline names.
+
+    Relative paths start from the working directory or from a folder above the pipeline's config.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    if Path(name).is_file():
+        return str(name)
+    for folder in Path(pipeline).resolve().parents:
+        if (folder / name).is_file():
+            return str(folder / name)
+    raise FileNotFoundError(f'{pipeline}: config {name!r} does not exist')
+
+
+def in_order(stages: dict[str, Stage]) -> Iterator[Stage]:
+    """Stages behind all that they need, otherwise in the order given.
+
+    Raises:
+        ValueError: Stages need each other.
+    """
+    left = dict(stages)
+    while left:
+        ready = next((s for s in left.values() if not set(s.needs) & set(left)), None)
+        if ready is None:
+            raise ValueError(f'stages need each other: {", ".join(left)}')
+        yield left.pop(ready.name)

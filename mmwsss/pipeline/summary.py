@@ -1,0 +1,169 @@
+"""The summary of a pipeline: every score with its protocol, times, commands; as JSON and as a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from mmwsss.io import Record, Score, atomic_path, write_json
+from mmwsss.io.record import from_json, percent
+from mmwsss.pipeline.spec import PipelineSpec
+
+__all__ = ['StageSummary', 'Summary', 'read_summary', 'write_summary']
+
+SUMMARY = 'summary.json'
+PAGE = 'summary.md'
+USUAL = ('mIoU', 'aAcc', 'mAcc')
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """What a summary keeps of one stage.
+
+    Attributes:
+        name: Name of the stage.
+        kind: What it ran.
+        config: Path of its config; empty without one.
+        command: Command line.
+        seconds: Wall time, interrupted runs included.
+        code: Version of the code.
+        date: Day on which it was begun, ISO 8601.
+        complete: Whether it is done.
+        scores: What it measured.
+    """
+
+    name: str
+    kind: str
+    config: str = ''
+    command: str = ''
+    seconds: float = 0.0
+    code: str = ''
+    date: str = ''
+    complete: bool = True
+    scores: list[Score] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of a pipeline made; ``summary.json`` and the files in ``results/``.
+
+    Attributes:
+        name: Name of the pipeline.
+        pipeline: Its config.
+        seed: Seed of its trainings.
+        hardware: Cores and processor.
+        complete: Whether all stages that were begun are done.
+        stages: What was run, in order.
+    """
+
+    name: str
+    pipeline: str
+    seed: Optional[int] = None  # noqa: UP045  (evaluated on Python 3.9)
+    hardware: str = ''
+    complete: bool = True
+    stages: list[StageSummary] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all stages."""
+        return sum(stage.seconds for stage in self.stages)
+
+
+def write_summary(
+    work_dir: Path, spec: PipelineSpec, records: Mapping[str, Record], seed: int | None
+) -> Summary:
+    """Write ``summary.json`` and ``summary.md``.
+
+    Args:
+        work_dir: Folder of the pipeline.
+        spec: The pipeline.
+        records: Records by stage, of those that were begun.
+        seed: Seed of the trainings.
+    """
+    stages = [
+        StageSummary(
+            stage.name,
+            stage.kind,
+            stage.config,
+            records[stage.name].command,
+            records[stage.name].seconds,
+            records[stage.name].code,
+            records[stage.name].created[:10],
+            records[stage.name].complete,
+            records[stage.name].scores,
+        )
+        for stage in spec.stages
+        if stage.name in records
+    ]
+    summary = Summary(
+        name=spec.name,
+        pipeline=spec.path,
+        seed=seed,
+        hardware=next((record.hardware for record in records.values()), ''),
+        complete=all(stage.complete for stage in stages),
+        stages=stages,
+    )
+    write_json(work_dir / SUMMARY, dataclasses.asdict(summary))
+    with atomic_path(work_dir / PAGE) as temporary:
+        temporary.write_text(page(summary), encoding='utf-8')
+    return summary
+
+
+def read_summary(path: str | Path) -> Summary:
+    """Read a ``summary.json``, or a file of ``results/``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no summary; names the part that does not fit.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{path} is not JSON: {error}') from error
+    summary: Summary = from_json(Summary, content, str(path))
+    return summary
+
+
+def other_scores(score: Score) -> str:
+    """The metrics beside mmseg's usual ones."""
+    others = {key: value for key, value in score.metrics.items() if key not in USUAL}
+    return ', '.join(f'{key} {percent(value)}' for key, value in others.items())
+
+
+def page(summary: Summary) -> str:
+    """The summary in Markdown."""
+    rows = [
+        f'| {stage.name} | {score.what} | {percent(score.miou)} | {other_scores(score)} '
+        f'| {score.protocol.text()} |'
+        for stage in summary.stages
+        for score in stage.scores
+    ]
+    steps = [
+        f'| {stage.name} | {stage.seconds:.1f} | {"yes" if stage.complete else "no"} |'
+        for stage in summary.stages
+    ]
+    code = ', '.join(dict.fromkeys(stage.code for stage in summary.stages))
+    lines = [
+        f'# {summary.name}',
+        '',
+        f'Seed {summary.seed}; {summary.seconds / 60:.1f} minutes on {summary.hardware}; code {code}.',
+        '',
+        '| stage | scored | mIoU % | others % | protocol |',
+        '|---|---|---|---|---|',
+        *rows,
+        '',
+        '| stage | seconds | done |',
+        '|---|---|---|',
+        *steps,
+        '',
+        'Commands:',
+        '',
+        '```bash',
+        *[stage.command for stage in summary.stages],
+        '```',
+    ]
+    return '\n'.join(lines) + '\n'

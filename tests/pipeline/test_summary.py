@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mmwsss.io import Protocol, Score
+from mmwsss.pipeline.summary import StageSummary, Summary, page, read_summary
+
+
+def test_the_page_has_the_scores_of_all_metrics():
+    protocol = Protocol('val', 3)
+    stages = [
+        StageSummary('masks_score', 'score', scores=[Score('masks', protocol, {'mIoU': 0.3})]),
+        StageSummary(
+            'x',
+            'test',
+            scores=[Score('segmenter', protocol, {'mIoU': 0.2, 'aAcc': 0.7, 'IA-mIoU': 0.125})],
+        ),
+        StageSummary('y', 'test', scores=[Score('segmenter', protocol, {'F': 0.01})]),
+    ]
+    lines = page(Summary('n', 'p.py', 0, stages=stages)).splitlines()
+    text = protocol.text()
+    assert f'| masks_score | masks | 30.00 |  | {text} |' in lines
+    assert f'| x | segmenter | 20.00 | IA-mIoU 12.50 | {text} |' in lines
+    assert f'| y | segmenter | - | F 1.00 | {text} |' in lines
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [('{', 'is not JSON'), ('[]', 'expected'), ({'name': 'a'}, "'pipeline' is missing")],
+)
+def test_no_summary_is_named(tmp_path, content, message):
+    path = tmp_path / 'summary.json'
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(ValueError, match=message) as caught:
+        read_summary(path)
+    assert str(path) in str(caught.value)
