@@ -2,21 +2,27 @@
 
     python tools/demo.py --work-dir work_dirs/demo
 
-Takes a few minutes on two CPU cores and writes report.html, report.json and panel.png. Run again, it goes
-on where it was cut and does nothing where all is done.
+Runs the pipeline configs/pipelines/demo.py, some minutes on two CPU cores, and writes report.html with a
+picture. Run again, it goes on where it was cut and does nothing where all is done.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'examples'))
-from mmwsss.apis.demo import DemoPlan, run_demo
+from mmwsss.report import ReportOptions, write_run_report
+
+from mmwsss.pipeline import Pipeline, read_pipeline
 from mmwsss.utils.cli import add_verbose_argument, run_tool
 
-CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pipelines' / 'demo.py'
+TRUE_MASKS = {
+    'stages.true_masks': dict(run='train', config='segmenter', after='data'),
+    'stages.true_masks_score': dict(run='test', config='segmenter', checkpoint='{true_masks}'),
+}
+SHOWN_IMAGES = 2  # best and worst ones of each stage in the report
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,15 +43,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    plan = DemoPlan(
-        work_dir=Path(args.work_dir),
-        localizer=CONFIGS / 'sipe' / 'sipe_tiny_demo.py',
-        segmenter=CONFIGS / 'deeplabv2' / 'deeplabv2_tiny_demo_pseudo.py',
-        data_root=Path(args.data_root),
-        true_masks=args.true_masks,
+    options: dict[str, Any] = {'data_root': args.data_root}
+    if args.true_masks:
+        options.update(TRUE_MASKS)
+    work_dir = Path(args.work_dir)
+    Pipeline(read_pipeline(CONFIG, options), work_dir).run()
+    extra = {'Picture': work_dir / 'picture' / 'panel.png'}
+    path, report = write_run_report(
+        work_dir, work_dir / 'report.html', ReportOptions(images=SHOWN_IMAGES, extra=extra)
     )
-    run_demo(plan)
-    return 0
+    print(f'Report: {path} (and summary.md beside it)')
+    return 1 if report.failed else 0
 
 
 if __name__ == '__main__':

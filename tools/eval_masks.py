@@ -19,7 +19,7 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
-from mmwsss.io import read_id_list, write_record
+from mmwsss.io import Recorder, read_id_list
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
@@ -110,7 +110,7 @@ def main(args: argparse.Namespace) -> int:
         score = score_masks(args.pred, args.gt, classes, ids, mask_scores(args, classes), **options)
     print(score.text)
     if args.json:
-        write_record(args.json, score.record)
+        Recorder(args.json, score.record).finish(complete=score.record.complete)
     if any('not found' in error for error in score.report.failed.values()) and not args.list:
         print('if PRED is meant to hold only some images of GT, name them with --list FILE')
     return finish_report(score.report)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_config_arguments(parser)
     parser.add_argument('--work-dir', help='folder for everything (default: work_dirs/NAME)')
     parser.add_argument('--seed', type=int, help='seed of all trainings')
-    parser.add_argument(
-        '--results', help='keep the summary as RESULTS/pipeline_NAME/seedN.json, too'
-    )
+    parser.add_argument('--results', help='keep the summary as RESULTS/seedN.json, too')
     parser.add_argument('--dry-run', action='store_true', help='only say what would run, and why')
     parser.add_argument(
         '--from', dest='first', metavar='STAGE', help='take the stages before it as they are'
@@ -61,17 +60,9 @@ def main(args: argparse.Namespace) -> int:
         print(f'error: {error}', file=sys.stderr, flush=True)
         return error.code if error.code > 0 else 1
     if args.results:
-        keep_summary(args.results, summary)
+        write_json(Path(args.results) / f'seed{summary.seed}.json', asdict(summary))
     print(f'Summary: {Path(work_dir) / "summary.md"} (and summary.json)')
     return 0
-
-
-def keep_summary(folder: str, summary: dict[str, Any]) -> None:
-    """Store a summary where .dev/results_table.py finds it."""
-    name = f'pipeline_{summary["name"]}'
-    path = Path(folder) / name / f'seed{summary["seed"]}.json'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**summary, 'name': name})
 
 
 def interrupt(*_: Any) -> None:

@@ -7,7 +7,7 @@ part of an object is what a classifier needs, its plain body what it tends to mi
 Example::
 
     python examples/demo_data/part_coverage.py work_dirs/cam/maps work_dirs/sipe/masks \\
-        --data data/demo --split train --threshold 0.3 --json coverage.json
+        --data data/demo --split train --threshold 0.3 --json work_dirs/coverage
 """
 
 from __future__ import annotations
@@ -16,16 +16,23 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from mmwsss.evaluation.tables import jsonable
-from mmwsss.io.atomic import write_json
 from mmwsss.io.class_maps import load_class_maps
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import read_id_list, safe_join
 from mmwsss.io.pool import BatchReport, process_items
+from mmwsss.io.record import (
+    Protocol,
+    Recorder,
+    Score,
+    make_record,
+    plain_values,
+    read_record,
+)
 
 __all__ = ['part_coverage', 'part_coverage_scores']
 
@@ -169,7 +176,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--threshold', type=float, help='background score of class maps that carry none'
     )
-    parser.add_argument('--json', help='file for the scores and counts')
+    parser.add_argument(
+        '--best-of',
+        help='take the best threshold from this record of eval_masks.py --maps: uses ground truth',
+    )
+    parser.add_argument('--json', help='file (.json) or folder for the record of the scores')
     args = parser.parse_args(argv)
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         parser.error(f'--threshold must lie in [0, 1], but got {args.threshold}')
@@ -264,23 +275,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    found, exit_code = {}, 0
+    threshold, swept = args.threshold, Protocol()
+    if args.best_of:
+        swept = read_record(args.best_of).scores[0].protocol
+        threshold = swept.threshold
+    scored: list[Score] = []
+    exit_code = 0
     for folder in args.preds:
-        counts, report = score_folder(Path(folder), data, ids, classes, args.threshold)
+        counts, report = score_folder(Path(folder), data, ids, classes, threshold)
         exit_code = max(exit_code, report.exit_code)
         print(f'{folder}: {report.summary()}')
         if not counts:
             continue
         scores = part_coverage_scores(counts, classes)
         print(format_table(scores))
-        found[folder] = {
-            'images': len(report.done),
-            'failed': report.failed,
-            **scores,
-            'counts': {name: values.tolist() for name, values in counts.items()},
-        }
+        made = swept if args.best_of else read_record(folder).protocol
+        about = replace(made, split=args.split, images=len(report.done), failed=len(report.failed))
+        what = f'coverage of {Path(folder).name}'
+        scored.append(Score(what, about, plain_values(scores['pooled'])))
     if args.json:
-        write_json(args.json, jsonable(found))
+        record = make_record('tool', ['background', *classes], args.split, ids, scores=scored)
+        Recorder(args.json, record).finish(complete=not exit_code)
     return exit_code
 
 

@@ -250,10 +250,10 @@ def test_scores(
         datasets: The datasets by name; a single one has no name.
     """
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
-    for key, value in metrics.items():
+    for key, value in plain_values(metrics).items():
         *where, name = key.split('/')
-        if isinstance(value, (int, float)):
-            groups.setdefault(tuple(where), {})[name] = value / 100
+        if value is None or isinstance(value, (int, float)):
+            groups.setdefault(tuple(where), {})[name] = None if value is None else value / 100
     scores = []
     for where, values in groups.items():
         crf = where[-1:] == ('crf',)
@@ -264,7 +264,7 @@ def test_scores(
         split = Path(getattr(dataset, 'ann_file', '') or 'all').stem
         about = replace(protocol, split=split, images=len(dataset), crf=crf)
         what = 'localizer' if protocol.trained_on == IMAGE_LABELS else 'segmenter'
-        scores.append(Score(f'{what} on {name}' if name else what, about, plain_values(kept)))
+        scores.append(Score(f'{what} on {name}' if name else what, about, kept))
     return scores
 
 

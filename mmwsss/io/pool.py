@@ -143,6 +143,8 @@ class WorkerPool:
             self._recover()
         job = self._jobs.popleft()
         error = job.future.exception()
+        if error is not None and not isinstance(error, Exception):
+            raise error  # an interruption of the worker is one of the run
         return Outcome(job.name, None, _error_text(error)) if error else job.future.result()
 
     def _recover(self) -> None:

@@ -246,6 +246,7 @@ class Pipeline:
         """
         selected, total = self.selected(first, last), len(self.spec.stages)
         with folder_lock(self.work_dir) as lock:
+            self.hashes.is_kept = True
             for number, stage in enumerate(self.spec.stages, 1):
                 decision = self.decide(stage, selected, set(), force)
                 self.say(f'[{number}/{total}] {stage.name}: {decision.action}: {decision.reason}')

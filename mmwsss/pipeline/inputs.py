@@ -157,12 +157,15 @@ class FileHashes:
     Args:
         path: Where to remember them, once its folder is there.
         content: Hash the contents; else names and sizes only.
+
+    Attributes:
+        is_kept: Whether to write what was hashed; a plan writes nothing.
     """
 
     def __init__(self, path: Path, content: bool = True) -> None:
         self.path, self.content = path, content
         self.known: dict[str, list[str]] = {}
-        self.is_saved = True
+        self.is_saved, self.is_kept = True, False
         if path.is_file():
             try:
                 self.known = json.loads(path.read_text(encoding='utf-8'))
@@ -185,7 +188,7 @@ class FileHashes:
             contents = [[name, hash_file(files[name])] for name in stats]
             self.known[key] = [state, hash_text(json.dumps(contents))]
             self.is_saved = False
-        if not self.is_saved and self.path.parent.is_dir():
+        if not self.is_saved and self.is_kept:
             write_json(self.path, self.known)
             self.is_saved = True
         return self.known[key][1]

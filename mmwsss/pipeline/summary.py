@@ -107,7 +107,10 @@ def write_summary(
         complete=all(stage.complete for stage in stages),
         stages=stages,
     )
-    write_json(work_dir / SUMMARY, dataclasses.asdict(summary))
+    path = work_dir / SUMMARY
+    if path.is_file() and read_summary(path) == summary:
+        return summary
+    write_json(path, dataclasses.asdict(summary))
     with atomic_path(work_dir / PAGE) as temporary:
         temporary.write_text(page(summary), encoding='utf-8')
     return summary

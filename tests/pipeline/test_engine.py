@@ -7,7 +7,6 @@ from PIL import Image
 
 from mmwsss.apis import maps as maps_api
 from mmwsss.apis.masks import MaskWriter
-from mmwsss.apis.report import ReportOptions, write_run_report
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.io import Protocol, load_mask, read_id_list, read_record
@@ -118,6 +117,8 @@ def test_the_summary_tells_scores_with_their_protocol(finished):
 
 
 def test_a_report_has_all_stages(finished, tmp_path):
+    from mmwsss.report import ReportOptions, write_run_report
+
     predictions = finished[1] / 'segmenter_score' / 'predictions'
     assert len(list(predictions.glob('*.png'))) == 4
     _, report = write_run_report(finished[1], tmp_path / 'page.html', ReportOptions(images=1))

@@ -120,7 +120,12 @@ def test_a_child_replaces_and_removes_stages(tmp_path):
             dict(
                 stages={
                     **STAGES,
-                    'd': dict(run='masks', config='one', maps='{b}', options={'x': '{b:config}'}),
+                    'd': dict(
+                        run='masks',
+                        config='one',
+                        maps='{b}',
+                        options={'mask_cfg.refiners': '{b:config}'},
+                    ),
                 }
             ),
             ValueError,
