@@ -26,6 +26,7 @@ from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import read_id_list, safe_join
 from mmwsss.io.pool import BatchReport, process_items
 from mmwsss.io.record import (
+    RECORD_NAME,
     Protocol,
     Recorder,
     Score,
@@ -280,6 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         swept = read_record(args.best_of).scores[0].protocol
         threshold = swept.threshold
     scored: list[Score] = []
+    details = {}
     exit_code = 0
     for folder in args.preds:
         counts, report = score_folder(Path(folder), data, ids, classes, threshold)
@@ -289,12 +291,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         scores = part_coverage_scores(counts, classes)
         print(format_table(scores))
-        made = swept if args.best_of else read_record(folder).protocol
+        made = swept
+        if not args.best_of and Path(folder, RECORD_NAME).is_file():
+            made = read_record(folder).protocol
         about = replace(made, split=args.split, images=len(report.done), failed=len(report.failed))
         what = f'coverage of {Path(folder).name}'
         scored.append(Score(what, about, plain_values(scores['pooled'])))
+        details[str(folder)] = plain_values({**scores, 'counts': counts})
     if args.json:
-        record = make_record('tool', ['background', *classes], args.split, ids, scores=scored)
+        record = make_record(
+            'tool', ['background', *classes], args.split, ids, scores=scored, result=details
+        )
         Recorder(args.json, record).finish(complete=not exit_code)
     return exit_code
 

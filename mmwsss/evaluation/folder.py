@@ -150,6 +150,11 @@ class FolderScore:
         """The scores."""
         return self.record.scores
 
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Metrics (0..1) of the first score and all details, by name."""
+        return {**self.record.result, **self.scores[0].metrics}
+
 
 def score_masks(
     pred: str | os.PathLike[str],
@@ -412,6 +417,7 @@ class _About:
             'predictions': os.fspath(self.pred),
             'ground_truth': os.fspath(self.gt),
             'ignore_index': self.ignore_index,
+            'num_scored': len(report.done),
             'errors': dict(report.failed),
             **details,
         }

@@ -15,12 +15,14 @@ from mmwsss.apis.masks import (
     check_background,
     import_masks,
     make_masks,
+    mask_protocol,
     mask_settings,
 )
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import (
     RECORD_NAME,
     ClassMaps,
+    Protocol,
     RecordError,
     load_class_maps,
     load_mask,
@@ -30,7 +32,7 @@ from mmwsss.io import (
     save_mask,
     write_record,
 )
-from mmwsss.refine import BaseRefiner
+from mmwsss.refine import BaseRefiner, RefinerChain
 from mmwsss.registry import REFINERS
 from tests.oracles.confusion import plain_labels
 from tests.tiny_models import localizer_config
@@ -107,8 +109,8 @@ def test_masks_of_all_images_with_a_manifest(case, workers):
     assert (manifest.kind, manifest.split, manifest.ids_count) == ('masks', 'train', 8)
     assert manifest.settings == {
         'refiners': [THRESHOLD],
-        'threshold': 0.5,
         'threshold_source': 'config',
+        'uses_ground_truth': False,
     }
     assert manifest.inputs == {'maps': read_record(maps).sha256()}
 
@@ -186,10 +188,10 @@ def test_a_threshold_behind_another_refiner_is_left_to_the_chain(case):
     _, maps, _, _ = case
     found = read_record(maps)
     found = replace(found, settings={**found.settings, 'has_background': True})
-    check_background([{'type': 'MeanBrightness'}, THRESHOLD], found, maps)
-    check_background([], found, maps)
+    check_background(RefinerChain([{'type': 'MeanBrightness'}, THRESHOLD]), found, maps)
+    check_background(RefinerChain(), found, maps)
     with pytest.raises(ValueError, match='leave BackgroundThreshold out'):
-        check_background([THRESHOLD, {'type': 'MeanBrightness'}], found, maps)
+        check_background(RefinerChain([THRESHOLD, {'type': 'MeanBrightness'}]), found, maps)
 
 
 def test_broken_and_missing_maps_are_named_and_the_rest_is_done(case):
@@ -252,7 +254,8 @@ def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path
     np.testing.assert_array_equal(load_mask(out / f'{ids[0]}.png'), expected)
     manifest = read_record(out)
     assert list(manifest.inputs) == ['maps', 'refiner_file_0 weights.pth']
-    assert manifest.settings['threshold'] is None
+    assert manifest.protocol.threshold is None
+    assert manifest.protocol.threshold_source == 'no threshold (argmax)'
     weights.write_bytes(b'2')
     with pytest.raises(RecordError, match=r'inputs\.refiner_file_0 weights\.pth does not fit'):
         make_masks(cfg, maps, out)
@@ -277,7 +280,7 @@ def test_load_rgb_gives_red_first(tmp_path):
 def test_source_of_the_threshold_is_recorded():
     cfg = {'map_dataset': {}, 'mask_cfg': {'refiners': [THRESHOLD], 'threshold_source': 'a sweep'}}
     assert mask_settings(Config(cfg))['threshold_source'] == 'a sweep'
-    assert 'uses_ground_truth' not in mask_settings(Config(cfg))
+    assert mask_settings(Config(cfg))['uses_ground_truth'] is False
     cfg['mask_cfg']['uses_ground_truth'] = True
     assert mask_settings(Config(cfg))['uses_ground_truth'] is True
     cfg['mask_cfg']['uses_ground_truth'] = 'yes'
@@ -294,18 +297,19 @@ def test_source_of_the_threshold_is_recorded():
         (
             {'map_dataset': {}, 'mask_cfg': {'refiner': []}},
             ValueError,
-            r"unknown keys \['refiner'\]; known are \['refiners'",
-        ),
-        (
-            {'map_dataset': {}, 'mask_cfg': {'refiners': [THRESHOLD, THRESHOLD]}},
-            ValueError,
-            '2 of BackgroundThreshold, expected at most one',
+            "key 'refiner' is unknown; the closest valid name is 'refiners'",
         ),
     ],
 )
 def test_configs_that_do_not_fit(cfg, error, message):
     with pytest.raises(error, match=message):
         mask_settings(Config(cfg))
+
+
+def test_two_thresholds_are_refused():
+    chain = RefinerChain([THRESHOLD, THRESHOLD])
+    with pytest.raises(ValueError, match='2 background thresholds, expected at most one'):
+        mask_protocol(Protocol(), chain, {}, 'train')
 
 
 @pytest.fixture
@@ -450,10 +454,10 @@ def test_maps_of_another_program_are_refined(case, tmp_path):
     make_masks(cfg, maps, tmp_path / 'ours')
     assert contents(out) == contents(tmp_path / 'ours')
     settings = read_record(out).settings
-    assert (settings['imported'], settings['keys'], settings['threshold']) == (
+    assert read_record(out).protocol.threshold == 0.5
+    assert (settings['imported'], settings['keys']) == (
         'maps',
         'foreground',
-        0.5,
     )
     report = import_masks(cfg, folder, tmp_path / 'wrong', keys='ids')
     assert any('is --keys right?' in text for text in report.failed.values())

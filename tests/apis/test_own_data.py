@@ -102,7 +102,7 @@ def test_whatever_a_folder_holds(folder, tmp_path):
         size = SIZES[unicodedata.normalize('NFC', name)]
         assert load_class_maps(tmp_path / 'my work' / 'maps' / f'{name}.npz').image_size == size
         assert load_mask(tmp_path / 'my work' / 'masks' / f'{name}.png', 4).shape == size
-    images = {score['stage']: score['details']['images'] for score in summary['scores']}
+    images = {stage.name: s.protocol.images for stage in summary.stages for s in stage.scores}
     assert images == {'maps_score': 3, 'masks_score': 3, 'segmenter_score': 1}
     again, _ = run(folder, tmp_path / 'my work')
     assert again.tools_run == []
@@ -110,7 +110,7 @@ def test_whatever_a_folder_holds(folder, tmp_path):
 
 def test_without_masks_there_is_no_score_and_all_images_train(folder, tmp_path):
     made, summary = run(folder, tmp_path / 'work')
-    assert summary['scores'] == []
+    assert not any(stage.scores for stage in summary.stages)
     assert len(read_id_list(folder / 'train.txt')) == 10
     assert not (folder / 'val.txt').exists()
     skipped = {d.stage: d.reason for d in made.plan() if d.stage.endswith('_score')}
@@ -133,9 +133,9 @@ def test_three_hundred_classes(folder, tmp_path):
     made, summary = run(folder, tmp_path / 'work', **options)
     assert made.config(made.spec.stage('localizer')).model.head.num_classes == 301
     assert made.config(made.spec.stage('segmenter')).model.decode_head.num_classes == 302
-    masks = summary['scores'][-1]
-    assert masks['what'] == 'masks'
-    assert masks['per_class']['class 299'] is not None
+    masks = [score for stage in summary.stages for score in stage.scores][-1]
+    assert masks.what == 'masks'
+    assert masks.per_class['class 299'] is not None
     found = {int(i) for name in read_id_list(folder / 'train.txt')
              for i in np.unique(load_mask(tmp_path / 'work' / 'masks' / f'{name}.png', 302))}  # fmt: skip
     assert max(found) > 255

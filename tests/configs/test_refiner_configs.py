@@ -6,8 +6,8 @@ import pytest
 from mmseg.registry import EVALUATOR, MODELS
 
 from mmwsss.apis.masks import mask_settings
-from mmwsss.apis.pipeline import read_pipeline
 from mmwsss.functional import CRFLattice, dense_crf
+from mmwsss.pipeline import read_pipeline
 from mmwsss.refine import DenseCRF, RefinerChain
 from mmwsss.utils.config import load_config
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -16,8 +14,10 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.io import (
     ClassMaps,
+    Protocol,
     RecordError,
     make_record,
+    read_record,
     save_class_maps,
     save_mask,
     write_record,
@@ -49,17 +49,20 @@ def flat_masks(folder, names) -> np.ndarray:
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_scores_equal_a_loop_over_all_pixels(folders, workers):
+def test_scores_equal_a_loop_over_all_pixels(folders, workers, tmp_path):
     pred, gt = folders
     score = score_masks(pred, gt, CLASSES, workers=workers)
     expected = plain_iou(flat_masks(pred, IDS), flat_masks(gt, IDS), 4)
-    content = json.loads(json.dumps(score.content, allow_nan=False))
-    assert content['IoU']['cow'] is None
-    np.testing.assert_allclose([content['IoU'][name] for name in CLASSES[:3]], expected[:3])
-    assert content['mIoU'] == pytest.approx(np.nanmean(expected))
-    assert (content['images'], content['ignore_index'], content['failed']) == (3, 255, {})
-    assert content['undecided_pixels'] > 0
-    assert content['pixels'] == (flat_masks(gt, IDS) != 255).sum()
+    (found,) = score.scores
+    assert found.per_class['cow'] is None
+    np.testing.assert_allclose([found.per_class[name] for name in CLASSES[:3]], expected[:3])
+    assert found.miou == pytest.approx(np.nanmean(expected))
+    assert (found.protocol.images, found.protocol.failed) == (3, 0)
+    assert score.numbers['ignore_index'] == 255
+    assert score.numbers['undecided_pixels'] > 0
+    assert score.numbers['pixels'] == (flat_masks(gt, IDS) != 255).sum()
+    write_record(tmp_path / 'scores.json', score.record)
+    assert read_record(tmp_path / 'scores.json') == score.record
     assert score.report.exit_code == 0
 
 
@@ -69,7 +72,7 @@ def test_text_says_what_was_scored(folders):
     assert f'scored: masks in {pred}' in text
     assert f'against: {gt}, ignore label 255' in text
     assert 'images: 3\n' in text
-    assert 'made by: unknown (no manifest)' in text
+    assert 'made by: unknown (no record)' in text
     assert 'counted as misses' in text
 
 
@@ -84,7 +87,7 @@ def test_failures_are_named_and_the_rest_is_scored(folders):
     assert 'mask not found' in failed['a']
     assert 'gt/b.png is a damaged PNG' in failed['b']
     assert 'must be a relative path' in failed['../x']
-    assert score.content['mIoU'] == pytest.approx(
+    assert score.numbers['mIoU'] == pytest.approx(
         np.nanmean(plain_iou(flat_masks(pred, ['sub/c']), flat_masks(gt, ['sub/c']), 4))
     )
     assert 'images: 1 of 5; 4 FAILED' in score.text
@@ -104,19 +107,20 @@ def test_nothing_scored_says_so(folders):
     pred, gt = folders
     score = score_masks(pred, gt, CLASSES, ids=['nowhere'])
     assert score.text.endswith('nothing could be scored')
-    assert score.content['mIoU'] is None
+    assert score.numbers['mIoU'] is None
 
 
 def test_manifest_is_shown_and_checked(folders):
     pred, gt = folders
     settings = {'refiners': [{'type': 'BackgroundThreshold', 'threshold': 0.3}]}
-    manifest = make_record('masks', CLASSES, 'train', IDS, settings=settings, complete=False)
+    protocol = Protocol('train', threshold=0.3, threshold_source='config', crf=False)
+    manifest = make_record(
+        'masks', CLASSES, 'train', IDS, settings=settings, complete=False, protocol=protocol
+    )
     write_record(pred, manifest)
     score = score_masks(pred, gt, CLASSES)
-    assert "'threshold': 0.3" in score.text
-    assert '(train)' in score.text
+    assert 'masks: 3 train images, no CRF, threshold 0.3: config\n' in score.text
     assert 'not complete' in score.text
-    assert score.content['manifest']['settings'] == settings
     with pytest.raises(RecordError, match=r'classes\[2\] does not fit: found "dog"'):
         score_masks(pred, gt, ['background', 'cat', 'cow', 'dog'])
     with pytest.raises(RecordError, match='kind does not fit: found "masks", expected "maps"'):
@@ -148,8 +152,8 @@ def test_further_scores_share_the_pass(folders):
     own = PixelSum()
     score = score_masks(pred, gt, CLASSES, scores=[MeanIoUScore(CLASSES), own], workers=2)
     assert own.names == IDS
-    assert score.content['sum'] == flat_masks(pred, IDS).astype(int).sum()
-    assert score.content['mIoU'] > 0
+    assert score.numbers['sum'] == flat_masks(pred, IDS).astype(int).sum()
+    assert score.numbers['mIoU'] > 0
     assert f'sum {own.sum}' in score.text
 
 
@@ -169,14 +173,14 @@ def test_threshold_table_of_a_folder(map_folders):
     score = score_maps(*map_folders, CLASSES, thresholds=(0.2, 0.55, 0.75))
     # full-size scores of class 1: 0.4, 0.5, 0.7, 0.8; everything above 0.2 is class 1
     expected = [(0 + 0.5) / 2, 1.0, (2 / 3 + 0.5) / 2]
-    np.testing.assert_allclose(score.content['mIoU'], expected)
-    assert score.content['best_threshold'] == 0.55
-    assert score.content['best_mIoU'] == 1.0
-    assert score.content['argmax_mIoU'] == 1.0
-    assert score.content['best_IoU'] == {'background': 1.0, 'cat': 1.0, 'dog': None, 'cow': None}
+    best, argmax = score.scores
+    np.testing.assert_allclose([value for _, value in best.curve], expected)
+    assert [threshold for threshold, _ in best.curve] == [0.2, 0.55, 0.75]
+    assert (best.protocol.threshold, best.protocol.uses_ground_truth) == (0.55, True)
+    assert (argmax.protocol.threshold, argmax.protocol.uses_ground_truth) == (None, False)
+    assert (best.miou, argmax.miou) == (1.0, 1.0)
+    assert best.per_class == {'background': 1.0, 'cat': 1.0, 'dog': None, 'cow': None}
     assert 'uses ground truth' in score.text
-    assert 'uses ground truth' in score.content['note']
-    json.dumps(score.content, allow_nan=False)
 
 
 def test_broken_map_is_named(map_folders):

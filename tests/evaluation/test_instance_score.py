@@ -43,13 +43,13 @@ def test_folder_scores_are_those_of_the_function(folders, given, workers):
     preds, gts, instances = zip(*map(scene, range(3)))
     expected = ia_miou(preds, gts, instances if given else None, 3)
     for key in ('IA-mIoU', 'IA_S'):
-        assert found.content[key] == expected[key]
-    assert found.content['IA_M'] is found.content['IA_L'] is None
-    assert found.content['num_instances'] == dict(
+        assert found.numbers[key] == expected[key]
+    assert found.numbers['IA_M'] is found.numbers['IA_L'] is None
+    assert found.numbers['num_instances'] == dict(
         all=9 if given else 6, S=9 if given else 6, M=0, L=0
     )
-    assert found.content['instances_S'] == dict(cat=6 if given else 3, dog=3)
-    assert found.content['IA_per_class']['dog'] == expected['per_class'][2]
+    assert found.numbers['instances_S'] == dict(cat=6 if given else 3, dog=3)
+    assert found.numbers['IA_per_class']['dog'] == expected['per_class'][2]
     assert ('connected components' in found.text) == (not given)
     assert 'IA-mIoU' in found.text
 
@@ -60,9 +60,9 @@ def test_a_score_states_whether_background_is_in(folders):
         score = InstanceScore(CLASSES, folders / 'instances', include_background=include)
         found = score_masks(folders / 'pred', folders / 'gt', CLASSES, IDS, [score])
         expected = ia_miou(preds, gts, instances, 3, include_background=include)
-        assert found.content['IA-mIoU'] == expected['IA-mIoU']
-        assert found.content['IA_includes_background'] is include
-        assert ('background' in found.content['IA_per_class']) == include
+        assert found.numbers['IA-mIoU'] == expected['IA-mIoU']
+        assert found.numbers['IA_includes_background'] is include
+        assert ('background' in found.numbers['IA_per_class']) == include
         assert f'background in IA-mIoU: {text}' in found.text
 
 
@@ -76,7 +76,7 @@ def test_an_image_whose_maps_contradict_each_other_fails_by_name(folders):
     assert found.report.done == ['a']
     assert 'instance 3 must lie on one foreground class' in found.report.failed['b']
     assert 'not found' in found.report.failed['c']
-    assert found.content['num_instances']['all'] == 3
+    assert found.numbers['num_instances']['all'] == 3
 
 
 def test_tolerance_allows_some_contradiction(folders):
@@ -86,7 +86,7 @@ def test_tolerance_allows_some_contradiction(folders):
     strict, lenient = (InstanceScore(CLASSES, folders / 'instances', tolerance=t) for t in (0, 0.1))
     found = score_masks(folders / 'pred', folders / 'gt', CLASSES, ['b'], [lenient])
     assert found.report.done == ['b']
-    assert found.content['instance_tolerance'] == 0.1
+    assert found.numbers['instance_tolerance'] == 0.1
     assert 'up to 10% of one may contradict' in found.text
     failed = score_masks(folders / 'pred', folders / 'gt', CLASSES, ['b'], [strict]).report.failed
     assert 'contradict' in failed['b']
@@ -115,10 +115,10 @@ def test_categories_of_a_file_find_their_classes(folders, tmp_path):
     by_file = InstanceScore(CLASSES, tmp_path / 'instances.json', names)
     by_map = InstanceScore(CLASSES, folders / 'instances')
     found, same = (
-        score_masks(folders / 'pred', folders / 'gt', CLASSES, IDS, [score]).content
+        score_masks(folders / 'pred', folders / 'gt', CLASSES, IDS, [score]).numbers
         for score in (by_file, by_map)
     )
-    assert found['failed'] == {}
+    assert found['errors'] == {}
     assert found['IA_per_class'] == pytest.approx(same['IA_per_class'])
     assert found['instances'] == same['instances']
     plain = InstanceScore(CLASSES, tmp_path / 'instances.json')

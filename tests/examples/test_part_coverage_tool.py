@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +10,7 @@ from demo_data import DemoSettings, make_demo_data, render_item
 from demo_data.part_coverage import main
 from mmwsss.io.class_maps import ClassMaps, save_class_maps
 from mmwsss.io.mask_io import save_mask
+from mmwsss.io.record import read_record
 
 SETTINGS = DemoSettings(train=3, val=0, min_size=48, max_size=64)
 
@@ -37,10 +37,12 @@ def run(demo: SimpleNamespace, *args: str) -> int:
 def test_masks_and_maps_that_cover_the_parts_alone(demo, capsys) -> None:
     masks, maps = str(demo.root / 'masks'), str(demo.root / 'maps')
     assert run(demo, masks, maps, '--threshold', '0.5') == 0
-    found = json.loads(demo.json.read_text())
+    record = read_record(demo.json)
+    found = record.result
     assert found[masks]['pooled'] == {'part_recall': 1.0, 'body_recall': 0.0, 'precision': 1.0}
     assert found[maps]['counts'] == found[masks]['counts']
-    assert found[masks]['images'] == 3
+    assert record.scores[0].protocol.images == 3
+    assert record.scores[0].metrics == found[masks]['pooled']
     printed = capsys.readouterr().out
     assert 'all pixels' in printed
     assert '100.0          0.0        100.0' in printed
@@ -51,7 +53,7 @@ def test_class_without_pixels_is_null_in_json(demo, capsys) -> None:
     (demo.data / 'classes.txt').write_text('lantern\nkite\nbeetle\nteapot\numbrella\nghost\n')
     masks = str(demo.root / 'masks')
     assert run(demo, masks) == 0
-    ghost = json.loads(demo.json.read_text())[masks]['per_class']['ghost']
+    ghost = read_record(demo.json).result[masks]['per_class']['ghost']
     assert ghost == {'part_recall': None, 'body_recall': None, 'precision': None}
     assert 'NaN' not in demo.json.read_text()
 
@@ -60,7 +62,7 @@ def test_missing_prediction_is_named_and_the_rest_counted(demo, capsys) -> None:
     (demo.root / 'masks/train_0001.png').unlink()
     assert run(demo, str(demo.root / 'masks')) == 1
     assert 'failed: train_0001: ' in capsys.readouterr().out
-    assert json.loads(demo.json.read_text())[str(demo.root / 'masks')]['images'] == 2
+    assert read_record(demo.json).scores[0].protocol.images == 2
 
 
 def test_maps_without_background_need_a_threshold(demo, capsys) -> None:

@@ -179,15 +179,15 @@ def test_scores_and_protocol_come_back(tmp_path):
             'CRF, threshold 0.25: config, trained on image labels, initial weights scratch, seeds, '
             'chosen on these masks: uses ground truth',
         ),
-        (Protocol('val', 3), '3 val images, no CRF, no image labels at inference'),
+        (Protocol('val', 3, crf=False, image_labels=False), '3 val images, no CRF, no image labels at inference'),
         (
-            Protocol('', 1, threshold_source=ARGMAX, image_labels=True),
+            Protocol('', 1, threshold_source=ARGMAX, crf=False),
             '1 images, no CRF, no threshold (argmax)',
         ),
         (
             Protocol('t', 1, threshold=0.4, threshold_source=BEST_OF_SWEEP, image_labels=True,
                      uses_ground_truth=True),
-            '1 t images, no CRF, threshold 0.4: best of a sweep, uses ground truth',
+            '1 t images, threshold 0.4: best of a sweep, uses ground truth',
         ),
     ],
 )  # fmt: skip

@@ -101,9 +101,9 @@ def test_the_instances_of_the_file_agree_with_the_masks_made_of_it(converted):
     path, out = converted
     classes = COCO14WSSSDataset.METAINFO['classes']
     score = InstanceScore(classes, path)
-    found = score_masks(out / 'masks', out / 'masks', classes, None, [score]).content
-    assert found['failed'] == {}
-    assert found['images'] == len((out / 'val.txt').read_text().split()) > 40
+    found = score_masks(out / 'masks', out / 'masks', classes, None, [score]).numbers
+    assert found['errors'] == {}
+    assert found['num_scored'] == len((out / 'val.txt').read_text().split()) > 40
     assert (
         0.8 < found['IA-mIoU'] < 1
     )  # an object is its whole mask, also where another one hides it

@@ -119,10 +119,10 @@ def test_folder_scores_with_instance_maps_and_annotation_files(tmp_path):
     for seed, name in enumerate(ids):
         save_mask(tmp_path / f'{name}.png', disturbed(load_mask(truth / f'{name}.png'), seed))
     score = InstanceScore(CLASSES, DATA / 'voc20' / 'SegmentationObject')
-    found = score_masks(tmp_path, truth, CLASSES, ids, [MeanIoUScore(CLASSES), score]).content
+    found = score_masks(tmp_path, truth, CLASSES, ids, [MeanIoUScore(CLASSES), score]).numbers
     masks = [[load_mask(folder / f'{name}.png') for name in ids]
              for folder in (tmp_path, truth, DATA / 'voc20' / 'SegmentationObject')]  # fmt: skip
-    assert found['failed'] == {}
+    assert found['errors'] == {}
     assert found['IA-mIoU'] == ia_miou(*masks)['IA-mIoU']
     assert 0 < found['IA_S'] < found['IA_L'] < 1
 
@@ -134,8 +134,8 @@ def test_masks_made_of_annotations_agree_with_the_instances_in_the_file(tmp_path
     for candidate in candidates:
         save_mask(tmp_path / f'{candidate.name}.png', render(candidate)[0])
     score = InstanceScore(CLASSES, file, read_category_map(None, CLASSES))
-    found = score_masks(tmp_path, tmp_path, CLASSES, None, [score]).content
-    assert found['failed'] == {}
-    assert found['images'] == len(candidates) > 10
+    found = score_masks(tmp_path, tmp_path, CLASSES, None, [score]).numbers
+    assert found['errors'] == {}
+    assert found['num_scored'] == len(candidates) > 10
     # An object is its whole mask, also behind others, so even the true mask misses the hidden parts.
     assert 0.85 < found['IA-mIoU'] < 1

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmwsss.io import ClassMaps, save_class_maps, save_mask
+from mmwsss.io import ClassMaps, read_record, save_class_maps, save_mask
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'eval_masks.py'))
 
@@ -41,9 +40,9 @@ def test_masks(folders, capsys):
     out = capsys.readouterr().out
     assert 'mIoU 58.33' in out  # (1/2 + 2/3) / 2
     assert '2 done' in out
-    content = json.loads(json_file.read_text())
-    assert content['IoU'] == pytest.approx({'background': 1 / 2, 'cat': 2 / 3})
-    assert content['images'] == 2
+    (score,) = read_record(json_file).scores
+    assert score.per_class == pytest.approx({'background': 1 / 2, 'cat': 2 / 3})
+    assert score.protocol.images == 2
 
 
 def test_maps(folders, capsys):
@@ -100,15 +99,16 @@ def test_instances(folders, capsys):
         '66.67',
         '(4)',
     ]
-    content = json.loads(json_file.read_text())
-    assert content['IA-mIoU'] == content['IA_S'] == pytest.approx(2 / 3)
-    assert content['IA_L'] is None
-    assert content['num_instances'] == dict(all=4, S=4, M=0, L=0)
+    record = read_record(json_file)
+    metrics = record.scores[0].metrics
+    assert metrics['IA-mIoU'] == metrics['IA_S'] == pytest.approx(2 / 3)
+    assert metrics['IA_L'] is None
+    assert record.result['num_instances'] == dict(all=4, S=4, M=0, L=0)
     assert run(*common, '--ia', '--include-background', '--json', json_file) == 0
     out = capsys.readouterr().out
     assert 'connected components' in out
     assert 'background in IA-mIoU: one more class' in out
-    assert json.loads(json_file.read_text())['IA_includes_background'] is True
+    assert read_record(json_file).result['IA_includes_background'] is True
 
 
 def test_wrong_instances(folders, capsys):

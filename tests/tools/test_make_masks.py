@@ -59,7 +59,7 @@ def test_options_reach_the_chain(case, capsys):
         true = load_mask(demo_root / 'SegmentationClass' / f'{name}.png')
         labels = load_mask(folder / 'masks' / f'{name}.png')
         np.testing.assert_array_equal(labels, np.where(true == 255, 0, true))
-    assert read_record(folder / 'masks').settings['threshold'] == 0.3
+    assert read_record(folder / 'masks').protocol.threshold == 0.3
     assert run(*arguments, '--workers', 0) == 2
     err = capsys.readouterr().err
     assert 'settings.refiners[0].threshold does not fit: found 0.3, expected 0.5' in err
