@@ -179,7 +179,10 @@ def test_scores_and_protocol_come_back(tmp_path):
             'CRF, threshold 0.25: config, trained on image labels, initial weights scratch, seeds, '
             'chosen on these masks: uses ground truth',
         ),
-        (Protocol('val', 3, crf=False, image_labels=False), '3 val images, no CRF, no image labels at inference'),
+        (
+            Protocol('val', 3, crf=False, image_labels=False),
+            '3 val images, no CRF, no image labels at inference',
+        ),
         (
             Protocol('', 1, threshold_source=ARGMAX, crf=False),
             '1 images, no CRF, no threshold (argmax)',
