@@ -54,7 +54,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
     cmdclass={'build_py': BuildWithConfigs},
-    package_data={'mmwsss': ['**/*.csv', '**/*.json']},
+    package_data={'mmwsss': ['**/*.csv', '**/*.json', '**/*.j2']},
     python_requires='>=3.9',
     install_requires=[
         'torch>=2.6',
@@ -65,6 +65,7 @@ setup(
         'pillow>=9.3',
         'matplotlib>=3.7',
         'rich>=12.6',
+        'jinja2>=3.0',
     ],
     extras_require={
         'openmmlab': OPENMMLAB,

@@ -1,8 +1,8 @@
 """Write the report of a run as one HTML page: tools/report.py RUN_DIR.
 
-The page holds everything it shows and opens from disk. Scores, maps, masks and logs are found in RUN_DIR,
-images and true masks through the configs that the trainings left there. Parts whose data are missing are
-left out; the page and this tool say which, and what makes them.
+The page holds everything it shows and opens from disk. Scores, maps and masks are found by the records in
+RUN_DIR, images and true masks through the configs that the trainings left there. Parts whose data are
+missing are left out; the page and this tool say which, and what makes them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 from mmengine.config import DictAction
 
-from mmwsss.apis.report import ReportOptions, write_run_report
+from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,

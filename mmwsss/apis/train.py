@@ -215,12 +215,25 @@ def run_test(
         check_fit(runner.model, load_checkpoint_file(checkpoint, mmap=True), checkpoint)
     recorder = None
     if get_rank() == 0:
-        text, hashes = cfg.pretty_text, {'checkpoint': hash_file(checkpoint)}
-        recorder = Recorder(cfg.work_dir, make_record('test', config_text=text, inputs=hashes))
+        record = make_record(
+            'test',
+            runner.test_dataloader.dataset.metainfo.get('classes', ()),
+            config=str(cfg.filename or ''),
+            config_text=cfg.pretty_text,
+            inputs={'checkpoint': hash_file(checkpoint)},
+        )
+        recorder = Recorder(cfg.work_dir, record)
     metrics = runner.test()
-    scores = test_scores(metrics, protocol, test_datasets(runner))
+    datasets = test_datasets(runner)
+    scores = test_scores(metrics, protocol, datasets)
     if recorder is not None:
-        recorder.finish(scores=scores, complete=not failed_images(metrics))
+        folders = {} if out is None else {name: Path(out, name) for name in datasets}
+        predictions = {
+            scored_name(protocol, name): os.path.relpath(folder, cfg.work_dir)
+            for name, folder in folders.items()
+        }
+        complete = not failed_images(metrics)
+        recorder.finish(scores=scores, complete=complete, result={'predictions': predictions})
     if not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
     return metrics
@@ -263,9 +276,14 @@ def test_scores(
         dataset = datasets[name]
         split = Path(getattr(dataset, 'ann_file', '') or 'all').stem
         about = replace(protocol, split=split, images=len(dataset), crf=crf)
-        what = 'localizer' if protocol.trained_on == IMAGE_LABELS else 'segmenter'
-        scores.append(Score(f'{what} on {name}' if name else what, about, kept))
+        scores.append(Score(scored_name(protocol, name), about, kept))
     return scores
+
+
+def scored_name(protocol: Protocol, dataset: str) -> str:
+    """What a test scores, with the name of the dataset if it has one."""
+    what = 'localizer' if protocol.trained_on == IMAGE_LABELS else 'segmenter'
+    return f'{what} on {dataset}' if dataset else what
 
 
 def check_8_bit(classes: Sequence[str]) -> None:

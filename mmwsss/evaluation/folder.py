@@ -426,6 +426,7 @@ class _About:
             classes,
             scores[0].protocol.split,
             ids,
+            inputs={} if self.made is None else {'predictions': self.made.sha256()},
             scores=scores,
             result=plain_values(result),
             complete=not report.failed,

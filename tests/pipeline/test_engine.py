@@ -12,6 +12,7 @@ from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.io import Protocol, load_mask, read_id_list, read_record
 from mmwsss.io.record import percent
 from mmwsss.pipeline import Launcher, Pipeline, StageError, read_summary
+from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.pipeline.pipelines import pipeline, small_pipeline
 
@@ -117,8 +118,6 @@ def test_the_summary_tells_scores_with_their_protocol(finished):
 
 
 def test_a_report_has_all_stages(finished, tmp_path):
-    from mmwsss.report import ReportOptions, write_run_report
-
     predictions = finished[1] / 'segmenter_score' / 'predictions'
     assert len(list(predictions.glob('*.png'))) == 4
     _, report = write_run_report(finished[1], tmp_path / 'page.html', ReportOptions(images=1))

@@ -1,0 +1,235 @@
+"""What a run left in its folder: the records of its stages, and MMEngine's logs of its trainings."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmwsss.io import RECORD_NAME, Record, read_record
+from mmwsss.io.record import from_json
+from mmwsss.utils.cli import KNOWN_ERRORS
+
+__all__ = ['Curves', 'Run', 'Stage', 'mask_stages', 'open_run', 'read_curves', 'read_environment']
+
+DEPTH = 3
+MAX_TEXT = 250
+LOGS = 'vis_data'  # of MMEngine: its files are lines of JSON
+NOT_CURVES = ('base_lr', 'data_time', 'epoch', 'iter', 'lr', 'memory', 'step', 'time')
+LOGGED = re.compile(
+    r'\s*(Python|PyTorch|MMEngine|CUDA available|GPU 0\S*|Distributed launcher): (.+)'
+)
+Line = tuple[list[float], list[float]]  # x, y
+Curves = dict[str, Line]
+
+
+@dataclass
+class Run:
+    """The records of a run.
+
+    Attributes:
+        root: The folder.
+        records: Records by path, in the order in which they were begun.
+        problems: What is wrong with files that cannot be used, by name.
+    """
+
+    root: Path
+    records: dict[Path, Record] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def name(self, path: Path) -> str:
+        """A file or folder as the page names it; a ``record.json`` has the name of its folder."""
+        path = path.parent if path.name == RECORD_NAME else path
+        return path.relative_to(self.root).as_posix() if path != self.root else self.root.name
+
+    def of_kind(self, *kinds: str) -> dict[Path, Record]:
+        """The records of some kinds."""
+        return {path: record for path, record in self.records.items() if record.kind in kinds}
+
+    def made(self, digest: str | None) -> Path | None:
+        """Path of the record with a hash, as the inputs of other records name it."""
+        return next((p for p, record in self.records.items() if record.sha256() == digest), None)
+
+    @contextmanager
+    def reading(self, path: Path) -> Iterator[None]:
+        """Note what is wrong with a file when the block that reads it fails, and go on behind it."""
+        try:
+            yield
+        except (AttributeError, *KNOWN_ERRORS) as error:
+            text = ' '.join(str(error).removeprefix(str(path)).lstrip(' :').split())
+            text = text if isinstance(error, ValueError) else f'{type(error).__name__}: {text}'
+            name = path.relative_to(self.root).as_posix()
+            self.problems[name] = text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}...'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A folder of masks.
+
+    Attributes:
+        name: As the page names it.
+        folder: The masks.
+        record: Of what made them.
+        what: The score of ``record`` that is of these masks; empty for masks of ``make_masks``.
+        maps: Folder of the maps that they were made of, where the run has it.
+    """
+
+    name: str
+    folder: Path
+    record: Record
+    what: str = ''
+    maps: Path | None = None
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether these are a segmenter's predictions."""
+        return self.record.kind == 'test'
+
+
+def open_run(root: str | os.PathLike[str]) -> Run:
+    """Read the records of a run, three levels deep.
+
+    Args:
+        root: Folder of the run.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: It holds no record.
+    """
+    run = Run(Path(root).absolute())
+    if not run.root.is_dir():
+        raise FileNotFoundError(f'folder of a run not found: {root}')
+    found: list[tuple[Path, Record]] = []
+    for path in json_files(run.root):
+        with run.reading(path):
+            if is_record(path):
+                found.append((path, read_record(path)))
+    run.records = dict(sorted(found, key=lambda item: (item[1].created, item[0])))
+    if not run.records and not run.problems:
+        raise ValueError(f'{root} holds no {RECORD_NAME} of a stage: is it a run?')
+    return run
+
+
+def json_files(root: Path) -> Iterator[Path]:
+    """JSON files of a run; links, hidden folders and MMEngine's logs are left out."""
+    for folder, below, names in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        below[:] = sorted(n for n in below if depth < DEPTH and n[0] != '.' and n != LOGS)
+        yield from (Path(folder, n) for n in sorted(names) if n.endswith('.json') and n[0] != '.')
+
+
+def is_record(path: Path) -> bool:
+    """Whether a file is a record: of a stage by its name, of a score by its kind.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    if path.name == RECORD_NAME:
+        return True
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'is not JSON: {error}') from error
+    return isinstance(content, dict) and content.get('kind') == 'score'
+
+
+def mask_stages(run: Run) -> list[Stage]:
+    """Folders of pseudo masks and of a segmenter's predictions."""
+    stages = []
+    for path, record in run.of_kind('masks', 'test').items():
+        name = run.name(path)
+        if record.kind == 'masks':
+            maps = run.made(record.inputs.get('maps'))
+            stages.append(Stage(name, path.parent, record, maps=maps and maps.parent))
+            continue
+        with run.reading(path):
+            where = 'result: predictions'
+            places = from_json(dict[str, str], record.result.get('predictions', {}), where)
+            for what, place in places.items():
+                full = f'{name}: {what}' if len(places) > 1 else name
+                stages.append(Stage(full, path.parent / place, record, what))
+    return [stage for stage in stages if stage.folder.is_dir()]
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+
+def read_curves(run: Run) -> dict[str, Curves]:
+    """Curves of every training by name, from MMEngine's ``vis_data/scalars.json``.
+
+    A later log of a training goes on where its first step lies.
+    """
+    trainings: dict[str, Curves] = {}
+    for path in run.of_kind('train'):
+        curves: dict[str, dict[float, float]] = defaultdict(dict)
+        for log in sorted(path.parent.glob(f'*/{LOGS}/scalars.json')):
+            with run.reading(log):
+                for key, points in read_scalars(log).items():
+                    first = min(points)
+                    kept = {step: y for step, y in curves[key].items() if step < first}
+                    curves[key] = {**kept, **points}
+        lines = {key: sorted(points.items()) for key, points in curves.items() if len(points) > 1}
+        if lines:
+            trainings[run.name(path)] = {
+                key: ([x for x, _ in line], [y for _, y in line]) for key, line in lines.items()
+            }
+    return trainings
+
+
+def read_scalars(path: Path) -> dict[str, dict[float, float]]:
+    """Key -> step -> value of one log; its last line may be cut, as killed trainings leave it.
+
+    Raises:
+        ValueError: It holds something, but no row.
+    """
+    rows = []
+    text = path.read_text(encoding='utf-8', errors='replace')
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and is_number(row.get('step')):
+            rows.append(row)
+    if text and not rows:
+        raise ValueError('expected rows of JSON with a number `step`, but got none')
+    curves: dict[str, dict[float, float]] = defaultdict(dict)
+    for row in rows:
+        for key, value in row.items():
+            if is_number(value) and key.rsplit('/', 1)[-1] not in NOT_CURVES:
+                curves[key][row['step']] = value
+    return curves
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number; true and false are none."""
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def read_environment(run: Run) -> dict[str, str]:
+    """Code, hardware and seeds of the records, and the versions in the log of the first training."""
+    records = run.records.values()
+    found = {
+        'mmwsss of the run': joined(record.code for record in records),
+        'hardware': joined(record.hardware for record in records),
+        'date': joined(record.created[:10] for record in records),
+        'seed': joined(str(r.result['seed']) for r in records if 'seed' in r.result),
+    }
+    logs = [log for path in run.of_kind('train') for log in sorted(path.parent.glob('*/*.log'))]
+    if logs:
+        with logs[0].open(encoding='utf-8', errors='replace') as file:
+            lines = (LOGGED.fullmatch(line.rstrip()) for _, line in zip(range(200), file))
+            found.update(match.groups() for match in lines if match)
+    return {name: value for name, value in found.items() if value}
+
+
+def joined(texts: Iterator[str]) -> str:
+    """Different texts, joined by commas."""
+    return ', '.join(dict.fromkeys(text for text in texts if text))
