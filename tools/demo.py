@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mmwsss.report import ReportOptions, write_run_report
+from mmwsss.report import Figure, ReportOptions, write_run_report
 
 from mmwsss.pipeline import Pipeline, read_pipeline
 from mmwsss.utils.cli import add_verbose_argument, run_tool
@@ -22,6 +22,10 @@ TRUE_MASKS = {
     'stages.true_masks': dict(run='train', config='segmenter', after='data'),
     'stages.true_masks_score': dict(run='test', config='segmenter', checkpoint='{true_masks}'),
 }
+CAPTION = (
+    'The first validation images: image, CAM, IS-CAM (largest score of a class that the image label names), '
+    'mask, true mask, segmenter. Maps and masks of these images are made for the picture only.'
+)
 SHOWN_IMAGES = 2  # best and worst ones of each stage in the report
 
 
@@ -48,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
         options.update(TRUE_MASKS)
     work_dir = Path(args.work_dir)
     Pipeline(read_pipeline(CONFIG, options), work_dir).run()
-    extra = {'Picture': work_dir / 'picture' / 'panel.png'}
+    extra = {'Picture': Figure(work_dir / 'picture' / 'panel.png', CAPTION)}
     path, report = write_run_report(
         work_dir, work_dir / 'report.html', ReportOptions(images=SHOWN_IMAGES, extra=extra)
     )

@@ -133,7 +133,7 @@ def svg(figure: Figure, title: str) -> Markup:
     text = stream.getvalue()
     text = text[text.index('<svg') :].replace(TEXT_COLOUR, 'currentColor')
     text = re.sub(r' id="[\w.]+_\d+"| xmlns(:xlink)?="[^"]*"|<!--.*?-->|\n\s*', ' ', text)
-    return Markup(text.replace('<svg', f'<svg role="img" aria-label="{escape(title)}"', 1))
+    return Markup(text.replace('<svg', f'<svg role="img" aria-label="{escape(title)}"', 1))  # noqa: S704
 
 
 def cell_style(share: float) -> str:

@@ -24,7 +24,7 @@ from mmwsss.io.record import ARGMAX
 from mmwsss.refine import RefinerChain
 from tests.tiny_models import localizer_config
 
-REFINERS = [dict(type="BackgroundThreshold", threshold=0.5)]
+REFINERS = [dict(type='BackgroundThreshold', threshold=0.5)]
 LOG = [{'step': 1, 'loss': 3.0, 'lr': 0.1}, {'step': 2, 'loss': 2.0}]
 
 
@@ -45,7 +45,9 @@ def small_run(root: Path, demo_root: Path) -> Path:
     Config(localizer_config(demo_root)).dump(training / 'tiny.py')
     write_log(training, '20260101_000000', LOG)
     (training / '20260101_000000' / 'x.log').write_text('    PyTorch: 2.13.0\n  - GCC 13.3\n')
-    begun = make_record('train', classes, config='configs/tiny.py', result={'seed': 3}, seconds=61.0)
+    begun = make_record(
+        'train', classes, config='configs/tiny.py', result={'seed': 3}, seconds=61.0
+    )
     write_record(training, begun)
 
     about = Protocol('train', len(ids), scales=[1.0, 0.5], flip=True, crf=False)
