@@ -12,9 +12,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mmwsss.report import Figure, ReportOptions, write_run_report
-
 from mmwsss.pipeline import Pipeline, read_pipeline
+from mmwsss.report import Figure, ReportOptions, write_run_report
 from mmwsss.utils.cli import add_verbose_argument, run_tool
 
 CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pipelines' / 'demo.py'
