@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from mmengine import fileio
 
 from mmwsss.utils.names import closest_name
 
@@ -21,6 +18,7 @@ from .label_sources import (
     read_voc_xml,
 )
 from .label_sources.coco import image_name
+from .label_sources.files import load_json
 from .label_sources.table import load_csv_names, load_json_names
 
 __all__ = ['LABEL_SOURCES', 'read_image_ids', 'read_image_labels']
@@ -90,20 +88,10 @@ def read_image_ids(path: str, backend_args: dict[str, Any] | None = None) -> lis
     """
     if path.lower().endswith('.csv'):
         return list(load_csv_names(path, backend_args))
-    instances = _images_of_instances(path, backend_args)
-    if instances is not None:
-        return [image_name(image, path) for image in instances]
-    return list(load_json_names(path, backend_args))
-
-
-def _images_of_instances(path: str, backend_args: dict[str, Any] | None) -> list[Any] | None:
-    try:
-        content = json.loads(fileio.get(path, backend_args=backend_args))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is not JSON: {error}') from error
+    content = load_json(path, backend_args)
     if isinstance(content, dict) and {'images', 'annotations', 'categories'} <= set(content):
-        return content['images']
-    return None
+        return [image_name(image, path) for image in content['images']]
+    return list(load_json_names(path, backend_args))
 
 
 def _check_options(source: str, reader: Callable[..., Any], options: Mapping[str, Any]) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from mmengine import fileio
-
-from mmwsss.io.damage import parsing
-from mmwsss.utils.names import closest_name, name_some
+from mmwsss.utils.names import closest_name
 
 from .class_table import ClassTable
+from .files import collect_labels, load_json
 
 # What every entry must have; images are checked where their names are read.
 _ID = (int, str)
@@ -61,7 +58,15 @@ def read_coco(
     used = {name for names_of_image in found.values() for name in names_of_image}
     class_ids = _class_ids(used, list(names.values()), category_map, table, path)
     image_ids = _image_ids(content['images'], path)
-    return _select(ids, image_ids, found, class_ids, path)
+
+    def label_of(name: str) -> list[int] | None:
+        image_id = image_ids.get(name, image_ids.get(PurePosixPath(name).name))
+        names = found.get(image_id, ())
+        if image_id is None:
+            return None
+        return sorted({class_ids[n] for n in names if n in class_ids})
+
+    return collect_labels(ids, label_of, path)
 
 
 def load_instances(path: str, backend_args: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -71,10 +76,7 @@ def load_instances(path: str, backend_args: dict[str, Any] | None = None) -> dic
         FileNotFoundError: ``path`` does not exist.
         ValueError: It is not such a file.
     """
-    try:
-        content = json.loads(fileio.get(path, backend_args=backend_args))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is not JSON: {error}') from error
+    content = load_json(path, backend_args)
     for key in ('images', 'annotations', 'categories'):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ValueError(f'{path} is not an instances file: it has no list {key!r}')
@@ -95,9 +97,7 @@ def _check_items(items: list[Any], fields: Mapping[str, type | tuple], where: st
 
 
 def _load_category_map(path: str, backend_args: dict[str, Any] | None) -> dict[str, str]:
-    text = fileio.get_text(path, backend_args=backend_args)
-    with parsing(f'category_map {path} is not JSON'):
-        found = json.loads(text)
+    found = load_json(path, backend_args)
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
         raise ValueError(f'category_map {path} must be an object {{category name: class name}}')
     return found
@@ -160,23 +160,3 @@ def _image_ids(images: list[dict[str, Any]], path: str) -> dict[str, Any]:
         stem = PurePosixPath(name).name
         short[stem] = None if stem in short else image_id
     return {**{stem: i for stem, i in short.items() if i is not None}, **full}
-
-
-def _select(
-    ids: Sequence[str],
-    image_ids: Mapping[str, Any],
-    found: Mapping[Any, set[str]],
-    class_ids: Mapping[str, int],
-    path: str,
-) -> dict[str, list[int]]:
-    labels, missing = {}, []
-    for name in ids:
-        image_id = image_ids.get(name, image_ids.get(PurePosixPath(name).name))
-        if image_id is None:
-            missing.append(name)
-            continue
-        names = found.get(image_id, ())
-        labels[name] = sorted({class_ids[n] for n in names if n in class_ids})
-    if missing:
-        raise ValueError(f'{path} lacks {len(missing)} of {len(ids)} images: {name_some(missing)}')
-    return labels

@@ -10,9 +10,9 @@ from mmengine import fileio
 
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import safe_join
-from mmwsss.utils.names import name_some
 
 from .class_table import ClassTable
+from .files import collect_labels
 
 __all__ = ['present_classes', 'read_masks']
 
@@ -49,21 +49,13 @@ def read_masks(
         ValueError: A mask is damaged or holds ids outside the class list.
     """
     backend = fileio.get_file_backend(path, backend_args=backend_args)
-    labels, missing = {}, []
-    for image_id in ids:
-        file = str(safe_join(path, image_id, suffix))
-        try:
-            with backend.get_local_path(file) as local:
-                mask = load_mask(local, len(table) + 1, ignore_index)
-        except FileNotFoundError:
-            missing.append(image_id)
-            continue
-        labels[image_id] = present_classes(mask, ignore_index, min_pixels)
-    if missing:
-        raise FileNotFoundError(
-            f'{path} lacks the masks of {len(missing)} of {len(ids)} images: {name_some(missing)}'
-        )
-    return labels
+
+    def label_of(image_id: str) -> list[int]:
+        with backend.get_local_path(str(safe_join(path, image_id, suffix))) as local:
+            mask = load_mask(local, len(table) + 1, ignore_index)
+        return present_classes(mask, ignore_index, min_pixels)
+
+    return collect_labels(ids, label_of, path, 'masks')
 
 
 def present_classes(mask: np.ndarray, ignore_index: int = 255, min_pixels: int = 1) -> list[int]:

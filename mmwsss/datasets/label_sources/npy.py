@@ -14,9 +14,9 @@ from numpy.lib import format as npy_format
 
 from mmwsss.io.damage import parsing
 from mmwsss.io.mask_io import foreground_ids
-from mmwsss.utils.names import name_some
 
 from .class_table import ClassTable
+from .files import collect_labels
 from .safe_unpickler import UnsafePickleError, loads_plain
 
 __all__ = ['load_vectors', 'read_npy']
@@ -52,16 +52,13 @@ def read_npy(
         ValueError: The file is damaged, lacks an image, or a vector is not 0/1 of length K.
     """
     vectors = load_vectors(path, backend_args)
-    labels, missing = {}, []
-    for image_id in ids:
+
+    def label_of(image_id: str) -> list[int] | None:
         vector = _find(vectors, image_id)
-        if vector is None:
-            missing.append(image_id)
-        else:
-            labels[image_id] = _class_ids(vector, len(table.names), f'{path}, id {image_id!r}')
-    if missing:
-        raise ValueError(f'{path} lacks {len(missing)} of {len(ids)} images: {name_some(missing)}')
-    return labels
+        where = f'{path}, id {image_id!r}'
+        return None if vector is None else _class_ids(vector, len(table.names), where)
+
+    return collect_labels(ids, label_of, path)
 
 
 def load_vectors(path: str, backend_args: dict[str, Any] | None = None) -> dict[Any, np.ndarray]:
@@ -94,11 +91,9 @@ def _from_npz(content: bytes) -> dict[Any, np.ndarray]:
 
 def _from_pickled_npy(content: bytes) -> dict[Any, np.ndarray]:
     stream = io.BytesIO(content)
-    version = npy_format.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = npy_format.read_array_header_1_0(stream)
-    else:
-        shape, _, dtype = npy_format.read_array_header_2_0(stream)
+    old = npy_format.read_magic(stream) == (1, 0)
+    read = npy_format.read_array_header_1_0 if old else npy_format.read_array_header_2_0
+    shape, _, dtype = read(stream)
     if not dtype.hasobject:
         raise ValueError(
             f'holds a plain array {dtype} {shape} without image ids; '
@@ -107,11 +102,10 @@ def _from_pickled_npy(content: bytes) -> dict[Any, np.ndarray]:
     value = loads_plain(stream.read())
     if not isinstance(value, dict):
         raise ValueError(f'expected a dictionary id -> vector, but got a {type(value).__name__}')
-    return {_plain_key(key): np.asarray(vector) for key, vector in value.items()}
-
-
-def _plain_key(key: Any) -> Any:
-    return key.decode('utf-8') if isinstance(key, bytes) else key
+    return {
+        key.decode('utf-8') if isinstance(key, bytes) else key: np.asarray(vector)
+        for key, vector in value.items()
+    }
 
 
 def _find(vectors: Mapping[Any, np.ndarray], image_id: str) -> np.ndarray | None:

@@ -13,6 +13,7 @@ from mmengine import fileio
 from mmwsss.utils.names import name_some
 
 from .class_table import ClassTable
+from .files import collect_labels
 
 __all__ = ['load_csv_names', 'load_json_names', 'read_csv', 'read_json']
 
@@ -144,7 +145,4 @@ def _select(
     ids: Sequence[str], table: ClassTable, rows: dict[str, tuple[list[str], str]], path: str
 ) -> dict[str, list[int]]:
     labels = {key: table.ids_of(names, where) for key, (names, where) in rows.items()}
-    missing = [name for name in ids if name not in labels]
-    if missing:
-        raise ValueError(f'{path} lacks {len(missing)} of {len(ids)} images: {name_some(missing)}')
-    return {name: labels[name] for name in ids}
+    return collect_labels(ids, labels.get, path)

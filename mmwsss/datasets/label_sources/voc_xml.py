@@ -8,10 +8,11 @@ from typing import Any
 
 from mmengine import fileio
 
+from mmwsss.io.damage import parsing
 from mmwsss.io.names import safe_join
-from mmwsss.utils.names import name_some
 
 from .class_table import ClassTable
+from .files import collect_labels
 
 __all__ = ['object_names', 'read_voc_xml']
 
@@ -42,21 +43,12 @@ def read_voc_xml(
         ValueError: A file is not such an annotation, or names a class the dataset does not have.
     """
     backend = fileio.get_file_backend(path, backend_args=backend_args)
-    labels, missing = {}, []
-    for image_id in ids:
+
+    def label_of(image_id: str) -> list[int]:
         file = str(safe_join(path, image_id, '.xml'))
-        try:
-            content = backend.get(file)
-        except FileNotFoundError:
-            missing.append(image_id)
-            continue
-        labels[image_id] = table.ids_of(object_names(content, file, include_difficult), file)
-    if missing:
-        raise FileNotFoundError(
-            f'{path} lacks the XML files of {len(missing)} of {len(ids)} images: '
-            f'{name_some(missing)}'
-        )
-    return labels
+        return table.ids_of(object_names(backend.get(file), file, include_difficult), file)
+
+    return collect_labels(ids, label_of, path, 'XML files')
 
 
 def object_names(content: bytes, where: str, include_difficult: bool = True) -> list[str]:
@@ -67,10 +59,8 @@ def object_names(content: bytes, where: str, include_difficult: bool = True) -> 
     """
     if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
         raise ValueError(f'{where}: document type and entity definitions are refused')
-    try:
+    with parsing(f'{where} is not well-formed XML'):
         root = ET.fromstring(content)  # noqa: S314 - no entities, see above
-    except ET.ParseError as error:
-        raise ValueError(f'{where} is not well-formed XML: {error}') from error
     names = []
     for item in root.findall('object'):
         name = (item.findtext('name') or '').strip()
