@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from demo_data.scenes import BACKGROUNDS, CLASSES, IGNORE, DemoItem, render_scene
-from mmwsss.io.atomic import atomic_path, remove_stale_temporaries
+from mmwsss.io.atomic import atomic_path, remove_stale_temporaries, write_text
 from mmwsss.io.mask_io import save_mask
 
 __all__ = ['DemoDataReport', 'DemoSettings', 'make_demo_data', 'render_item']
@@ -123,11 +123,6 @@ def render_item(settings: DemoSettings, split: str, index: int) -> DemoItem:
     )
 
 
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode())
-
-
 def _path_of(root: Path, what: str, image_id: str) -> Path:
     folder, suffix = _FOLDERS[what]
     return root / folder / f'{image_id}{suffix}'
@@ -216,21 +211,21 @@ def _describe(root: Path, settings: DemoSettings, counts: dict | None) -> None:
         'classes': list(CLASSES),
         'counts': counts,
     }
-    _write_text(root / 'dataset.json', json.dumps(description, indent=2) + '\n')
+    write_text(root / 'dataset.json', json.dumps(description, indent=2) + '\n')
 
 
 def _write_lists(root: Path, settings: DemoSettings, labels: dict[str, list[int]]) -> None:
     """Write the class list, the split lists and the image-level labels."""
-    _write_text(root / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    write_text(root / 'classes.txt', '\n'.join(CLASSES) + '\n')
     for split in _SPLITS:
         lines = ''.join(f'{image_id}\n' for image_id in settings.ids(split))
-        _write_text(root / 'ImageSets' / 'Segmentation' / f'{split}.txt', lines)
+        write_text(root / 'ImageSets' / 'Segmentation' / f'{split}.txt', lines)
     table = io.StringIO()
     writer = csv.writer(table, lineterminator='\n')
     writer.writerow(['id', 'class names'])
     for image_id, class_ids in labels.items():
         writer.writerow([image_id, ';'.join(CLASSES[k - 1] for k in class_ids)])
-    _write_text(root / 'labels.csv', table.getvalue())
+    write_text(root / 'labels.csv', table.getvalue())
 
 
 def make_demo_data(

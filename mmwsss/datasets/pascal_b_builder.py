@@ -33,7 +33,8 @@ from mmwsss.datasets.label_sources.coco import image_name, load_instances
 from mmwsss.functional.balanced_sampling import balanced_subset
 from mmwsss.functional.ia_miou import LARGE_AREA, SMALL_AREA
 from mmwsss.functional.polygons import segmentation_to_mask
-from mmwsss.io import atomic_path, load_mask, safe_join, save_mask
+from mmwsss.io import load_mask, safe_join, save_mask
+from mmwsss.io.atomic import atomic_path, write_lines, write_text
 
 from .voc import VOC12WSSSDataset
 
@@ -323,8 +324,5 @@ def write_set(
         save_mask(safe_join(out / 'SegmentationObject', name, '.png'), instances)
         with atomic_path(safe_join(out / 'JPEGImages', name, '.jpg')) as temporary:
             shutil.copyfile(image, temporary)
-    with atomic_path(out / 'ImageSets' / 'Segmentation' / 'val.txt') as temporary:
-        temporary.write_text(''.join(f'{n}\n' for n in sorted(names)), encoding='utf-8')
-    with atomic_path(out / 'statistics.json') as temporary:
-        text = json.dumps(summary, indent=2, sort_keys=True) + '\n'
-        temporary.write_text(text, encoding='utf-8')
+    write_lines(out / 'ImageSets' / 'Segmentation' / 'val.txt', sorted(names))
+    write_text(out / 'statistics.json', json.dumps(summary, indent=2, sort_keys=True) + '\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import Counter
@@ -10,13 +11,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mmengine import fileio, list_from_file
+from mmengine.logging import print_log
 
 from mmwsss.io.names import safe_join
 from mmwsss.utils.names import name_some
 
 from .labels import read_image_ids
 
-__all__ = ['FileIndex', 'ids_of_folder', 'read_split', 'read_subset']
+__all__ = ['FileIndex', 'ids_of_folder', 'read_split', 'read_subset', 'warn_count']
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 _PLAIN_NAME = re.compile(r'\w[\w.-]*')
@@ -132,6 +134,13 @@ def ids_of_folder(
             f'{folder} holds several images for {len(repeated)} ids: {name_some(repeated)}'
         )
     return sorted(found)
+
+
+def warn_count(what: str, count: int, expected: int) -> None:
+    """Warn with both numbers of images if they differ."""
+    if count != expected:
+        text = f'{what} was expected to have {expected} images, but has {count}'
+        print_log(text, logger='current', level=logging.WARNING)
 
 
 class FileIndex:

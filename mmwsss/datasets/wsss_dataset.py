@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os.path as osp
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -14,13 +15,14 @@ from mmengine.utils import is_abs
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmwsss.functional.checks import check_choice
 from mmwsss.io.record import RECORD_NAME, check_record, read_record
 from mmwsss.utils.names import name_some
 
 from .classes import resolve_metainfo
 from .labels import read_image_labels
 from .seeding import item_of_key
-from .splits import FileIndex, ids_of_folder, read_split, read_subset
+from .splits import FileIndex, ids_of_folder, read_split, read_subset, warn_count
 from .subsets import choose_fraction
 
 __all__ = ['WSSSDataset']
@@ -116,8 +118,8 @@ class WSSSDataset(BaseSegDataset):
         lazy_init: bool = False,
         **kwargs: Any,
     ) -> None:
-        _check_choice('unlabeled', unlabeled, _UNLABELED)
-        _check_choice('check_files', check_files, _CHECK_FILES)
+        check_choice('unlabeled', unlabeled, _UNLABELED)
+        check_choice('check_files', check_files, _CHECK_FILES)
         if reduce_zero_label:
             raise ValueError('reduce_zero_label must be False: class id 0 is background')
         self.labels = dict(labels) if labels else None
@@ -293,11 +295,8 @@ class WSSSDataset(BaseSegDataset):
         return [name for name in ids if labels[name]]
 
     def _count_classes(self, ids: list[str], labels: dict[str, list[int]]) -> dict[str, int]:
-        counts = [0] * len(self._metainfo['classes'])
-        for name in ids:
-            for i in labels[name]:
-                counts[i] += 1
-        return dict(zip(self._metainfo['classes'][1:], counts[1:]))
+        counts = Counter(i for name in ids for i in labels[name])
+        return {name: counts[i] for i, name in enumerate(self._metainfo['classes']) if i}
 
     def _counts_text(self) -> str:
         counts = self.class_counts
@@ -310,19 +309,12 @@ class WSSSDataset(BaseSegDataset):
         expected = 0 if self.subset else self.expected_count
         if expected is None:
             expected = self.EXPECTED_COUNTS.get(self.split_name, 0) if self.ann_file else 0
-        if expected and count != expected:
-            print_log(
-                f'{type(self).__name__}: the split {self.split_name!r} was expected to have '
-                f'{expected} images, but has {count} ({self.ann_file})',
-                logger='current',
-                level=logging.WARNING,
-            )
+        what = f'{type(self).__name__}, {self.ann_file}: the split {self.split_name!r}'
+        warn_count(what, count, expected or count)
 
     def _mask_index(self) -> FileIndex | None:
         folder = self.data_prefix.get('seg_map_path')
-        if folder is None:
-            return None
-        return FileIndex(folder, self.seg_map_suffix, self.backend_args)
+        return folder and FileIndex(folder, self.seg_map_suffix, self.backend_args)
 
     def _check_masks_folder(self, ids: list[str], masks: FileIndex | None) -> None:
         """Check that ``pseudo_mask_dir`` was made for these classes and has every image."""
@@ -379,8 +371,3 @@ def _check_data_root(data_root: str | None, backend_args: dict[str, Any] | None)
             f'data_root: the folder does not exist: {data_root} (a relative one starts from the '
             'working directory; --cfg-options data_root=... gives another)'
         )
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {choices}, but got {value!r}')

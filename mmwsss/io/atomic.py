@@ -7,12 +7,12 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ['atomic_path', 'remove_stale_temporaries', 'write_json']
+__all__ = ['atomic_path', 'remove_stale_temporaries', 'write_json', 'write_lines', 'write_text']
 
 _PREFIX = '.tmp-'
 _TEMPORARY = re.compile(r'^\.tmp-(?P<host>[^~]*)~(?P<pid>\d+)~[0-9a-f]+')
@@ -49,11 +49,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write text in UTF-8, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding='utf-8')
+
+
+def write_lines(path: str | os.PathLike[str], lines: Iterable[str]) -> None:
+    """Write one line each, in UTF-8, whole or not at all."""
+    write_text(path, ''.join(f'{line}\n' for line in lines))
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write JSON, whole or not at all; NaN is an error, not an invalid file."""
-    with atomic_path(path) as temporary:
-        text = json.dumps(content, indent=2, allow_nan=False) + '\n'
-        temporary.write_text(text, encoding='utf-8')
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + '\n')
 
 
 def remove_stale_temporaries(folder: str | os.PathLike[str]) -> int:

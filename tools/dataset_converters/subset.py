@@ -22,9 +22,9 @@ from typing import Any
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets.class_index import image_label
-from mmwsss.datasets.converters import write_lines
 from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
 from mmwsss.io import write_json
+from mmwsss.io.atomic import write_lines
 from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io.atomic import atomic_path
+from mmwsss.io.atomic import write_lines, write_text
 from mmwsss.io.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
@@ -20,7 +20,7 @@ from mmwsss.io.pool import BatchReport, process_items
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
 from ..label_sources import ClassTable
 from ..label_sources.coco import image_name, load_instances
-from .lists import warn_count, write_lines
+from ..splits import warn_count
 
 __all__ = ['convert_coco', 'draw_mask']
 
@@ -77,8 +77,7 @@ def convert_coco(
             expected_count = COCO14WSSSDataset.EXPECTED_COUNTS.get(split, len(images))
         warn_count(f'COCO {split}', len(images), expected_count)
         labels = {name: _label(items, class_ids, table) for name, (_, items) in images.items()}
-        with atomic_path(Path(out, f'labels_{split}.json')) as temporary:
-            temporary.write_text(json.dumps(labels, indent=0) + '\n', encoding='utf-8')
+        write_text(Path(out, f'labels_{split}.json'), json.dumps(labels, indent=0) + '\n')
         write_lines(Path(out, f'{split}.txt'), images)
     return report
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmwsss.io.atomic import atomic_path
+from mmwsss.io.atomic import write_lines, write_text
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
@@ -29,7 +29,6 @@ from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import SEPARATOR, load_csv_names, load_json_names
 from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
-from .lists import write_lines
 
 __all__ = ['convert_folder', 'doubtful_classes']
 
@@ -88,7 +87,8 @@ def convert_folder(
         raise ValueError(f'val_fraction must lie in [0, 1), but got {val_fraction}')
     names = None if labels is None else _matched(_load_names(labels), ids_of_folder(images))
     table = _class_table(classes, names)
-    _check_names(names, table)
+    for row, where in (names or {}).values():
+        table.ids_of(row, where)  # refuses unknown names
     scored = None if true_masks is None else _ids_with_mask(true_masks, _all_ids(images, names))
     found: dict[str, Item] = {}
     report = process_items(
@@ -159,11 +159,6 @@ def _class_table(
         classes = sorted({name for row, _ in names.values() for name in row})
     foreground = (name for name in classes if name != 'background')
     return ClassTable(without_255(('background', *foreground)))
-
-
-def _check_names(names: Mapping[str, tuple[list[str], str]] | None, table: ClassTable) -> None:
-    for row, where in (names or {}).values():
-        table.ids_of(row, where)
 
 
 def _ids_with_mask(masks: str, ids: Sequence[str]) -> set[str]:
@@ -253,12 +248,12 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
     counts = Counter()
     for split in statistics['splits'].values():
         counts.update(split['images_with_class'])
-    said = []
+    doubts = []
     for name in (n for n, count in counts.items() if count <= RARE):
         commoner = [other for other in counts if counts[other] > counts[name]]
         alike = difflib.get_close_matches(name, commoner, n=1, cutoff=ALIKE)
         if alike:
-            said.append(
+            doubts.append(
                 f'class {name!r} ({counts[name]} images) is nearly {alike[0]!r} ({counts[alike[0]]} '
                 'images): a misspelling in the labels?'
             )
@@ -266,8 +261,8 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
         n for n, count in statistics['splits']['train']['images_with_class'].items() if count == 1
     ]
     if single:
-        said.append(f'{len(single)} classes have a single training image: {name_some(single)}')
-    return said
+        doubts.append(f'{len(single)} classes have a single training image: {name_some(single)}')
+    return doubts
 
 
 def _write(
@@ -281,12 +276,9 @@ def _write(
     writer = csv.writer(rows, lineterminator='\n')
     writer.writerow(['id', 'class names'])
     writer.writerows([name, SEPARATOR.join(label)] for name, (_, label) in found.items())
-    with atomic_path(out / 'labels.csv') as temporary:
-        temporary.write_text(rows.getvalue(), encoding='utf-8')
+    write_text(out / 'labels.csv', rows.getvalue())
     write_lines(out / 'classes.txt', list(table.names))
     for split, ids in splits.items():
         write_lines(out / f'{split}.txt', ids)
-    with atomic_path(out / 'statistics.json') as temporary:
-        temporary.write_text(
-            json.dumps(statistics, indent=2, ensure_ascii=False) + '\n', encoding='utf-8'
-        )
+    text = json.dumps(statistics, indent=2, ensure_ascii=False)
+    write_text(out / 'statistics.json', f'{text}\n')

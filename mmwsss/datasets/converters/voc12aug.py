@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
+from mmwsss.io.atomic import write_lines
 from mmwsss.io.damage import parsing
 from mmwsss.io.mask_io import is_mask_file, load_mask, save_mask
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
 
-from ..splits import read_split
+from ..splits import read_split, warn_count
 from ..voc import VOC12WSSSDataset
-from .lists import warn_count, write_lines
 
 __all__ = ['convert_voc12aug', 'read_sbd_mat']
 

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.hooks import Hook
@@ -15,6 +15,9 @@ from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
+
+from mmwsss.io.damage import parsing
+from mmwsss.utils.names import name_some
 
 __all__ = ['CheckInitialWeightsHook']
 
@@ -51,19 +54,12 @@ class CheckInitialWeightsHook(Hook):
         self.ignore = {name: tuple(patterns) for name, patterns in _NEVER_IN_FILES.items()}
         for name, patterns in (ignore or {}).items():
             for pattern in patterns:
-                _check_pattern(name, pattern)
+                with parsing(f'ignore[{name!r}]: {pattern!r} is no regular expression'):
+                    re.compile(pattern)
             self.ignore[name] = (*self.ignore.get(name, ()), *patterns)
 
     def before_train(self, runner: Runner) -> None:
-        """Check the model that is about to be trained.
-
-        Args:
-            runner: The runner that is about to train.
-
-        Raises:
-            ValueError: A file does not cover its module; the message names both and the first
-                missing entries.
-        """
+        """Check the model; the error names file, module and the first missing entries."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         for name, module in model.named_modules():
             patterns = self.ignore.get(type(module).__name__, ())
@@ -93,11 +89,12 @@ def _check_file(
     bad = [key for key in bad if not any(re.match(pattern, key) for pattern in patterns)]
     if bad:
         entries = f'entries under {prefix!r}' if prefix else 'entries'
+        have = name_some(found, _SHOWN) or 'none'
         raise ValueError(
             f'initial weights {checkpoint!r} do not fit {name or "the model"} '
             f'({type(module).__name__}): of {len(wanted)} weights {len(bad)} are missing in the file '
-            f'or have another shape there, e.g. {_some(bad)}. The file has {len(found)} {entries}, '
-            f'e.g. {_some(found)}.'
+            f'or have another shape there, e.g. {name_some(bad, _SHOWN)}. The file has '
+            f'{len(found)} {entries}, e.g. {have}.'
         )
 
 
@@ -126,19 +123,6 @@ def _left_by_own_loading(module: BaseModule) -> list[str]:
 
 def _do_nothing() -> None:
     """Stand in for an initialisation."""
-
-
-def _check_pattern(name: str, pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f'ignore[{name!r}]: {pattern!r} is no regular expression: {error}'
-        ) from None
-
-
-def _some(names: Iterable[str]) -> str:
-    return ', '.join(list(names)[:_SHOWN]) or 'none'
 
 
 def _read_state(checkpoint: str, prefix: str | None) -> dict[str, Tensor]:

@@ -26,42 +26,22 @@ class CheckNumClassesHook(Hook):
     Auxiliary heads and the heads of cascades are compared, too. A dataset without a class list
     cannot be compared and is left alone.
 
-    The check runs before training, validation and testing, and costs nothing afterwards.
+    The check runs before training, validation and testing, and costs nothing afterwards. It raises a
+    ``ValueError`` that names head, dataset and both counts.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the model with the training data, and with the validation data if there are any.
-
-        Args:
-            runner: The runner that is about to train.
-
-        Raises:
-            ValueError: The class counts differ; the message names head, dataset and both counts.
-        """
+        """Compare the model with the training data, and with the validation data if there are any."""
         self._check(runner, 'train', runner.train_dataloader.dataset)
         if runner.val_loop is not None:
             self._check(runner, 'val', runner.val_dataloader.dataset)
 
     def before_val(self, runner: Runner) -> None:
-        """Compare the model with the validation data.
-
-        Args:
-            runner: The runner that is about to validate.
-
-        Raises:
-            ValueError: The class counts differ.
-        """
+        """Compare the model with the validation data."""
         self._check(runner, 'val', runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
-        """Compare the model with the test data.
-
-        Args:
-            runner: The runner that is about to test.
-
-        Raises:
-            ValueError: The class counts differ.
-        """
+        """Compare the model with the test data."""
         self._check(runner, 'test', runner.test_dataloader.dataset)
 
     def _check(self, runner: Runner, split: str, dataset: object) -> None:
