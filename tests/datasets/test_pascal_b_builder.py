@@ -135,6 +135,13 @@ def test_images_not_exhaustively_annotated_or_excluded_are_dropped(sources):
     assert names_of(list_candidates(coco, lvis, excluded=['000000000002'])) == [1, 6]
 
 
+def test_of_objects_of_one_size_the_later_annotation_lies_on_top():
+    objects = [(1, box(0, 0, 4, 4), 9), (2, box(2, 0, 4, 4), 5)]
+    classes, instances = render(Candidate('x', SIZE, objects, []))
+    assert classes[0, :7].tolist() == [1, 1, 1, 1, 2, 2, 0]
+    assert instances[0, :7].tolist() == [2, 2, 2, 2, 1, 1, 0]
+
+
 def test_coco_alone_gives_all_classes(sources):
     candidates = {int(c.name): c for c in list_candidates(sources[0])}
     assert sorted(candidates) == [1, 2, 4, 6]

@@ -101,6 +101,12 @@ def test_sums_are_of_images_and_not_of_batches(state):
     assert (sums['b'].sum().item(), count) == (0.0, 0)
 
 
+def test_gradients_in_half_precision_are_squared_in_single():
+    gradient = torch.full((2,), 1e-4, dtype=torch.float16)  # its square is below float16's smallest
+    sums, _ = sum_squared_gradients([{'t': gradient}], {'t': gradient})
+    assert sums['t'].tolist() == pytest.approx([1e-8] * 2, rel=1e-2)
+
+
 def test_check_names_what_does_not_fit(state):
     parameters, anchors, fisher = state
     assert check_fisher_fits(parameters, anchors, fisher) == []

@@ -325,9 +325,14 @@ def test_frozen_and_new_parameters(tmp_path, whole_run):
     for parameter in frozen.backbone.parameters():
         parameter.requires_grad_(False)
     begin = {**EWC, 'task_b_begin': 0, 'fisher_file': str(work_dir / 'fisher.pth')}
-    after, losses, _ = run(tmp_path / 'c', begin, model=frozen, iters=2)
+    start = load_checkpoint_file(work_dir / 'iter_3.pth')['state_dict']
+    start['backbone.conv.weight'] += 1  # far from its anchor, but frozen: it adds nothing
+    torch.save({'state_dict': start}, tmp_path / 'start.pth')
+    options = dict(iters=2, load_from=str(tmp_path / 'start.pth'))
+    after, losses, _ = run(tmp_path / 'c', begin, model=frozen, **options)
+    assert losses[0]['loss_ewc'] == 0
     assert losses[1]['loss_ewc'] > 0
-    assert torch.equal(after['backbone.conv.weight'], before['backbone.conv.weight'])
+    assert torch.equal(after['backbone.conv.weight'], start['backbone.conv.weight'])
 
 
 def test_a_file_that_does_not_fit_is_refused(tmp_path, whole_run):
