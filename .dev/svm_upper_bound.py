@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmwsss.apis.image_list import Images
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.evaluation.tables import jsonable, percent
@@ -41,6 +40,7 @@ from mmwsss.io import (
     write_json,
 )
 from mmwsss.refine.svm_expansion import SVMExpansion, stack_features
+from mmwsss.stages.image_list import Images
 from mmwsss.utils.cli import add_config_arguments, add_workers_argument, finish_report, run_tool
 from mmwsss.utils.config import load_config
 

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from common import write_json
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.maps import compute_class_maps, load_localizer
 from mmwsss.datasets.coco import COCO14WSSSDataset
 from mmwsss.io import save_class_maps
+from mmwsss.stages.maps import compute_class_maps, load_localizer
 
 ROOT = Path(__file__).resolve().parents[1]
 STRIDES = (1, 4, 8)

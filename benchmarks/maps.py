@@ -20,9 +20,9 @@ from common import ratio_of, time_together, write_json
 from mmseg.registry import MODELS
 from PIL import Image
 
-from mmwsss.apis.maps import load_localizer
 from mmwsss.functional import scale_view
 from mmwsss.models import ImageLevelClassifier
+from mmwsss.stages.maps import load_localizer
 from mmwsss.utils.config import load_config
 
 GOAL_TIME, GOAL_CHANGED = 1.2, 0.005

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.apis.maps import make_maps
 from mmwsss.io import read_id_list
+from mmwsss.stages.maps import make_maps
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,

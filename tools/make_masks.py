@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.apis.imported import KEY_MEANINGS
-from mmwsss.apis.masks import import_masks, make_masks
 from mmwsss.io import read_id_list
+from mmwsss.stages.imported import KEY_MEANINGS
+from mmwsss.stages.masks import import_masks, make_masks
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmwsss.apis import find_images, load_localizer
-from mmwsss.apis.show import show_images
+from mmwsss.stages.show import show_images
 from mmwsss.utils.cli import (
     add_trust_argument,
     add_verbose_argument,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.apis.test_config import TEST_KEYS, use_test_config
-from mmwsss.apis.train import default_work_dir, run_test
 from mmwsss.evaluation.crf_evaluator import failed_images
+from mmwsss.stages.test import TEST_KEYS, run_test, use_test_config
+from mmwsss.stages.train import default_work_dir
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,

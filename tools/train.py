@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.apis.train import default_work_dir, enable_amp, run_training, share_batch
+from mmwsss.stages.train import default_work_dir, enable_amp, run_training, share_batch
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_launcher_arguments,

@@ -13,7 +13,6 @@ from typing import Any
 
 from mmengine.config import Config
 
-import mmwsss
 from mmwsss.io import RECORD_NAME, Record, code_version, make_record, read_record, write_record
 from mmwsss.io.record import first_difference, plain_values
 from mmwsss.pipeline.inputs import FileHashes, dataset_files, named_files, plain
@@ -24,6 +23,7 @@ from mmwsss.pipeline.summary import Summary, write_summary
 from mmwsss.utils.cli import option_words
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import map_texts
+from mmwsss.version import __version__
 
 __all__ = ['Decision', 'Pipeline', 'StageError']
 
@@ -96,7 +96,7 @@ class Pipeline:
     ) -> None:
         self.spec, self.work_dir = spec, Path(work_dir)
         self.launcher = launcher or Launcher()
-        self.tools = Path(tools or Path(mmwsss.__file__).parents[1] / 'tools')
+        self.tools = Path(tools or Path(__file__).resolve().parents[2] / 'tools')
         self.say = say or (lambda line: print(line, file=sys.stdout, flush=True))
         self.execute = execute
         self.log = self.work_dir / LOG
@@ -160,7 +160,7 @@ class Pipeline:
             'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
             'files': self.hashes.of({**named_files([settings, given]), **kind.files(stage)}),
             'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
-            'version': mmwsss.__version__,
+            'version': __version__,
         }
         return plain_values(inputs)
 

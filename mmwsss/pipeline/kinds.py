@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from mmengine.config import Config
 
-from mmwsss.apis.maps import without_init
 from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record, atomic_path
 from mmwsss.pipeline.inputs import listed_dataset, relevant
+from mmwsss.stages.maps import without_init
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 

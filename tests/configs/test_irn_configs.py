@@ -14,8 +14,6 @@ from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmwsss.apis.masks import make_masks
-from mmwsss.apis.train import run_training
 from mmwsss.io import (
     ClassMaps,
     load_mask,
@@ -26,6 +24,8 @@ from mmwsss.io import (
     write_record,
 )
 from mmwsss.refine import RefinerChain
+from mmwsss.stages.masks import make_masks
+from mmwsss.stages.train import run_training
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from mmwsss.utils.config import load_config
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from mmseg.registry import EVALUATOR, MODELS
 
-from mmwsss.apis.masks import mask_settings
 from mmwsss.functional import CRFLattice, dense_crf
 from mmwsss.pipeline import read_pipeline
 from mmwsss.refine import DenseCRF, RefinerChain
+from mmwsss.stages.masks import mask_settings
 from mmwsss.utils.config import load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

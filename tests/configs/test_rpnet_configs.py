@@ -11,7 +11,7 @@ from mmengine.registry import FUNCTIONS
 from mmseg.registry import MODELS
 
 from demo_data import make_demo_data
-from mmwsss.apis.train import build_runner
+from mmwsss.stages.train import build_runner
 from mmwsss.utils.config import load_config
 from tests.configs.documented import documented_options
 

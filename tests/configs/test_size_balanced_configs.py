@@ -10,9 +10,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmwsss.apis.train import run_training
 from mmwsss.engine.hooks.ewc_hook import EWCHook, load_fisher_file
 from mmwsss.models.losses import SizeBalancedCrossEntropyLoss
+from mmwsss.stages.train import run_training
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from mmwsss.utils.config import load_config
 from tests.datasets.tiny import make_tiny

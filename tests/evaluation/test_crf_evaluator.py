@@ -14,9 +14,9 @@ from mmseg.registry import EVALUATOR, MODELS
 from mmseg.structures import SegDataSample
 from PIL import Image
 
-from mmwsss.apis.train import run_test
 from mmwsss.evaluation.crf_evaluator import DenseCRFEvaluator, failed_images, with_crf
 from mmwsss.functional import dense_crf
+from mmwsss.stages.test import run_test
 from tests.tiny_models import demo_dataset, tiny_resnet
 
 SIZE = (20, 24)

@@ -5,14 +5,14 @@ import shutil
 import pytest
 from PIL import Image
 
-from mmwsss.apis import maps as maps_api
-from mmwsss.apis.masks import MaskWriter
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.io import Protocol, load_mask, read_id_list, read_record
 from mmwsss.io.record import percent
 from mmwsss.pipeline import Launcher, Pipeline, StageError, read_summary
 from mmwsss.report import ReportOptions, write_run_report
+from mmwsss.stages import maps as maps_api
+from mmwsss.stages.masks import MaskWriter
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.pipeline.pipelines import pipeline, small_pipeline
 
@@ -244,7 +244,7 @@ CUTS = {
     'masks': (MaskWriter, '__call__', 4),
     'masks_score': (MeanIoUScore, 'count', 4),
     'segmenter': (IterationSeedHook, 'before_train_iter', 3),
-    'segmenter_score': ('mmwsss.apis.train', 'check_fit', 1),
+    'segmenter_score': ('mmwsss.stages.test', 'check_fit', 1),
 }
 
 

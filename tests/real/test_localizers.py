@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mmwsss.apis.maps import make_maps
-from mmwsss.apis.train import run_training
 from mmwsss.io import load_class_maps
+from mmwsss.stages.maps import make_maps
+from mmwsss.stages.train import run_training
 from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).parents[2]

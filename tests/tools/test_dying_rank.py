@@ -17,7 +17,7 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 # Imported by the config: rank 1 is killed in the middle of its second image.
 KILLER = """
 import os, signal
-from mmwsss.apis import maps, masks
+from mmwsss.stages import maps, masks
 
 def deadly(function, seen=[]):
     def call(*args, **kwargs):

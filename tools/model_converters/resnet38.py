@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 import mmwsss
-from mmwsss.apis.convert import convert_file
 from mmwsss.models.convert import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
+from mmwsss.stages.convert import convert_file
 
 
 def main(argv: list[str] | None = None) -> int:

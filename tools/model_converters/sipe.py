@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 import mmwsss
-from mmwsss.apis.convert import convert_file
 from mmwsss.models.convert import ALIASES, mmwsss_to_released_sipe, released_sipe_to_mmwsss
+from mmwsss.stages.convert import convert_file
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,8 +9,8 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmwsss.apis.train import build_runner
 from mmwsss.engine.hooks import MapVisualizationHook
+from mmwsss.stages.train import build_runner
 from tests.tiny_models import demo_dataset, localizer_config
 
 HOOK = dict(type='MapVisualizationHook', interval=1, num_images=3)

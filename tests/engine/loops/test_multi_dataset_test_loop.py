@@ -14,10 +14,9 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmseg.registry import METRICS, MODELS
 
-from mmwsss.apis.test_config import use_test_config
-from mmwsss.apis.train import run_test
 from mmwsss.engine.loops.multi_dataset_test_loop import MultiDatasetTestLoop
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets as list_test_sets
+from mmwsss.stages.test import run_test, use_test_config
 from mmwsss.utils.config import load_config
 from tests.tiny_models import demo_dataset
 

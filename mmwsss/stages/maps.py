@@ -15,8 +15,6 @@ from mmengine.device import get_device
 from mmengine.dist import get_dist_info
 from mmseg.registry import DATASETS, MODELS
 
-from mmwsss.apis.image_list import Images, map_pipeline
-from mmwsss.apis.stage import OutputFolder, training_protocol
 from mmwsss.io import (
     BatchReport,
     ClassMaps,
@@ -32,6 +30,8 @@ from mmwsss.io import (
     voc_palette,
 )
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
+from mmwsss.stages.image_list import Images, map_pipeline
+from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.apis.inference import Segmented, class_ids, own_chain, segment_image
 from mmwsss.io import BatchReport, process_items, safe_join, save_mask
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
+from mmwsss.stages.inference import Segmented, class_ids, own_chain, segment_image
 from mmwsss.visualization import class_legend, save_panel
 from mmwsss.visualization.tiles import ImageParts, image_tiles
 

@@ -10,14 +10,6 @@ import pytest
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.masks import (
-    MaskWriter,
-    check_background,
-    import_masks,
-    make_masks,
-    mask_protocol,
-    mask_settings,
-)
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import (
     RECORD_NAME,
@@ -34,6 +26,14 @@ from mmwsss.io import (
 )
 from mmwsss.refine import BaseRefiner, RefinerChain
 from mmwsss.registry import REFINERS
+from mmwsss.stages.masks import (
+    MaskWriter,
+    check_background,
+    import_masks,
+    make_masks,
+    mask_protocol,
+    mask_settings,
+)
 from tests.oracles.confusion import plain_labels
 from tests.tiny_models import localizer_config
 
@@ -415,7 +415,9 @@ def test_another_array_of_the_same_files_is_another_making(case, foreign, tmp_pa
 
 def test_findings_of_all_ranks_are_reported(case, foreign, monkeypatch, capsys):
     cfg, _, out, ids = case
-    monkeypatch.setattr('mmwsss.apis.masks.all_gather_object', lambda found: [found, {ids[6]: [4]}])
+    monkeypatch.setattr(
+        'mmwsss.stages.masks.all_gather_object', lambda found: [found, {ids[6]: [4]}]
+    )
     import_masks(cfg, foreign[0], out)
     expected = '1 masks hold classes that the image-level label of their image does not have'
     assert f'{expected}: {ids[6]}: [4]' in capsys.readouterr().err

@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.maps import compute_class_maps, load_localizer, make_maps
 from mmwsss.io import RecordError, load_class_maps, read_record
+from mmwsss.stages.maps import compute_class_maps, load_localizer, make_maps
 from mmwsss.utils.checkpoint import UntrustedCheckpointError
 from tests.tiny_models import localizer_config
 
@@ -59,7 +59,7 @@ def test_an_interrupted_run_continues_to_the_same_files(tiny_cam, tmp_path, monk
             raise KeyboardInterrupt
         return compute_class_maps(model, item)
 
-    monkeypatch.setattr('mmwsss.apis.maps.compute_class_maps', interrupted)
+    monkeypatch.setattr('mmwsss.stages.maps.compute_class_maps', interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_maps(cfg, checkpoint, tmp_path / 'cut')
     assert len(list((tmp_path / 'cut').glob('*.npz'))) == 3

@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from mmwsss.apis.train import (
+from mmwsss.stages.train import (
     build_runner,
     check_8_bit,
     default_work_dir,
@@ -184,7 +184,7 @@ def test_a_batch_is_shared_among_the_processes(monkeypatch):
 
 @pytest.mark.parametrize(('rank', 'files'), [(0, 1), (1, 0)])
 def test_only_the_first_process_writes_the_scores(demo_root, tmp_path, monkeypatch, rank, files):
-    monkeypatch.setattr('mmwsss.apis.train.get_rank', lambda: rank)
+    monkeypatch.setattr('mmwsss.stages.train.get_rank', lambda: rank)
     cfg = config(demo_root, tmp_path / 'run')
     cfg.test_dataloader, cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
     cfg.test_cfg = dict(type='TestLoop')

@@ -12,9 +12,6 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_dist_info, get_rank
 
-from mmwsss.apis.image_list import Images, images_only
-from mmwsss.apis.imported import ForeignFolder
-from mmwsss.apis.stage import OutputFolder
 from mmwsss.datasets.images import image_size
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import (
@@ -40,6 +37,9 @@ from mmwsss.io.record import ARGMAX
 from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.base import MapsOrLabels
 from mmwsss.refine.chain import RefinerChain, StartedChain
+from mmwsss.stages.image_list import Images, images_only
+from mmwsss.stages.imported import ForeignFolder
+from mmwsss.stages.output import OutputFolder
 from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']
@@ -121,7 +121,7 @@ def import_masks(
     Args:
         cfg: Config with ``map_dataset`` or ``train_dataloader``; for maps also with ``mask_cfg``.
         folder: Files ``<id>.png``, ``.npy`` or ``.npz``, see
-            :func:`~mmwsss.apis.imported.read_foreign`.
+            :func:`~mmwsss.stages.imported.read_foreign`.
         out: Folder for the masks.
         ids: Only these images of the dataset. None: all of them.
         workers: Processes of each rank; 0 works in this one.

@@ -9,11 +9,11 @@ from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmwsss.apis import class_maps, find_images, load_localizer, refine_maps, segment_images
-from mmwsss.apis.maps import compute_class_maps
-from mmwsss.apis.show import show_images
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps, load_mask
 from mmwsss.refine import RefinerChain
+from mmwsss.stages.maps import compute_class_maps
+from mmwsss.stages.show import show_images
 
 IDS = ['train_0000', 'train_0001']
 
@@ -141,7 +141,7 @@ def test_show_refines_by_one_chain_under_full_names(localizer, demo_root, tmp_pa
             asked.append(image_id)
             return super().__call__(maps, image, image_id)
 
-    monkeypatch.setattr('mmwsss.apis.inference.RefinerChain', Chain)
+    monkeypatch.setattr('mmwsss.stages.inference.RefinerChain', Chain)
     path = image_path(demo_root, IDS[0])
     show_images(localizer, [('a/x', path), ('b/x', path)], tmp_path / 'out', ['kite'])
     assert asked == ['a/x', 'b/x']  # by which refiners find files of the image

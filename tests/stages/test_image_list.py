@@ -6,10 +6,10 @@ from mmengine.config import Config
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from mmwsss.apis.image_list import image_infos, images_only, map_pipeline, split_name
-from mmwsss.apis.maps import make_maps
-from mmwsss.apis.masks import import_masks, make_masks
 from mmwsss.io import load_mask, read_record, save_mask
+from mmwsss.stages.image_list import image_infos, images_only, map_pipeline, split_name
+from mmwsss.stages.maps import make_maps
+from mmwsss.stages.masks import import_masks, make_masks
 from tests.tiny_models import demo_dataset
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmwsss.utils.checkpoint import load_checkpoint_file
-from tests.apis.test_train import config, train
+from tests.stages.test_train import config, train
 
 
 def pair_config(demo_root, work_dir, workers, by_epoch):

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmwsss.apis.masks import mask_settings
 from mmwsss.datasets.transforms.formatting import PackWSSSInputs
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.refine.base import BaseRefiner
 from mmwsss.refine.chain import RefinerChain
+from mmwsss.stages.masks import mask_settings
 
 __all__ = ['Segmented', 'class_maps', 'find_images', 'refine_maps', 'segment_images']
 

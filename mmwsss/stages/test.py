@@ -1,4 +1,4 @@
-"""Training and testing from a loaded config: what ``tools/train.py`` and ``tools/test.py`` run."""
+"""Testing a checkpoint by its config's test loop: what ``tools/test.py`` runs."""
 
 from __future__ import annotations
 
@@ -8,164 +8,44 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
-from mmengine.hooks import LoggerHook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner, find_latest_checkpoint
-from mmseg.registry import RUNNERS
-from torch import nn
+from mmengine.runner import Runner
 
-from mmwsss.apis.image_list import split_name
-from mmwsss.apis.stage import training_protocol
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import failed_images, uses_crf, with_crf
-from mmwsss.io import IGNORE_INDEX, Protocol, Record, Recorder, Score, hash_file, make_record
+from mmwsss.io import IGNORE_INDEX, Protocol, Recorder, Score, hash_file, make_record
 from mmwsss.io.record import plain_values
-from mmwsss.models.classifiers import ImageLevelClassifier
-from mmwsss.utils.checkpoint import check_fit, guard_checkpoints, load_checkpoint_file
-from mmwsss.utils.cli import default_workers, setup_launcher
+from mmwsss.stages.output import training_protocol
+from mmwsss.stages.train import IMAGE_LABELS, build_runner
+from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
+from mmwsss.utils.cli import default_workers
+from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import dicts_in
 
-__all__ = [
-    'build_runner',
-    'default_work_dir',
-    'enable_amp',
-    'run_test',
-    'run_training',
-    'share_batch',
-]
+__all__ = ['TEST_KEYS', 'run_test', 'use_test_config']
+
+TEST_KEYS = ('test_dataloader', 'test_evaluator', 'test_cfg')
 
 
-IMAGE_LABELS = 'image labels'
-
-
-def default_work_dir(cfg: Config, config_path: str | Path, work_dir: str | None = None) -> str:
-    """The command line's folder, else the config's, else ``work_dirs/<config name>``."""
-    return work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config_path).stem)
-
-
-def enable_amp(cfg: Config) -> None:
-    """Switch the optimizer wrapper to mixed precision with dynamic loss scaling.
-
-    Raises:
-        ValueError: The config uses another wrapper than ``OptimWrapper``.
-    """
-    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if wrapper == 'AmpOptimWrapper':
-        return
-    if wrapper != 'OptimWrapper':
-        raise ValueError(f"--amp needs optim_wrapper.type 'OptimWrapper', but got {wrapper!r}")
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def share_batch(cfg: Config) -> None:
-    """Take ``train_dataloader.batch_size`` as that of all processes together, and share it out.
-
-    The number of processes is the launcher's, from its environment variables.
-
-    Raises:
-        ValueError: The processes cannot share the batch evenly.
-    """
-    variables = {'pytorch': 'WORLD_SIZE', 'slurm': 'SLURM_NTASKS', 'mpi': 'OMPI_COMM_WORLD_SIZE'}
-    ranks = int(os.environ.get(variables.get(cfg.get('launcher', 'none'), ''), '1'))
-    batch_size = cfg.train_dataloader.batch_size
-    if batch_size % ranks:
-        raise ValueError(
-            f'--share-batch: {ranks} processes cannot share a batch of {batch_size} images evenly'
-        )
-    cfg.train_dataloader.batch_size = batch_size // ranks
-
-
-def prepare_cpu_ranks(cfg: Config) -> None:
-    """Let several ranks run without an accelerator, which MMEngine's own set-up asks for."""
-    if cfg.get('launcher', 'none') == 'none' or torch.cuda.is_available():
-        return
-    setup_launcher(cfg.launcher)
-    if cfg.get('model_wrapper_cfg') is None:
-        cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
-            broadcast_buffers=False,
-            device_ids=None,
-            find_unused_parameters=cfg.get('find_unused_parameters', False),
-        )
-
-
-def build_runner(cfg: Config, trust_checkpoint: bool = False, initial: bool = True) -> Runner:
-    """Check the checkpoints that a run would load and build its runner."""
-    guard_checkpoints(cfg, trust_checkpoint, initial)
-    prepare_cpu_ranks(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    leave_scores_to_rank_0(runner)
-    return runner
-
-
-def leave_scores_to_rank_0(runner: Runner) -> None:
-    """Let one process write the JSON of a test: MMEngine's hook lets all of them write that file at once."""
-    if get_rank() == 0:
-        return
-    for hook in runner.hooks:
-        if isinstance(hook, LoggerHook):
-            hook.after_test_epoch = lambda *args, **kwargs: None
-
-
-def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:
-    """Train the model of a config.
+def use_test_config(cfg: Config, path: str | Path, options: dict[str, Any] | None = None) -> None:
+    """Take what a config tests on from another file.
 
     Args:
-        cfg: From :func:`mmwsss.utils.config.load_config`, with ``work_dir`` set.
-        resume: Go on from the latest checkpoint in ``work_dir``, or from ``cfg.load_from``.
-        trust_checkpoint: Allow checkpoints that hold more than tensors and plain data.
+        cfg: The config to change.
+        path: File with ``test_dataloader``, ``test_evaluator`` and ``test_cfg``.
+        options: Options for that file, as of ``--cfg-options``.
 
-    Returns:
-        The runner, for its model and logs.
+    Raises:
+        ValueError: The file lacks one of the three.
     """
-    cfg.resume = resume
-    runner = build_runner(cfg, trust_checkpoint)
-    recorder = Recorder(cfg.work_dir, training_record(cfg, runner)) if get_rank() == 0 else None
-    runner.train()
-    if recorder is not None:
-        checkpoint = Path(find_latest_checkpoint(cfg.work_dir)).name
-        recorder.finish(result={**recorder.record.result, 'checkpoint': checkpoint})
-    return runner
-
-
-def training_record(cfg: Config, runner: Runner) -> Record:
-    """What a training is about to make; ``protocol`` is what its model's scores will inherit."""
-    dataset = cfg.train_dataloader.dataset
-    masks = 'pseudo masks' if dataset.get('pseudo_mask_dir') else 'true masks'
-    is_localizer = isinstance(unwrapped(runner.model), ImageLevelClassifier)
-    trained_on = IMAGE_LABELS if is_localizer else masks
-    return make_record(
-        'train',
-        runner.train_dataloader.dataset.metainfo.get('classes', ()),
-        split_name(dataset),
-        config=str(cfg.filename or ''),
-        config_text=cfg.pretty_text,
-        protocol=Protocol(trained_on=trained_on, initial_weights=initial_weights(cfg)),
-        result={'seed': runner.seed},
-    )
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """A model without the wrapper of several processes."""
-    return model.module if is_model_wrapper(model) else model
-
-
-def initial_weights(cfg: Config) -> str:
-    """Where the weights of a training come from, for people."""
-    if cfg.get('load_from'):
-        path = Path(cfg.load_from)
-        return f'{path.parent.name}/{path.name}'
-    stated = cfg.get('initial_weights')
-    init = (cfg.model.get('backbone') or {}).get('init_cfg') or {}
-    checkpoint = init.get('checkpoint') if isinstance(init, Mapping) else None
-    if stated and checkpoint:
-        return f'{stated} ({checkpoint})'
-    return stated or checkpoint or 'scratch'
+    other = load_config(path, options)
+    missing = [key for key in TEST_KEYS if key not in other]
+    if missing:
+        raise ValueError(f'{path} must have {list(TEST_KEYS)} to test with, but lacks {missing}')
+    for key in TEST_KEYS:
+        cfg[key] = other[key]
 
 
 def run_test(

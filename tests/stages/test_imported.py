@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mmwsss.apis.imported import ForeignFolder, read_foreign
 from mmwsss.io import ClassMaps, save_class_maps, save_mask
+from mmwsss.stages.imported import ForeignFolder, read_foreign
 
 SIZE = (6, 8)
 LABELS = np.array([[0, 3], [255, 5]], np.uint8).repeat(3, axis=0).repeat(4, axis=1)

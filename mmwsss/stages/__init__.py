@@ -1,0 +1,1 @@
+"""What each tool does: train, test, maps, masks, pictures. ``mmwsss.apis`` is their public face."""
