@@ -6,12 +6,11 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+from mmwsss.stages.test import check_8_bit, run_test
 from mmwsss.stages.train import (
     build_runner,
-    check_8_bit,
     default_work_dir,
     enable_amp,
-    run_test,
     run_training,
     share_batch,
 )
