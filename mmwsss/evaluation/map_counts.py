@@ -111,13 +111,7 @@ def count_maps(
 def score_map_counts(
     images: Iterable[ImageMapCounts], thresholds: Sequence[float], num_classes: int
 ) -> MapScores:
-    """Add up the counts of all images and score them.
-
-    Args:
-        images: From :func:`count_maps`, with these ``thresholds``.
-        thresholds: T numbers.
-        num_classes: Number C of classes with background.
-    """
+    """Add up the counts of :func:`count_maps`, with the same ``thresholds``, and score them."""
     intersect = np.zeros((len(thresholds), num_classes), np.int64)
     pred_area, gt_area = intersect.copy(), np.zeros(num_classes, np.int64)
     argmax_areas: np.ndarray | None = np.zeros((3, num_classes), np.int64)
@@ -125,10 +119,10 @@ def score_map_counts(
         intersect[:, image.keys] += image.intersect
         pred_area[:, image.keys] += image.pred_area
         gt_area += image.gt_area
-        if argmax_areas is not None and image.argmax_areas is not None:
-            argmax_areas += image.argmax_areas
-        else:
+        if argmax_areas is None or image.argmax_areas is None:
             argmax_areas = None
+        else:
+            argmax_areas += image.argmax_areas
     iou = iou_from_areas(intersect, pred_area, gt_area)
     argmax_iou = None if argmax_areas is None else iou_from_areas(*argmax_areas)
     return MapScores(tuple(thresholds), mean_iou(iou), iou, argmax_iou)

@@ -24,21 +24,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Readers see the old file, or the new one, never a part of it. The temporary name carries host,
     process id and a random part, so that processes and machines writing into one folder never
-    meet; it keeps the suffix of ``path``, from which many writers derive the format.
-
-    Args:
-        path: The file to make. Missing parent folders are made.
-
-    Yields:
-        The temporary path to write to.
+    meet; it keeps the suffix of ``path``, from which many writers derive the format. Missing parent
+    folders are made.
 
     Raises:
         FileNotFoundError: The block ended without writing the temporary file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    host = re.sub(r'[^\w.-]', '_', socket.gethostname())[:64]
-    name = f'{_PREFIX}{host}~{os.getpid()}~{uuid.uuid4().hex[:12]}{path.suffix}'
+    name = f'{_PREFIX}{_host()}~{os.getpid()}~{uuid.uuid4().hex[:12]}{path.suffix}'
     temporary = path.with_name(name)
     try:
         yield temporary
@@ -68,22 +62,19 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 def remove_stale_temporaries(folder: str | os.PathLike[str]) -> int:
     """Remove temporary files which processes that were killed left under ``folder``.
 
-    Only files of this machine whose process no longer runs are removed.
-
-    Args:
-        folder: The folder to clean, with its subfolders. It need not exist.
-
-    Returns:
-        The number of files removed.
+    Only files of this machine whose process no longer runs are removed. Returns their number.
     """
     removed = 0
-    host = re.sub(r'[^\w.-]', '_', socket.gethostname())[:64]
     for path in Path(folder).rglob(f'{_PREFIX}*'):
         match = _TEMPORARY.match(path.name)
-        if match and match['host'] == host and not _is_running(int(match['pid'])):
+        if match and match['host'] == _host() and not _is_running(int(match['pid'])):
             path.unlink(missing_ok=True)
             removed += 1
     return removed
+
+
+def _host() -> str:
+    return re.sub(r'[^\w.-]', '_', socket.gethostname())[:64]
 
 
 def _is_running(pid: int) -> bool:

@@ -18,9 +18,6 @@ def safe_join(root: str | os.PathLike[str], name: str, suffix: str = '') -> Path
         name: The image id; it may hold subfolders (``'a/b'``).
         suffix: Appended to the name, e.g. ``'.png'``.
 
-    Returns:
-        ``root/name + suffix``.
-
     Raises:
         TypeError: ``name`` is not a string.
         ValueError: ``name`` is empty, absolute, or has a part that leaves ``root``.
@@ -41,13 +38,7 @@ def safe_join(root: str | os.PathLike[str], name: str, suffix: str = '') -> Path
 
 
 def read_id_list(path: str | os.PathLike[str]) -> list[str]:
-    """Read a list of image ids, one per line; blank lines are skipped.
-
-    Args:
-        path: A text file in UTF-8.
-
-    Returns:
-        The ids in the order of the file.
+    """Read a list of image ids from a text file in UTF-8, one per line; blank lines are skipped.
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -73,11 +64,6 @@ def shard(ids: Sequence[str], rank: int, world_size: int) -> list[str]:
     """Return the share of one rank: every ``world_size``-th id from ``rank`` on.
 
     The shares of all ranks are disjoint, cover ``ids`` and differ by at most one in length.
-
-    Args:
-        ids: All image ids, equal on every rank.
-        rank: This process, 0 .. ``world_size`` - 1.
-        world_size: The number of processes.
 
     Raises:
         ValueError: ``rank`` does not lie in 0 .. ``world_size`` - 1.

@@ -23,11 +23,11 @@ Conversion = Callable[[dict[str, Tensor], dict[str, Any]], dict[str, Any]]
 def convert_file(
     source: str | os.PathLike[str], target: str | os.PathLike[str], conversion: Conversion
 ) -> int:
-    """Read weights, convert them and write them, whole or not at all.
+    """Read weights from a checkpoint of tensors and plain data, convert them and write them.
 
     Args:
-        source: A checkpoint that holds tensors and plain data only.
-        target: The file to write.
+        source: The checkpoint.
+        target: The file to write, whole or not at all.
         conversion: From the source's weights and ``meta`` to the target's content.
 
     Returns:

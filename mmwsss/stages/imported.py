@@ -33,13 +33,9 @@ KNOWN_FIELDS = ('high_res', 'rw_pred', 'cam')
 
 
 class ForeignFolder:
-    """Files ``<id>.png``, ``<id>.npy`` or ``<id>.npz`` of any origin.
+    """Files ``<id>.png``, ``<id>.npy`` or ``<id>.npz`` of any origin; ids may have subfolders.
 
-    Args:
-        folder: The folder; ids may have subfolders.
-        num_classes: Number of classes with background.
-        keys: See :func:`read_foreign`.
-        field: See :func:`read_foreign`.
+    The other arguments are those of :func:`read_foreign`.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -55,12 +51,8 @@ class ForeignFolder:
     ) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'folder not found: {folder}')
-        self.folder, self.num_classes, self.keys, self.field = (
-            Path(folder),
-            num_classes,
-            keys,
-            field,
-        )
+        self.folder, self.num_classes = Path(folder), num_classes
+        self.keys, self.field = keys, field
         self.files: dict[str, Path] = {}
         for path in sorted(self.folder.rglob('*')):
             if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith('.'):
@@ -76,10 +68,7 @@ class ForeignFolder:
         return {name: f'{path.suffix} {hash_file(path)}' for name, path in self.files.items()}
 
     def kind(self, names: Sequence[str]) -> str:
-        """Tell by the first readable file of ``names`` what the folder holds.
-
-        Returns:
-            ``'masks'`` or ``'maps'``.
+        """Tell by the first readable file of ``names`` what the folder holds, ``'masks'`` or ``'maps'``.
 
         Raises:
             ValueError: None of them can be read; carries the first error.
@@ -154,10 +143,10 @@ def read_foreign(
     try:
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
             return _fit(load_class_maps(path, num_classes), image_size)
-        content = _choose(content, field)
-        if isinstance(content, np.ndarray):
-            return check_mask(content, path, num_classes, image_size=image_size)
-        return _maps(*content, keys == 'foreground', num_classes, image_size)
+        labels, maps = _choose(content, field)
+        if labels is not None:
+            return check_mask(labels, path, num_classes, image_size=image_size)
+        return _maps(content['keys'], maps, keys == 'foreground', num_classes, image_size)
     except ValueError as error:
         known = str(error).startswith(str(path))
         raise error if known else ValueError(f'{path}: {error}') from error
@@ -184,10 +173,10 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 def _choose(
     content: np.ndarray | dict[str, np.ndarray], field: str | None
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """The label array, or the keys and the maps, among the arrays of a file."""
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The labels or else the maps among the arrays of a file."""
     if isinstance(content, np.ndarray):
-        return content
+        return content, None
     arrays = {name: array for name, array in content.items() if name != 'keys'}
     known = [name for name in KNOWN_FIELDS if name in arrays]
     if field is None and (known or len(arrays) == 1):
@@ -197,13 +186,13 @@ def _choose(
         raise ValueError(f'expected {wanted}, but the file holds {sorted(content)}')
     array = arrays[field]
     if array.ndim == 2 and np.issubdtype(array.dtype, np.integer):
-        return array
+        return array, None
     if 'keys' not in content:
         raise ValueError(
             f'{field!r} is {array.dtype} {array.shape}: class maps need the array `keys` beside '
             'them, and labels must be integers (H, W)'
         )
-    return content['keys'], array
+    return None, array
 
 
 def _maps(

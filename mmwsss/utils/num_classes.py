@@ -50,12 +50,7 @@ def auto_nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def class_list(cfg: Any) -> tuple[str, ...]:
-    """Class names of the config's dataset, background first.
-
-    Raises:
-        FileNotFoundError: The list of names does not exist.
-        ValueError: There is none.
-    """
+    """Class names of the config's dataset, background first; errors as above."""
     for place in PLACES:
         for dataset in datasets(cfg.get(place)):
             kind = DATASETS.get(dataset['type'])
