@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('gt', help='folder of ground-truth masks (.png, .npy)')
     parser.add_argument('--list', help='text file of image ids (default: all of GT)')
     parser.add_argument(
-        '--classes', help='voc, coco14, or a text file of names (default: the manifest of PRED)'
+        '--classes', help='voc, coco14, or a text file of names (default: the record of PRED)'
     )
     parser.add_argument('--num-classes', type=int, help='number of classes with background')
     parser.add_argument('--ignore-index', type=int, default=255, help='default: %(default)s')

@@ -1,6 +1,6 @@
 """Turn class maps into masks: tools/make_masks.py CONFIG --maps DIR --out DIR.
 
-Runs the refiners of the config's `mask_cfg` over DIR/<id>.npz and writes palette PNGs, with a manifest that
+Runs the refiners of the config's `mask_cfg` over DIR/<id>.npz and writes palette PNGs, with a record that
 says how they were made. With `--from DIR` it takes the masks or maps of another program instead and checks
 them. Run again, it goes on where it stopped. Exit code 1: some images failed and are named; the others are
 done.

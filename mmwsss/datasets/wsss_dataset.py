@@ -61,8 +61,8 @@ class WSSSDataset(BaseSegDataset):
             that has METAINFO keeps the labels of that part; masks are mapped by ``label_map``.
         pseudo_mask_dir: Folder of masks to use instead of ``data_prefix['seg_map_path']``, in the
             class ids of ``classes``; a relative path starts from the *working directory*, not from
-            ``data_root``. Its manifest must name the same classes, and every image of the split
-            must have its mask. Without manifest there is a warning.
+            ``data_root``. Its record must name the same classes, and every image of the split
+            must have its mask. Without record there is a warning.
         subset: Text file of image ids, as ``tools/dataset_converters/subset.py`` writes it, to use of
             the split; a relative path starts from the *working directory*. All must be in the split,
             whose number of images is then not checked. None: the whole split.
@@ -321,9 +321,9 @@ class WSSSDataset(BaseSegDataset):
         if not self.pseudo_mask_dir:
             return
         if Path(self.pseudo_mask_dir, RECORD_NAME).is_file():
-            manifest = read_record(self.pseudo_mask_dir)
+            record = read_record(self.pseudo_mask_dir)
             classes = list(self._metainfo['classes'])
-            check_record(manifest, folder=self.pseudo_mask_dir, kind='masks', classes=classes)
+            check_record(record, folder=self.pseudo_mask_dir, kind='masks', classes=classes)
         else:
             print_log(
                 f'{self.pseudo_mask_dir} has no {RECORD_NAME}: its class ids are taken to be '

@@ -162,10 +162,10 @@ def make_maps(
     overwrite: bool = False,
     trust_checkpoint: bool = False,
 ) -> BatchReport:
-    """Write the class maps of ``cfg.map_dataset`` to ``out/<id>.npz``, with a manifest.
+    """Write the class maps of ``cfg.map_dataset`` to ``out/<id>.npz``, with a record.
 
     Images that are finished are skipped; one that cannot be read is reported and the rest goes on.
-    Under a launcher each rank takes its share, and rank 0 writes the manifest.
+    Under a launcher each rank takes its share, and rank 0 writes the record.
 
     Args:
         cfg: Config with ``model`` and ``map_dataset``.

@@ -55,15 +55,15 @@ def make_masks(
     workers: int = 0,
     overwrite: bool = False,
 ) -> BatchReport:
-    """Write a mask ``out/<id>.png`` for each class map, with a manifest.
+    """Write a mask ``out/<id>.png`` for each class map, with a record.
 
     Runs the refiners ``cfg.mask_cfg.refiners`` over ``maps/<id>.npz``. Class list, palette and images
     come from ``cfg.map_dataset``. Masks that are finished are skipped; one that fails is reported and
-    the rest goes on. Under a launcher each rank takes its share, and rank 0 writes the manifest.
+    the rest goes on. Under a launcher each rank takes its share, and rank 0 writes the record.
 
     Args:
         cfg: Config with ``map_dataset`` and ``mask_cfg``.
-        maps: Folder of class maps, with the manifest of ``make_maps``.
+        maps: Folder of class maps, with the record of ``make_maps``.
         out: Folder for the masks.
         ids: Only these images of the dataset. None: all of them; the maps must be of the same images.
         workers: Processes of each rank; 0 works in this one.
@@ -73,7 +73,7 @@ def make_masks(
         The report of all ranks.
 
     Raises:
-        FileNotFoundError: ``maps`` or its manifest does not exist.
+        FileNotFoundError: ``maps`` or its record does not exist.
         KeyError: The config has no ``map_dataset`` or no ``mask_cfg``.
         RecordError: ``maps`` were made for other classes or another split, or ``out`` holds masks
             made from other maps or with other settings.
@@ -110,7 +110,7 @@ def import_masks(
     keys: str = 'foreground',
     field: str | None = None,
 ) -> BatchReport:
-    """Bring masks or class maps of another program into a folder of ours, with a manifest.
+    """Bring masks or class maps of another program into a folder of ours, with a record.
 
     Class list, palette and images come from ``cfg.map_dataset``, or from the training dataset of a
     config without one. Masks are checked (size, class ids) and written as they are; maps go through
@@ -135,7 +135,7 @@ def import_masks(
     Raises:
         FileNotFoundError: There is no such folder.
         KeyError: The config lacks what is needed.
-        RecordError: ``folder`` has a manifest of ours that does not fit, or ``out`` holds masks
+        RecordError: ``folder`` has a record of ours that does not fit, or ``out`` holds masks
             made from other files or with other settings.
         ValueError: No file can be read, or an id is not in the dataset.
     """

@@ -145,7 +145,7 @@ def test_scores(
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for key, value in plain_values(metrics).items():
         *where, name = key.split('/')
-        if value is None or isinstance(value, (int, float)):
+        if name != 'best_threshold' and (value is None or isinstance(value, (int, float))):
             groups.setdefault(tuple(where), {})[name] = None if value is None else value / 100
     scores = []
     for where, values in groups.items():

@@ -189,7 +189,7 @@ def finish_report(report: BatchReport) -> int:
         if hidden > 0:
             lines = [
                 *lines[: MAX_SHOWN + 1],
-                f'  and {hidden} more; the manifest or --json names them all',
+                f'  and {hidden} more; the record or --json names them all',
             ]
         print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
     return report.exit_code
