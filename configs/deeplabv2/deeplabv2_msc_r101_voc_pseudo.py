@@ -1,13 +1,9 @@
-# DeepLabV2 as in the reference reproductions: multi-scale inputs with a loss on each, 5 x 2 images per
-# step by accumulation, test images padded to 513. From ImageNet weights.
+# DeepLabV2 as in the reference reproduction: multi-scale inputs with a loss on each, 5 x 2 images per
+# step by accumulation. From ImageNet weights.
 _base_ = './deeplabv2_r101_voc_pseudo.py'
 
 max_iters = 40_000  # each step of the optimizer takes two iterations
-model = dict(
-    type='MSCEncoderDecoder',
-    scales=(0.5, 0.75),
-    data_preprocessor=dict(test_cfg=dict(size=(513, 513))),
-)
+model = dict(type='MSCEncoderDecoder', scales=(0.5, 0.75))
 train_dataloader = dict(batch_size=5)
 optim_wrapper = dict(accumulative_counts=2)
 param_scheduler = [

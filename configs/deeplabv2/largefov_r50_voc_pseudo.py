@@ -15,16 +15,15 @@ model = dict(
         channels=1024,
         dilation=12,
         dropout_ratio=0.5,
-        align_corners=True,
         loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
 )
 optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={
-            'decode_head.fc6.bias': dict(lr_mult=20.0),
-            'decode_head.fc7.bias': dict(lr_mult=20.0),
-            'decode_head.conv_seg.bias': dict(lr_mult=20.0),
+            'decode_head.fc6.bias': dict(lr_mult=20.0, decay_mult=0.0),
+            'decode_head.fc7.bias': dict(lr_mult=20.0, decay_mult=0.0),
+            'decode_head.conv_seg.bias': dict(lr_mult=20.0, decay_mult=0.0),
         }
     )
 )

@@ -11,7 +11,6 @@ model = dict(
         channels=64,
         dilation=6,
         dropout_ratio=0.1,
-        align_corners=True,
         loss_decode=dict(type='GlobalCrossEntropyLoss'),
     )
 )

@@ -127,9 +127,12 @@ def test_ten_images_make_a_step_of_the_published_recipe(name):
     assert cfg.crop_size == (321, 321)
 
 
-@pytest.mark.parametrize('name', FULL_SIZE)
-def test_head_weights_learn_ten_times_and_head_biases_twenty_times_as_fast(name):
+@pytest.mark.parametrize(('name', 'decay'), [*((name, 0.0) for name in FULL_SIZE), (VOC, 1.0)])
+def test_head_learns_faster_and_its_biases_do_not_decay_unless_asked_to(name, decay):
     cfg = shrunk(config(name))
+    if decay:
+        for group in cfg.optim_wrapper.paramwise_cfg.custom_keys.values():
+            group.update(decay_mult=decay)
     cfg.model.decode_head.dilations = (6, 12, 18, 24)
     if cfg.model.decode_head.type != 'DeepLabV2Head':
         cfg.model.decode_head.pop('dilations')
@@ -149,7 +152,8 @@ def test_head_weights_learn_ten_times_and_head_biases_twenty_times_as_fast(name)
         want = {'backbone': 2.5e-4, 'weight': 2.5e-3, 'bias': 5e-3}[kind]
         assert group['lr'] == pytest.approx(want), key
         assert group['momentum'] == 0.9
-        assert group['weight_decay'] == pytest.approx(5e-4), key
+        want = 5e-4 * (decay if kind == 'bias' else 1)
+        assert group['weight_decay'] == pytest.approx(want), key
     assert seen == {'backbone', 'weight', 'bias'}
     assert rates == {}
 
@@ -211,17 +215,22 @@ def test_coco_weights_fill_the_backbone_and_leave_the_head(tmp_path):
     assert model.decode_head.convs[0].weight.shape[0] == 21
 
 
-def test_msc_config_pads_test_images_to_513_and_crops_the_prediction():
-    cfg = shrunk(config('deeplabv2_msc_r101_voc_pseudo'))
-    model = build(cfg).eval()
-    sample = SegDataSample(metainfo=dict(img_shape=(40, 60), ori_shape=(40, 60)))
-    data = dict(inputs=[torch.zeros(3, 40, 60, dtype=torch.uint8)], data_samples=[sample])
-    padded = model.data_preprocessor(data)['inputs']
-    assert padded.shape == (1, 3, 513, 513)
-    assert torch.count_nonzero(padded[:, :, 40:]) == 0
-    with torch.no_grad():
-        result = model.test_step(data)[0]
-    assert result.pred_sem_seg.data.shape == (1, 40, 60)
+@pytest.mark.parametrize('name', [VOC, 'deeplabv2_r101_coco14_pseudo'])
+def test_images_are_resized_by_one_of_five_factors(name):
+    cfg = config(name)
+    resize = TRANSFORMS.build(cfg.train_dataloader.dataset.pipeline[2])
+    sizes, steps = set(), set()
+    for seed in range(60):
+        np.random.seed(seed)  # noqa: NPY002
+        image = np.zeros((40, 100, 3), np.uint8)
+        mask = np.arange(4000, dtype=np.uint8).reshape(40, 100) % 3 * 10
+        results = resize(dict(img=image, gt_seg_map=mask, seg_fields=['gt_seg_map']))
+        assert results['gt_seg_map'].shape == results['img'].shape[:2]
+        steps |= set(np.unique(results['gt_seg_map']))
+        sizes.add(results['img'].shape[:2])
+    assert sizes == {(20, 50), (30, 75), (40, 100), (50, 125), (60, 150)}
+    assert steps == {0, 10, 20}
+    assert cfg.model.decode_head.align_corners is False
 
 
 def test_tta_pipeline_makes_ten_views_of_an_image_and_leaves_the_mask(demo):

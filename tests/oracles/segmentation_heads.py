@@ -74,14 +74,28 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, ignore_index: int = 25
     return total / count
 
 
-def resize_bilinear_align_corners(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (C, h, w) so that the corner pixels keep their place."""
+def resize_bilinear(
+    image: np.ndarray,
+    size: tuple[int, int],
+    align_corners: bool,
+    factor: float | None = None,
+) -> np.ndarray:
+    """Resize (C, h, w) so that the corner pixels keep their place, or the image's outer edges.
+
+    With ``factor`` a pixel is ``1 / factor`` pixels wide even where ``size`` is rounded.
+    """
     channels, height, width = image.shape
     result = np.zeros((channels, *size), dtype=np.float64)
     for y in range(size[0]):
         for x in range(size[1]):
-            fy = y * (height - 1) / (size[0] - 1) if size[0] > 1 else 0.0
-            fx = x * (width - 1) / (size[1] - 1) if size[1] > 1 else 0.0
+            if align_corners:
+                fy = y * (height - 1) / (size[0] - 1) if size[0] > 1 else 0.0
+                fx = x * (width - 1) / (size[1] - 1) if size[1] > 1 else 0.0
+            else:
+                step_y = 1 / factor if factor else height / size[0]
+                step_x = 1 / factor if factor else width / size[1]
+                fy = min(max((y + 0.5) * step_y - 0.5, 0.0), height - 1)
+                fx = min(max((x + 0.5) * step_x - 0.5, 0.0), width - 1)
             y0, x0 = int(fy), int(fx)
             y1, x1 = min(y0 + 1, height - 1), min(x0 + 1, width - 1)
             wy, wx = fy - y0, fx - x0

@@ -2,22 +2,12 @@
 # masks and lists are made by tools/dataset_converters/coco14.py.
 _base_ = './segmenter.py'
 data_root = 'data/coco2014'
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='LoadMask'),
-    # 0.5 .. 1.5 of a long side of 640, which is that of nearly all COCO images.
-    dict(type='RandomResize', scale=(640, 640), ratio_range=(0.5, 1.5), keep_ratio=True),
-    dict(type='RandomCrop', crop_size={{_base_.crop_size}}),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackWSSSInputs'),
-]
 train_dataloader = dict(
     dataset=dict(
         type='COCO14WSSSDataset',
         data_root=data_root,
         data_prefix=dict(img_path='train2014', seg_map_path='masks/train2014'),
         ann_file='train.txt',
-        pipeline=train_pipeline,
     )
 )
 val_dataloader = dict(

@@ -5,8 +5,13 @@ crop_size = (321, 321)
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadMask'),
-    # 0.5 .. 1.5 of a long side of 500, which is that of nearly all VOC images.
-    dict(type='RandomResize', scale=(500, 500), ratio_range=(0.5, 1.5), keep_ratio=True),
+    dict(
+        type='RandomChoice',
+        transforms=[
+            [dict(type='Resize', scale_factor=scale, keep_ratio=True)]
+            for scale in (0.5, 0.75, 1.0, 1.25, 1.5)
+        ],
+    ),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackWSSSInputs'),

@@ -7,7 +7,6 @@
 # all blocks of a stage share the dilation, and there `style='caffe', contract_dilation=False` is right.
 #
 # Batch normalisation is frozen, statistics and parameters, as in the paper.
-# 321 = 8 * 40 + 1: the feature grid spans the crop from its first to its last pixel, hence align_corners.
 pretrained = 'torchvision://resnet101'  # or a file with torchvision's names
 initial_weights = 'imagenet'
 model = dict(
@@ -39,7 +38,7 @@ model = dict(
         in_channels=2048,
         in_index=0,
         dilations=(6, 12, 18, 24),
-        align_corners=True,
+        align_corners=False,
         loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
     test_cfg=dict(mode='whole'),

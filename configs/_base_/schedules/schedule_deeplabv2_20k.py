@@ -1,5 +1,5 @@
-# DeepLabV2: SGD, poly 0.9 by iteration; weights of the head learn 10 times, its biases 20 times as fast.
-# The learning rate is meant for 10 images per step.
+# DeepLabV2: SGD, poly 0.9 by iteration; weights of the head learn 10 times, its biases 20 times as fast and
+# without weight decay. The learning rate is meant for 10 images per step.
 max_iters = 20_000
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -8,10 +8,10 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={
             'decode_head': dict(lr_mult=10.0),
-            'decode_head.convs.0.bias': dict(lr_mult=20.0),
-            'decode_head.convs.1.bias': dict(lr_mult=20.0),
-            'decode_head.convs.2.bias': dict(lr_mult=20.0),
-            'decode_head.convs.3.bias': dict(lr_mult=20.0),
+            'decode_head.convs.0.bias': dict(lr_mult=20.0, decay_mult=0.0),
+            'decode_head.convs.1.bias': dict(lr_mult=20.0, decay_mult=0.0),
+            'decode_head.convs.2.bias': dict(lr_mult=20.0, decay_mult=0.0),
+            'decode_head.convs.3.bias': dict(lr_mult=20.0, decay_mult=0.0),
         }
     ),
 )

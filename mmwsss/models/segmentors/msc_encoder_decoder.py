@@ -27,7 +27,7 @@ class MSCEncoderDecoder(EncoderDecoder):
 
     Each is its own term of the loss dictionary: ``decode_x1.loss_ce``, ``decode_x0.75.loss_ce``,
     ``decode_x0.5.loss_ce`` and ``decode_max.loss_ce`` (with the names of the losses configured). The
-    terms are added and not averaged, as in the reproductions whose learning rate the configs use: a
+    terms are added and not averaged, as in the released code: a
     gradient is about ``len(scales) + 2`` times that of a plain ``EncoderDecoder``.
 
     Departure from the released code: there the label map is reduced to the resolution of the
@@ -113,15 +113,14 @@ class MSCEncoderDecoder(EncoderDecoder):
         """Logits of the full scale (first, from ``features``) and of each reduced one."""
         logits = {1.0: self.decode_head(features)}
         for scale in self.scales:
-            reduced = self._resize(inputs, self._reduced_size(inputs.shape[2:], scale))
-            logits[scale] = self.decode_head(self.extract_feat(reduced))
+            logits[scale] = self.decode_head(self.extract_feat(self._reduce(inputs, scale)))
         return logits
 
-    def _reduced_size(self, size: Sequence[int], scale: float) -> tuple[int, int]:
-        """Size at which both ends of the pixel grid keep their place under ``align_corners``."""
-        if self.align_corners:
-            return tuple(math.floor((n - 1) * scale) + 1 for n in size)
-        return tuple(max(1, round(n * scale)) for n in size)
+    def _reduce(self, inputs: Tensor, scale: float) -> Tensor:
+        if not self.align_corners:
+            return F.interpolate(inputs, scale_factor=scale, mode='bilinear', align_corners=False)
+        # The size at which both ends of the pixel grid keep their place.
+        return self._resize(inputs, [math.floor((n - 1) * scale) + 1 for n in inputs.shape[2:]])
 
     def _resize(self, values: Tensor, size: Sequence[int]) -> Tensor:
         return F.interpolate(
