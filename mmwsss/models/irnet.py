@@ -110,7 +110,8 @@ class IRNet(BaseModel):
             normalised 0, as GroupNorm saw it in training: the training's crop size. None: no padding.
         ignore_index: label of unknown pixels.
         data_preprocessor: config of the preprocessor, usually mmseg's ``SegDataPreProcessor``.
-        train_cfg, test_cfg: unused, accepted for symmetry with mmseg models.
+        train_cfg: unused, accepted for symmetry with mmseg models.
+        test_cfg: unused, likewise.
         init_cfg: MMEngine initialisation.
 
     Raises:
