@@ -16,7 +16,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-__all__ = ['Series', 'bar_chart', 'cell_style', 'line_chart', 'plain_text', 'series_colour']
+__all__ = ['bar_chart', 'cell_style', 'line_chart', 'plain_text', 'series_colour']
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#999999')
@@ -34,8 +34,6 @@ SETTINGS = {
 }
 MAX_POINTS = 300
 CONTROL = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]')
-
-Series = Sequence[tuple[str, Sequence[float | None]]]  # what -> a score for each group
 
 
 def plain_text(text: str) -> str:
@@ -80,7 +78,7 @@ def line_chart(
 
 def bar_chart(
     groups: Sequence[str],
-    series: Series,
+    series: Sequence[Sequence[float | None]],
     title: str,
     notes: Sequence[Sequence[str]] = (),
 ) -> Markup:
@@ -88,7 +86,7 @@ def bar_chart(
 
     Args:
         groups: Name of each group, such as a class.
-        series: Name and scores, one for each group; None or NaN where it is undefined.
+        series: Scores, one for each group; None or NaN where it is undefined.
         title: What is shown, for readers who do not see it.
         notes: For each series, a text behind each number.
     """
@@ -96,7 +94,7 @@ def bar_chart(
     with matplotlib.rc_context({**SETTINGS, 'font.size': 9}):
         figure, axes = new_axes(0.2 + len(groups) * (0.14 + 0.155 * number))
         place = np.arange(len(groups)) * (number + 0.9)
-        for j, (_, values) in enumerate(series):
+        for j, values in enumerate(series):
             for i, value in enumerate(values):
                 defined = value is not None and not math.isnan(value)
                 width = value if defined else 0.0
@@ -133,7 +131,8 @@ def svg(figure: Figure, title: str) -> Markup:
     text = stream.getvalue()
     text = text[text.index('<svg') :].replace(TEXT_COLOUR, 'currentColor')
     text = re.sub(r' id="[\w.]+_\d+"| xmlns(:xlink)?="[^"]*"|<!--.*?-->|\n\s*', ' ', text)
-    return Markup(text.replace('<svg', f'<svg role="img" aria-label="{escape(title)}"', 1))  # noqa: S704
+    text = text.replace('<svg', f'<svg role="img" aria-label="{escape(title)}"', 1)
+    return Markup(text)  # noqa: S704  (Matplotlib escapes the names in it)
 
 
 def cell_style(share: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmseg.registry import DATASETS
@@ -15,21 +15,14 @@ from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords
-from mmwsss.io import (
-    BatchReport,
-    load_class_maps,
-    load_mask,
-    process_items,
-    safe_join,
-    voc_palette,
-)
+from mmwsss.io import load_class_maps, load_mask, process_items, safe_join, voc_palette
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.report.read import Run, Stage
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.tiles import ImageParts, Tile, image_tiles
 
-__all__ = ['Counted', 'ImageIndex', 'Picture', 'StageDrawer', 'count_stage', 'image_index']
+__all__ = ['ImageIndex', 'StageResult', 'draw_stage', 'image_index', 'score_stage']
 
 VOC_INSTANCES = 'SegmentationObject'
 
@@ -52,10 +45,6 @@ class ImageIndex:
     palette: list[list[int]] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
-    def colours(self, classes: Sequence[str]) -> list[list[int]]:
-        """A colour for each class: the dataset's, else VOC's."""
-        return self.palette if len(self.palette) >= len(classes) else voc_palette(len(classes))
-
 
 def image_index(
     run: Run,
@@ -74,35 +63,28 @@ def image_index(
         cfg_options: Replaced settings.
         truth: Folder of true masks to use instead of those of the datasets.
     """
-    index = ImageIndex()
-    paths = [
-        path.parent / Path(record.config).name
-        for path, record in run.of_kind('train', 'test').items()
-        if record.config
-    ]
-    seen: list[Any] = []
+    index, seen = ImageIndex(), []
+    trained = run.of_kind('train', 'test').items()
+    paths = [path.parent / Path(record.config).name for path, record in trained if record.config]
     for path in paths if config is None else [Path(config)]:
-        where = path if config is not None else path.relative_to(run.root)
         try:
             cfg = load_config(path, dict(cfg_options or {}))
         except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
             if config is not None:
                 raise
-            index.problems[f'config {where}'] = f'{type(error).__name__}: {error}'
+            index.problems[f'config {path}'] = f'{type(error).__name__}: {error}'
             continue
         loaders = [cfg.get(key) or {} for key in ('val_dataloader', 'test_dataloader')]
-        datasets = [cfg.get('map_dataset'), *(loader.get('dataset') for loader in loaders)]
-        for dataset_cfg in datasets:
-            if dataset_cfg and dataset_cfg not in seen:  # trainings of a run share theirs
-                seen.append(dataset_cfg)
-                add_dataset(index, dataset_cfg, str(where))
+        for dataset in (cfg.get('map_dataset'), *(loader.get('dataset') for loader in loaders)):
+            if dataset and dataset not in seen:  # trainings of a run share theirs
+                seen.append(dataset)
+                add_dataset(index, dataset, path)
     if truth is not None:
         index.truth = masks_in(Path(truth))
-    else:
-        for record in run.of_kind('score').values():
-            folder = record.result.get('ground_truth')
-            if isinstance(folder, str) and Path(folder).is_dir():
-                index.truth = {**masks_in(Path(folder)), **index.truth}
+        return index
+    for record in run.of_kind('score').values():
+        folder = Path(str(record.result.get('ground_truth', '')))
+        index.truth = {**(masks_in(folder) if folder.is_dir() else {}), **index.truth}
     return index
 
 
@@ -114,14 +96,14 @@ def masks_in(folder: Path) -> dict[str, str]:
         return {}
 
 
-def add_dataset(index: ImageIndex, dataset_cfg: Any, where: str) -> None:
+def add_dataset(index: ImageIndex, cfg: Any, config: Path) -> None:
     """Add the images and true masks of a dataset; one that does not load is a problem."""
     try:
-        dataset = DATASETS.build(without_pipelines(dataset_cfg))
+        dataset = DATASETS.build(without_pipelines(cfg))
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     except (AttributeError, *KNOWN_ERRORS) as error:
-        name = f'{dataset_cfg.get("type")} of {dataset_cfg.get("data_root", "")} in {where}'
-        index.problems[f'dataset {name}'] = f'{type(error).__name__}: {error}'
+        name = f'dataset {cfg.get("type")} of {cfg.get("data_root", "")} in {config}'
+        index.problems[name] = f'{type(error).__name__}: {error}'
         return
     for info in infos:
         name = info.get('img_id', Path(info['img_path']).stem)
@@ -143,33 +125,83 @@ def without_pipelines(dataset_cfg: Mapping[str, Any]) -> dict[str, Any]:
     return {**dataset_cfg, 'pipeline': []}
 
 
-# --- scores ---------------------------------------------------------------------------------------
+# --- scores and pictures of a stage ---------------------------------------------------------------
+
+
+class Picture(NamedTuple):
+    """One image: its id, its score, and (title, RGB uint8 (H, W, 3)) from left to right."""
+
+    name: str
+    note: str
+    tiles: list[Tile]
 
 
 @dataclass
-class Counted:
-    """What was counted over the masks of a stage.
+class StageResult:
+    """What the masks of a stage score, and what they look like.
 
     Attributes:
+        stage: The stage.
         classes: Class names, background first.
         asked: Number of masks in the folder.
-        counts: int64 (C, C + 1), see :func:`mmwsss.functional.confusion.confusion_counts`.
         instances: Instance-aware score of all images.
+        counts: int64 (C, C + 1) pixels by true and given class; the last column is undecided.
         image_iou: Mean IoU of each image over the classes that it has or was given, 0..1.
-        report: What became of each image.
+        errors: Of images that could not be scored, by id.
+        pictures: The best and the worst images by heading.
+        legend: Name and CSS colour of the object classes in the pictures.
+        problems: Why parts of the pictures are missing.
     """
 
+    stage: Stage
     classes: list[str]
     asked: int
-    counts: np.ndarray
     instances: InstanceScore
+    counts: np.ndarray
     image_iou: dict[str, float] = field(default_factory=dict)
-    report: BatchReport = field(default_factory=BatchReport)
+    errors: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, list[Picture]] = field(default_factory=dict)
+    legend: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the stage."""
+        return self.stage.name
+
+    @property
+    def floor(self) -> float:
+        """MIoU of masks of nothing but background."""
+        empty = np.zeros_like(self.counts)
+        empty[:, 0] = self.counts.sum(1)
+        return float(mean_iou(iou_from_counts(empty)))
+
+    @property
+    def columns(self) -> list[str]:
+        """The given classes; undecided where there is any."""
+        return self.classes + ['undecided'] * bool(self.counts[:, -1].any())
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Share of each true class by given class; NaN rows where there are no pixels."""
+        totals = self.counts.sum(1, keepdims=True)
+        nothing = np.full(self.counts.shape, np.nan)
+        return np.divide(self.counts, totals, out=nothing, where=totals > 0)[:, : len(self.columns)]
+
+    def most_confused(self, number: int = 12) -> list[tuple[str, str, float]]:
+        """The largest shares of a wrong class: true class, given class, share."""
+        wrong = np.nan_to_num(self.shares)
+        np.fill_diagonal(wrong, 0)
+        order = np.argsort(-wrong, axis=None, kind='stable')[:number]
+        pairs = [np.unravel_index(i, wrong.shape) for i in order]
+        return [
+            (self.classes[i], self.columns[j], wrong[i, j]) for i, j in pairs if wrong[i, j] > 0
+        ]
 
 
-def count_stage(
+def score_stage(
     stage: Stage, index: ImageIndex, instances: str | Path | None = None, workers: int = 0
-) -> Counted | None:
+) -> StageResult | None:
     """Compare the masks of a stage with the true ones, image by image.
 
     Args:
@@ -180,121 +212,86 @@ def count_stage(
         workers: Processes; 0 works in this one.
 
     Returns:
-        The counts; None if there are no true masks of these images or no list of classes.
+        The scores; None if there are no true masks of these images or no list of classes.
     """
-    classes = stage.record.classes or index.classes
-    files = masks_in(stage.folder)
+    classes, files = list(stage.record.classes or index.classes), masks_in(stage.folder)
     ids = [name for name in files if name in index.truth]
     if not ids or not classes:
         return None
     if instances is None:
         folder = Path(index.truth[ids[0]]).parent.parent / VOC_INSTANCES
-        if all(safe_join(folder, name, '.png').is_file() for name in ids):
-            instances = folder
-    score = InstanceScore(classes, instances)
-    counted = Counted(
-        list(classes), len(files), np.zeros((len(classes), len(classes) + 1), int), score
+        complete = all(safe_join(folder, name, '.png').is_file() for name in ids)
+        instances = folder if complete else None
+    score, counts = (
+        InstanceScore(classes, instances),
+        np.zeros((len(classes), len(classes) + 1), int),
     )
+    result = StageResult(stage, classes, len(files), score, counts)
 
     def work(name: str) -> tuple[np.ndarray, InstanceRecords]:
         true = load_mask(index.truth[name], len(classes))
         mask = load_mask(files[name], len(classes), image_size=true.shape)
         return confusion_counts(mask, true, len(classes)), score.count(name, mask, true)
 
-    def add(name: str, found: tuple[np.ndarray, InstanceRecords]) -> None:
-        counted.counts += found[0]
-        counted.image_iou[name] = float(mean_iou(iou_from_counts(found[0])))
-        score.add(found[1])
+    def add(name: str, counted: tuple[np.ndarray, InstanceRecords]) -> None:
+        result.counts += counted[0]
+        result.image_iou[name] = float(mean_iou(iou_from_counts(counted[0])))
+        score.add(counted[1])
 
     label = f'scoring {stage.name}'
-    counted.report = process_items(ids, work, None, label, workers, on_result=add)
-    return counted
+    result.errors = process_items(ids, work, None, label, workers, on_result=add).failed
+    return result
 
 
-# --- pictures -------------------------------------------------------------------------------------
+def draw_stage(
+    result: StageResult, index: ImageIndex, number: int, predictions: Sequence[Path] = ()
+) -> None:
+    """Add pictures of the best and of the worst images of a stage.
 
-
-@dataclass(frozen=True)
-class Picture:
-    """One image with what was made of it.
-
-    Attributes:
-        name: Image id.
-        note: Its score.
-        tiles: (title, RGB uint8 (H, W, 3)) from left to right.
-    """
-
-    name: str
-    note: str
-    tiles: list[Tile]
-
-
-@dataclass
-class StageDrawer:
-    """Draws the images of a stage.
-
-    Attributes:
-        stage: The stage.
+    Args:
+        result: The scores, which get the pictures.
         index: Where images and true masks are.
-        counted: The stage's scores.
+        number: Best images, and worst ones.
         predictions: Folders of a segmenter's masks, perhaps of the same images.
-        problems: Why parts of pictures are missing.
-        seen: Class ids in the pictures.
     """
+    iou, classes = result.image_iou, result.classes
+    palette = index.palette if len(index.palette) >= len(classes) else voc_palette(len(classes))
+    names = sorted((n for n in iou if n in index.images), key=lambda n: (-iou[n], n))
+    groups = {'best': names[:number], 'worst': names[max(len(names) - number, number) :][::-1]}
+    seen: set[int] = set()
+    for heading, group in groups.items():
+        for name in group:
+            try:
+                parts = image_parts(name, result, index, predictions)
+                tiles = image_tiles(parts, classes, palette)
+            except KNOWN_ERRORS as error:
+                result.problems.append(f'{name}: {error}')
+                continue
+            picture = Picture(name, f'mIoU {100 * iou[name]:.1f}', tiles)
+            result.pictures.setdefault(heading, []).append(picture)
+            labels = (parts.mask, parts.prediction, parts.truth)
+            seen.update(*(np.unique(each).tolist() for each in labels if each is not None))
+    shown = (i for i in sorted(seen) if 0 < i < len(classes))
+    result.legend = [(classes[i], 'rgb({}, {}, {})'.format(*palette[i])) for i in shown]
 
-    stage: Stage
-    index: ImageIndex
-    counted: Counted
-    predictions: Sequence[Path] = ()
-    problems: list[str] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
 
-    def best_and_worst(self, count: int) -> dict[str, list[Picture]]:
-        """Pictures of the best and of the worst images, at most ``count`` each."""
-        iou = self.counted.image_iou
-        names = sorted((n for n in iou if n in self.index.images), key=lambda n: (-iou[n], n))
-        groups = {'best': names[:count], 'worst': names[max(len(names) - count, count) :][::-1]}
-        return {
-            heading: [picture for name in group if (picture := self.draw(name)) is not None]
-            for heading, group in groups.items()
-        }
-
-    def legend(self) -> list[tuple[str, str]]:
-        """Name and CSS colour of the object classes in the pictures."""
-        classes = self.counted.classes
-        palette = self.index.colours(classes)
-        shown = sorted(i for i in self.seen if 0 < i < len(classes))
-        return [(classes[i], 'rgb({}, {}, {})'.format(*palette[i])) for i in shown]
-
-    def draw(self, name: str) -> Picture | None:
-        """Draw an image; one that cannot be drawn is a problem, and None."""
-        classes, stage = self.counted.classes, self.stage
+def image_parts(
+    name: str, result: StageResult, index: ImageIndex, predictions: Sequence[Path]
+) -> ImageParts:
+    """Read an image with its maps, refined step by step, its masks and the true one."""
+    stage, number = result.stage, len(result.classes)
+    truth = load_mask(index.truth[name], number)
+    parts = ImageParts(name, load_rgb(index.images[name], name), truth=truth)
+    labels = load_mask(find_mask(stage.folder, name), number)
+    setattr(parts, 'prediction' if stage.is_predicted else 'mask', labels)
+    for path in (safe_join(folder, name, '.png') for folder in predictions):
+        if path.is_file():
+            parts.prediction = load_mask(path, number)
+    if stage.maps is not None:
         try:
-            image = load_rgb(self.index.images[name], name)
-            truth = load_mask(self.index.truth[name], len(classes))
-            labels = load_mask(find_mask(stage.folder, name), len(classes))
-            parts = ImageParts(name, image, truth=truth)
-            setattr(parts, 'prediction' if stage.is_predicted else 'mask', labels)
-            self.add_maps(parts)
-            for folder in self.predictions:
-                path = safe_join(folder, name, '.png')
-                if path.is_file():
-                    parts.prediction = load_mask(path, len(classes))
-            tiles = image_tiles(parts, classes, self.index.colours(classes))
+            parts.maps = load_class_maps(safe_join(stage.maps, name, '.npz'), number)
+            chain = RefinerChain(stage.record.settings.get('refiners') or ())
+            parts.steps.update(chain.steps(parts.maps, parts.image, name))
         except KNOWN_ERRORS as error:
-            self.problems.append(f'{name}: {error}')
-            return None
-        self.seen |= {*np.unique(truth).tolist(), *np.unique(labels).tolist()}
-        return Picture(name, f'mIoU {100 * self.counted.image_iou[name]:.1f}', tiles)
-
-    def add_maps(self, parts: ImageParts) -> None:
-        """Read the class maps, and refine them again step by step."""
-        if self.stage.maps is None:
-            return
-        try:
-            path = safe_join(self.stage.maps, parts.name, '.npz')
-            parts.maps = load_class_maps(path, len(self.counted.classes))
-            chain = RefinerChain(self.stage.record.settings.get('refiners') or ())
-            parts.steps.update(chain.steps(parts.maps, parts.image, parts.name))
-        except KNOWN_ERRORS as error:
-            self.problems.append(f'{parts.name}: {error}')
+            result.problems.append(f'{name}: {error}')
+    return parts

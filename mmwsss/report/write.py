@@ -18,47 +18,22 @@ from markupsafe import Markup
 from PIL import Image
 
 from mmwsss.functional.confusion import iou_from_counts, mean_iou
-from mmwsss.io import Protocol, Record, Score, atomic_path
+from mmwsss.io import Record, Score, atomic_path
 from mmwsss.io.record import ARGMAX, percent, plain_values
 from mmwsss.report import charts
-from mmwsss.report.images import (
-    Counted,
-    ImageIndex,
-    Picture,
-    StageDrawer,
-    count_stage,
-    image_index,
-)
-from mmwsss.report.read import (
-    Curves,
-    Run,
-    Stage,
-    mask_stages,
-    open_run,
-    read_curves,
-    read_environment,
-)
+from mmwsss.report.images import ImageIndex, StageResult, draw_stage, image_index, score_stage
+from mmwsss.report.read import Curves, Run, mask_stages, open_run, read_curves, read_environment
 from mmwsss.utils.names import name_some
 from mmwsss.version import __version__
 
 __all__ = ['Figure', 'ReportOptions', 'RunReport', 'render_page', 'write_run_report']
 
 PAGE = 'report.html'
-INSTANCE_SCORES = ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
-MAX_MATRIX = 41
-MAX_PLAIN = 10  # classes of a matrix that one takes in at a glance
-MOST_CONFUSED = 12
-SHOWN_ERRORS = 3
+SIZES = {'all': 'IA-mIoU', 'small': 'IA_S', 'medium': 'IA_M', 'large': 'IA_L'}
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A picture of an extra section.
-
-    Attributes:
-        path: A PNG or JPEG file.
-        caption: What it shows.
-    """
+class Figure(NamedTuple):
+    """A PNG or JPEG file for an extra section, and what it shows."""
 
     path: str | Path
     caption: str
@@ -77,9 +52,7 @@ class ReportOptions:
             the true masks where it is, else connected regions.
         images: Number of best images, and of worst ones, of each stage.
         workers: Processes that score images; 0 works in this one.
-        title: Heading of the page; empty: the name of the folder.
-        intro: What the run did.
-        extra: Further sections: title -> text, markup (``markupsafe.Markup``) or a picture.
+        extra: Further sections: title -> text, markup (``markupsafe.Markup``) or :class:`Figure`.
     """
 
     config: str | Path | None = None
@@ -88,80 +61,7 @@ class ReportOptions:
     instances: str | Path | None = None
     images: int = 4
     workers: int = 0
-    title: str = ''
-    intro: str = ''
     extra: Mapping[str, str | Markup | Figure] = field(default_factory=dict)
-
-
-class NamedScore(NamedTuple):
-    """A score and what the page calls it."""
-
-    name: str
-    score: Score
-
-
-class SizeScore(NamedTuple):
-    """Instance-aware scores of a stage, the number of objects of each, and whose objects they are."""
-
-    name: str
-    scores: list[float | None]
-    counts: list[int]
-    note: str
-
-
-class ThresholdCurve(NamedTuple):
-    """(threshold, mIoU) of class maps, and their score without a threshold where they have one."""
-
-    name: str
-    points: list[tuple[float, float | None]]
-    level: float | None
-
-
-class Confusion(NamedTuple):
-    """Pixels by true and given class, int64 (C, C + 1); the last column is undecided."""
-
-    name: str
-    classes: list[str]
-    counts: np.ndarray
-
-    @property
-    def floor(self) -> float:
-        """MIoU of masks of nothing but background."""
-        empty = np.zeros_like(self.counts)
-        empty[:, 0] = self.counts.sum(1)
-        return float(mean_iou(iou_from_counts(empty)))
-
-    @property
-    def columns(self) -> list[str]:
-        """The given classes; undecided where there is any."""
-        return [*self.classes, *(['undecided'] if self.counts[:, -1].any() else [])]
-
-    @property
-    def shares(self) -> np.ndarray:
-        """Share of each true class by given class; NaN rows where there are no pixels."""
-        totals = self.counts.sum(1, keepdims=True)
-        nothing = np.full(self.counts.shape, np.nan)
-        shares = np.divide(self.counts, totals, out=nothing, where=totals > 0)
-        return shares[:, : len(self.columns)]
-
-    @property
-    def largest(self) -> list[tuple[str, str, float]]:
-        """The largest shares of a wrong class: true class, given class, share."""
-        wrong = np.nan_to_num(self.shares)
-        np.fill_diagonal(wrong, 0)
-        order = np.argsort(-wrong, axis=None, kind='stable')[:MOST_CONFUSED]
-        pairs = [np.unravel_index(i, wrong.shape) for i in order]
-        return [
-            (self.classes[i], self.columns[j], wrong[i, j]) for i, j in pairs if wrong[i, j] > 0
-        ]
-
-
-class Gallery(NamedTuple):
-    """Pictures of a stage by heading, and (class, CSS colour) of what they show."""
-
-    name: str
-    groups: dict[str, list[Picture]]
-    legend: list[tuple[str, str]]
 
 
 class Missing(NamedTuple):
@@ -179,12 +79,9 @@ class RunReport:
 
     Attributes:
         title: Heading of the page.
-        intro: What the run did.
-        scores: Scores of the stages, in order.
-        sizes: Scores by size of object.
-        curves: Scores over thresholds.
-        confusions: Confusion of classes.
-        galleries: Images.
+        scores: Scores by name, in order; two may have the same name.
+        curves: Name, (threshold, mIoU) and the score without a threshold of class maps.
+        stages: Scores and pictures of the stages with masks.
         trainings: Curves of each training by its name.
         steps: Name, seconds and command of each stage.
         environment: Name -> value.
@@ -193,12 +90,11 @@ class RunReport:
     """
 
     title: str
-    intro: str = ''
-    scores: list[NamedScore] = field(default_factory=list)
-    sizes: list[SizeScore] = field(default_factory=list)
-    curves: list[ThresholdCurve] = field(default_factory=list)
-    confusions: list[Confusion] = field(default_factory=list)
-    galleries: list[Gallery] = field(default_factory=list)
+    scores: list[tuple[str, Score]] = field(default_factory=list)
+    curves: list[tuple[str, list[tuple[float, float | None]], float | None]] = field(
+        default_factory=list
+    )
+    stages: list[StageResult] = field(default_factory=list)
     trainings: dict[str, Curves] = field(default_factory=dict)
     steps: list[tuple[str, float, str]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
@@ -209,6 +105,10 @@ class RunReport:
     def failed(self) -> list[Missing]:
         """Parts left out because something that is there cannot be used."""
         return [part for part in self.missing if part.failed]
+
+    def miss(self, part: str, reason: str, command: str = '', failed: bool = False) -> None:
+        """Note a part that the page does not have."""
+        self.missing.append(Missing(part, reason, command, failed))
 
 
 def write_run_report(
@@ -240,171 +140,109 @@ def write_run_report(
 def describe_run(run: Run, options: ReportOptions) -> RunReport:
     """Gather what the records say, score the masks and draw their images."""
     report = RunReport(
-        title=options.title or ' / '.join(run.root.resolve().parts[-2:]),
-        intro=options.intro,
+        title=' / '.join(run.root.resolve().parts[-2:]),
         trainings=read_curves(run),
         environment={**read_environment(run), 'mmwsss of this page': __version__},
         extra=options.extra,
     )
     for path, record in run.records.items():
-        add_recorded(report, run, path, record)
-        if record.command:
-            report.steps.append((run.name(path), record.seconds, record.command))
+        add_record(report, run, path, record)
     index = image_index(run, options.config, options.cfg_options, options.ground_truth)
     stages = mask_stages(run)
     predictions = [stage.folder for stage in stages if stage.is_predicted]
     for stage in stages:
-        counted = count_stage(stage, index, options.instances, options.workers)
-        if counted is None:
-            reason = 'no true masks of these images, or no list of classes, was found'
-            add_missing(report, f'scores and images of {stage.name}', reason, *report_words(run))
+        result = score_stage(stage, index, options.instances, options.workers)
+        if result is None:
+            reason = 'no true masks of these images or no list of classes was found'
+            command = f'python tools/report.py {shlex.quote(str(run.root))} --gt FOLDER'
+            report.miss(f'scores and images of {stage.name}', reason, command)
             continue
-        add_counted(report, run, stage, counted)
+        add_result(report, run, result)
         if options.images:
-            drawer = StageDrawer(stage, index, counted, [] if stage.is_predicted else predictions)
-            add_gallery(report, drawer, options.images)
-    add_all_missing(report, run, index, bool(predictions))
+            draw_stage(result, index, options.images, () if stage.is_predicted else predictions)
+        for problem in dict.fromkeys(result.problems):
+            report.miss(f'parts of the images of {stage.name}', problem)
+    add_missing(report, run, index)
     return report
 
 
-# --- scores ---------------------------------------------------------------------------------------
-
-
-def add_recorded(report: RunReport, run: Run, path: Path, record: Record) -> None:
-    """Add the scores of a record, by the name of what was scored where that is in the run."""
+def add_record(report: RunReport, run: Run, path: Path, record: Record) -> None:
+    """Add the scores of a record, by the name of what was scored where that is in the run, and its time."""
     name = run.name(run.made(record.inputs.get('predictions')) or path)
     argmax = [s.miou for s in record.scores if s.protocol.threshold_source == ARGMAX]
     for score in record.scores:
         title = name if score.what in ('masks', name) else f'{name}: {score.what}'
         title += ' with CRF' * (record.kind == 'test' and bool(score.protocol.crf))
-        report.scores.append(NamedScore(title, score))
+        report.scores.append((title, score))
         if score.curve:
-            report.curves.append(ThresholdCurve(name, score.curve, next(iter(argmax), None)))
+            report.curves.append((name, score.curve, next(iter(argmax), None)))
+    if record.command:
+        report.steps.append((run.name(path), record.seconds, record.command))
+    if not record.complete:
+        failed = f'; images that failed: {name_some(record.failed)}' if record.failed else ''
+        reason = f'its record says that it is not complete{failed}'
+        report.miss(f'the rest of {run.name(path)}', reason, record.command)
 
 
-def add_counted(report: RunReport, run: Run, stage: Stage, counted: Counted) -> None:
-    """Add confusion, scores by size, and the score itself where no record has it."""
-    if counted.report.failed:
-        errors = [f'{name}: {error}' for name, error in counted.report.failed.items()]
-        reason = f'{len(errors)} could not be scored, first: {"; ".join(errors[:SHOWN_ERRORS])}'
-        report.missing.append(Missing(f'images of {stage.name}', reason, failed=True))
-    if not counted.image_iou:
+def add_result(report: RunReport, run: Run, result: StageResult) -> None:
+    """Add what was counted over masks: the score itself only where no record has it."""
+    stage, count = result.stage, len(result.image_iou)
+    if result.errors:
+        errors = [f'{name}: {error}' for name, error in result.errors.items()]
+        reason = f'{len(errors)} images could not be scored, first: {"; ".join(errors[:3])}'
+        report.miss(f'images of {stage.name}', reason, failed=True)
+    if not count:
         return
-    iou = iou_from_counts(counted.counts)
-    per_class = plain_values(dict(zip(counted.classes, iou)))
-    if stage.is_predicted:
-        add_classes(report, stage, per_class)
-    elif not any(
-        r.inputs.get('predictions') == stage.record.sha256() for r in run.records.values()
-    ):
-        metrics = plain_values({'mIoU': float(mean_iou(iou))})
-        score = Score('masks', counted_protocol(stage, counted), metrics, per_class)
-        report.scores.append(NamedScore(stage.name, score))
-    found = counted.instances.result()
-    number = found['num_instances']
-    report.sizes.append(
-        SizeScore(
-            stage.name,
-            [found[key] for key in INSTANCE_SCORES],
-            [number['all'], *(number[size] for size in 'SML')],
-            '; '.join(counted.instances.notes()),
-        )
-    )
-    report.confusions.append(Confusion(stage.name, counted.classes, counted.counts))
+    report.stages.append(result)
+    iou, digest = iou_from_counts(result.counts), stage.record.sha256()
+    per_class = plain_values(dict(zip(result.classes, iou)))
+    if (
+        stage.is_predicted
+    ):  # a test loop keeps no classes; its predictions are with CRF if it had one
+        own = [s for s in stage.record.scores if s.what == stage.what and not s.per_class]
+        for score in sorted(own, key=lambda score: score.protocol.crf is True)[-1:]:
+            report.scores = [
+                (name, replace(each, per_class=per_class) if each is score else each)
+                for name, each in report.scores
+            ]
+    elif all(record.inputs.get('predictions') != digest for record in run.records.values()):
+        left, made = result.asked - count, stage.record.protocol
+        notes = [*made.notes, *[f'{left} other masks of this folder not scored'] * bool(left)]
+        about = replace(made, images=count, failed=0, notes=notes)
+        score = Score('masks', about, plain_values({'mIoU': mean_iou(iou)}), per_class)
+        report.scores.append((stage.name, score))
 
 
-def add_classes(report: RunReport, stage: Stage, per_class: dict[str, float | None]) -> None:
-    """Give the score of a test, which has no classes, those of its predictions (with CRF, if it had one)."""
-    own = [
-        i
-        for i, (_, score) in enumerate(report.scores)
-        if score.what == stage.what and any(score is each for each in stage.record.scores)
-    ]
-    for i in sorted(own, key=lambda i: report.scores[i].score.protocol.crf is True)[-1:]:
-        name, score = report.scores[i]
-        report.scores[i] = NamedScore(name, replace(score, per_class=score.per_class or per_class))
-
-
-def counted_protocol(stage: Stage, counted: Counted) -> Protocol:
-    """How masks were made, and how many of them are scored."""
-    left, protocol = counted.asked - len(counted.image_iou), stage.record.protocol
-    notes = [f'{left} others of this folder not scored'] if left else []
-    count = len(counted.image_iou)
-    return replace(protocol, images=count, failed=0, notes=[*protocol.notes, *notes])
-
-
-def add_gallery(report: RunReport, drawer: StageDrawer, images: int) -> None:
-    """Add the best and the worst images of a stage."""
-    name = drawer.stage.name
-    groups = {h: pictures for h, pictures in drawer.best_and_worst(images).items() if pictures}
-    for problem in dict.fromkeys(drawer.problems):
-        add_missing(report, f'parts of the images of {name}', problem)
-    if groups:
-        report.galleries.append(Gallery(name, groups, drawer.legend()))
-
-
-# --- what is missing ------------------------------------------------------------------------------
-
-
-def add_missing(report: RunReport, part: str, reason: str, *words: str) -> None:
-    """Say what the page does not have, and the command that makes it."""
-    command = shlex.join(['python', *words]) if words else ''
-    report.missing.append(Missing(part, reason, command))
-
-
-def report_words(run: Run) -> tuple[str, ...]:
-    """The command that scores and shows masks whose data have moved."""
-    return 'tools/report.py', str(run.root), '--gt', 'FOLDER_OF_TRUE_MASKS'
-
-
-def add_all_missing(report: RunReport, run: Run, index: ImageIndex, predicted: bool) -> None:
-    """Say which parts there are not, which stages are not complete and which files cannot be used."""
-    root = str(run.root)
-    score, test = 'tools/eval_masks.py', ('tools/test.py', 'CONFIG', 'CHECKPOINT')
-    wanted: list[tuple[Any, str, str, tuple[str, ...]]] = [
+def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
+    """Say which parts there are not, and which files cannot be used."""
+    root = shlex.quote(str(run.root))
+    score, test = f'python tools/eval_masks.py {root}/', 'python tools/test.py CONFIG CHECKPOINT'
+    wanted: list[tuple[Any, str, str]] = [
+        (report.scores, 'scores', f'{score}masks GT --json {root}/masks_score'),
+        (report.curves, 'threshold curve', f'{score}maps GT --maps --json {root}/maps_score'),
         (
-            report.scores,
-            'scores',
-            'nothing of this run was scored',
-            (score, f'{root}/masks', 'GT', '--json', f'{root}/masks_score'),
-        ),
-        (
-            report.curves,
-            'threshold curve',
-            'no class maps were scored',
-            (score, f'{root}/maps', 'GT', '--maps', '--json', f'{root}/maps_score'),
-        ),
-        (
-            report.galleries,
+            any(stage.pictures for stage in report.stages),
             'images with panels',
-            'there are no masks with images and true masks, or none were asked for',
-            report_words(run),
+            f'python tools/report.py {root} --images 4',
         ),
         (
-            predicted,
+            any(stage.is_predicted for stage in mask_stages(run)),
             'predictions of a segmenter',
-            'no test of this run kept its predictions',
-            (*test, '--work-dir', f'{root}/test', '--out', f'{root}/test/predictions'),
+            f'{test} --work-dir {root}/test --out {root}/test/predictions',
         ),
         (
             report.trainings,
             'training curves',
-            'the run has no training with a log',
-            ('tools/train.py', 'CONFIG', '--work-dir', f'{root}/localizer'),
+            f'python tools/train.py CONFIG --work-dir {root}/localizer',
         ),
     ]
-    for there, part, reason, words in wanted:
+    for there, part, command in wanted:
         if not there:
-            add_missing(report, part, reason, *words)
-    for path, record in run.records.items():
-        if not record.complete:
-            failed = f'; images that failed: {name_some(record.failed)}' if record.failed else ''
-            reason = f'its record says that it is not complete{failed}'
-            report.missing.append(Missing(f'the rest of {run.name(path)}', reason, record.command))
+            report.miss(part, 'the run has none', command)
     for name, reason in index.problems.items():
-        add_missing(report, name, reason)
+        report.miss(name, reason)
     for name, reason in run.problems.items():
-        report.missing.append(Missing(f'file {name}', reason, failed=True))
+        report.miss(f'file {name}', reason, failed=True)
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -416,63 +254,55 @@ def render_page(report: RunReport) -> str:
         loader=PackageLoader('mmwsss.report', '.'),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=shown,
+        finalize=lambda value: charts.plain_text(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(percent=percent, duration=duration, picture=picture_uri)
-    environment.globals.update(
-        colour=charts.series_colour,
-        cell_style=charts.cell_style,
-        line_chart=charts.line_chart,
-        loss_charts=loss_charts,
-        max_matrix=MAX_MATRIX,
-        max_plain=MAX_PLAIN,
-    )
-    template = environment.get_template('page.html.j2')
-    return template.render(
+    environment.globals.update(colour=charts.series_colour, cell_style=charts.cell_style)
+    rated = [row for row in report.scores if 'mIoU' in row[1].metrics]
+    others = [row for row in report.scores if 'mIoU' not in row[1].metrics]
+    return environment.get_template('page.html.j2').render(
         report=report,
-        others=list(dict.fromkeys(k for _, s in report.scores for k in s.metrics if k != 'mIoU')),
+        score_tables=[
+            (rows, list(dict.fromkeys(k for _, s in rows for k in s.metrics if k != 'mIoU')))
+            for rows in (rated, others)
+            if rows
+        ],
         class_names=[name for name, score in report.scores if score.per_class],
-        class_chart=class_chart(report.scores),
-        size_chart=size_chart(report.sizes),
-        threshold_chart=threshold_chart(report.curves),
+        class_chart=lambda: class_chart(report.scores),
+        size_chart=lambda: size_chart(report.stages),
+        threshold_chart=lambda: threshold_chart(report),
+        loss_charts={name: loss_charts(curves) for name, curves in report.trainings.items()},
     )
 
 
-def shown(value: Any) -> Any:
-    """What the template shows of a value."""
-    return charts.plain_text(value) if type(value) is str else value
-
-
-def class_chart(rows: Sequence[NamedScore]) -> Markup:
+def class_chart(rows: Sequence[tuple[str, Score]]) -> Markup:
     """IoU of each class, a bar for each score."""
-    rows = [row for row in rows if row.score.per_class]
+    rows = [(name, score) for name, score in rows if score.per_class]
     classes = list(dict.fromkeys(name for _, score in rows for name in score.per_class))
-    series = [(name, [score.per_class.get(cls) for cls in classes]) for name, score in rows]
-    return charts.bar_chart(classes, series, 'IoU per class in percent') if rows else Markup()
+    series = [[score.per_class.get(name) for name in classes] for _, score in rows]
+    return charts.bar_chart(classes, series, 'IoU per class in percent')
 
 
-def size_chart(sizes: Sequence[SizeScore]) -> Markup:
+def size_chart(stages: Sequence[StageResult]) -> Markup:
     """Instance-aware mIoU by size, with the number of objects."""
-    series = [(size.name, size.scores) for size in sizes]
-    notes = [[f'({count} objects)' for count in size.counts] for size in sizes]
-    groups, title = ('all', 'small', 'medium', 'large'), 'IA-mIoU in percent by size of object'
-    return charts.bar_chart(groups, series, title, notes) if sizes else Markup()
+    results = [stage.instances.result() for stage in stages]
+    counts = [result['num_instances'] for result in results]
+    notes = [[f'({count[size]} objects)' for size in ('all', 'S', 'M', 'L')] for count in counts]
+    series = [[result[key] for key in SIZES.values()] for result in results]
+    return charts.bar_chart(list(SIZES), series, 'IA-mIoU in percent by size of object', notes)
 
 
-def threshold_chart(curves: Sequence[ThresholdCurve]) -> Markup:
+def threshold_chart(report: RunReport) -> Markup:
     """Scores over thresholds."""
     lines = [
-        (
-            [x for x, _ in curve.points],
-            [math.nan if y is None else 100 * y for _, y in curve.points],
-        )
-        for curve in curves
+        ([x for x, _ in points], [math.nan if y is None else 100 * y for _, y in points])
+        for _, points, _ in report.curves
     ]
-    levels = [None if curve.level is None else 100 * curve.level for curve in curves]
+    levels = [None if level is None else 100 * level for *_, level in report.curves]
     title = 'mIoU in percent over background thresholds'
-    return charts.line_chart(lines, title, 'background threshold', levels) if lines else Markup()
+    return charts.line_chart(lines, title, 'background threshold', levels)
 
 
 def loss_charts(curves: Curves) -> list[tuple[str, list[str], Markup]]:
@@ -484,14 +314,10 @@ def loss_charts(curves: Curves) -> list[tuple[str, list[str], Markup]]:
     for name, (steps, values) in curves.items():
         if 'loss' in name.lower():
             losses.setdefault((tuple(steps), tuple(values)), []).append(name)
-    found = []
-    if losses:
-        names = [' = '.join(each) for each in losses.values()]
-        found.append(('losses', names, charts.line_chart(list(losses), 'losses', 'step')))
-    for name, line in curves.items():
-        if 'loss' not in name.lower():
-            found.append((name, [], charts.line_chart([line], name, 'step')))
-    return found
+    metrics = {name: line for name, line in curves.items() if 'loss' not in name.lower()}
+    names = [' = '.join(each) for each in losses.values()]
+    drawn = [('losses', names, charts.line_chart(list(losses), 'losses', 'step'))] if losses else []
+    return drawn + [(n, [], charts.line_chart([line], n, 'step')) for n, line in metrics.items()]
 
 
 def duration(seconds: float) -> str:
@@ -501,22 +327,20 @@ def duration(seconds: float) -> str:
         >>> duration(9.7), duration(218), duration(7260)
         ('10 s', '3 min 38 s', '2 h 1 min')
     """
-    whole = round(seconds)
-    if whole < 60:
-        return f'{whole} s'
-    if whole < 3600:
-        return f'{whole // 60} min {whole % 60} s'
-    return f'{whole // 3600} h {whole % 3600 // 60} min'
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return (
+        f'{hours} h {left} min' if hours else f'{minutes} min {rest} s' if minutes else f'{rest} s'
+    )
 
 
 def picture_uri(picture: np.ndarray | str | Path) -> str:
     """A picture inside the page: an RGB array (H, W, 3) as JPEG, a PNG or JPEG file as it is."""
-    kind = 'jpeg'
     if isinstance(picture, np.ndarray):
         stream = io.BytesIO()
         Image.fromarray(picture).save(stream, format='JPEG', quality=88)
-        content = stream.getvalue()
+        kind, content = 'jpeg', stream.getvalue()
     else:
-        kind = 'png' if Path(picture).suffix == '.png' else kind
+        kind = 'png' if Path(picture).suffix == '.png' else 'jpeg'
         content = Path(picture).read_bytes()
     return f'data:image/{kind};base64,{base64.b64encode(content).decode("ascii")}'

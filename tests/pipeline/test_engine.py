@@ -123,7 +123,7 @@ def test_a_report_has_all_stages(finished, tmp_path):
     _, report = write_run_report(finished[1], tmp_path / 'page.html', ReportOptions(images=1))
     assert [(part.part, part.reason) for part in report.failed] == []
     assert 'predictions of a segmenter' not in {part.part for part in report.missing}
-    assert [part.name for part in report.confusions] == ['masks', 'segmenter_score']
+    assert [stage.name for stage in report.stages] == ['masks', 'segmenter_score']
 
 
 def test_a_second_run_does_nothing(finished):

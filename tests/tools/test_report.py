@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-import json
 import runpy
 from pathlib import Path
 
 import pytest
+
+from mmwsss.io import Protocol, Score, make_record, write_record
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'report.py'))
 
@@ -17,9 +18,8 @@ def run(*arguments) -> int:
 
 
 def test_says_what_is_missing_and_where_the_page_is(tmp_path, capsys):
-    score = {'what': 'masks', 'predictions': 'masks', 'images': 2, 'classes': ['background', 'cat']}
-    score.update(mIoU=0.5, IoU={'background': 0.75, 'cat': 0.25})
-    (tmp_path / 'masks.json').write_text(json.dumps(score))
+    score = Score('masks', Protocol('val', 2), {'mIoU': 0.5}, {'background': 0.75, 'cat': 0.25})
+    write_record(tmp_path / 'masks.json', make_record('score', scores=[score]))
     assert run(tmp_path, '--workers', 0) == 0
     said = capsys.readouterr().out
     assert f'report: {tmp_path / "report.html"}' in said
@@ -39,7 +39,7 @@ def test_no_run_is_an_error(tmp_path, capsys):
 
 def test_wrong_arguments_are_named_with_what_was_expected(tmp_path, capsys):
     (tmp_path / 'run').mkdir()
-    (tmp_path / 'run' / 'masks.json').write_text('{"what": "x"}')
+    write_record(tmp_path / 'run', make_record('train'))
     (tmp_path / 'file').write_text('')
     cases = {
         ('nowhere',): "RUN_DIR must be a folder, but there is nothing at 'nowhere'",
