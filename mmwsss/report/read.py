@@ -23,11 +23,8 @@ DEPTH = 3
 MAX_TEXT = 250
 LOGS = 'vis_data'  # of MMEngine: its files are lines of JSON
 NOT_CURVES = ('base_lr', 'data_time', 'epoch', 'iter', 'lr', 'memory', 'step', 'time')
-LOGGED = re.compile(
-    r'\s*(Python|PyTorch|MMEngine|CUDA available|GPU 0\S*|Distributed launcher): (.+)'
-)
-Line = tuple[list[float], list[float]]  # x, y
-Curves = dict[str, Line]
+LOGGED = re.compile(r'\s*(Python|PyTorch|MMEngine|CUDA available|GPU 0\S*): (.+)')
+Curves = dict[str, tuple[list[float], list[float]]]  # name -> x, y
 
 
 @dataclass
@@ -172,14 +169,14 @@ def read_curves(run: Run) -> dict[str, Curves]:
         for log in sorted(path.parent.glob(f'*/{LOGS}/scalars.json')):
             with run.reading(log):
                 for key, points in read_scalars(log).items():
-                    first = min(points)
-                    kept = {step: y for step, y in curves[key].items() if step < first}
+                    kept = {x: y for x, y in curves[key].items() if x < min(points)}
                     curves[key] = {**kept, **points}
         lines = {key: sorted(points.items()) for key, points in curves.items() if len(points) > 1}
         if lines:
-            trainings[run.name(path)] = {
+            named = {
                 key: ([x for x, _ in line], [y for _, y in line]) for key, line in lines.items()
             }
+            trainings[run.name(path)] = named
     return trainings
 
 
@@ -189,22 +186,20 @@ def read_scalars(path: Path) -> dict[str, dict[float, float]]:
     Raises:
         ValueError: It holds something, but no row.
     """
-    rows = []
-    text = path.read_text(encoding='utf-8', errors='replace')
+    curves: dict[str, dict[float, float]] = defaultdict(dict)
+    text, rows = path.read_text(encoding='utf-8', errors='replace'), 0
     for line in text.splitlines():
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and is_number(row.get('step')):
-            rows.append(row)
+            rows += 1
+            for key, value in row.items():
+                if is_number(value) and key.rsplit('/', 1)[-1] not in NOT_CURVES:
+                    curves[key][row['step']] = value
     if text and not rows:
         raise ValueError('expected rows of JSON with a number `step`, but got none')
-    curves: dict[str, dict[float, float]] = defaultdict(dict)
-    for row in rows:
-        for key, value in row.items():
-            if is_number(value) and key.rsplit('/', 1)[-1] not in NOT_CURVES:
-                curves[key][row['step']] = value
     return curves
 
 
