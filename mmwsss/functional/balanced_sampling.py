@@ -95,12 +95,12 @@ class _Choice:
     def exchange(self, max_images: int) -> bool:
         """Put each image in question once; return whether anything changed."""
         has_changed = False
-        for image in self.chosen.copy():
+        for image in self.chosen.tolist():
             self.remove(image)
             back = self.squares[image] + 2 * self.counts[image] @ self.excess
             other, change = self.best()
             if change < min(back, 0):
-                self.add(other)
+                self.add(int(other))
                 has_changed = True
             elif back < 0:
                 self.add(image)

@@ -136,7 +136,7 @@ def foreground_probability(
     with torch.autocast(device_type=features.device.type, enabled=False):
         pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
         centres = F.normalize(prototypes.to(pixels.dtype), dim=2, eps=eps)
-        best = _MaximumProduct.apply(centres, pixels, int(chunk_size))  # (N, hw)
+        best: Tensor = _MaximumProduct.apply(centres, pixels, int(chunk_size))  # type: ignore[no-untyped-call]
         # Dividing the winners by the pixels' norms spares a normalised copy of the features.
         lengths = pixels.square().sum(dim=1).clamp(min=eps**2).sqrt()
         cosine = best / lengths

@@ -162,7 +162,8 @@ class Pipeline:
             'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
             'version': __version__,
         }
-        return plain_values(inputs)
+        request: dict[str, Any] = plain_values(inputs)
+        return request
 
     # --- what to do -----------------------------------------------------------------------------------
 
@@ -189,7 +190,8 @@ class Pipeline:
             last: Stages behind this one are left alone.
             force: Run the stages in between even where they are done.
         """
-        selected, pending = self.selected(first, last), set()
+        selected = self.selected(first, last)
+        pending: set[str] = set()
         decisions = []
         for stage in self.spec.stages:
             decision = self.decide(stage, selected, pending, force)

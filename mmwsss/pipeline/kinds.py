@@ -175,7 +175,8 @@ class Maps(Kind):
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
         """Model and dataset; initial weights are replaced by the checkpoint."""
-        return without_init(super().settings(stage, cfg))
+        settings: dict[str, Any] = without_init(super().settings(stage, cfg))
+        return settings
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Write the maps of ``map_dataset``."""

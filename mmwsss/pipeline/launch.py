@@ -16,7 +16,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # not on this system: two runs in one folder are then the user's business
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ['Launcher', 'folder_lock', 'run_command']
 
@@ -87,7 +87,8 @@ def run_command(command: list[str], log: Path, say: Say, keep_open: int | None =
         The exit code; negative: killed by that signal. On a failure those of the last lines are shown
         that were not shown before.
     """
-    last, shown = deque(maxlen=LINES_OF_AN_ERROR), time.monotonic()
+    last: deque[str] = deque(maxlen=LINES_OF_AN_ERROR)
+    shown = time.monotonic()
     kept = () if keep_open is None else (keep_open,)
     with log.open('a', encoding='utf-8') as stream:
         process = subprocess.Popen(  # noqa: S603
@@ -101,7 +102,7 @@ def run_command(command: list[str], log: Path, say: Say, keep_open: int | None =
             pass_fds=kept,
         )
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 stream.write(line)
                 stream.flush()
                 text = line.strip()
@@ -122,7 +123,7 @@ def run_command(command: list[str], log: Path, say: Say, keep_open: int | None =
     return code
 
 
-def end_process(process: subprocess.Popen) -> None:
+def end_process(process: subprocess.Popen[str]) -> None:
     """Ask a process to end, and insist after a while."""
     process.terminate()
     try:

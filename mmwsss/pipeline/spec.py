@@ -140,7 +140,7 @@ class _Reader:
         if missing:
             raise TypeError(f'{where} ({entry["run"]}) needs {missing}')
         named = entry.get('config') or ''
-        config = find_config(self.configs.get(named, named), self.path) if named else ''
+        config = find_config(str(self.configs.get(named, named)), self.path) if named else ''
         options = self._options(name, named, config, where)
         arguments = {key: value for key, value in entry.items() if key not in STAGE_KEYS}
         if self.data_root is not None:
