@@ -26,6 +26,7 @@ from mmwsss.functional.checks import check_fraction, check_ndim, check_positive
 __all__ = [
     'at_least_float32',
     'class_prototypes',
+    'keep_surest',
     'locate_seeds',
     'normalize_pixels',
     'prototype_activation',
@@ -121,6 +122,40 @@ def locate_seeds(similarity: Tensor, valid: Tensor, bg_attenuation: float = 0.5)
     best = attenuated.argmax(dim=1, keepdim=True)  # (N, 1, h, w)
     one_hot = torch.zeros_like(similarity).scatter_(1, best, 1.0)
     return one_hot * valid.detach().to(similarity.dtype)
+
+
+def keep_surest(
+    seeds: Tensor, similarity: Tensor, fraction: float = 0.5, eps: float = 1e-5
+) -> Tensor:
+    """Keep the surest part of each class's seeds.
+
+    A seed is the surer, the larger its class's share ``sim_ik / sum_l sim_il`` in the similarities of its
+    pixel; ceil(``fraction`` x number of seeds) stay (on a tie the first in row order).
+
+    Not part of SIPE: its seeds spread over more than the objects, see ``docs/methods/sipe.md``.
+
+    Args:
+        seeds: One-hot seeds (N, K + 1, h, w) of :func:`locate_seeds`.
+        similarity: The similarities (N, K + 1, h, w) that they come from, zero where not allowed.
+        fraction: Part that stays, in [0, 1].
+        eps: Lower bound of the sum.
+
+    Returns:
+        Seeds (N, K + 1, h, w), dtype of ``seeds``, detached.
+
+    Raises:
+        ValueError: ``fraction`` is outside [0, 1].
+    """
+    check_fraction('fraction', fraction)
+    shape = seeds.shape
+    seeds, similarity = seeds.detach().flatten(2), similarity.detach().flatten(2)
+    share = similarity / similarity.sum(dim=1, keepdim=True).clamp(min=eps)
+    order = share.masked_fill(seeds == 0, -1).argsort(dim=2, descending=True, stable=True)
+    rank = torch.empty_like(order).scatter_(
+        2, order, torch.arange(order.shape[2], device=order.device).expand_as(order)
+    )
+    stay = rank < ((seeds > 0).sum(dim=2, keepdim=True) * fraction).ceil()
+    return (seeds * stay).view(shape)
 
 
 def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from mmwsss.functional import peak_normalize, with_background
 from mmwsss.functional.sipe import (
     class_prototypes,
+    keep_surest,
     locate_seeds,
     normalize_pixels,
     prototype_activation,
@@ -86,6 +87,19 @@ def test_prototypes_and_activation_equal_plain_loop(seed):
         np.testing.assert_allclose(prototypes[n].numpy(), want, atol=1e-12)
         want = oracle.prototype_activation(want, features[n].numpy())
         np.testing.assert_allclose(activation[n].numpy(), want, atol=1e-12)
+
+
+@pytest.mark.parametrize('fraction', [0.0, 0.25, 0.5, 1.0])
+def test_the_surest_seeds_equal_plain_loop(fraction):
+    features, scores, valid = scene(3, size=(5, 7))
+    similarity = structure_similarity(features, scores) * valid
+    seeds = locate_seeds(similarity, valid, 0.8)
+    found = keep_surest(seeds, similarity, fraction)
+    for n in range(len(seeds)):
+        want = oracle.keep_surest(seeds[n].numpy(), similarity[n].numpy(), fraction)
+        np.testing.assert_array_equal(found[n].numpy(), want)
+    counts = seeds.sum(dim=(2, 3))
+    assert torch.equal(found.sum(dim=(2, 3)), (counts * fraction).ceil())
 
 
 def test_prototypes_are_means_for_weights_below_one():

@@ -55,6 +55,22 @@ def locate_seeds(similarity: np.ndarray, valid: np.ndarray, alpha: float) -> np.
     return out
 
 
+def keep_surest(seeds: np.ndarray, similarity: np.ndarray, fraction: float) -> np.ndarray:
+    """Each class's seeds with the largest share in their pixel's similarities: ceil(fraction n) of n."""
+    kept = np.zeros_like(seeds)
+    classes, height, width = seeds.shape
+    for k in range(classes):
+        found = []
+        for y in range(height):
+            for x in range(width):
+                if seeds[k, y, x] > 0:
+                    found.append((similarity[k, y, x] / similarity[:, y, x].sum(), y, x))
+        found.sort(key=lambda entry: -entry[0])
+        for _, y, x in found[: int(np.ceil(fraction * len(found)))]:
+            kept[k, y, x] = seeds[k, y, x]
+    return kept
+
+
 def prototypes(seeds: np.ndarray, features: np.ndarray) -> np.ndarray:
     """Mean feature over each class's seeds: (K+1,h,w), (C,h,w) -> (K+1,C)."""
     classes, h, w = seeds.shape

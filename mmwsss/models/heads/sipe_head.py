@@ -15,6 +15,7 @@ from mmwsss.functional.checks import check_choice, check_fraction
 from mmwsss.functional.sipe import (
     at_least_float32,
     class_prototypes,
+    keep_surest,
     locate_seeds,
     normalize_pixels,
     prototype_activation,
@@ -92,6 +93,8 @@ class SIPEHead(BaseMapHead):
         test_absent_classes: What classes outside the image's label do while seeds are located at test
             time. ``'compete'`` (released): they keep their scores, and the pixels they win become no
             seeds. ``'masked'``: their scores are zero, as in training.
+        test_seed_fraction: Part of each class's seeds that make its prototype at test time, in (0, 1],
+            the surest first, see :func:`~mmwsss.functional.sipe.keep_surest`. 1: all (the paper).
         gsc: Whether the consistency loss is used (the paper's GSC).
         loss_weights: Weights of ``cls`` and ``gsc``; missing ones are 1.
         detach: Whether prototype features are cut off from the backbone.
@@ -123,6 +126,7 @@ class SIPEHead(BaseMapHead):
         background_from: str = 'all',
         valid_cell: str = 'nearest',
         test_absent_classes: str = 'compete',
+        test_seed_fraction: float = 1.0,
         gsc: bool = True,
         loss_weights: dict[str, float] | None = None,
         detach: bool = True,
@@ -138,6 +142,7 @@ class SIPEHead(BaseMapHead):
         self.background_from = background_from
         self.valid_cell = valid_cell
         self.test_absent_classes = test_absent_classes
+        self.test_seed_fraction = test_seed_fraction
         self.test_map = test_map
         for name, choices in _CHOICES.items():
             check_choice(name, getattr(self, name), choices)
@@ -147,6 +152,7 @@ class SIPEHead(BaseMapHead):
                 f'convolution, but got {side_in_channels}, {side_channels} and {side_indices}'
             )
         check_fraction('bg_attenuation', bg_attenuation)
+        check_fraction('test_seed_fraction', test_seed_fraction)
         if estimated_background and test_map == 'is_cam' and not background_modeling:
             raise ValueError(
                 'estimated_background=True needs background_modeling=True with test_map=is_cam'
@@ -191,7 +197,9 @@ class SIPEHead(BaseMapHead):
         if self.test_absent_classes == 'masked':
             scores = keep_labelled(scores, labels)
         valid = keep_labelled(torch.ones_like(scores), labels)
-        activation = self._image_specific_cam(outputs, scores, valid, self.test_seed_feature)
+        activation = self._image_specific_cam(
+            outputs, scores, valid, self.test_seed_feature, self.test_seed_fraction
+        )
         only_classes = self.background_modeling and not self.has_background
         return activation[:, 1:] if only_classes else activation
 
@@ -254,12 +262,19 @@ class SIPEHead(BaseMapHead):
         return scores
 
     def _image_specific_cam(
-        self, outputs: dict[str, Tensor], scores: Tensor, valid: Tensor, seed_feature: str
+        self,
+        outputs: dict[str, Tensor],
+        scores: Tensor,
+        valid: Tensor,
+        seed_feature: str,
+        seed_fraction: float = 1.0,
     ) -> Tensor:
         """IS-CAM (N, K + 1, h, w), or (N, K, h, w) without background modelling."""
         with torch.no_grad():
             similarity = structure_similarity(outputs[seed_feature], scores, self.chunk_size)
             seeds = locate_seeds(similarity, valid, self.bg_attenuation)
+            if seed_fraction < 1:
+                seeds = keep_surest(seeds, similarity * valid, seed_fraction)
         if not self.background_modeling:
             seeds = seeds[:, 1:]
         features = at_least_float32(outputs[self.feature])

@@ -9,6 +9,14 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 import mmwsss  # noqa: F401  registers the models
+from mmwsss.functional import keep_labelled
+from mmwsss.functional.sipe import (
+    class_prototypes,
+    keep_surest,
+    locate_seeds,
+    prototype_activation,
+    structure_similarity,
+)
 from mmwsss.models.heads.sipe_head import SIPEHead
 from tests.oracles import sipe as oracle
 
@@ -123,6 +131,24 @@ def test_absent_classes_compete_by_default():
     got = default.maps(default(feats), labels)
     torch.testing.assert_close(got, released.maps(released(feats), labels))
     assert not torch.allclose(got, masked.maps(masked(feats), labels))
+
+
+def test_fewer_seeds_change_test_maps_only():
+    feats, samples = make_feats(), make_samples()
+    labels = labels_of(samples)
+    head, surest = make_head(), make_head(test_seed_fraction=0.5)
+    losses = [h.loss(feats, samples, (64, 96))['loss_gsc'].item() for h in (head, surest)]
+    assert losses[0] == losses[1]
+    outputs = head(feats)
+    maps = surest.maps(outputs, labels)
+    assert not torch.allclose(maps, head.maps(outputs, labels))
+    scores = head._general_cam(outputs, labels, outputs['hierarchical'].shape[2:])
+    valid = keep_labelled(torch.ones_like(scores), labels)
+    similarity = structure_similarity(outputs['hierarchical'], scores)
+    seeds = keep_surest(locate_seeds(similarity, valid), similarity * valid, 0.5)
+    prototypes = class_prototypes(seeds, outputs['hierarchical'])
+    want = prototype_activation(prototypes, outputs['hierarchical'])
+    torch.testing.assert_close(maps, want)
 
 
 @pytest.mark.parametrize('absent', ['compete', 'masked'])
@@ -423,6 +449,7 @@ def test_builds_from_the_registry():
         (dict(test_absent_classes='drop'), 'test_absent_classes must be one of'),
         (dict(side_channels=(1, 2)), 'one entry per side convolution'),
         (dict(side_channels=(), side_in_channels=(), side_indices=()), 'one entry per side'),
+        (dict(test_seed_fraction=-0.1), r'test_seed_fraction must lie in \[0, 1\]'),
         (dict(bg_attenuation=1.5), r'bg_attenuation must lie in \[0, 1\]'),
         (dict(loss_weights=dict(clss=1.0)), "'cls' and 'gsc', but got .*clss"),
         (dict(loss_weights=dict(cls=-1.0)), 'non-negative'),
