@@ -8,7 +8,7 @@ from typing import Any
 from mmengine import fileio, list_from_file
 
 from mmwsss.io.mask_io import voc_palette
-from mmwsss.utils.names import closest_name
+from mmwsss.utils.names import check_known
 
 from .label_sources import ClassTable
 
@@ -93,8 +93,5 @@ def _check(names: tuple[str, ...], valid: Sequence[str] | None) -> None:
             f'masks are 16-bit at most, so at most {_MAX_CLASSES} classes with background fit, but '
             f'got {len(names)}'
         )
-    for name in names:
-        if valid is not None and name not in valid:
-            raise ValueError(
-                f'classes: the dataset has no class {name!r}; {closest_name(name, valid)}'
-            )
+    for name in names if valid is not None else ():
+        check_known('classes: class', name, valid)

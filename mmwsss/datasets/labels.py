@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mmwsss.utils.names import closest_name
+from mmwsss.utils.names import check_known
 
 from .label_sources import (
     ClassTable,
@@ -55,9 +55,8 @@ def read_image_labels(
 
     Raises:
         FileNotFoundError: A file of labels does not exist.
-        TypeError: An option is not one of the source's.
-        ValueError: The source is unknown, the file is malformed, an id is missing, or a class
-            name is not one of the dataset's; the message says where.
+        ValueError: The source or an option is unknown, the file is malformed, an id is missing, or a
+            class name is not one of the dataset's; the message says where.
 
     Example:
         >>> read_image_labels(  # doctest: +SKIP
@@ -66,10 +65,7 @@ def read_image_labels(
     """
     options = dict(labels)
     source = options.pop('source', None)
-    if source not in LABEL_SOURCES:
-        raise ValueError(
-            f'labels.source must be one of {", ".join(LABEL_SOURCES)}, but got {source!r}'
-        )
+    check_known('labels: source', source, LABEL_SOURCES)
     reader = LABEL_SOURCES[source]
     _check_options(source, reader, options)
     return reader(list(ids), ClassTable(classes), backend_args=backend_args, **options)
@@ -98,9 +94,6 @@ def _check_options(source: str, reader: Callable[..., Any], options: Mapping[str
     parameters = inspect.signature(reader).parameters.values()
     valid = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != 'backend_args']
     for name in options:
-        if name not in valid:
-            raise TypeError(
-                f'labels: source {source!r} has no option {name!r}; {closest_name(name, valid)}'
-            )
+        check_known(f'labels: option of source {source!r}', name, valid)
     if not options.get('path'):
         raise ValueError(f'labels: source {source!r} needs a path')

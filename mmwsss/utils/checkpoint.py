@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from mmwsss.compat import allow_safe_resume
+from mmwsss.utils.nested import dicts_in
 
 __all__ = [
     'UntrustedCheckpointError',
@@ -253,11 +254,6 @@ def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
 
 def init_checkpoints(node: Any) -> Iterator[str]:
     """Yield the ``checkpoint`` of every ``init_cfg`` below ``node``."""
-    if isinstance(node, dict):
-        if node.get('type') == 'Pretrained' and isinstance(node.get('checkpoint'), str):
-            yield node['checkpoint']
-        for value in node.values():
-            yield from init_checkpoints(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from init_checkpoints(value)
+    for part in dicts_in(node):
+        if part.get('type') == 'Pretrained' and isinstance(part.get('checkpoint'), str):
+            yield part['checkpoint']

@@ -7,6 +7,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmwsss.utils.nested import dicts_in
+
 __all__ = ['AUTO', 'fill_num_classes']
 
 AUTO = 'auto'
@@ -28,25 +30,15 @@ def fill_num_classes(cfg: Any) -> None:
         ValueError: No dataset of the config has a class list.
     """
     model = cfg.get('model') or {}
-    wanted = list(auto_nodes(model, 'model'))
-    if not wanted:
-        return
-    count = len(class_list(cfg))
-    for path, node in wanted:
-        is_localizer = path == 'model.head' or path.startswith('model.head.')
-        node['num_classes'] = count - 1 if is_localizer else count
-
-
-def auto_nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield the places below a node that say ``num_classes='auto'``, with their paths."""
-    if isinstance(node, Mapping):
-        if node.get('num_classes') == AUTO:
-            yield path, node
-        for key, value in node.items():
-            yield from auto_nodes(value, f'{path}.{key}')
-    elif isinstance(node, (list, tuple)):
-        for i, value in enumerate(node):
-            yield from auto_nodes(value, f'{path}.{i}')
+    wanted = [
+        (key, node)
+        for key, part in model.items()
+        for node in dicts_in(part)
+        if node.get('num_classes') == AUTO
+    ]
+    count = len(class_list(cfg)) if wanted else 0
+    for key, node in wanted:
+        node['num_classes'] = count - 1 if key == 'head' else count
 
 
 def class_list(cfg: Any) -> tuple[str, ...]:
@@ -65,11 +57,6 @@ def class_list(cfg: Any) -> tuple[str, ...]:
 
 def datasets(node: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the datasets below a node, wrappers before what they wrap."""
-    if isinstance(node, Mapping):
-        if 'type' in node and DATASETS.get(str(node['type'])) is not None:
-            yield node
-        for key in ('dataset', 'datasets'):
-            yield from datasets(node.get(key))
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from datasets(value)
+    for part in dicts_in(node):
+        if 'type' in part and DATASETS.get(str(part['type'])) is not None:
+            yield part

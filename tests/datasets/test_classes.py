@@ -61,5 +61,7 @@ def test_more_classes_leave_out_id_255():
 
 
 def test_names_must_be_among_the_own_ones():
-    with pytest.raises(ValueError, match="has no class 'dgo'; the closest valid name is 'dog'"):
+    with pytest.raises(
+        ValueError, match="classes: class 'dgo' is unknown; the closest valid name is 'dog'"
+    ):
         resolve_metainfo(OWN, ['cat', 'dgo'], None)

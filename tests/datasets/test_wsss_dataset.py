@@ -196,7 +196,8 @@ def test_ids_that_leave_the_folder_are_refused(tiny):
 def test_wrong_class_name_names_line_and_closest(tiny):
     (tiny / 'labels.csv').write_text('first,cat\nsecond,dgo\n')
     with pytest.raises(
-        ValueError, match=r"labels\.csv, line 2: .*'dgo'; the closest valid name is 'dog'"
+        ValueError,
+        match=r"labels\.csv, line 2: .*'dgo' is unknown; the closest valid name is 'dog'",
     ):
         build(tiny)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mmwsss.io.mask_io import IGNORE_INDEX
-from mmwsss.utils.names import closest_name, name_some
+from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['ClassTable']
 
@@ -55,13 +55,9 @@ class ClassTable:
         Raises:
             ValueError: The dataset does not have this foreground class.
         """
-        found = self._ids.get(name)
-        if found is None:
-            raise ValueError(
-                f'{where}: the dataset has no foreground class {name!r}; '
-                f'{closest_name(str(name), self.foreground)}'
-            )
-        return found
+        if name not in self._ids:
+            check_known(f'{where}: foreground class', name, self.foreground)
+        return self._ids[name]
 
     def ids_of(self, names: Iterable[str], where: str) -> list[int]:
         """Return the sorted class ids of ``names``, each once; see :meth:`id_of`."""

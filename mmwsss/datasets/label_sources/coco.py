@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from mmwsss.utils.names import closest_name
+from mmwsss.utils.names import check_known
 
 from .class_table import ClassTable
 from .files import collect_labels, load_json
@@ -143,12 +143,8 @@ def _class_ids(
     """Return category name -> class id."""
     if category_map is None:
         return {name: table.id_of(name, path) for name in sorted(used)}
-    unknown = [name for name in category_map if name not in set(categories)]
-    if unknown:
-        raise ValueError(
-            f'category_map: {path} has no category {unknown[0]!r}; '
-            f'{closest_name(unknown[0], categories)}'
-        )
+    for name in category_map:
+        check_known(f'category_map: category of {path}', name, categories)
     return {name: table.id_of(target, 'category_map') for name, target in category_map.items()}
 
 

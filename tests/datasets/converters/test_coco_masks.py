@@ -157,7 +157,9 @@ class TestConvert:
 
     def test_foreign_category(self, instances, tmp_path):
         instances.write_text(instances.read_text().replace('bottle', 'botle'))
-        with pytest.raises(ValueError, match="class 'botle'; the closest valid name is 'bottle'"):
+        with pytest.raises(
+            ValueError, match="class 'botle' is unknown; the closest valid name is 'bottle'"
+        ):
             convert_coco(instances, 'train', tmp_path)
 
 

@@ -111,7 +111,7 @@ def test_bad_masks_are_named(tiny):
         ({'val_fraction': -0.1}, 'val_fraction must lie'),
         (
             {'classes': ['cat', 'dgo']},
-            r"line 3: .* class 'dog'; the closest valid name is 'dgo'",
+            r"line 3: .* class 'dog' is unknown; the closest valid name is 'dgo'",
         ),
     ],
 )

@@ -20,12 +20,14 @@ def test_ids_are_positions_sorted_and_unique():
 )
 def test_unknown_name_says_where_and_what_is_close(name, hint):
     table = ClassTable(['background', 'aeroplane', 'bicycle'])
-    with pytest.raises(ValueError, match=f"a.csv, line 3: .* no foreground class '{name}'; {hint}"):
+    with pytest.raises(
+        ValueError, match=f"a.csv, line 3: foreground class '{name}' is unknown; {hint}"
+    ):
         table.id_of(name, 'a.csv, line 3')
 
 
 def test_background_is_no_label():
-    with pytest.raises(ValueError, match="no foreground class 'background'"):
+    with pytest.raises(ValueError, match="foreground class 'background' is unknown"):
         ClassTable(['background', 'cat']).id_of('background', 'x')
 
 

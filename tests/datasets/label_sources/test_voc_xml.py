@@ -27,7 +27,10 @@ def test_all_missing_files_are_counted_and_named(tiny):
     [
         ('<annotation>', 'is not well-formed XML'),
         ('<a><object><difficult>0</difficult></object></a>', 'an <object> has no <name>'),
-        (xml_text([('kat', 0)]), "no foreground class 'kat'; the closest valid name is 'cat'"),
+        (
+            xml_text([('kat', 0)]),
+            "foreground class 'kat' is unknown; the closest valid name is 'cat'",
+        ),
         (
             '<!DOCTYPE a [<!ENTITY b "c">]><a><object><name>&b;</name></object></a>',
             'entity definitions are refused',
