@@ -1,13 +1,12 @@
 """Make model-index.yml and configs/*/metafile.yml, through which MIM finds the configs.
 
 `Collections` of a metafile (title, paper, page) is written by hand and kept. `Models` are the configs of the
-folder that have run summaries in `results/`: scores are means over the seeds, never typed. A folder without
+folder that summaries in `results/` score: means over the seeds, never typed. A folder without
 results has no metafile. `--check` fails if the files are not what configs and summaries say.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import statistics
 import sys
@@ -18,47 +17,47 @@ import yaml
 from mmengine.config import Config
 
 from generated_pages import ROOT, check_parser, write_or_check
+from results_table import Row, read_runs, rows
 
 HEADER = "# 'Models' is made by .dev/metafiles.py; 'Collections' is written by hand.\n"
 INDEX_HEADER = '# Made by .dev/metafiles.py.\n'
 TASK = 'Weakly Supervised Semantic Segmentation'
-Run = dict[str, Any]
+Scored = dict[str, dict[str, list[Row]]]  # by config and run
 
 
-def read_runs(folder: Path) -> dict[str, dict[str, list[Run]]]:
-    """Run summaries by config and run name, without trials of other settings than the config's."""
-    runs: dict[str, dict[str, list[Run]]] = {}
-    for path in sorted(folder.glob('*/seed*.json')):
-        run = json.loads(path.read_text(encoding='utf-8'))
-        if not run.get('tries_a_setting'):
-            runs.setdefault(run['config'], {}).setdefault(run['name'], []).append(run)
-    return runs
+def read_scores(folder: Path) -> Scored:
+    """What was scored, by config and run, without runs that try other settings than the config's."""
+    scores: Scored = {}
+    for name, group in read_runs(folder).items():
+        for row in rows([run for run in group if not run.options]):
+            scores.setdefault(row.scored, {}).setdefault(name, []).append(row)
+    return scores
 
 
-def metrics_of(scores: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over seeds of every number of a score but its threshold."""
-    names = [
-        name
-        for name, value in scores[0].items()
-        if isinstance(value, (int, float)) and name != 'threshold'
+def metrics_of(row: Row) -> dict[str, float]:
+    """Means over seeds, in percent, of the metrics that all seeds have."""
+    values = {name: [s.metrics.get(name) for s in row.scores] for name in row.scores[0].metrics}
+    return {
+        name: round(100 * statistics.mean(numbers), 2)
+        for name, numbers in values.items()
+        if None not in numbers
+    }
+
+
+def results_of(runs: dict[str, list[Row]], dataset: str) -> list[dict[str, Any]]:
+    """Entries of `Results`, one per run and kind of score."""
+    return [
+        {
+            'Task': TASK,
+            'Dataset': dataset,
+            'Metrics': metrics_of(row),
+            'Run': name,
+            'Scored': row.what,
+            'Seeds': len(row.scores),
+        }
+        for name, found in runs.items()
+        for row in found
     ]
-    common = [name for name in names if all(score.get(name) is not None for score in scores)]
-    return {name: round(statistics.mean(score[name] for score in scores), 2) for name in common}
-
-
-def results_of(runs: dict[str, list[Run]], dataset: str) -> list[dict[str, Any]]:
-    """Entries of `Results`, one per run name and kind of score."""
-    found = []
-    for name, group in runs.items():
-        kinds = list(dict.fromkeys(score['what'] for run in group for score in run['scores']))
-        for what in kinds:
-            scores = [s for run in group for s in run['scores'] if s['what'] == what]
-            metrics = metrics_of(scores)
-            if 'mIoU' not in metrics:
-                continue
-            about = {'Run': name, 'Scored': what, 'Seeds': len(scores)}
-            found.append({'Task': TASK, 'Dataset': dataset, 'Metrics': metrics, **about})
-    return found
 
 
 def training_data(cfg: Config) -> str:
@@ -68,7 +67,7 @@ def training_data(cfg: Config) -> str:
 
 
 def model_entry(
-    path: Path, root: Path, collection: str, runs: dict[str, list[Run]]
+    path: Path, root: Path, collection: str, runs: dict[str, list[Row]]
 ) -> dict[str, Any]:
     """Entry of `Models` for a config with runs."""
     cfg = Config.fromfile(str(path), import_custom_modules=False)
@@ -102,7 +101,7 @@ def collections_of(folder: Path, root: Path) -> list[dict[str, Any]]:
 
 def wanted_files(root: Path) -> dict[Path, str]:
     """What the files are to hold."""
-    runs = read_runs(root / 'results')
+    runs = read_scores(root / 'results')
     wanted, imports = {}, []
     for folder in sorted(path for path in (root / 'configs').iterdir() if path.is_dir()):
         if folder.name.startswith('_') or folder.name == 'pipelines':

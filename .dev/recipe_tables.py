@@ -49,10 +49,11 @@ def measured(stem: str, runs: Runs) -> str:
     names = [stem, f'pipeline_{stem}']
     if stem.endswith('_pseudo'):
         names.append(f'{stem}_true-masks')
-    cells = [row.split(' | ') for name in names for row in rows(name, runs.get(name, []))]
     texts = [
-        f'{what} {value} ({seeds})' + '*' * ('ground truth' in protocol)
-        for _, what, value, seeds, protocol in cells
+        f'{row.what} {row.mean("mIoU")} ({len(row.scores)})'
+        + '*' * any(score.protocol.uses_ground_truth for score in row.scores)
+        for name in names
+        for row in rows(runs.get(name, []))
     ]
     return '<br>'.join(texts) or 'not measured'
 

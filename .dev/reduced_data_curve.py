@@ -1,21 +1,19 @@
 """Make the curve and the table of docs/reduced_data.md from the run summaries in results/.
 
-The numbers are never typed: a point is one seed of `results/<run>/seed*.json`, which
-`benchmarks/reduced_data.py` makes. Only seeds that every point of a method has are used. `--check` fails if
+The numbers are never typed: a point is one seed of `results/<run>/seed*.json` (`make bench-studies`). Only seeds that every point of a method has are used. `--check` fails if
 the table is not what the summaries say.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 import sys
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 from generated_pages import ROOT, check_parser, write_or_check
+from results_table import Runs, read_runs, spread
 
 PAGE, FIGURE = ROOT / 'docs/reduced_data.md', ROOT / 'docs/images/reduced_data.png'
 TABLE = re.compile(r'<!-- reduced data -->\n(?:.*?<!-- /reduced data -->\n)?', re.DOTALL)
@@ -35,9 +33,9 @@ def run_name(method: str, fraction: Fraction) -> str:
 
 def read_curves(results: Path) -> Curves:
     """Scores of the methods that have a run at every fraction."""
-    curves = {}
+    runs, curves = read_runs(results), {}
     for method in METHODS:
-        curve = {f: read_scores(results / run_name(method, f)) for f in FRACTIONS}
+        curve = {f: scores_of(runs, run_name(method, f)) for f in FRACTIONS}
         shared = set.intersection(*(set(scores) for scores in curve.values()))
         if shared:
             curves[method] = {
@@ -46,17 +44,15 @@ def read_curves(results: Path) -> Curves:
     return curves
 
 
-def read_scores(folder: Path) -> dict[int, float]:
-    """Seed -> mIoU in % of a run's summaries."""
-    runs = [json.loads(path.read_text(encoding='utf-8')) for path in folder.glob('seed*.json')]
-    return {run['seed']: s['mIoU'] for run in runs for s in run['scores'] if s['what'] == SCORE}
-
-
-def spread(values: Iterable[float]) -> str:
-    """Mean, and the sample standard deviation where there are several values."""
-    values = list(values)
-    deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
-    return f'{statistics.mean(values):.2f}{deviation}'
+def scores_of(runs: Runs, name: str) -> dict[int, float]:
+    """Seed -> mIoU in % of a run."""
+    return {
+        run.seed: round(100 * score.miou, 6)
+        for run in runs.get(name, [])
+        for stage in run.stages
+        for score in stage.scores
+        if score.what == SCORE
+    }
 
 
 def table(curves: Curves) -> str:
@@ -77,7 +73,7 @@ def table(curves: Curves) -> str:
                 [
                     method,
                     ', '.join(map(str, curve[FRACTIONS[0]])),
-                    *(spread(curve[f].values()) for f in FRACTIONS),
+                    *(spread(list(curve[f].values())) for f in FRACTIONS),
                     *(f'{100 * mean / means[0]:.0f} %' for mean in means[1:]),
                 ]
             )

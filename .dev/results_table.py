@@ -1,121 +1,151 @@
 """Make docs/results.md and the tables in README.md, docs/pipelines.md and docs/methods/ of results/.
 
-The numbers are never typed: a row is the mean over the seeds of `results/<name>/seed*.json`, which
-`benchmarks/study.py` writes. `--check` fails if the pages are not what the summaries say.
+The numbers are never typed: a row is the mean over the seeds of `results/<run>/seed*.json`, the summaries that
+`tools/run_pipeline.py --results` keeps. `--check` fails if the pages are not what the summaries say.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from generated_pages import ROOT, check_parser, replace_part, write_or_check
+from mmwsss.io import Score
+from mmwsss.pipeline import Summary, read_summary
 
 # On a method's page: the runs whose names begin with the word.
 METHOD = re.compile(r'<!-- results: (\w+) -->\n(?:.*?<!-- /results -->\n)?', re.DOTALL)
-HEADER = '| run | scored | mIoU % | seeds | protocol |\n|---|---|---|---|---|\n'
 SIZE_SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
-SIZE_HEADER = (
-    f'| run | {" | ".join(f"{key} %" for key in SIZE_SCORES)} | seeds | protocol |\n'
-    f'|{"---|" * (len(SIZE_SCORES) + 3)}\n'
-)
 SEEDS_OF_A_CLAIM = 3
-Runs = dict[str, list[dict[str, Any]]]
+Runs = dict[str, list[Summary]]
 
 
-def read_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Summaries by run name, each list in the order of the seeds."""
-    runs: dict[str, list[dict[str, Any]]] = {}
+class Row(NamedTuple):
+    """What one stage of a run scored, by seed.
+
+    Attributes:
+        what: What was scored, and by which stage where several score the same.
+        scored: Config that the score is of.
+        scores: One per seed.
+    """
+
+    what: str
+    scored: str
+    scores: list[Score]
+
+    def mean(self, metric: str) -> str:
+        """Mean in percent, and the sample standard deviation where there are several seeds.
+
+        Raises:
+            ValueError: A seed lacks the metric, so that the columns would be means over other seeds.
+        """
+        values = [score.metrics.get(metric) for score in self.scores]
+        if None in values:
+            raise ValueError(f'seed {values.index(None)} of {self.what!r} lacks {metric}')
+        return spread([round(100 * value, 6) for value in values])
+
+    def protocol(self) -> str:
+        """The protocol, with the thresholds of all seeds where they differ."""
+        text = self.scores[0].protocol.text()
+        thresholds = [f'{s.protocol.threshold or 0:g}' for s in self.scores]
+        if len(set(thresholds)) > 1:
+            text = text.replace(f'threshold {thresholds[0]}', f'thresholds {", ".join(thresholds)}')
+        return text
+
+
+def read_runs(folder: Path) -> Runs:
+    """Summaries by run, in the order of the seeds."""
+    runs: Runs = {}
     for path in sorted(folder.glob('*/seed*.json')):
-        summary = {**json.loads(path.read_text(encoding='utf-8')), 'file': str(path)}
-        runs.setdefault(summary['name'], []).append(summary)
-    return {name: sorted(group, key=lambda run: run['seed']) for name, group in runs.items()}
+        runs.setdefault(path.parent.name, []).append(read_summary(path))
+    return {name: sorted(group, key=lambda run: run.seed or 0) for name, group in runs.items()}
 
 
-def spread(values: list[float]) -> str:
+def spread(values: Sequence[float]) -> str:
     """Mean, and the sample standard deviation where there are several values."""
-    if len(values) == 1:
-        return f'{values[0]:.2f}'
-    return f'{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}'
+    deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.2f}{deviation}'
 
 
-def rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
-    """One row per kind of score of a run."""
-    kinds = list(dict.fromkeys(s['what'] for run in group for s in run['scores']))
-    for what in kinds:
-        scores = [s for run in group for s in run['scores'] if s['what'] == what and 'mIoU' in s]
-        if not scores:
-            continue
-        protocol = scores[0]['protocol']
-        thresholds = sorted({s['threshold'] for s in scores if s.get('threshold') is not None})
-        if len(thresholds) > 1:  # a sweep's best, which differs between seeds
-            found = ', '.join(f'{t:g}' for t in thresholds)
-            protocol = protocol.replace(
-                f'threshold {scores[0]["threshold"]:g}', f'threshold {found}'
-            )
-        if any(map(used_ground_truth, scores)) and 'ground truth' not in protocol:
-            protocol += ', chosen on these masks: uses ground truth'
-        yield f'| `{name}` | {what} | {spread([s["mIoU"] for s in scores])} | {len(scores)} | {protocol} |'
+def rows(group: Sequence[Summary]) -> list[Row]:
+    """What the stages of a run scored."""
+    scores: dict[tuple[str, str], list[Score]] = {}
+    configs: dict[tuple[str, str], str] = {}
+    for run in group:
+        made = ''
+        for stage in run.stages:
+            made = stage.config if stage.kind in ('maps', 'masks') else made
+            for score in stage.scores:
+                if score.miou is not None:
+                    key = (stage.name, score.what)
+                    scores.setdefault(key, []).append(score)
+                    of_stage = stage.kind != 'score' or not made
+                    configs[key] = stage.config if of_stage else made
+    times = Counter(what for _, what in scores)
+    return [
+        Row(label(stage, what, configs[stage, what], times[what]), configs[stage, what], found)
+        for (stage, what), found in scores.items()
+    ]
 
 
-def used_ground_truth(score: dict[str, Any]) -> bool:
-    """Whether a score says that something was chosen on the masks that it is measured against."""
-    return bool(score.get('uses_ground_truth') or score.get('details', {}).get('uses_ground_truth'))
+def label(stage: str, what: str, config: str, times: int) -> str:
+    """What was scored; where several stages score the same, the segmenter or the masks are named."""
+    made = Path(config).stem if what == 'segmenter' else stage.removesuffix('_score')
+    return what if times == 1 or made == what else f'{what} ({made})'
 
 
-def size_rows(name: str, group: list[dict[str, Any]]) -> Iterable[str]:
-    """One row per kind of score of a run that tells objects apart by size.
-
-    Raises:
-        ValueError: A seed lacks one of the scores, so that the columns would be means over other seeds.
-    """
-    kinds = list(dict.fromkeys(s['what'] for run in group for s in run['scores'] if 'IA_S' in s))
-    for what in kinds:
-        scores = [
-            checked_sizes(run, s) for run in group for s in run['scores'] if s['what'] == what
+def table(runs: Runs, wanted: Callable[[Row], bool] = bool) -> str:
+    """The table of mIoU."""
+    lines = ['| run | scored | mIoU % | seeds | protocol |', '|---|---|---|---|---|']
+    for name, group in runs.items():
+        lines += [
+            f'| `{name}` | {row.what} | {row.mean("mIoU")} | {len(row.scores)} | {row.protocol()} |'
+            for row in rows(group)
+            if wanted(row)
         ]
-        cells = ' | '.join(spread([s[key] for s in scores]) for key in SIZE_SCORES)
-        yield f'| `{name}` | {cells} | {len(scores)} | {scores[0]["protocol"]} |'
+    return '\n'.join(lines) if len(lines) > 2 else ''
 
 
-def checked_sizes(run: dict[str, Any], score: dict[str, Any]) -> dict[str, Any]:
-    """A score that has all of ``SIZE_SCORES``.
-
-    Raises:
-        ValueError: It lacks some; names the file.
-    """
-    missing = [key for key in SIZE_SCORES if not isinstance(score.get(key), (int, float))]
-    if missing:
-        where = run.get('file', f'run {run["name"]!r}, seed {run["seed"]}')
-        raise ValueError(
-            f'{where}: score {score["what"]!r} needs the numbers {", ".join(SIZE_SCORES)}, but lacks '
-            f'{", ".join(missing)}'
-        )
-    return score
-
-
-def table(runs: Runs) -> str:
-    """The table of mIoU of all kinds of scores."""
-    return HEADER + '\n'.join(row for name, group in runs.items() for row in rows(name, group))
+def has_sizes(row: Row) -> bool:
+    """Whether a score tells objects apart by size."""
+    return 'IA_S' in row.scores[0].metrics
 
 
 def size_table(runs: Runs) -> str:
-    """The table of the runs whose scores tell objects apart by size; empty if there are none."""
-    lines = [row for name, group in runs.items() for row in size_rows(name, group)]
-    return SIZE_HEADER + '\n'.join(lines) if lines else ''
+    """The table of the scores by size; empty if there are none."""
+    head = ' | '.join(f'{key} %' for key in SIZE_SCORES)
+    lines = [f'| run | {head} | seeds | protocol |', '|---' * (len(SIZE_SCORES) + 3) + '|']
+    for name, group in runs.items():
+        lines += [
+            f'| `{name}` | {" | ".join(map(row.mean, SIZE_SCORES))} | {len(row.scores)} '
+            f'| {row.protocol()} |'
+            for row in rows(group)
+            if has_sizes(row)
+        ]
+    return '\n'.join(lines) if len(lines) > 2 else ''
 
 
-def page(runs: dict[str, list[dict[str, Any]]]) -> str:
+def claims(runs: Runs) -> Runs:
+    """The demo, and the runs of several seeds that do not only try a setting."""
+    return {
+        name: group
+        for name, group in runs.items()
+        if name == 'demo' or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].options)
+    }
+
+
+def page(runs: Runs) -> str:
     """The text of docs/results.md."""
     parts = [
         '# Measured results',
         '',
-        'Made by `.dev/results_table.py` from the run summaries in `results/`; do not edit.',
+        'Made by `.dev/results_table.py` from the summaries in `results/`; do not edit. Each is of a pipeline, by',
+        '`tools/run_pipeline.py --results` (`make bench-studies` makes those of three seeds); the commands below are those of its stages.',
         'Mean ± sample standard deviation over seeds. Published numbers are on the pages of the methods.',
         '',
         table(runs),
@@ -126,51 +156,31 @@ def page(runs: dict[str, list[dict[str, Any]]]) -> str:
     ]
     for name, group in runs.items():
         first = group[0]
-        minutes = (
-            statistics.mean(sum(step['seconds'] for step in run['steps']) for run in group) / 60
-        )
-        seeds = ', '.join(str(run['seed']) for run in group)
+        minutes = statistics.mean(run.seconds for run in group) / 60
+        code = ', '.join(dict.fromkeys(stage.code for stage in first.stages))
+        options = ', '.join(f'`{key}={value}`' for key, value in first.options.items())
         parts += [
             f'### `{name}`',
             '',
-            f'Seeds {seeds}; {minutes:.1f} minutes each on {first["hardware"]}; '
-            f'code {first["code"]}, {first["date"]}. Seed {first["seed"]}:',
+            f'`{first.pipeline}`' + f' with {options}' * bool(options) + '. '
+            f'Seeds {", ".join(str(run.seed) for run in group)}; {minutes:.1f} minutes each on '
+            f'{first.hardware}; code {code}, {first.stages[0].date}. Seed {first.seed}:',
             '',
             '```bash',
-            *[step['command'] for step in first['steps']],
+            *[stage.command for stage in first.stages if stage.command],
             '```',
             '',
         ]
     return '\n'.join(parts).rstrip() + '\n'
 
 
-def readme_with_table(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
-    """README.md with the table between its markers replaced.
-
-    It shows the demo and the runs of several seeds that do not only try a setting; all others are in
-    docs/results.md.
-
-    Raises:
-        ValueError: A marker is missing.
-    """
-    shown = {
-        name: group
-        for name, group in runs.items()
-        if name == 'demo'
-        or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].get('tries_a_setting'))
-    }
-    return replace_part(text, 'results', table(shown), 'README.md')
-
-
-def method_page(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
+def method_page(text: str, runs: Runs) -> str:
     """A page with the tables behind its ``<!-- results: NAME -->`` markers replaced."""
 
     def replaced(found: re.Match[str]) -> str:
         word = found.group(1)
-        of_method = {name: group for name, group in runs.items() if name.startswith(word)}
-        sized = {name: group for name, group in of_method.items() if any(size_rows(name, group))}
-        others = {name: group for name, group in of_method.items() if name not in sized}
-        parts = [table(others) if others else '', size_table(sized)]
+        chosen = {name: group for name, group in runs.items() if name.startswith(word)}
+        parts = [table(chosen, lambda row: not has_sizes(row)), size_table(chosen)]
         body = '\n\n'.join(part for part in parts if part) or 'No runs are stored yet.'
         return f'<!-- results: {word} -->\n{body}\n<!-- /results -->\n'
 
@@ -179,12 +189,12 @@ def method_page(text: str, runs: dict[str, list[dict[str, Any]]]) -> str:
 
 def pages(runs: Runs) -> dict[Path, str]:
     """The text of every page that shows stored runs."""
-    readme = ROOT / 'README.md'
+    readme, docs = ROOT / 'README.md', ROOT / 'docs'
+    text = readme.read_text(encoding='utf-8')
     wanted = {
-        ROOT / 'docs' / 'results.md': page(runs),
-        readme: readme_with_table(readme.read_text(encoding='utf-8'), runs),
+        docs / 'results.md': page(runs),
+        readme: replace_part(text, 'results', table(claims(runs)), 'README.md'),
     }
-    docs = ROOT / 'docs'
     for path in (docs / 'pipelines.md', *sorted((docs / 'methods').glob('*.md'))):
         wanted[path] = method_page(path.read_text(encoding='utf-8'), runs)
     return wanted

@@ -8,7 +8,7 @@ the figures by `.dev/benchmark_table.py`.
 
     python benchmarks/run_all.py --studies
 
-is `make bench-studies`: the trainings on voc_mini whose scores are in results/, three seeds each, hours
+is `make bench-studies`: the pipelines on voc_mini whose scores are in results/, three seeds each, hours
 on two cores. What is done is skipped, so it may be stopped and started again.
 """
 
@@ -37,20 +37,35 @@ RUNS: dict[str, tuple[str, ...]] = {
     'size_weights': ('--step',),
 }
 
-CAM = 'configs/cam/cam_mobilenetv2_vocmini.py'
-SEGMENTER = 'configs/deeplabv2/deeplabv2_mobilenetv2_vocmini_pseudo.py'
-BALANCED = 'configs/size_balanced/size_balanced_mobilenetv2_mini_{}.py'
-# Each with --seed 0, 1 and 2.
-STUDIES: tuple[tuple[str, ...], ...] = (
-    ('study', CAM, '--segmenter', SEGMENTER),
-    ('study', SEGMENTER, '--true-masks'),
-    ('study', 'configs/sipe/sipe_mobilenetv2_vocmini.py'),
-    ('study', 'configs/rpnet/rpnet_mobilenetv2_vocmini.py'),
-    ('refinement', 'configs/irn/irn_mobilenetv2_vocmini.py'),
-    ('svm_study', 'seed'),
-    *(('small_objects', BALANCED.format(loss)) for loss in ('ce', 'sw')),
-    ('small_objects', BALANCED.format('sb'), '--task-a', BALANCED.format('ce')),
-)
+LOCALIZER = 'configs.localizer=configs/{0}/{0}_mobilenetv2_vocmini.py'
+SEGMENTER = 'configs.segmenter=configs/size_balanced/size_balanced_mobilenetv2_mini_{}.py'
+# Folder of results/: pipeline and arguments.
+STUDIES: dict[str, tuple[str, ...]] = {
+    'cam_mobilenetv2_vocmini': ('cam_vocmini', '--until', 'segmenter_score'),
+    'deeplabv2_mobilenetv2_vocmini_pseudo_true-masks': ('true_masks',),
+    **{
+        f'{method}_mobilenetv2_vocmini{end}': (
+            'cam_vocmini',
+            *('--until', 'masks_score', '--cfg-options', LOCALIZER.format(method)),
+            *part,
+        )
+        for end, part in (
+            ('', ()),
+            ('_1of4', ('localizer.fraction=1/4',)),
+            ('_1of8', ('localizer.fraction=1/8',)),
+        )
+        for method in ('cam', 'sipe', 'rpnet')
+        if (method, end) != ('cam', '')
+    },
+    'irn_mobilenetv2_vocmini': ('sipe_irn_crf_vocmini',),
+    'svm_mobilenetv2_vocmini': ('sipe_svm_vocmini',),
+    **{
+        f'size_balanced_mobilenetv2_mini_{loss}': (
+            'true_masks', '--cfg-options', SEGMENTER.format(loss)
+        )
+        for loss in ('ce', 'sw', 'sb')
+    },
+}  # fmt: skip
 SEEDS = (0, 1, 2)
 
 
@@ -66,15 +81,22 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def commands(args: argparse.Namespace) -> Iterator[tuple[str, ...]]:
-    """Script and options of each run."""
+def study(name: str, seed: int) -> list[str]:
+    """Command of a study for one seed; done stages are skipped."""
+    pipeline, *arguments = STUDIES[name]
+    words = ['tools/run_pipeline.py', f'configs/pipelines/{pipeline}.py', '--seed', str(seed)]
+    words += ['--work-dir', f'work_dirs/studies/{name}/seed{seed}', '--results', f'results/{name}']
+    return [*words, *arguments]
+
+
+def commands(args: argparse.Namespace) -> Iterator[list[str]]:
+    """Script and arguments of each run, from the root."""
     if args.studies:
-        found = product(SEEDS, STUDIES)
-        yield from ((*study, '--seed', str(seed)) for seed, study in found)
-        yield ('reduced_data',)
+        yield from (study(name, seed) for seed, name in product(SEEDS, STUDIES))
         return
     for name in args.only or RUNS:
-        yield (name, *RUNS[name], '--out', str(Path(args.out).resolve() / f'{name}.json'))
+        out = str(Path(args.out).resolve() / f'{name}.json')
+        yield [f'benchmarks/{name}.py', *RUNS[name], '--out', out]
 
 
 def main() -> int:
@@ -82,12 +104,12 @@ def main() -> int:
     # CPU time of several threads counts their waiting.
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     failed = []
-    for script, *options in commands(args):
-        name = script if not args.studies else ' '.join((script, *options))
+    for command in commands(args):
+        name = ' '.join(command) if args.studies else Path(command[0]).stem
         print(f'[bench] {name}', flush=True)
         start = time.monotonic()
         done = subprocess.run(  # noqa: S603
-            [sys.executable, str(HERE / f'{script}.py'), *options],
+            [sys.executable, *command],
             stdout=None if args.studies else subprocess.DEVNULL,
             cwd=HERE.parent,
             check=False,

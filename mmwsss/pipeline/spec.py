@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class PipelineSpec:
         stages: In an order in which they can run.
         seed: Seed of all trainings; None: that of their configs.
         check_data: ``'content'``: data files are compared by content; ``'size'``: by name and size.
+        options: Settings of its configs that the caller replaced.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PipelineSpec:
     stages: tuple[Stage, ...]
     seed: int | None = None
     check_data: str = 'content'
+    options: dict[str, Any] = field(default_factory=dict)
 
     def stage(self, name: str) -> Stage:
         """The stage of a name.
@@ -79,13 +81,14 @@ def read_pipeline(
     if own:
         cfg.merge_from_dict(own)
     content = cfg.to_dict()
-    reader = _Reader(str(path), content, {k: v for k, v in given.items() if k not in own})
+    options = {key: value for key, value in given.items() if key not in own}
+    reader = _Reader(str(path), content, options)
     check = content.get('check_data', 'content')
     if check not in CHECKS:
         raise ValueError(f'check_data must be one of {CHECKS}, but got {check!r}')
     seed = content.get('seed') if seed is None else seed
     stages = tuple(in_order({name: reader.stage(name) for name in reader.stages}))
-    return PipelineSpec(Path(path).stem, str(path), stages, seed, check)
+    return PipelineSpec(Path(path).stem, str(path), stages, seed, check, options)
 
 
 class _Reader:

@@ -57,6 +57,8 @@ class Summary:
         seed: Seed of its trainings.
         hardware: Cores and processor.
         complete: Whether all stages that were begun are done.
+        options: Settings of its configs that the command line replaced, as text; a run with any tries
+            a setting and says nothing about the recipe as it stands.
         stages: What was run, in order.
     """
 
@@ -65,6 +67,7 @@ class Summary:
     seed: Optional[int] = None  # noqa: UP045  (evaluated on Python 3.9)
     hardware: str = ''
     complete: bool = True
+    options: dict[str, str] = field(default_factory=dict)
     stages: list[StageSummary] = field(default_factory=list)
 
     @property
@@ -105,6 +108,7 @@ def write_summary(
         seed=seed,
         hardware=next((record.hardware for record in records.values()), ''),
         complete=all(stage.complete for stage in stages),
+        options={key: str(value) for key, value in spec.options.items()},
         stages=stages,
     )
     path = work_dir / SUMMARY

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import runpy
 import statistics
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import yaml
+
+from mmwsss.io import Protocol, Score
+from mmwsss.pipeline.summary import StageSummary, Summary, read_summary
 
 ROOT = Path(__file__).parents[2]
 INDEX = yaml.safe_load((ROOT / 'model-index.yml').read_text())
@@ -52,10 +56,11 @@ def test_all_sets_of_a_joined_training_set_are_named():
 def test_scores_are_means_over_the_seeds():
     name, what = 'sipe_mobilenetv2_vocmini', 'masks'
     scores = [
-        score['mIoU']
+        100 * score.miou
         for path in (ROOT / 'results' / name).glob('seed*.json')
-        for score in json.loads(path.read_text())['scores']
-        if score['what'] == what
+        for stage in read_summary(path).stages
+        for score in stage.scores
+        if score.what == what
     ]
     (entry,) = (model for model in MODELS if model['Name'] == name)
     (result,) = (r for r in entry['Results'] if r['Run'] == name and r['Scored'] == what)
@@ -72,9 +77,13 @@ def small_project(root: Path) -> Path:
     (folder / config.name).write_text(config.read_text())
     summary = root / 'results' / 'a' / 'seed0.json'
     summary.parent.mkdir(parents=True)
-    scores = [dict(what='masks', mIoU=1.0, threshold=0.3), dict(what='coverage', part=3)]
-    run = dict(name='a', config='configs/cam/cam_tiny_demo.py', scores=scores)
-    summary.write_text(json.dumps(run))
+    scores = [
+        Score('masks', Protocol(), {'mIoU': 0.01}),
+        Score('coverage', Protocol(), {'part_recall': 0.03}),
+    ]
+    stage = StageSummary('masks_score', 'score', 'configs/cam/cam_tiny_demo.py', scores=scores)
+    run = Summary('a', 'configs/pipelines/cam_demo.py', seed=0, stages=[stage])
+    summary.write_text(json.dumps(asdict(run)))
     return summary
 
 
@@ -93,10 +102,10 @@ def test_another_score_makes_the_check_fail_and_collections_are_kept(tool, tmp_p
     assert (result['Dataset'], result['Seeds']) == ('demo', 1)
 
     trial = json.loads(summary.read_text())
-    trial['tries_a_setting'] = True
+    trial |= {'seed': 1, 'options': {'localizer.x': '1'}}
     (summary.parent / 'seed1.json').write_text(json.dumps(trial))
     assert main(['--check'], tmp_path) == 0
-    (summary.parent / 'seed1.json').write_text(summary.read_text().replace('1.0', '2.0'))
+    (summary.parent / 'seed1.json').write_text(summary.read_text().replace('0.01', '0.02'))
     assert main(['--check'], tmp_path) == 1
     assert 'configs/cam/metafile.yml is not what' in capsys.readouterr().err
 

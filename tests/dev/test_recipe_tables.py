@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 import recipe_tables as tool
+from mmwsss.io import Protocol, Score
+from mmwsss.pipeline.summary import StageSummary, Summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,8 +21,9 @@ def test_a_row_has_the_comment_the_scores_and_the_command(tmp_path):
     (folder / 'ablations').mkdir(parents=True)
     (folder / 'a_voc.py').write_text('# CAM, by Li et al., 2016, on\n# VOC. Small.\nx = 1  # no\n')
     (folder / 'ablations' / 'b_pseudo.py').write_text('# A segmenter: see README.\n')
-    score = dict(what='masks', protocol='9 images, uses ground truth', mIoU=30.0)
-    runs = {'a_voc': [dict(name='a_voc', seed=seed, scores=[score]) for seed in (0, 1)]}
+    score = Score('masks', Protocol('train', 9, uses_ground_truth=True), {'mIoU': 0.3})
+    stage = StageSummary('masks_score', 'score', scores=[score])
+    runs = {'a_voc': [Summary('a_voc', 'p.py', seed, stages=[stage]) for seed in (0, 1)]}
     assert tool.table(folder, tmp_path, runs).splitlines()[2:] == [
         '| `a_voc.py` | CAM, by Li et al., 2016, on VOC | masks 30.00 ± 0.00 (2)* '
         '| `tools/train.py configs/cam/a_voc.py` |',

@@ -1,9 +1,13 @@
 import importlib
 import json
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
+from mmwsss.io import Protocol, Score
+from mmwsss.pipeline.summary import StageSummary, Summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,11 +32,15 @@ def results(tmp_path):
         ('sipe', '', 0, 43.0),
         ('sipe', '_1of4', 0, 33.0),
     ):
-        scores = [dict(what='masks', mIoU=1.0), dict(what='maps at best threshold', mIoU=miou)]
+        scores = [
+            Score('masks', Protocol(), {'mIoU': 0.01}),
+            Score('maps at best threshold', Protocol(), {'mIoU': miou / 100}),
+        ]
         folder = tmp_path / f'{method}_mobilenetv2_vocmini{part}'
         folder.mkdir(exist_ok=True)
-        summary = json.dumps(dict(seed=seed, scores=scores))
-        (folder / f'seed{seed}.json').write_text(summary)
+        stage = StageSummary('maps_score', 'score', scores=scores)
+        summary = Summary('cam', 'p.py', seed, stages=[stage])
+        (folder / f'seed{seed}.json').write_text(json.dumps(asdict(summary)))
     return tmp_path
 
 
@@ -71,13 +79,13 @@ def test_the_page_is_what_the_stored_runs_say(tool):
     assert tool.page_with_table(page, curves) == page
 
 
-def test_the_benchmark_runs_the_configs_that_the_curve_shows(tool, monkeypatch):
+def test_the_studies_make_the_runs_that_the_curve_shows(tool, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'benchmarks'))
-    benchmark = importlib.import_module('reduced_data')
-    commands = benchmark.commands(['cam', 'sipe', 'rpnet'], [0, 1], [])
-    assert all((ROOT / command[1]).is_file() for command in commands)
-    parts = {command[5].replace('/', 'of') for command in commands if '--fraction' in command}
+    studies = importlib.import_module('run_all')
     names = {tool.run_name(m, f) for m in tool.METHODS for f in tool.FRACTIONS}
-    stems = {Path(command[1]).stem for command in commands}
-    assert names == stems | {f'{stem}_{part}' for stem in stems for part in parts}
-    assert len(commands) == 2 * len(names)
+    assert names <= set(studies.STUDIES)
+    words = studies.study('rpnet_mobilenetv2_vocmini_1of4', 1)
+    assert words[-1] == 'localizer.fraction=1/4'
+    assert 'results/rpnet_mobilenetv2_vocmini_1of4' in words
+    for name in studies.STUDIES:
+        assert (ROOT / studies.study(name, 0)[1]).is_file()

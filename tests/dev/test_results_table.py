@@ -1,104 +1,87 @@
-import importlib.util
 import json
-import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+import results_table as tool
 from generated_pages import markers
+from mmwsss.io import Protocol, Score
+from mmwsss.io.record import BEST_OF_SWEEP
+from mmwsss.pipeline.summary import StageSummary, Summary
 
 ROOT = Path(__file__).parents[2]
 START, END = markers('results')
 
 
-@pytest.fixture(scope='module')
-def tool():
-    path = ROOT / '.dev' / 'results_table.py'
-    spec = importlib.util.spec_from_file_location('results_table', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def summary(seed, miou, threshold):
-    score = dict(what='maps', protocol=f'9 images, threshold {threshold:g}', mIoU=miou)
-    return dict(
-        name='cam',
-        seed=seed,
-        code='abc',
-        date='2026-01-01',
-        hardware='2 cores',
-        steps=[dict(command='python tools/train.py c.py', seconds=60.0)],
-        scores=[{**score, 'threshold': threshold}],
+def summary(seed, miou, threshold, name='maps_score', **metrics):
+    protocol = Protocol('train', 9, threshold=threshold, threshold_source='config')
+    score = Score('maps', protocol, {'mIoU': miou, **metrics})
+    stage = StageSummary(
+        name, 'score', 'c.py', 'python tools/eval_masks.py', 60.0, 'abc', '2026-01-01'
     )
+    return Summary('cam', 'p.py', seed, '2 cores', stages=[replace(stage, scores=[score])])
 
 
-def test_rows_are_mean_and_spread_over_seeds(tool, tmp_path):
-    folder = tmp_path / 'cam'
+def store(folder, runs):
     folder.mkdir()
-    for seed, miou, threshold in ((0, 30.0, 0.2), (1, 32.0, 0.25), (2, 34.0, 0.2)):
-        (folder / f'seed{seed}.json').write_text(json.dumps(summary(seed, miou, threshold)))
+    for run in runs:
+        (folder / f'seed{run.seed}.json').write_text(json.dumps(asdict(run)))
+
+
+def test_rows_are_mean_and_spread_over_seeds(tmp_path):
+    values = ((0, 0.3, 0.2), (1, 0.32, 0.25), (2, 0.34, 0.2))
+    store(tmp_path / 'cam', [summary(*value) for value in values])
     runs = tool.read_runs(tmp_path)
-    assert list(tool.rows('cam', runs['cam'])) == [
-        '| `cam` | maps | 32.00 ± 2.00 | 3 | 9 images, threshold 0.2, 0.25 |'
-    ]
+    row = '| `cam` | maps | 32.00 ± 2.00 | 3 | 9 train images, thresholds 0.2, 0.25, 0.2: config |'
+    assert tool.table(runs).splitlines()[2:] == [row]
     text = tool.page(runs)
-    assert 'Seeds 0, 1, 2; 1.0 minutes each on 2 cores; code abc, 2026-01-01' in text
-    assert 'python tools/train.py c.py' in text
-    readme = tool.readme_with_table(f'a\n{START}\nstale text\n{END}\nb\n', runs)
-    assert 'stale text' not in readme
-    assert '32.00 ± 2.00' in readme
-    assert readme.endswith(f'{END}\nb\n')
-    with pytest.raises(ValueError, match='must hold the markers'):
-        tool.readme_with_table('no markers', runs)
+    assert '`p.py`. Seeds 0, 1, 2; 1.0 minutes each on 2 cores; code abc, 2026-01-01' in text
+    assert 'python tools/eval_masks.py' in text
 
 
-@pytest.mark.parametrize('where', ['score', 'details'])
-def test_what_was_chosen_on_the_masks_says_so(tool, where):
-    run = summary(0, 30.0, 0.2)
-    (score,) = run['scores']
-    (score if where == 'score' else score.setdefault('details', {}))['uses_ground_truth'] = True
-    (row,) = tool.rows('cam', [run])
-    assert row.endswith('threshold 0.2, chosen on these masks: uses ground truth |')
-    score['protocol'] += ': best of a sweep, uses ground truth'
-    (row,) = tool.rows('cam', [run])
-    assert row.count('ground truth') == 1
+def test_stages_that_score_the_same_are_told_apart():
+    one, two = summary(0, 0.3, 0.2), summary(0, 0.4, 0.2, 'crf_maps_score')
+    both = replace(one, stages=[*one.stages, *two.stages])
+    assert [row.what for row in tool.rows([both])] == ['maps', 'maps (crf_maps)']
 
 
-def test_the_pages_are_what_the_stored_runs_say(tool):
-    runs = tool.read_runs(ROOT / 'results')
-    assert runs
-    assert (ROOT / 'docs' / 'results.md').read_text('utf-8') == tool.page(runs)
-    readme = (ROOT / 'README.md').read_text('utf-8')
-    assert tool.readme_with_table(readme, runs) == readme
-    assert ROOT / 'docs' / 'pipelines.md' in tool.pages(runs)
+@pytest.mark.parametrize('source', ['config', BEST_OF_SWEEP])
+def test_what_was_chosen_on_the_masks_says_so_once(source):
+    run = summary(0, 0.3, 0.2)
+    score = run.stages[0].scores[0]
+    protocol = replace(score.protocol, threshold_source=source, uses_ground_truth=True)
+    run.stages[0].scores[0] = replace(score, protocol=protocol)
+    (row,) = tool.rows([run])
+    assert row.protocol().count('uses ground truth') == 1
 
 
-def test_method_pages_hold_the_tables_of_their_runs(tool, tmp_path):
-    runs = {'cam': [summary(0, 30.0, 0.2)]}
+def test_the_pages_are_what_the_stored_runs_say():
+    wanted = tool.pages(tool.read_runs(ROOT / 'results'))
+    assert {ROOT / 'README.md', ROOT / 'docs' / 'pipelines.md'} < set(wanted)
+    for path, text in wanted.items():
+        assert path.read_text('utf-8') == text, path.name
+
+
+def test_method_pages_hold_the_tables_of_their_runs():
+    runs = {'cam': [summary(0, 0.3, 0.2)]}
     page = 'a\n<!-- results: cam -->\nb\n<!-- results: sipe -->\nc\n'
     once = tool.method_page(page, runs)
     assert '| `cam` | maps | 30.00 | 1 |' in once
     assert 'No runs are stored yet.' in once
     assert [line for line in once.splitlines() if line in 'abc'] == ['a', 'b', 'c']
     assert tool.method_page(once, runs) == once
-    pages = sorted((ROOT / 'docs' / 'methods').glob('*.md'))
-    assert pages
-    stored = tool.read_runs(ROOT / 'results')
-    for path in pages:
-        text = path.read_text('utf-8')
-        assert tool.method_page(text, stored) == text, path.name
 
 
-def test_scores_by_size_have_a_table_of_their_own(tool):
-    runs = {'cam': [summary(seed, 30.0, 0.2) for seed in range(3)], 'sb': []}
-    for seed, small in ((0, 4.0), (1, 6.0)):
-        run = {**summary(seed, 20.0 + seed, 0.1), 'name': 'sb', 'tries_a_setting': True}
-        run['scores'][0].update({'IA-mIoU': 15.0, 'IA_S': small, 'IA_M': 9.0, 'IA_L': 25.0})
-        runs['sb'].append(run)
+def test_scores_by_size_have_a_table_of_their_own():
+    runs = {'cam': [summary(seed, 0.3, 0.2) for seed in range(3)], 'sb': []}
+    sizes = {'IA-mIoU': 0.15, 'IA_M': 0.09, 'IA_L': 0.25}
+    for seed, small in ((0, 0.04), (1, 0.06)):
+        run = summary(seed, 0.2 + seed / 100, 0.1, IA_S=small, **sizes)
+        runs['sb'].append(replace(run, options={'tau': '5'}))
     row = (
         '| `sb` | 20.50 ± 0.71 | 15.00 ± 0.00 | 5.00 ± 1.41 | 9.00 ± 0.00 | 25.00 ± 0.00 | 2 | '
-        '9 images, threshold 0.1 |'
+        '9 train images, threshold 0.1: config |'
     )
     head = '| run | mIoU % | IA-mIoU % | IA_S % | IA_M % | IA_L % | seeds | protocol |'
     text = tool.page(runs)
@@ -107,49 +90,41 @@ def test_scores_by_size_have_a_table_of_their_own(tool):
         in text
     )
     assert '| `sb` | maps | 20.50 ± 0.71 | 2 |' in text
+    assert '`p.py` with `tau=5`.' in text
     page = tool.method_page('<!-- results: sb -->\n', runs)
     assert row in page
     assert '| maps |' not in page
-    readme = tool.readme_with_table(f'{START}\n{END}', runs)
-    assert '`cam`' in readme
-    assert '`sb`' not in readme
-    few = {'cam': runs['cam'][:2]}
-    assert '`cam`' not in tool.readme_with_table(f'{START}\n{END}', few)
+    assert list(tool.claims(runs)) == ['cam']
+    assert not tool.claims({'cam': runs['cam'][:2]})
     assert 'By size' not in tool.page({'cam': runs['cam']})
 
 
 def test_every_stored_run_says_what_it_is():
-    paths = sorted((ROOT / 'results').glob('*/seed*.json'))
-    assert paths
-    for path in paths:
-        run = json.loads(path.read_text('utf-8'))
-        assert (ROOT / run['config']).is_file(), path
-        assert run['seed'] == int(path.stem.removeprefix('seed'))
-        assert run['steps']
-        for score in run['scores']:
-            assert 0 <= score.get('mIoU', score.get('body_recall')) <= 100
-            assert 'images' in score['protocol']
-            assert 'CRF' in score['protocol']
+    runs = tool.read_runs(ROOT / 'results')
+    assert runs
+    for name, group in runs.items():
+        for run in group:
+            assert (ROOT / run.pipeline).is_file(), name
+            assert (ROOT / 'results' / name / f'seed{run.seed}.json').is_file()
+            assert run.hardware
+            assert any(stage.command for stage in run.stages)
+        for row in tool.rows(group):
+            about = [replace(s.protocol, threshold=None) for s in row.scores]
+            assert all(protocol == about[0] for protocol in about), (name, row.what)
+            assert about[0].images
+            assert about[0].split
+            assert about[0].crf is not None
+            assert all(0 <= score.miou <= 1 for score in row.scores)
 
 
-def test_a_seed_without_a_score_by_size_is_named(tool, tmp_path):
-    folder = tmp_path / 'sb'
-    folder.mkdir()
-    for seed in range(2):
-        run = {**summary(seed, 20.0, 0.1), 'name': 'sb'}
-        run['scores'][0].update({'IA-mIoU': 15.0, 'IA_S': 4.0, 'IA_M': 9.0, 'IA_L': 25.0})
-        if seed == 1:
-            run['scores'][0].pop('IA_S')
-            run['scores'][0]['IA_L'] = None
-        (folder / f'seed{seed}.json').write_text(json.dumps(run))
-    runs = tool.read_runs(tmp_path)
-    path = re.escape(str(folder / 'seed1.json'))
-    message = f"{path}: score 'maps' needs the numbers .*, but lacks IA_S, IA_L"
-    with pytest.raises(ValueError, match=message):
-        tool.page(runs)
+def test_a_seed_without_a_score_by_size_is_named():
+    sizes = {'IA-mIoU': 0.15, 'IA_M': 0.09, 'IA_L': 0.25}
+    runs = [summary(0, 0.2, 0.1, IA_S=0.04, **sizes), summary(1, 0.2, 0.1, **sizes)]
+    with pytest.raises(ValueError, match="seed 1 of 'maps' lacks IA_S"):
+        tool.page({'sb': runs})
 
 
-def test_a_table_that_cannot_be_made_ends_with_one_line(tool, tmp_path, monkeypatch, capsys):
+def test_a_table_that_cannot_be_made_ends_with_one_line(monkeypatch, capsys):
     def refuse(folder):
         raise ValueError('results/x/seed1.json: lacks IA_S')
 
