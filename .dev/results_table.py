@@ -1,7 +1,7 @@
 """Make docs/results.md and the tables in README.md, docs/pipelines.md and docs/methods/ of results/.
 
-The numbers are never typed: a row is the mean over the seeds of `results/<run>/seed*.json`, the summaries that
-`tools/run_pipeline.py --results` keeps. `--check` fails if the pages are not what the summaries say.
+The numbers are never typed: a row is the mean over the seeds of `results/<run>/seed*.json`, the summaries
+that `tools/run_pipeline.py --results` keeps. `--check` fails if the pages are not what the summaries say.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def page(runs: Runs) -> str:
     parts = [
         '# Measured results',
         '',
-        'Made by `.dev/results_table.py` from the summaries in `results/`; do not edit. Each is of a pipeline, by',
-        '`tools/run_pipeline.py --results` (`make bench-studies` makes those of three seeds); the commands below are those of its stages.',
+        'Made by `.dev/results_table.py` from the summaries of pipelines in `results/`; do not edit.',
+        '`make bench-studies` runs those of three seeds; the commands below are those of the stages.',
         'Mean ± sample standard deviation over seeds. Published numbers are on the pages of the methods.',
         '',
         table(runs),
