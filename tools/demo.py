@@ -9,10 +9,11 @@ picture. Run again, it goes on where it was cut and does nothing where all is do
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from mmwsss.pipeline import Pipeline, read_pipeline
+from mmwsss.pipeline import Pipeline, StageError, read_pipeline
 from mmwsss.report import Figure, ReportOptions, write_run_report
 from mmwsss.utils.cli import add_verbose_argument, run_tool
 
@@ -50,7 +51,11 @@ def main(args: argparse.Namespace) -> int:
     if args.true_masks:
         options.update(TRUE_MASKS)
     work_dir = Path(args.work_dir)
-    Pipeline(read_pipeline(CONFIG, options), work_dir).run()
+    try:
+        Pipeline(read_pipeline(CONFIG, options), work_dir).run()
+    except StageError as error:
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        return error.code if error.code > 0 else 1
     extra = {'Picture': Figure(work_dir / 'picture' / 'panel.png', CAPTION)}
     path, report = write_run_report(
         work_dir, work_dir / 'report.html', ReportOptions(images=SHOWN_IMAGES, extra=extra)

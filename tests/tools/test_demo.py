@@ -18,7 +18,8 @@ def test_a_folder_of_something_else_is_one_readable_line(tmp_path):
     (data / 'holiday.jpg').write_bytes(b'')
     done = run_tool('--data-root', 'data', '--work-dir', 'work', cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stdout.startswith('[1/8] making images in data')
-    assert done.stderr.splitlines()[-1].startswith('error: data is not empty')
+    assert done.stdout.startswith('[1/13] data: run: not run yet')
+    assert '| error: data is not empty' in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("error: stage 'data' failed with exit code 2")
     assert 'Traceback' not in done.stderr
     assert (data / 'holiday.jpg').exists()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import signal
 from pathlib import Path
 
 import pytest
 
+from mmwsss.pipeline import read_summary
 from mmwsss.utils.cli import run_tool
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'run_pipeline.py'
@@ -102,9 +102,9 @@ def test_wrong_input_is_one_line(config, tmp_path, capsys):
 
 def test_the_summary_is_kept_for_the_tables(config, tmp_path):
     assert run(config, '--work-dir', tmp_path / 'work', '--results', tmp_path / 'results') == 0
-    (path,) = (tmp_path / 'results').rglob('*.json')
-    assert path.parent.name == 'pipeline_p'
-    content = json.loads(path.read_text())
-    assert {'name', 'config', 'seed', 'code', 'date', 'hardware', 'steps', 'scores'} <= set(content)
-    assert [step['stage'] for step in content['steps']] == ['first', 'second']
-    assert all(step['command'].startswith('python ') for step in content['steps'])
+    (path,) = (tmp_path / 'results').iterdir()
+    summary = read_summary(path)
+    assert summary == read_summary(tmp_path / 'work' / 'summary.json')
+    assert path.name == f'seed{summary.seed}.json'
+    assert [stage.name for stage in summary.stages] == ['first', 'second']
+    assert all(stage.command.startswith('python ') for stage in summary.stages)
