@@ -128,7 +128,7 @@ def test_score_of_the_page(method, tmp_path):
     score = method['my_package/recall_score.py'].score
     found = score(tmp_path / 'pred', tmp_path / 'true', ['background', 'cat', 'dog'])
     assert found['recall'] == 0.5
-    assert found['failed'] == {}
+    assert found['errors'] == {}
 
 
 def test_config_of_a_package_of_ones_own(method, tmp_path, monkeypatch):

@@ -112,7 +112,7 @@ def test_files_of_predictions_are_those_with_crf(tmp_path):
 def test_what_cannot_be_refined_is_said(tmp_path):
     one = sample(tmp_path)
     one.pred_sem_seg.data = 1 - one.pred_sem_seg.data
-    with pytest.raises(ValueError, match=r'0: the labels are not the argmax.*ScoreTTAModel'):
+    with pytest.raises(ValueError, match=r'0\.png: the labels are not the argmax.*ScoreTTAModel'):
         score([one])
     one = sample(tmp_path)
     one.seg_logits.data = one.seg_logits.data[:1]
@@ -154,7 +154,7 @@ def test_one_failing_crf_stops_no_other(tmp_path, monkeypatch, workers, dies):
     assert scores['no_crf/mIoU'] == whole['no_crf/mIoU']
     assert scores['no_crf/mIoU'] < scores['crf/mIoU'] < whole['crf/mIoU']
     reason = 'worker process died' if dies else 'no energy'
-    assert any('failed: 2: ' in line and reason in line for line in lines)
+    assert any('2.png' in line and reason in line for line in lines)
     assert any('failed on 1 of 6 images, which keep their prediction' in line for line in lines)
 
 
