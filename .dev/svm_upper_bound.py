@@ -28,7 +28,7 @@ import torch
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.evaluation.tables import jsonable, percent
-from mmwsss.functional.svm import svm_expand
+from mmwsss.functional.svm import fit_pixel_svm
 from mmwsss.io import (
     atomic_path,
     hash_file,
@@ -50,6 +50,8 @@ LAYERS = {
     'ResNetV1c': ('stem', 'layer1', 'layer2', 'layer3', 'layer4'),
     'ResNetV1d': ('stem', 'layer1', 'layer2', 'layer3', 'layer4'),
     'MobileNetV2': ('layer1', 'layer2', 'layer3', 'layer5', 'layer7'),
+    # Expansions: 96, 144, 288, 720, 1248 channels in variant 2.
+    'EfficientNetLite': tuple(f'blocks.{stage}.0.act1' for stage in (1, 2, 3, 5, 6)),
 }
 RGB = 'RGB'
 PAPER = {'RGB': 65.97, 'F1': 96.67, 'F2': 95.44, 'F3': 95.15, 'F4': 90.46, 'F5': 75.92}
@@ -77,6 +79,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--layers', nargs='+', help="submodules of the backbone for F1 .. (default: the backbone's)"
     )
     parser.add_argument('--method', choices=('exact', 'nystroem'), default='exact')
+    parser.add_argument('--max-iter', type=int, default=-1, help="steps of a machine's solver")
     parser.add_argument('--n-samples', type=int, default=2500, help='pixels per label')
     parser.add_argument('--seed', type=int, default=0, help='of the drawing of pixels')
     parser.add_argument('--device', default='cpu', help='where the network runs')
@@ -137,8 +140,9 @@ class UpperBound:
         for feature in self.features:
             if feature not in counts:
                 values = self.values(feature, outputs, image)
-                labels = svm_expand(values, truth, **self.refiner.svm)
-                counts[feature] = score.count(name, labels, truth)[0]
+                machine = fit_pixel_svm(values, truth, **self.refiner.svm)
+                counts[feature] = score.count(name, machine.predict(values), truth)[0]
+                counts[f'{feature} stopped'] = np.array(machine.stopped)
         with atomic_path(self.path(name)) as temporary:
             np.savez_compressed(temporary, **counts)
 
@@ -200,13 +204,19 @@ def open_folder(out: Path, settings: dict[str, Any]) -> None:
 
 
 def add_up(work: UpperBound, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Scores of each feature over all images."""
+    """Scores of each feature over all images, and how many machines did not converge."""
     scores = {feature: MeanIoUScore(work.images.classes) for feature in work.features}
     for name in names:
         counts = work.counts(name)
         for feature, score in scores.items():
             score.add((counts[feature], 0))
-    return {feature: score.result() for feature, score in scores.items()}
+    return {
+        feature: {
+            **score.result(),
+            'stopped': sum(int(work.counts(name)[f'{feature} stopped']) for name in names),
+        }
+        for feature, score in scores.items()
+    }
 
 
 def table(scores: dict[str, float], what: str) -> str:
@@ -226,7 +236,12 @@ def main(args: argparse.Namespace) -> int:
     check_features(args.features, layers)
     gt, out, images = true_masks(cfg, args.gt), Path(args.out), Images(cfg.map_dataset)
     ids = images.choose(read_id_list(args.list) if args.list else None)
-    svm = {'n_samples': args.n_samples, 'method': args.method, 'seed': args.seed}
+    svm = {
+        'n_samples': args.n_samples,
+        'method': args.method,
+        'seed': args.seed,
+        'max_iter': args.max_iter,
+    }
     refiner = SVMExpansion(args.config, args.checkpoint, layers, device=args.device, **svm)
     made = {
         'model': hash_text(json.dumps(cfg.model.to_dict(), sort_keys=True, default=str)),

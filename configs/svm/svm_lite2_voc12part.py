@@ -1,5 +1,5 @@
 # Per-image classifiers that start from SIPE's maps on the part of VOC; features: the last expansion of the
-# same network (1,248 channels at stride 16). Settings of svm_mobilenetv2_vocmini.py.
+# same network (1,248 channels at stride 16). Not measured.
 _base_ = '../sipe/sipe_lite2_voc12part.py'
 mask_cfg = dict(
     _delete_=True,
@@ -11,7 +11,6 @@ mask_cfg = dict(
             layers=('blocks.6.0.act1',),
             top_fraction=0.6,
             crf_agreement=True,
-            n_samples=1000,
             method='nystroem',
         )
     ],

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.svm import SVC
 from torch import Tensor
@@ -47,6 +48,7 @@ class PixelSVM:
             ``exact``. In float32 a decision value is good to about 1e-4, and far from all samples
             machines nearly tie.
         exact: the machine that this one approximates, if it does.
+        stopped: how many of the machines ``max_iter`` stopped before they converged.
     """
 
     values: np.ndarray
@@ -58,7 +60,10 @@ class PixelSVM:
     scale: Tensor
     tolerance: float = 1e-3
     exact: PixelSVM | None = None
-    _cache: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+    stopped: int = 0
+    _cache: dict[Any, tuple[Tensor, Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def decision(self, pixels: Tensor) -> Tensor:
         """Decision values of z-scored pixels: (C, n) -> (M, n), in the precision of ``pixels``.
@@ -93,7 +98,8 @@ class PixelSVM:
             return np.full(features.shape[1:], self.values[0], np.int64)
         chunks = features.flatten(1).split(_CHUNK, dim=1)
         best = torch.cat([self._label(chunk) for chunk in chunks]).view(features.shape[1:])
-        return self.values[best.cpu().numpy()].astype(np.int64)
+        labels: np.ndarray = self.values[best.cpu().numpy()].astype(np.int64)
+        return labels
 
     def _label(self, pixels: Tensor) -> Tensor:
         """Raw pixels (C, n) -> (n,) index of the label."""
@@ -156,7 +162,7 @@ class PixelSVM:
             norm = self.vectors.square().sum(1, keepdim=True)
             parts = [2 * gamma * self.vectors, -gamma * norm, torch.ones_like(norm)]
             vectors, weights = torch.cat(parts, dim=1), self.weights.T.contiguous()
-            self._cache[key] = tuple(t.to(like) for t in (vectors, weights, self.bias[:, None]))
+            self._cache[key] = vectors.to(like), weights.to(like), self.bias[:, None].to(like)
         return self._cache[key]
 
 
@@ -170,6 +176,7 @@ def svm_expand(
     *,
     penalty: float = 1.0,
     gamma: float | str = 'scale',
+    max_iter: int = -1,
     n_components: int = 256,
 ) -> Array:
     """Learn the labelled pixels of one image and label all of its pixels.
@@ -190,6 +197,9 @@ def svm_expand(
             replaces them by :meth:`PixelSVM.approximate` first, several times faster.
         penalty: C of the SVC.
         gamma: kernel coefficient: a number, ``'scale'`` (1 / (C var)) or ``'auto'`` (1 / C).
+        max_iter: steps of the solver for each machine; -1: until it converges. A machine that is
+            stopped raises scikit-learn's ``ConvergenceWarning`` and is counted in
+            :attr:`PixelSVM.stopped`.
         n_components: number of kernel functions of ``'nystroem'``.
 
     Returns:
@@ -207,13 +217,18 @@ def svm_expand(
         >>> svm_expand(ramp, labels, n_samples=20)[:, 0]
         array([2, 2, 7, 7])
     """
-    if method not in ('exact', 'nystroem'):
-        raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
     machine = fit_pixel_svm(
-        features, labels, n_samples, seed, ignore_index, penalty=penalty, gamma=gamma
+        features,
+        labels,
+        n_samples,
+        seed,
+        ignore_index,
+        method,
+        penalty=penalty,
+        gamma=gamma,
+        max_iter=max_iter,
+        n_components=n_components,
     )
-    if method == 'nystroem':
-        machine = machine.approximate(n_components, seed)
     out = machine.predict(features)
     if isinstance(labels, Tensor):
         return torch.from_numpy(out).to(labels)
@@ -226,11 +241,16 @@ def fit_pixel_svm(
     n_samples: int = 2500,
     seed: int = 0,
     ignore_index: int = 255,
+    method: str = 'exact',
     *,
     penalty: float = 1.0,
     gamma: float | str = 'scale',
+    max_iter: int = -1,
+    n_components: int = 256,
 ) -> PixelSVM:
     """Fit the machines of :func:`svm_expand`, see there for arguments and errors."""
+    if method not in ('exact', 'nystroem'):
+        raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
     features, labels = _check_features(features), _check_labels(labels)
     if tuple(features.shape[1:]) != labels.shape:
         raise ValueError(
@@ -241,16 +261,14 @@ def fit_pixel_svm(
     index = sample_pixels(labels, n_samples, seed, ignore_index)
     chosen = features.flatten(1)[:, torch.from_numpy(index).to(features.device)]
     samples = ((chosen.T.cpu().double() - mean) / scale).numpy()  # (n, C)
-    values, vectors, weights, bias, gamma = _fit(samples, labels.ravel()[index], penalty, gamma)
-    return PixelSVM(
-        values=values,
-        vectors=torch.from_numpy(vectors),
-        weights=torch.from_numpy(weights),
-        bias=torch.from_numpy(bias),
-        gamma=gamma,
-        mean=mean,
-        scale=scale,
+    svc = SVC(
+        C=penalty,
+        gamma=_kernel_coefficient(samples, gamma),
+        cache_size=500,
+        max_iter=max_iter,
     )
+    machine = PixelSVM(mean=mean, scale=scale, **_fit(samples, labels.ravel()[index], svc))
+    return machine.approximate(n_components, seed) if method == 'nystroem' else machine
 
 
 def sample_pixels(
@@ -340,33 +358,37 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.where(constant, torch.inf, scale)
 
 
-def _fit(
-    samples: np.ndarray, targets: np.ndarray, penalty: float, gamma: float | str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-    """Fit one-vs-rest machines: label values, union of support vectors, weights, bias, gamma."""
-    values = np.unique(targets)
-    gamma = _kernel_coefficient(samples, gamma)
-    if len(values) == 1:
-        return values, samples[:1], np.zeros((1, 0)), np.zeros(0), gamma
-    machines = [
-        SVC(C=penalty, gamma=gamma, cache_size=500).fit(samples, one_vs_rest)
-        for one_vs_rest in LabelBinarizer().fit_transform(targets).T  # one column for two labels
-    ]
-    union = np.unique(np.concatenate([machine.support_ for machine in machines]))
-    weights = np.zeros((len(union), len(machines)))
-    for column, machine in enumerate(machines):
-        weights[np.searchsorted(union, machine.support_), column] = machine.dual_coef_[0]
-    bias = np.array([machine.intercept_[0] for machine in machines])
-    return values, samples[union], weights, bias, gamma
+def _fit(samples: np.ndarray, targets: np.ndarray, svc: SVC) -> dict[str, Any]:
+    """Fit one-vs-rest machines to samples (n, C): fields of :class:`PixelSVM`."""
+    values, union, stopped = np.unique(targets), np.zeros(1, int), 0
+    weights, bias = np.zeros((1, 0)), np.zeros(0)
+    if len(values) > 1:
+        # One column for two labels.
+        columns = LabelBinarizer().fit_transform(targets).T
+        machines = [clone(svc).fit(samples, one_vs_rest) for one_vs_rest in columns]
+        union = np.unique(np.concatenate([machine.support_ for machine in machines]))
+        weights = np.zeros((len(union), len(machines)))
+        for column, machine in enumerate(machines):
+            weights[np.searchsorted(union, machine.support_), column] = machine.dual_coef_[0]
+        bias = np.array([machine.intercept_[0] for machine in machines])
+        stopped = sum(machine.fit_status_ for machine in machines)
+    return {
+        'values': values,
+        'vectors': torch.from_numpy(samples[union]),
+        'weights': torch.from_numpy(weights),
+        'bias': torch.from_numpy(bias),
+        'gamma': svc.gamma,
+        'stopped': stopped,
+    }
 
 
 def _kernel_coefficient(samples: np.ndarray, gamma: float | str) -> float:
     """scikit-learn's meaning of ``gamma``."""
     if gamma == 'scale':
         variance = samples.var()
-        return 1 / (samples.shape[1] * variance) if variance > 0 else 1.0
+        return float(1 / (samples.shape[1] * variance)) if variance > 0 else 1.0
     if gamma == 'auto':
-        return 1 / samples.shape[1]
+        return 1.0 / int(samples.shape[1])
     if isinstance(gamma, str) or not gamma > 0:
         raise ValueError(f"gamma must be 'scale', 'auto' or positive, but got {gamma!r}")
     return float(gamma)

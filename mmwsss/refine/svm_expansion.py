@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
 
 from mmwsss.functional.crf import dense_crf_labels
-from mmwsss.functional.svm import select_seed_pixels, svm_expand
+from mmwsss.functional.svm import fit_pixel_svm, select_seed_pixels
 from mmwsss.io import IGNORE_INDEX, ClassMaps, load_mask, safe_join
 from mmwsss.io.mask_io import MAX_ID
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
@@ -32,9 +36,10 @@ class SVMExpansion(BaseRefiner):
     Args:
         config: config of a trained network whose features are used.
         checkpoint: its weights.
-        layers: names of submodules of its backbone whose outputs are concatenated, such as
-            ``('relu',)`` (F1, stride 2), ``('layer1',)`` (F2) ... ``('layer4',)`` (F5) of
-            ``ResNet``. Empty: the RGB image is the feature.
+        layers: features to concatenate. A name is any submodule of the backbone, such as
+            ``'relu'`` (F1, stride 2), ``'layer1'`` (F2) ... ``'layer4'`` (F5) of ``ResNet``, or
+            ``'layer2.1.conv1'``; of several calls in one pass the last counts. A number is an
+            index into the backbone's outputs. Empty: the RGB image is the feature.
         top_fraction: part of a label's pixels to learn from, in (0, 1].
         crf_agreement: learn only where the CRF of the maps' argmax agrees with it.
         gt_dir: folder of true masks ``<image id>.png``.
@@ -42,6 +47,8 @@ class SVMExpansion(BaseRefiner):
         method: ``'exact'`` or ``'nystroem'``.
         penalty: C of the SVC.
         gamma: its kernel coefficient.
+        max_iter: steps of its solver; -1: until it converges. An image whose machines are stopped
+            is named in a warning.
         n_components: kernel functions of ``'nystroem'``.
         seed: of the drawing of pixels.
         device: where the network runs. The classifier is fit and evaluated on the CPU, beside it.
@@ -56,7 +63,7 @@ class SVMExpansion(BaseRefiner):
         self,
         config: str | None = None,
         checkpoint: str | None = None,
-        layers: Sequence[str] = (),
+        layers: Sequence[str | int] = (),
         top_fraction: float = 0.5,
         crf_agreement: bool = False,
         gt_dir: str | None = None,
@@ -64,6 +71,7 @@ class SVMExpansion(BaseRefiner):
         method: str = 'exact',
         penalty: float = 1.0,
         gamma: float | str = 'scale',
+        max_iter: int = -1,
         n_components: int = 256,
         seed: int = 0,
         device: str = 'cpu',
@@ -77,16 +85,19 @@ class SVMExpansion(BaseRefiner):
             raise ValueError(f'top_fraction must lie in (0, 1], but got {top_fraction}')
         if method not in ('exact', 'nystroem'):
             raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
-        self.network = FrozenModel(config, checkpoint, device) if layers else None
+        self.network = None
+        if config is not None and checkpoint is not None:
+            self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)
         self.top_fraction = top_fraction
         self.crf_agreement = crf_agreement
         self.gt_dir = gt_dir
-        self.svm = {
+        self.svm: dict[str, Any] = {
             'n_samples': n_samples,
             'method': method,
             'penalty': penalty,
             'gamma': gamma,
+            'max_iter': max_iter,
             'n_components': n_components,
             'seed': seed,
         }
@@ -108,11 +119,9 @@ class SVMExpansion(BaseRefiner):
 
     def start(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
-    ) -> tuple[MapsOrLabels, list[Tensor]]:
+    ) -> tuple[MapsOrLabels, list[np.ndarray]]:
         """Ask the network; its outputs are small before they are brought to image size."""
-        size = maps.image_size if isinstance(maps, ClassMaps) else maps.shape
-        check_image(image, size, image_id)
-        outputs = self.layer_outputs(image) if self.network else []
+        outputs = self.layer_outputs(_image_of(maps, image, image_id))
         return maps, [output.cpu().numpy() for output in outputs]
 
     def finish(
@@ -123,9 +132,18 @@ class SVMExpansion(BaseRefiner):
     ) -> np.ndarray:
         """Fit and label, on the CPU."""
         maps, outputs = started
+        image = _image_of(maps, image, image_id)
         seeds = self._seeds(maps, image, image_id)
         features = stack_features([torch.from_numpy(o) for o in outputs], image)
-        return svm_expand(features, seeds, ignore_index=IGNORE_INDEX, **self.svm)
+        machine = fit_pixel_svm(features, seeds, ignore_index=IGNORE_INDEX, **self.svm)
+        if machine.stopped:
+            warnings.warn(
+                f'{image_id}: {machine.stopped} machines did not converge in '
+                f'max_iter={self.svm["max_iter"]} steps',
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return machine.predict(features).astype(seeds.dtype)
 
     def _seeds(self, maps: MapsOrLabels, image: np.ndarray, image_id: str) -> np.ndarray:
         """Labels to learn from, 255 elsewhere."""
@@ -148,27 +166,34 @@ class SVMExpansion(BaseRefiner):
 
     def features(self, image: np.ndarray) -> Tensor:
         """Features (C, H, W) of an RGB image (H, W, 3), at image size."""
-        return stack_features(self.layer_outputs(image) if self.network else [], image)
+        return stack_features(self.layer_outputs(image), image)
 
     @torch.no_grad()
     def layer_outputs(self, image: np.ndarray) -> list[Tensor]:
         """What the network's ``layers`` say about an RGB image (H, W, 3): (1, C, h, w) each.
 
         Raises:
-            ValueError: the backbone has no submodule of a name in ``layers``.
+            ValueError: the backbone has no submodule or output of a name or index in ``layers``,
+                or one whose output is no feature map.
         """
-        inputs, _ = self.network.inputs(image)
-        outputs: dict[str, Tensor] = {}
-        hooks = [self._watch(name, outputs) for name in self.layers]
+        if self.network is None:
+            return []
+        backbone = self.network.model.backbone
+        outputs: dict[str | int, Any] = {}
+        names = [name for name in self.layers if isinstance(name, str)]
+        hooks = [self._watch(backbone, name, outputs) for name in names]
         try:
-            self.network.model.backbone(inputs)
+            outputs.update(enumerate(backbone(self.network.inputs(image)[0])))
         finally:
             for hook in hooks:
                 hook.remove()
+        for name in self.layers:
+            if not isinstance(outputs.get(name), Tensor) or outputs[name].ndim != 4:
+                raise ValueError(f'layers names {name!r}, which gives no feature map (N, C, h, w)')
         return [outputs[name] for name in self.layers]
 
-    def _watch(self, name: str, outputs: dict[str, Tensor]) -> torch.utils.hooks.RemovableHandle:
-        backbone = self.network.model.backbone
+    @staticmethod
+    def _watch(backbone: nn.Module, name: str, outputs: dict[str | int, Any]) -> RemovableHandle:
         modules = dict(backbone.named_modules())
         if not name or name not in modules:
             raise ValueError(
@@ -176,9 +201,17 @@ class SVMExpansion(BaseRefiner):
                 f'children are {[child for child, _ in backbone.named_children()]}'
             )
         # A copy: the next layer may be an in-place ReLU.
-        return modules[name].register_forward_hook(
-            lambda module, args, output: outputs.__setitem__(name, output.clone())
+        handle: RemovableHandle = modules[name].register_forward_hook(
+            lambda module, args, output: outputs.__setitem__(
+                name, output.clone() if isinstance(output, Tensor) else output
+            )
         )
+        return handle
+
+
+def _image_of(maps: MapsOrLabels, image: np.ndarray | None, image_id: str) -> np.ndarray:
+    size = maps.image_size if isinstance(maps, ClassMaps) else maps.shape
+    return check_image(image, size, image_id)
 
 
 def stack_features(outputs: Sequence[Tensor], image: np.ndarray) -> Tensor:

@@ -23,7 +23,7 @@ def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
     assert cfg.model == localizer.model
     assert Path(refiner.network.checkpoint).parent.name == Path(refiner.network.config).stem
     backbone = MODELS.build({**cfg.model.backbone, 'init_cfg': None})
-    assert set(refiner.layers) <= {name for name, _ in backbone.named_children()}
+    assert set(refiner.layers) <= {name for name, _ in backbone.named_modules()}
 
 
 def test_a_crf_cleans_sipes_masks_of_coco_before_the_segmenter():

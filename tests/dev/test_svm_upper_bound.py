@@ -63,6 +63,7 @@ def test_scores_of_the_features(case, capsys, workers):
     assert run(*arguments, *extra) == 0
     found = json.loads((tmp_path / 'a.json').read_text())
     assert (found['images'], found['failed']) == (8, {})
+    assert all(score['stopped'] == 0 for score in found['scores'].values())
     for feature, layers in zip(features, [(), ('layer1',), ('relu', 'layer4')]):
         expected = expected_miou(tmp_path, arguments[1], demo_root, ids, layers)
         assert found['scores'][feature]['mIoU'] == pytest.approx(expected, abs=1e-9)
@@ -87,7 +88,7 @@ def test_goes_on_and_takes_more_features(case, capsys):
     assert (tmp_path / 'counts' / f'{ids[0]}.npz').read_bytes() == first
     assert run(*arguments, '--features', 'RGB', 'F3', '--workers', 0) == 0
     with np.load(tmp_path / 'counts' / f'{ids[0]}.npz') as counts:
-        assert counts.files == ['RGB', 'F3']
+        assert counts.files == ['RGB', 'RGB stopped', 'F3', 'F3 stopped']
         assert counts['F3'].shape == (3, 6)
     assert run(*arguments, '--method', 'nystroem', '--workers', 0) == 2
     assert 'holds counts with method = exact, but nystroem is asked' in capsys.readouterr().err

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -58,6 +59,16 @@ def test_parameters_reach_the_machine():
         assert (got.ravel() == oracle.predict(pixels)).mean() >= 0.999
     other = svm_expand(features, labels, 60, seed=6, penalty=0.1, gamma='auto')
     assert (got != other).any()
+
+
+def test_machines_that_do_not_converge_are_counted():
+    features, labels = scene(3)
+    assert fit_pixel_svm(features, labels, 100).stopped == 0
+    with pytest.warns(ConvergenceWarning):
+        machine = fit_pixel_svm(features, labels, 100, max_iter=3)
+    assert machine.stopped == 3
+    with pytest.warns(ConvergenceWarning):
+        assert fit_pixel_svm(features, labels, 100, method='nystroem', max_iter=3).stopped == 3
 
 
 @pytest.mark.parametrize('count', [3, 4])

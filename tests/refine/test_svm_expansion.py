@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmseg.registry import MODELS
+from sklearn.exceptions import ConvergenceWarning
 
 import mmwsss  # noqa: F401
 from mmwsss.functional.svm import select_seed_pixels, svm_expand
@@ -103,6 +104,16 @@ def test_features_of_a_network(tmp_path):
     )
     torch.testing.assert_close(got, want)
     assert set(np.unique(refiner(maps, image))) <= {0, 7}
+    inner = SVMExpansion(*files, layers=('layer2.1.conv1', 0), max_iter=1, n_samples=20)
+    with torch.no_grad():
+        half = backbone.layer2[1].conv1(backbone.layer2[0](stages[0]))
+    tap, output = inner.layer_outputs(image)
+    torch.testing.assert_close(tap, half)
+    torch.testing.assert_close(output, stages[0])
+    with pytest.warns(ConvergenceWarning, match='picture: 1 machines did not converge'):
+        inner(maps, image, 'picture')
+    with pytest.raises(ValueError, match='layers names 9, which gives no feature map'):
+        SVMExpansion(*files, layers=(9,)).features(image)
     with pytest.raises(ValueError, match="layers names 'layer9', but ResNet has no such"):
         SVMExpansion(*files, layers=('layer9',)).features(image)
 
