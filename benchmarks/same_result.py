@@ -11,7 +11,6 @@ number. `.dev/same_result_table.py` makes the table of docs/pipelines.md of the 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -23,7 +22,8 @@ from typing import Any
 import numpy as np
 from common import ROOT, write_json
 
-from mmwsss.io import load_class_maps, load_mask
+from mmwsss.io import RECORD_NAME, Score, load_class_maps, load_mask, read_record
+from mmwsss.pipeline import Summary, read_summary
 from mmwsss.utils.checkpoint import load_checkpoint_file
 
 POLL = 0.05
@@ -79,9 +79,9 @@ class Runs:
         process.wait()
         return alive
 
-    def summary(self, name: str) -> dict[str, Any]:
+    def summary(self, name: str) -> Summary:
         """What a run says about itself."""
-        return json.loads((self.work / name / 'summary.json').read_text(encoding='utf-8'))
+        return read_summary(self.work / name / 'summary.json')
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -146,19 +146,26 @@ def compare(one: Path, two: Path) -> dict[str, Any]:
         if checkpoint is not None:
             pair = checkpoint, last_checkpoint(other)
             found['weights'][folder.name] = weight_difference(*pair)
-        elif (folder / 'record.json').is_file():
-            kind = 'maps' if any(folder.rglob('*.npz')) else 'masks'
-            check = compare_maps if kind == 'maps' else compare_masks
-            found[kind][folder.name] = check(folder, other)
-    summaries = [json.loads((path / 'summary.json').read_text('utf-8')) for path in (one, two)]
-    kinds = [[score['what'] for score in summary['scores']] for summary in summaries]
+        elif (folder / RECORD_NAME).is_file():
+            kind = read_record(folder).kind
+            if kind in ('maps', 'masks'):
+                check = compare_maps if kind == 'maps' else compare_masks
+                found[kind][folder.name] = check(folder, other)
+    scores = [scores_of(path) for path in (one, two)]
+    kinds = [[score.what for score in group] for group in scores]
     if kinds[0] != kinds[1]:
         raise ValueError(f'{one} and {two} have other scores: {kinds[0]} and {kinds[1]}')
     found['scores'] = [
-        {'what': a['what'], 'mIoU': [a['mIoU'], b['mIoU']]}
-        for a, b in zip(*(summary['scores'] for summary in summaries))
+        {'what': a.what, 'mIoU': [round(100 * score.miou, 6) for score in (a, b)]}
+        for a, b in zip(*scores)
     ]
     return found
+
+
+def scores_of(folder: Path) -> list[Score]:
+    """The scores of a run that have a mIoU, in the order of its stages."""
+    stages = read_summary(folder / 'summary.json').stages
+    return [score for stage in stages for score in stage.scores if score.miou is not None]
 
 
 def main() -> None:
@@ -169,7 +176,7 @@ def main() -> None:
     results: dict[str, Any] = {'pipeline': args.config, 'options': options}
     results['seconds'] = {'whole': round(runs.finish('whole'), 1)}
     results['seconds']['second run'] = round(runs.finish('whole'), 1)
-    steps = {step['stage']: step['seconds'] for step in runs.summary('whole')['steps']}
+    steps = {stage.name: stage.seconds for stage in runs.summary('whole').stages}
     results['killed_after'] = {
         stage: round(seconds / 2, 1) if runs.kill_in('killed', stage, seconds / 2) else None
         for stage, seconds in steps.items()

@@ -6,13 +6,24 @@ import json
 import runpy
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from mmwsss.io import ClassMaps, save_class_maps, save_mask
+from mmwsss.io import (
+    ClassMaps,
+    Protocol,
+    Record,
+    Score,
+    save_class_maps,
+    save_mask,
+    write_json,
+)
+from mmwsss.io.record import write_record
+from mmwsss.pipeline.summary import StageSummary, Summary
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / '.dev' / 'same_result_table.py'
@@ -41,7 +52,7 @@ def make_run(folder: Path, score: float = 0.5, weight: float = 2.0, pixel: int =
     torch.save(dict(state_dict=dict(a=torch.tensor([weight, -4.0]), n=torch.tensor(3))), checkpoint)
     (folder / 'localizer' / 'last_checkpoint').write_text(str(checkpoint))
     for name in ('maps', 'masks'):
-        (folder / name / 'record.json').write_text('{}')
+        write_record(folder / name, Record(name))
     for name in ('one', 'two'):
         values = np.full((1, 2, 5), score if name == 'two' else 0.25, np.float32)
         maps = ClassMaps(np.array([3]), values, (2, 5))
@@ -49,9 +60,14 @@ def make_run(folder: Path, score: float = 0.5, weight: float = 2.0, pixel: int =
         labels = np.zeros((2, 5), np.int64)
         labels[0, 0] = pixel if name == 'two' else 0
         save_mask(folder / 'masks' / f'{name}.png', labels)
-    scores = [dict(what='masks', mIoU=40.0 + pixel)]
-    (folder / 'summary.json').write_text(json.dumps(dict(scores=scores)))
+    write_record(folder / 'masks_score', Record('score'))
+    write_summary(folder, [Score('masks', Protocol(), {'mIoU': (40 + pixel) / 100})])
     return folder
+
+
+def write_summary(folder: Path, scores: list[Score]) -> None:
+    stage = StageSummary('masks_score', 'score', scores=scores)
+    write_json(folder / 'summary.json', asdict(Summary('cam', 'p.py', stages=[stage])))
 
 
 def test_equal_runs(benchmark, tmp_path):
@@ -83,7 +99,7 @@ def test_a_missing_file_is_not_equal(benchmark, tmp_path):
 
 def test_a_missing_score_is_not_equal(benchmark, tmp_path):
     one, two = (make_run(tmp_path / name) for name in ('one', 'two'))
-    (two / 'summary.json').write_text(json.dumps(dict(scores=[])))
+    write_summary(two, [])
     with pytest.raises(ValueError, match='have other scores'):
         benchmark['compare'](one, two)
 
