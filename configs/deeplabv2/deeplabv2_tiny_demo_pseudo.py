@@ -25,7 +25,7 @@ model = dict(
         norm_eval=False,
         init_cfg=None,
     ),
-    decode_head=dict(in_channels=128, num_classes=6, dilations=(1, 2, 4, 6)),
+    decode_head=dict(in_channels=128, num_classes=6, dilations=(1, 2, 4, 6), align_corners=True),
 )
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',
