@@ -90,7 +90,7 @@ class SVMExpansion(BaseRefiner):
             self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)
         self.top_fraction = top_fraction
-        self.crf_agreement = crf_agreement
+        self.crf_agreement = self.is_crf = crf_agreement  # a score states that a CRF took part
         self.gt_dir = gt_dir
         self.svm: dict[str, Any] = {
             'n_samples': n_samples,
