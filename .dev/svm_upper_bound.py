@@ -27,7 +27,7 @@ import torch
 
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import MeanIoUScore
-from mmwsss.evaluation.tables import jsonable, percent
+from mmwsss.evaluation.tables import percent
 from mmwsss.functional.svm import fit_pixel_svm
 from mmwsss.io import (
     atomic_path,
@@ -39,6 +39,7 @@ from mmwsss.io import (
     safe_join,
     write_json,
 )
+from mmwsss.io.record import plain_values
 from mmwsss.refine.svm_expansion import SVMExpansion, stack_features
 from mmwsss.stages.image_list import Images
 from mmwsss.utils.cli import add_config_arguments, add_workers_argument, finish_report, run_tool
@@ -271,7 +272,7 @@ def main(args: argparse.Namespace) -> int:
             'scores': results,
             'published': {'source': SOURCE, 'mIoU_percent': PAPER},
         }
-        write_json(args.json, jsonable(content))
+        write_json(args.json, plain_values(content))
     return finish_report(report)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from typing import Union
 
 import numpy as np
 from rich import box
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from mmwsss.io.record import percent
 
-__all__ = ['class_table', 'jsonable', 'percent', 'threshold_table']
+__all__ = ['class_table', 'percent', 'threshold_table']
 
 Floats = Union[Sequence[float], np.ndarray]
 USES_GROUND_TRUTH = 'uses ground truth: an evaluation aid, not a way to choose a threshold'
@@ -67,14 +66,3 @@ def _text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def best_index(miou: Floats) -> int:
     """Position of the largest score, the first of equals; 0 where none is defined."""
     return int(np.nan_to_num(np.asarray(miou, dtype=float), nan=-1.0).argmax())
-
-
-def jsonable(value: Any) -> Any:
-    """Turn NumPy values into Python's and NaN into None."""
-    if isinstance(value, dict):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return jsonable(value.tolist())
-    return None if isinstance(value, float) and math.isnan(value) else value

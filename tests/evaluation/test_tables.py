@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from mmwsss.evaluation.tables import best_index, class_table, jsonable, percent, threshold_table
+from mmwsss.evaluation.tables import best_index, class_table, percent, threshold_table
+from mmwsss.io.record import plain_values
 
 
 def test_percent():
@@ -38,7 +39,7 @@ def test_best_index_survives_nan():
     assert best_index([np.nan, np.nan]) == 0
 
 
-def test_jsonable():
+def test_plain_values():
     value = {1: np.array([1.5, np.nan]), 'n': np.int64(3), 't': (float('nan'), True)}
-    assert jsonable(value) == {'1': [1.5, None], 'n': 3, 't': [None, True]}
-    json.dumps(jsonable(value), allow_nan=False)
+    assert plain_values(value) == {'1': [1.5, None], 'n': 3, 't': [None, True]}
+    json.dumps(plain_values(value), allow_nan=False)

@@ -13,8 +13,8 @@ from mmengine.runner import Runner, TestLoop
 from mmengine.runner.base_loop import BaseLoop
 from mmseg.registry import LOOPS
 
-from mmwsss.evaluation.tables import jsonable
 from mmwsss.io import write_json
+from mmwsss.io.record import plain_values
 
 __all__ = ['MultiDatasetTestLoop', 'test_sets']
 
@@ -84,7 +84,7 @@ class MultiDatasetTestLoop(BaseLoop):
             report[name] = {**_protocol(loop), **self._views(), 'scores': scores}
             # Written after each: what stops the next dataset does not lose this one.
             if is_main_process():
-                write_json(str(Path(self.runner.log_dir, REPORT)), jsonable(report))
+                write_json(str(Path(self.runner.log_dir, REPORT)), plain_values(report))
             print_log(_line(name, report[name]), logger='current')
         metrics = {
             f'{name}/{key}': v for name, part in report.items() for key, v in part['scores'].items()
