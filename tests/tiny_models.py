@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,10 @@ def demo_dataset(
 
 
 def localizer_config(root: str | Path, head: dict | None = None, **kwargs: Any) -> dict:
-    """A complete training config of a localizer: two epochs of two iterations."""
+    """A complete training config of a localizer: two epochs of two iterations.
+
+    Runners that begin within the same second share a log unless their names differ.
+    """
     train_pipeline = [
         dict(type='LoadImage'),
         dict(type='RandomResizeLongSide', min_size=40, max_size=72),
@@ -124,5 +128,6 @@ def localizer_config(root: str | Path, head: dict | None = None, **kwargs: Any) 
             logger=dict(type='LoggerHook', interval=1),
         ),
         log_level='WARNING',
+        experiment_name=uuid.uuid4().hex,
     )
     return {**cfg, **kwargs}
