@@ -13,11 +13,11 @@ from mmengine.logging import print_log
 from mmengine.registry import FUNCTIONS
 from mmengine.structures import BaseDataElement
 from mmseg.registry import DATASETS
+from scipy.sparse import csr_array
 
-from .class_index import ClassIndex, image_label
 from .seeding import decode_key, encode_key, seeded_item
 
-__all__ = ['Group', 'PairDataset', 'flatten_groups']
+__all__ = ['Group', 'PairDataset', 'flatten_groups', 'image_label']
 
 GROUP_SIZES = (1, 2, 3, 4)
 # Keys of further views lie apart from all keys of a sampler, which are far below 1 << 104.
@@ -70,7 +70,7 @@ class PairDataset:
 
     Args:
         dataset: Config of the dataset, or the dataset: a ``WSSSDataset``, a wrapper of it, or another one
-            with labels; see :func:`~mmwsss.datasets.class_index.image_label`.
+            with labels; see :func:`image_label`.
         group_size: Images in a group, 1 to 4.
         class_balanced: Draw the class first, all with the same probability, and all images of the group
             among its images: those of rare classes come more often, others not at all.
@@ -95,7 +95,7 @@ class PairDataset:
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.group_size = int(group_size)
         self.class_balanced = bool(class_balanced)
-        self._index: ClassIndex | None = None
+        self._is_loaded = False
         if not lazy_init:
             self.full_init()
 
@@ -104,24 +104,22 @@ class PairDataset:
         """Meta information of the wrapped dataset."""
         return self.dataset.metainfo
 
-    @property
-    def index(self) -> ClassIndex:
-        """Images by class; loads the dataset if that was put off."""
-        self.full_init()
-        return self._index
-
     def full_init(self) -> None:
         """Load the wrapped dataset and index its labels, once, and log what they give."""
-        if self._index is not None:
+        if self._is_loaded:
             return
         if hasattr(self.dataset, 'full_init'):
             self.dataset.full_init()
-        index = ClassIndex(image_label(self.dataset, i) for i in range(len(self.dataset)))
-        self._labelled = index.labelled
-        if not len(self._labelled):
+        rows = [dict.fromkeys(image_label(self.dataset, i)) for i in range(len(self.dataset))]
+        flat, ends = [*itertools.chain.from_iterable(rows)], np.cumsum([0, *map(len, rows)])
+        if not flat:
             raise ValueError(f'no image of {type(self.dataset).__name__} has a label to share')
-        self._classes = np.array(index.classes)
-        self._index = index
+        # Flat arrays, which the workers of a dataloader share: 2 MB for COCO 2014.
+        self._labels = csr_array((np.ones(len(flat), bool), flat, ends))
+        self._images = self._labels.tocsc()
+        self._labelled = np.flatnonzero(np.diff(self._labels.indptr))
+        self._classes = np.flatnonzero(np.diff(self._images.indptr))
+        self._is_loaded = True
         print_log(self._summary(), logger='current')
 
     def __len__(self) -> int:
@@ -136,16 +134,24 @@ class PairDataset:
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Class ids (1..K) of the image that item ``idx`` stands for."""
-        return self.index.labels_of(int(self._labelled[idx])).tolist()
+        self.full_init()
+        return self.labels_of(self._labelled[idx]).tolist()
+
+    def labels_of(self, image: int) -> np.ndarray:
+        """Class ids of an image of the wrapped dataset, once each, in the order they were given."""
+        return self._labels.indices[slice(*self._labels.indptr[image : image + 2])]
+
+    def images_of(self, class_id: int) -> np.ndarray:
+        """Indices of the images of a class in the wrapped dataset, ascending."""
+        return self._images.indices[slice(*self._images.indptr[class_id : class_id + 2])]
 
     def group(self, idx: int) -> Group:
         """Draw the group of an item, without loading it; always the same for a key of ``SeededSampler``."""
         key = decode_key(idx, len(self))
-        if key.seed is not None:
-            return self._draw(
-                key.index, np.random.default_rng(np.random.SeedSequence(idx, spawn_key=(0,)))
-            )
-        entropy = np.random.randint(1 << 31, size=4)  # noqa: NPY002
+        if key.seed is None:
+            entropy = np.random.randint(1 << 31, size=4)  # noqa: NPY002
+        else:
+            entropy = np.random.SeedSequence(idx, spawn_key=(0,))
         return self._draw(key.index, np.random.default_rng(entropy))
 
     def __getitem__(self, idx: int) -> list[dict[str, Any]]:
@@ -188,24 +194,24 @@ class PairDataset:
         views = Counter(shown[image] for image in self._labelled.tolist())
         return {
             'items': size,
-            'unlabelled': len(self.index) - size,
-            'shared_class': {c: classes[c] for c in self.index.classes},
-            'images_of_class': {c: len(self.index.images_of(c)) for c in self.index.classes},
+            'unlabelled': len(self.dataset) - size,
+            'shared_class': {c: classes[c] for c in self._classes.tolist()},
+            'images_of_class': {c: len(self.images_of(c)) for c in self._classes.tolist()},
             'views': dict(sorted(views.items())),
             'repeating_groups': sum(len({*g.images}) < self.group_size for g in groups),
         }
 
     def __repr__(self) -> str:
-        if self._index is None:
+        if not self._is_loaded:
             return f'{type(self).__name__} of {self.group_size}: not loaded yet'
         return f'{self._summary()}; {self.dataset!r}'
 
     def _summary(self) -> str:
-        counts = [len(self._index.images_of(c)) for c in self._index.classes]
+        counts = [len(self.images_of(c)) for c in self._classes]
         how = 'classes balanced' if self.class_balanced else 'a class of each image'
         return (
             f'{type(self).__name__} of {self.group_size} ({how}): {len(self)} groups, '
-            f'{len(self._index) - len(self)} images without label left out, {len(counts)} classes of '
+            f'{len(self.dataset) - len(self)} images without label left out, {len(counts)} classes of '
             f'{min(counts)} to {max(counts)} images, {sum(n < self.group_size for n in counts)} of '
             f'them with fewer than {self.group_size}'
         )
@@ -213,13 +219,11 @@ class PairDataset:
     def _draw(self, position: int, generator: np.random.Generator) -> Group:
         if self.class_balanced:
             shared = int(generator.choice(self._classes))
-            first = int(generator.choice(self.index.images_of(shared)))
+            first = int(generator.choice(self.images_of(shared)))
         else:
             first = int(self._labelled[position])
-            shared = int(generator.choice(self.index.labels_of(first)))
-        partners = draw_partners(
-            self.index.images_of(shared), first, self.group_size - 1, generator
-        )
+            shared = int(generator.choice(self.labels_of(first)))
+        partners = draw_partners(self.images_of(shared), first, self.group_size - 1, generator)
         return Group((first, *partners), shared)
 
     def _view(self, image: int, key: int | None, meta: dict[str, int]) -> dict[str, Any]:
@@ -235,6 +239,30 @@ class PairDataset:
             sample.set_metainfo(meta)
             return item
         return {**item, **meta}
+
+
+def image_label(dataset: object, image: int) -> list[int]:
+    """Class ids (1..K) of an image of any image-level dataset.
+
+    Args:
+        dataset: A dataset whose ``get_data_info`` has ``img_label`` (``WSSSDataset`` and wrappers of
+            it), or that has ``get_cat_ids``, as mmengine's ``ClassBalancedDataset`` asks for.
+        image: Index of the image.
+
+    Raises:
+        TypeError: The dataset has neither.
+    """
+    if hasattr(dataset, 'get_data_info'):
+        label = dataset.get_data_info(image).get('img_label')
+        if label is not None:
+            return list(label)
+    try:
+        return list(dataset.get_cat_ids(image))
+    except (AttributeError, NotImplementedError):
+        raise TypeError(
+            f'{type(dataset).__name__} has no image-level labels: get_data_info must give '
+            'img_label, or get_cat_ids the class ids 1..K'
+        ) from None
 
 
 def draw_partners(

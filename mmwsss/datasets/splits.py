@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -41,33 +40,33 @@ def read_split(path: str, backend_args: dict[str, Any] | None = None) -> list[st
         FileNotFoundError: ``path`` does not exist.
         ValueError: The split is empty, names an image twice, or is malformed.
     """
-    return [name for name, _ in _entries(path, 'ann_file', backend_args)]
+    return list(_entries(path, 'ann_file', backend_args))
 
 
 def _entries(
     path: str, argument: str, backend_args: dict[str, Any] | None = None
-) -> list[tuple[str, str]]:
-    """Ids of a list and the place of each, such as ``'line 3'``; ``argument`` begins messages."""
+) -> dict[str, str]:
+    """Ids of a list -> the place of each, such as ``'line 3'``; ``argument`` begins messages."""
     if not fileio.isfile(path, backend_args=backend_args):
         raise FileNotFoundError(f'{argument}: the list of images does not exist: {path}')
+    places: dict[str, list[str]] = {}
     if path.lower().endswith(('.csv', '.json')):
-        names = read_image_ids(path, backend_args)
-        found = [(name, f'entry {i}') for i, name in enumerate(names, start=1)]
+        for i, name in enumerate(read_image_ids(path, backend_args), start=1):
+            places.setdefault(name, []).append(f'entry {i}')
     else:
-        lines = list_from_file(path, backend_args=backend_args)
-        texts = [(line.lstrip('\ufeff').strip(), i) for i, line in enumerate(lines, start=1)]
-        found = [(_id_of_line(text), f'line {i}') for text, i in texts if text]
-    if not found:
-        raise ValueError(f'{argument}: {path} names no image, expected at least one')
-    counts = Counter(name for name, _ in found)
-    repeated = [name for name, count in counts.items() if count > 1]
-    if repeated:
-        places = [place for name, place in found if name == repeated[0]]
-        raise ValueError(
-            f'{argument}: {path} names {len(repeated)} images more than once, expected each once: '
-            f'{name_some(repeated)} (the first: {", ".join(places[:3])})'
-        )
-    return found
+        for i, line in enumerate(list_from_file(path, backend_args=backend_args), start=1):
+            if text := line.lstrip('\ufeff').strip():
+                places.setdefault(_id_of_line(text), []).append(f'line {i}')
+    repeated = [name for name, of_name in places.items() if len(of_name) > 1]
+    if repeated or not places:
+        what = 'names no image, expected at least one'
+        if repeated:
+            what = (
+                f'names {len(repeated)} images more than once, expected each once: '
+                f'{name_some(repeated)} (the first: {", ".join(places[repeated[0]][:3])})'
+            )
+        raise ValueError(f'{argument}: {path} {what}')
+    return {name: of_name[0] for name, of_name in places.items()}
 
 
 def read_subset(path: str, ids: Sequence[str]) -> list[str]:
@@ -81,14 +80,8 @@ def read_subset(path: str, ids: Sequence[str]) -> list[str]:
         FileNotFoundError: ``path`` does not exist.
         ValueError: It names no image, one twice, or one that is not in the split.
     """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f'subset: the list {path} does not exist (tools/dataset_converters/subset.py makes such '
-            'lists)'
-        )
-    found = _entries(path, 'subset')
-    chosen, known = {name for name, _ in found}, set(ids)
-    strange = [f'{name!r} ({place})' for name, place in found if name not in known]
+    chosen, known = _entries(path, 'subset'), set(ids)
+    strange = [f'{name!r} ({place})' for name, place in chosen.items() if name not in known]
     if strange:
         raise ValueError(
             f'subset: {path} names {len(strange)} images that are not in the split: '
@@ -122,13 +115,10 @@ def ids_of_folder(
     """
     _check_folder(folder, backend_args)
     suffixes = IMAGE_SUFFIXES if suffix is None else (suffix,)
-    files = fileio.list_dir_or_file(
-        folder, list_dir=False, recursive=True, backend_args=backend_args
-    )
-    found = Counter(_without(name, suffixes) for name in files if _has(name, suffixes))
+    found = _suffixes_by_stem(folder, suffixes, backend_args, recursive=True)
     if not found:
         raise ValueError(f'the folder {folder} holds no images ({", ".join(suffixes)})')
-    repeated = sorted(name for name, count in found.items() if count > 1)
+    repeated = sorted(name for name, of_name in found.items() if len(of_name) > 1)
     if repeated:
         raise ValueError(
             f'{folder} holds several images for {len(repeated)} ids: {name_some(repeated)}'
@@ -162,8 +152,7 @@ class FileIndex:
         self.folder = folder
         self.suffix = suffix
         self.backend_args = backend_args
-        self._names: dict[str, frozenset[str]] = {}
-        self._stems: dict[str, dict[str, list[str]]] = {}
+        self._found: dict[str, dict[str, list[str]]] = {}
 
     def path(self, image_id: str) -> str:
         """Return the path of an id's file; it need not exist.
@@ -171,21 +160,19 @@ class FileIndex:
         Raises:
             ValueError: The id leaves the folder, or several image files have it.
         """
-        default = IMAGE_SUFFIXES[0] if self.suffix is None else self.suffix
-        if self.suffix is None:
-            suffixes = self._suffixes(image_id)
-            if len(suffixes) > 1:
-                raise ValueError(
-                    f'{self.folder} holds several images of {image_id!r}: {name_some(suffixes)}'
-                )
-            default = suffixes[0] if suffixes else default
-        return self._join(image_id, default)
+        if self.suffix is not None:
+            return self._join(image_id, self.suffix)
+        suffixes = self._suffixes(image_id)
+        if len(suffixes) > 1:
+            raise ValueError(
+                f'{self.folder} holds several images of {image_id!r}: {name_some(suffixes)}'
+            )
+        return self._join(image_id, suffixes[0] if suffixes else IMAGE_SUFFIXES[0])
 
     def exists(self, image_id: str) -> bool:
         """Whether the folder has the id's file."""
-        if self.suffix is None:
-            return bool(self._suffixes(image_id))
-        return _name(image_id) + self.suffix in self._list(image_id)
+        suffixes = self._suffixes(image_id)
+        return bool(suffixes) if self.suffix is None else self.suffix in suffixes
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Return the ids whose file the folder lacks."""
@@ -199,35 +186,14 @@ class FileIndex:
         return os.path.join(self.folder, image_id + suffix)
 
     def _suffixes(self, image_id: str) -> list[str]:
-        """Return the suffixes of an id's image files."""
-        parent = _parent(image_id)
-        if parent not in self._stems:
-            self._stems[parent] = _suffixes_by_stem(self._list(image_id))
-        return self._stems[parent].get(_name(image_id), [])
-
-    def _list(self, image_id: str) -> frozenset[str]:
-        """Return the names of the files beside an id's file; each subfolder is listed once."""
-        parent = _parent(image_id)
-        if parent not in self._names:
+        """Return the suffixes of an id's files; each subfolder is listed once."""
+        parent, _, name = image_id.rpartition('/')
+        if parent not in self._found:
             self._join(image_id, '')  # refuses ids that leave the folder
-            self._names[parent] = frozenset(self._scan(parent))
-        return self._names[parent]
-
-    def _scan(self, parent: str) -> Iterator[str]:
-        folder = self._join(parent, '') if parent else self.folder
-        if fileio.isdir(folder, backend_args=self.backend_args):
-            yield from fileio.list_dir_or_file(
-                folder, list_dir=False, backend_args=self.backend_args
-            )
-
-
-def _suffixes_by_stem(names: Iterable[str]) -> dict[str, list[str]]:
-    stems: dict[str, list[str]] = {}
-    for name in sorted(names):
-        if _has(name, IMAGE_SUFFIXES):
-            cut = name.rindex('.')
-            stems.setdefault(name[:cut], []).append(name[cut:])
-    return stems
+            folder = self._join(parent, '') if parent else self.folder
+            suffixes = IMAGE_SUFFIXES if self.suffix is None else (self.suffix,)
+            self._found[parent] = _suffixes_by_stem(folder, suffixes, self.backend_args)
+        return self._found[parent].get(name, [])
 
 
 def _check_folder(folder: str, backend_args: dict[str, Any] | None) -> None:
@@ -235,18 +201,21 @@ def _check_folder(folder: str, backend_args: dict[str, Any] | None) -> None:
         raise FileNotFoundError(f'the folder does not exist: {folder}')
 
 
-def _parent(image_id: str) -> str:
-    return image_id.rpartition('/')[0]
-
-
-def _name(image_id: str) -> str:
-    return image_id.rpartition('/')[2]
-
-
-def _has(name: str, suffixes: Sequence[str]) -> bool:
-    return name.lower().endswith(tuple(suffix.lower() for suffix in suffixes))
-
-
-def _without(name: str, suffixes: Sequence[str]) -> str:
-    cut = max(len(suffix) for suffix in suffixes if _has(name, (suffix,)))
-    return name[:-cut]
+def _suffixes_by_stem(
+    folder: str,
+    suffixes: Sequence[str],
+    backend_args: dict[str, Any] | None,
+    recursive: bool = False,
+) -> dict[str, list[str]]:
+    """Return name without suffix -> its suffixes, of the files that end in one of ``suffixes``."""
+    stems: dict[str, list[str]] = {}
+    if fileio.isdir(folder, backend_args=backend_args):
+        names = fileio.list_dir_or_file(
+            folder, list_dir=False, recursive=recursive, backend_args=backend_args
+        )
+        for name in sorted(names):
+            for suffix in suffixes:
+                if name.lower().endswith(suffix.lower()):
+                    cut = len(name) - len(suffix)
+                    stems.setdefault(name[:cut], []).append(name[cut:])
+    return stems

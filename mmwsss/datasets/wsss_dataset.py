@@ -197,20 +197,28 @@ class WSSSDataset(BaseSegDataset):
             _check_data_root(self.data_root, self.backend_args)
         ids = self._load_ids()
         labels = self._load_labels(ids)
-        chosen = self._choose_fraction(labels)
         if labels is not None:
             ids = self._handle_unlabeled(ids, labels)
         self._check_count(len(ids))
-        if chosen is not None:
+        if self.fraction is not None:
+            if labels is None:
+                raise ValueError('fraction needs labels: it is taken of the images of every class')
+            chosen = set(choose_fraction(labels, self.fraction, self.fraction_seed))
             self.epoch_size = len(ids)
             ids = [name for name in ids if name in chosen]
         if labels is not None:
-            self.class_counts = self._count_classes(ids, labels)
+            counts = Counter(i for name in ids for i in labels[name])
+            classes = enumerate(self._metainfo['classes'])
+            self.class_counts = {name: counts[i] for i, name in classes if i}
         images = FileIndex(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
-        masks = self._mask_index()
-        self._check_masks_folder(ids, masks)
+        folder = self.data_prefix.get('seg_map_path')
+        masks = FileIndex(folder, self.seg_map_suffix, self.backend_args) if folder else None
         if self.check_files == 'error':
             self._check_missing('image', images, ids)
+        if self.pseudo_mask_dir:
+            self._check_mask_record()
+            self._check_missing('pseudo mask', masks, ids)
+        elif masks and self.check_files == 'error':
             self._check_missing('mask', masks, ids)
         return [self._data_info(name, images, masks, labels) for name in ids]
 
@@ -262,22 +270,13 @@ class WSSSDataset(BaseSegDataset):
     def _load_labels(self, ids: list[str]) -> dict[str, list[int]] | None:
         if self.labels is None:
             return None
-        if self.label_map is None:
-            classes = self._metainfo['classes']
-            return read_image_labels(self.labels, ids, classes, self.backend_args)
-        labels = read_image_labels(self.labels, ids, self.METAINFO['classes'], self.backend_args)
-        return {name: self._map_label(label) for name, label in labels.items()}
-
-    def _choose_fraction(self, labels: dict[str, list[int]] | None) -> set[str] | None:
-        if self.fraction is None:
-            return None
-        if labels is None:
-            raise ValueError('fraction needs labels: it is taken of the images of every class')
-        return set(choose_fraction(labels, self.fraction, self.fraction_seed))
-
-    def _map_label(self, label: list[int]) -> list[int]:
-        mapped = (self.label_map[i] for i in label)
-        return sorted(i for i in mapped if i != self.ignore_index)
+        part = self.label_map
+        classes = self._metainfo['classes'] if part is None else self.METAINFO['classes']
+        labels = read_image_labels(self.labels, ids, classes, self.backend_args)
+        if part is not None:
+            for label in labels.values():
+                label[:] = sorted(part[i] for i in label if part[i] != self.ignore_index)
+        return labels
 
     def _handle_unlabeled(self, ids: list[str], labels: dict[str, list[int]]) -> list[str]:
         without = [name for name in ids if not labels[name]]
@@ -294,10 +293,6 @@ class WSSSDataset(BaseSegDataset):
             raise ValueError(f'no image of the split {self.split_name!r} has a label')
         return [name for name in ids if labels[name]]
 
-    def _count_classes(self, ids: list[str], labels: dict[str, list[int]]) -> dict[str, int]:
-        counts = Counter(i for name in ids for i in labels[name])
-        return {name: counts[i] for i, name in enumerate(self._metainfo['classes']) if i}
-
     def _counts_text(self) -> str:
         counts = self.class_counts
         if len(counts) <= _MAX_COUNTS_SHOWN:
@@ -312,14 +307,8 @@ class WSSSDataset(BaseSegDataset):
         what = f'{type(self).__name__}, {self.ann_file}: the split {self.split_name!r}'
         warn_count(what, count, expected or count)
 
-    def _mask_index(self) -> FileIndex | None:
-        folder = self.data_prefix.get('seg_map_path')
-        return folder and FileIndex(folder, self.seg_map_suffix, self.backend_args)
-
-    def _check_masks_folder(self, ids: list[str], masks: FileIndex | None) -> None:
-        """Check that ``pseudo_mask_dir`` was made for these classes and has every image."""
-        if not self.pseudo_mask_dir:
-            return
+    def _check_mask_record(self) -> None:
+        """Check that ``pseudo_mask_dir`` was made for these classes."""
         if Path(self.pseudo_mask_dir, RECORD_NAME).is_file():
             record = read_record(self.pseudo_mask_dir)
             classes = list(self._metainfo['classes'])
@@ -331,10 +320,9 @@ class WSSSDataset(BaseSegDataset):
                 logger='current',
                 level=logging.WARNING,
             )
-        self._check_missing('pseudo mask', masks, ids)
 
-    def _check_missing(self, what: str, index: FileIndex | None, ids: list[str]) -> None:
-        missing = index.missing(ids) if index is not None else []
+    def _check_missing(self, what: str, index: FileIndex, ids: list[str]) -> None:
+        missing = index.missing(ids)
         if missing:
             where = self.ann_file or 'the folder of images'
             raise FileNotFoundError(

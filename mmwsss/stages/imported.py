@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import format as npy_format
 
-from mmwsss.datasets.label_sources.safe_unpickler import loads_plain
+from mmwsss.datasets.label_sources.safe_unpickler import load_npy
 from mmwsss.io import (
     IGNORE_INDEX,
     ClassMaps,
@@ -139,7 +137,7 @@ def read_foreign(
     if path.suffix == '.png':
         return load_mask(path, num_classes, image_size=image_size)
     with parsing(str(path)):
-        content = _read_npy(path) if path.suffix == '.npy' else _read_npz(path)
+        content = load_npy(path.read_bytes()) if path.suffix == '.npy' else _read_npz(path)
     try:
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
             return _fit(load_class_maps(path, num_classes), image_size)
@@ -150,20 +148,6 @@ def read_foreign(
     except ValueError as error:
         known = str(error).startswith(str(path))
         raise error if known else ValueError(f'{path}: {error}') from error
-
-
-def _read_npy(path: Path) -> np.ndarray | dict[str, np.ndarray]:
-    content = path.read_bytes()
-    stream = io.BytesIO(content)
-    version = npy_format.read_magic(stream)
-    header = 'read_array_header_1_0' if version == (1, 0) else 'read_array_header_2_0'
-    if not getattr(npy_format, header)(stream)[2].hasobject:
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    value = loads_plain(stream.read())
-    if not isinstance(value, dict):
-        raise ValueError(f'expected an array or a dictionary, but got a {type(value).__name__}')
-    plain = {k.decode() if isinstance(k, bytes) else str(k): v for k, v in value.items()}
-    return {key: np.asarray(item) for key, item in plain.items()}
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -183,7 +167,7 @@ def _choose(
         field = (known or list(arrays))[0]
     if field not in arrays:
         wanted = 'several arrays, one of which must be named (--field)' if field is None else field
-        raise ValueError(f'expected {wanted}, but the file holds {sorted(content)}')
+        raise ValueError(f'expected {wanted}, but the file holds {sorted(map(str, content))}')
     array = arrays[field]
     if array.ndim == 2 and np.issubdtype(array.dtype, np.integer):
         return array, None

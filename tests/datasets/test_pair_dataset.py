@@ -247,7 +247,7 @@ class TestWrapping:
             inner = dict(type='ConcatDataset', datasets=[config, config])
         dataset = build(inner)
         assert len(dataset) == 14
-        assert len(dataset.index.images_of(3)) == 2
+        assert len(dataset.images_of(3)) == 2
         assert len(dataset[encode_key(13, 0, SEED, 14)]) == 2
 
     def test_lazy(self, config):

@@ -250,8 +250,10 @@ class TestSubset:
         with pytest.raises(ValueError, match=r"are not in the split: 'third' \(line 1\)"):
             build(tiny, subset=str(tiny / 'part.txt'))
 
-    def test_a_missing_list_names_the_tool(self, tiny):
-        with pytest.raises(FileNotFoundError, match=r'nope.txt does not exist \(tools/.*subset.py'):
+    def test_a_missing_list(self, tiny):
+        with pytest.raises(
+            FileNotFoundError, match=r'subset: the list of images does not exist: nope.txt'
+        ):
             build(tiny, subset='nope.txt')
 
     def test_it_is_part_of_a_list(self, tiny):

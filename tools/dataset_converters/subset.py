@@ -21,7 +21,7 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from mmwsss.datasets.class_index import image_label
+from mmwsss.datasets.pair_dataset import image_label
 from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
 from mmwsss.io import write_json
 from mmwsss.io.atomic import write_lines

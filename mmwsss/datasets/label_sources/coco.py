@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,12 +12,11 @@ from mmwsss.utils.names import check_known
 from .class_table import ClassTable
 from .files import collect_labels, load_json
 
-# What every entry must have; images are checked where their names are read.
-_ID = (int, str)
+# What every entry must have, a number or a text; images are checked where their names are read.
 _FIELDS = {
-    'images': {'id': _ID},
-    'annotations': {'image_id': _ID, 'category_id': _ID},
-    'categories': {'id': _ID, 'name': str},
+    'images': ('id',),
+    'annotations': ('image_id', 'category_id'),
+    'categories': ('id', 'name'),
 }
 
 __all__ = ['image_name', 'load_instances', 'read_coco']
@@ -51,12 +51,21 @@ def read_coco(
         ValueError: The JSON is no such file, lacks an image, or a category is no class.
     """
     content = load_instances(path, backend_args)
-    names = {item['id']: item['name'] for item in content['categories']}
-    if isinstance(category_map, str):
-        category_map = _load_category_map(category_map, backend_args)
-    found = _categories_of_images(content['annotations'], names, include_crowd, path)
-    used = {name for names_of_image in found.values() for name in names_of_image}
-    class_ids = _class_ids(used, list(names.values()), category_map, table, path)
+    categories = {item['id']: item['name'] for item in content['categories']}
+    found: dict[Any, set[str]] = defaultdict(set)
+    for item in content['annotations']:
+        if item['category_id'] not in categories:
+            raise ValueError(
+                f'{path}: annotation {item.get("id")!r} has category_id '
+                f'{item["category_id"]!r}, which "categories" does not list'
+            )
+        if include_crowd or not item.get('iscrowd', 0):
+            found[item['image_id']].add(categories[item['category_id']])
+    if category_map is None:
+        used = sorted(set().union(*found.values()), key=str)
+        class_ids = {name: table.id_of(name, path) for name in used}
+    else:
+        class_ids = _mapped_ids(category_map, categories.values(), table, path, backend_args)
     image_ids = _image_ids(content['images'], path)
 
     def label_of(name: str) -> list[int] | None:
@@ -77,30 +86,18 @@ def load_instances(path: str, backend_args: dict[str, Any] | None = None) -> dic
         ValueError: It is not such a file.
     """
     content = load_json(path, backend_args)
-    for key in ('images', 'annotations', 'categories'):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+    for key, fields in _FIELDS.items():
+        items = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(items, list):
             raise ValueError(f'{path} is not an instances file: it has no list {key!r}')
-        _check_items(content[key], _FIELDS[key], f'{path}, {key!r}')
-    return content
-
-
-def _check_items(items: list[Any], fields: Mapping[str, type | tuple], where: str) -> None:
-    for item in items:
-        if not isinstance(item, dict):
-            raise ValueError(f'{where}: expected objects, but got {item!r}')
-        for name, kind in fields.items():
-            if not isinstance(item.get(name), kind):
+        for item in items:
+            is_entry = isinstance(item, dict)
+            if not is_entry or not all(isinstance(item.get(name), (int, str)) for name in fields):
                 raise ValueError(
-                    f'{where}: expected {name!r} to be a number or text, but got {item.get(name)!r} '
-                    f'in {str(item)[:80]}'
+                    f'{path}, {key!r}: expected objects with a number or text as '
+                    f'{" and ".join(fields)}, but got {str(item)[:80]}'
                 )
-
-
-def _load_category_map(path: str, backend_args: dict[str, Any] | None) -> dict[str, str]:
-    found = load_json(path, backend_args)
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        raise ValueError(f'category_map {path} must be an object {{category name: class name}}')
-    return found
+    return content
 
 
 def image_name(image: Mapping[str, Any], path: str) -> str:
@@ -117,32 +114,18 @@ def image_name(image: Mapping[str, Any], path: str) -> str:
     raise ValueError(f'{path}: image {image.get("id")!r} has neither file_name nor coco_url')
 
 
-def _categories_of_images(
-    annotations: list[dict[str, Any]], names: dict[int, str], include_crowd: bool, path: str
-) -> dict[Any, set[str]]:
-    found: dict[Any, set[str]] = {}
-    for item in annotations:
-        if item.get('iscrowd', 0) and not include_crowd:
-            continue
-        if item.get('category_id') not in names:
-            raise ValueError(
-                f'{path}: annotation {item.get("id")!r} has category_id '
-                f'{item.get("category_id")!r}, which "categories" does not list'
-            )
-        found.setdefault(item.get('image_id'), set()).add(names[item['category_id']])
-    return found
-
-
-def _class_ids(
-    used: set[str],
-    categories: Sequence[str],
-    category_map: Mapping[str, str] | None,
+def _mapped_ids(
+    category_map: Mapping[str, str] | str,
+    categories: Iterable[str],
     table: ClassTable,
     path: str,
+    backend_args: dict[str, Any] | None,
 ) -> dict[str, int]:
     """Return category name -> class id."""
-    if category_map is None:
-        return {name: table.id_of(name, path) for name in sorted(used)}
+    if isinstance(category_map, str):
+        category_map = load_json(category_map, backend_args)
+    if not isinstance(category_map, Mapping):
+        raise ValueError(f'category_map must be {{category: class}}, but got {category_map!r}')
     for name in category_map:
         check_known(f'category_map: category of {path}', name, categories)
     return {name: table.id_of(target, 'category_map') for name, target in category_map.items()}

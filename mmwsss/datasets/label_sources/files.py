@@ -14,8 +14,8 @@ from mmwsss.utils.names import name_some
 __all__ = ['collect_labels', 'load_json']
 
 
-def load_json(path: str, backend_args: dict[str, Any] | None = None) -> Any:
-    """Read a JSON file.
+def load_json(path: str, backend_args: dict[str, Any] | None = None, **options: Any) -> Any:
+    """Read a JSON file; ``options`` are those of ``json.loads``.
 
     Raises:
         FileNotFoundError: ``path`` does not exist.
@@ -23,7 +23,7 @@ def load_json(path: str, backend_args: dict[str, Any] | None = None) -> Any:
     """
     content = fileio.get(path, backend_args=backend_args)
     with parsing(f'{path} is not JSON'):
-        return json.loads(content)
+        return json.loads(content, **options)
 
 
 def collect_labels(
@@ -41,17 +41,13 @@ def collect_labels(
         FileNotFoundError: Some of ``files`` are missing.
         ValueError: The single file lacks images.
     """
-    labels: dict[str, list[int]] = {}
-    missing = []
+    labels: dict[str, list[int] | None] = {}
     for image_id in ids:
         try:
-            label = label_of(image_id)
+            labels[image_id] = label_of(image_id)
         except FileNotFoundError:
-            label = None
-        if label is None:
-            missing.append(image_id)
-        else:
-            labels[image_id] = label
+            labels[image_id] = None
+    missing = [image_id for image_id, label in labels.items() if label is None]
     if missing:
         error = FileNotFoundError if files else ValueError
         what = f'the {files} of ' if files else ''

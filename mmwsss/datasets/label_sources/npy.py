@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 from mmengine import fileio
-from numpy.lib import format as npy_format
 
 from mmwsss.io.damage import parsing
 from mmwsss.io.mask_io import foreground_ids
 
 from .class_table import ClassTable
 from .files import collect_labels
-from .safe_unpickler import UnsafePickleError, loads_plain
+from .safe_unpickler import load_npy
 
 __all__ = ['load_vectors', 'read_npy']
 
@@ -48,8 +47,8 @@ def read_npy(
 
     Raises:
         FileNotFoundError: ``path`` does not exist.
-        UnsafePickleError: The file holds anything but numbers, strings, dictionaries and arrays.
-        ValueError: The file is damaged, lacks an image, or a vector is not 0/1 of length K.
+        ValueError: The file is damaged, holds anything but numbers, strings, dictionaries and arrays, lacks
+            an image, or a vector is not 0/1 of length K.
     """
     vectors = load_vectors(path, backend_args)
 
@@ -66,46 +65,23 @@ def load_vectors(path: str, backend_args: dict[str, Any] | None = None) -> dict[
 
     Raises:
         FileNotFoundError: ``path`` does not exist.
-        UnsafePickleError: The file holds anything but numbers, strings, dictionaries and arrays.
         ValueError: The file is damaged or holds something else; the message names it.
     """
     content = fileio.get(path, backend_args=backend_args)
-    read = _from_npz if zipfile.is_zipfile(io.BytesIO(content)) else _from_pickled_npy
     with parsing(path):
-        try:
-            return read(content)
-        except UnsafePickleError as error:
-            unsafe = error
-    raise UnsafePickleError(f'{path}: {unsafe}') from unsafe
-
-
-def _from_npz(content: bytes) -> dict[Any, np.ndarray]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        if not {'ids', 'labels'} <= set(archive.files):
-            raise ValueError(f"expected the arrays 'ids' and 'labels', but got {archive.files}")
-        ids, labels = archive['ids'], archive['labels']
-    if ids.ndim != 1 or labels.ndim != 2 or len(ids) != len(labels):
-        raise ValueError(f'expected ids (n,) and labels (n, K), got {ids.shape} and {labels.shape}')
-    return dict(zip(ids.tolist(), labels))
-
-
-def _from_pickled_npy(content: bytes) -> dict[Any, np.ndarray]:
-    stream = io.BytesIO(content)
-    old = npy_format.read_magic(stream) == (1, 0)
-    read = npy_format.read_array_header_1_0 if old else npy_format.read_array_header_2_0
-    shape, _, dtype = read(stream)
-    if not dtype.hasobject:
-        raise ValueError(
-            f'holds a plain array {dtype} {shape} without image ids; '
-            "save an .npz with the arrays 'ids' and 'labels' instead"
-        )
-    value = loads_plain(stream.read())
-    if not isinstance(value, dict):
-        raise ValueError(f'expected a dictionary id -> vector, but got a {type(value).__name__}')
-    return {
-        key.decode('utf-8') if isinstance(key, bytes) else key: np.asarray(vector)
-        for key, vector in value.items()
-    }
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            vectors = load_npy(content)
+            if isinstance(vectors, dict):
+                return vectors
+            raise ValueError(
+                f'expected a dictionary id -> vector, but got an array {vectors.shape} without ids; '
+                "an .npz with the arrays 'ids' and 'labels' has both"
+            )
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            ids, labels = archive['ids'], archive['labels']
+        if ids.shape != labels.shape[:1]:  # the vectors are checked where they are used
+            raise ValueError(f'expected ids (n,), labels (n, K), got {ids.shape}, {labels.shape}')
+        return dict(zip(ids.tolist(), labels))
 
 
 def _find(vectors: Mapping[Any, np.ndarray], image_id: str) -> np.ndarray | None:
@@ -119,11 +95,9 @@ def _find(vectors: Mapping[Any, np.ndarray], image_id: str) -> np.ndarray | None
 
 
 def _class_ids(vector: np.ndarray, num_classes: int, where: str) -> list[int]:
-    if vector.shape != (num_classes,) or vector.dtype.kind not in 'biuf':
+    if vector.shape != (num_classes,) or not np.isin(vector, (0, 1)).all():
         raise ValueError(
-            f'{where}: expected {num_classes} numbers, one per foreground class, '
-            f'but got {vector.dtype} {vector.shape}'
+            f'{where}: expected {num_classes} entries 0 or 1, one per foreground class, but got '
+            f'{vector.shape} {vector.tolist()}'
         )
-    if not np.isin(vector, (0, 1)).all():
-        raise ValueError(f'{where}: expected entries 0 and 1, but got {vector.tolist()}')
     return foreground_ids(np.flatnonzero(vector)).tolist()

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib import format as npy_format
 
-__all__ = ['UnsafePickleError', 'loads_plain']
+__all__ = ['UnsafePickleError', 'load_npy', 'loads_plain']
 
 _PLAIN_CODE = re.compile(r'[biuf]\d{1,2}|\?')
 _MAX_ELEMENTS = 1 << 31
@@ -25,6 +26,27 @@ _MAX_ELEMENTS = 1 << 31
 
 class UnsafePickleError(ValueError):
     """A pickle asks for something else than plain numbers, strings, dictionaries and arrays."""
+
+
+def load_npy(content: bytes) -> np.ndarray | dict[Any, np.ndarray]:
+    """Read the content of an ``.npy`` file: a plain array, or a pickled dictionary of arrays.
+
+    Raises:
+        UnsafePickleError: See :func:`loads_plain`.
+        ValueError: The file is damaged or holds something else.
+    """
+    stream = io.BytesIO(content)
+    old = npy_format.read_magic(stream) == (1, 0)
+    read = npy_format.read_array_header_1_0 if old else npy_format.read_array_header_2_0
+    if not read(stream)[2].hasobject:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    value = loads_plain(stream.read())
+    if not isinstance(value, dict):
+        raise ValueError(f'expected an array or a dictionary, but got a {type(value).__name__}')
+    return {
+        key.decode('utf-8') if isinstance(key, bytes) else key: np.asarray(item)
+        for key, item in value.items()
+    }
 
 
 def loads_plain(content: bytes) -> Any:
@@ -44,11 +66,8 @@ def loads_plain(content: bytes) -> Any:
         ValueError: The pickle is damaged.
     """
     try:
-        value = _PlainUnpickler(io.BytesIO(content), encoding='bytes').load()
-        return _resolved(value)
-    except UnsafePickleError:
-        raise
-    except MemoryError:
+        return _resolved(_PlainUnpickler(io.BytesIO(content), encoding='bytes').load())
+    except (UnsafePickleError, MemoryError):
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
         raise ValueError(f'damaged pickle: {type(error).__name__}: {error}') from error
@@ -68,10 +87,6 @@ class _Dtype:
             raise UnsafePickleError('refused: an array of a compound type')
         self._order = _text(state[1])
 
-    @property
-    def is_object(self) -> bool:
-        return self.code in ('O', 'O8', 'O4')
-
     def resolve(self) -> np.dtype:
         if not _PLAIN_CODE.fullmatch(self.code) or self._order not in ('<', '>', '=', '|'):
             raise UnsafePickleError(f'refused: an array of type {self.code!r}')
@@ -88,12 +103,12 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran, data = state
-        if not isinstance(dtype, _Dtype):
-            raise UnsafePickleError('refused: an array whose type is not a dtype')
-        if dtype.is_object:
-            self.value = _only_item(shape, data)
-        else:
+        if not isinstance(dtype, _Dtype) or dtype.code not in ('O', 'O8', 'O4'):
             self.value = _build(data, dtype, shape, 'F' if fortran else 'C')
+        elif shape == () and isinstance(data, list) and len(data) == 1:
+            self.value = data[0]
+        else:
+            raise UnsafePickleError(f'refused: an array of objects of shape {shape}')
 
 
 class _Callable:
@@ -120,12 +135,6 @@ def _build(data: Any, dtype: Any, shape: Any, order: str = 'C') -> np.ndarray:
     if any(not 0 <= n <= _MAX_ELEMENTS for n in shape):
         raise ValueError(f'array shape {shape}')
     return np.frombuffer(data, dtype=dtype.resolve()).reshape(shape, order=order).copy()
-
-
-def _only_item(shape: Any, data: Any) -> Any:
-    if shape != () or not isinstance(data, list) or len(data) != 1:
-        raise UnsafePickleError(f'refused: an array of objects of shape {shape}')
-    return data[0]
 
 
 def _scalar(dtype: Any, data: Any) -> Any:

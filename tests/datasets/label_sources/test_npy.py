@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmwsss.datasets.classes import without_255
-from mmwsss.datasets.label_sources import ClassTable, UnsafePickleError, read_npy
+from mmwsss.datasets.label_sources import ClassTable, read_npy
 
 TABLE = ClassTable(['background', 'cat', 'dog', 'cow'])
 
@@ -30,7 +30,7 @@ def test_vectors_of_many_classes_leave_out_255(tmp_path):
     assert label == [1, 254, 256, 301]
     assert [table.classes[i] for i in label] == ['class 0', 'class 253', 'class 254', 'class 299']
     path = save(tmp_path, {'a': np.zeros(301)})
-    with pytest.raises(ValueError, match='expected 300 numbers'):
+    with pytest.raises(ValueError, match='expected 300 entries'):
         read_npy(['a'], table, path=path)
 
 
@@ -56,17 +56,17 @@ def test_npz_with_pickled_ids_is_refused(tmp_path):
 
 def test_other_objects_are_refused_by_name(tmp_path):
     path = save(tmp_path, {'a': Fraction(1, 2)})
-    with pytest.raises(UnsafePickleError, match=r'cls_labels\.npy: refused: .*fractions\.Fraction'):
+    with pytest.raises(ValueError, match=r'cls_labels\.npy: refused: .*fractions\.Fraction'):
         read_npy(['a'], TABLE, path=path)
 
 
 @pytest.mark.parametrize(
     ('value', 'message'),
     [
-        (np.zeros((2, 3)), r'plain array float64 \(2, 3\) without image ids'),
+        (np.zeros((2, 3)), r'got an array \(2, 3\) without ids'),
         ([1, 'a', None], 'array of objects of shape'),
-        ({'a': np.zeros(2)}, r"id 'a': expected 3 numbers, .* but got float64 \(2,\)"),
-        ({'a': np.array([0, 2, 0])}, r"id 'a': expected entries 0 and 1, but got \[0, 2, 0\]"),
+        ({'a': np.zeros(2)}, r"id 'a': expected 3 entries 0 or 1, .* but got \(2,\)"),
+        ({'a': np.array([0, 2, 0])}, r"id 'a': expected 3 entries .* but got \(3,\) \[0, 2, 0\]"),
         ({'b': np.zeros(3)}, 'lacks 1 of 1 images: a'),
     ],
 )
