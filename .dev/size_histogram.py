@@ -13,17 +13,24 @@ Examples::
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask, resolve_classes
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
-from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records
+from mmwsss.functional.ia_miou import (
+    LARGE_AREA,
+    SMALL_AREA,
+    InstanceRecords,
+    ia_miou_from_records,
+)
 from mmwsss.io import load_mask, process_items, read_id_list, write_json
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
-from mmwsss.visualization.sizes import draw_sides, draw_size_bars, save_figure
+from mmwsss.visualization.sizes import LABELS, SIZE_COLOURS, draw_size_bars, save_figure
 
 SIZES = ('S', 'M', 'L')
 
@@ -106,6 +113,26 @@ def as_table(content: dict[str, Any]) -> str:
         lines.append(f'{name:<{width}}' + ''.join(f'{cell:>8}' for cell in cells))
     lines.append(f'{content["images"]} images; objects: {content["instance_source"]}')
     return '\n'.join(lines)
+
+
+def draw_sides(axes: Axes, areas: Sequence[int]) -> None:
+    """Draw a histogram of the objects' sides, the roots of ``areas`` >= 1, with the bounds of sizes."""
+    sides = np.sqrt(np.asarray(areas, dtype=float))
+    bins = np.geomspace(1, max(1024.0, sides.max(initial=1)), 41)
+    axes.hist(sides, bins=bins, color='0.45')
+    axes.set_xscale('log', base=2)
+    axes.xaxis.set_major_formatter('{x:.0f}')
+    axes.set_xlabel('side of the object in pixels (square root of its area)')
+    axes.set_ylabel('objects')
+    for bound in (SMALL_AREA, LARGE_AREA):
+        axes.axvline(bound**0.5, zorder=0, color='black', linestyle='--', linewidth=1)
+    top = 1.25 * axes.get_ylim()[1]
+    axes.set_ylim(0, top)
+    share = np.histogram(sides, [0, SMALL_AREA**0.5, LARGE_AREA**0.5, np.inf])[0]
+    for x, ha, size, count in zip((30, 55, 102), ('right', 'center', 'left'), LABELS, share):
+        text = f'{LABELS[size].split(",")[0]}: {count}'
+        place = dict(ha=ha, va='top', color=SIZE_COLOURS[size], weight='bold')
+        axes.text(x, 0.96 * top, text, **place)
 
 
 def draw(content: dict[str, Any], title: str) -> Figure:

@@ -66,32 +66,28 @@ def quiet_imports() -> Iterator[None]:
         print('\n'.join(rest))
 
 
-def find_problem(requirement: Requirement) -> str | None:
-    """Import one requirement and say in a line what is wrong with it, or return None."""
-    try:
-        with quiet_imports():
-            module = importlib.import_module(requirement.module)
-    except Exception as error:  # mmcv and mmseg check versions by assert; libraries fail to load
-        return f'{requirement.module}: cannot be imported ({error}); {requirement.install}'
-    found = str(getattr(module, '__version__', ''))
-    if parse_version(found) < parse_version(requirement.minimum):
-        return (
-            f'{requirement.module}: needs >= {requirement.minimum}, found {found or "no version"}; '
-            f'{requirement.install}'
-        )
-    return None
-
-
 def check_dependencies(requirements: tuple[Requirement, ...] = REQUIREMENTS) -> None:
-    """Check every requirement and report all that is wrong in one message.
+    """Import every requirement and report all that is wrong in one message.
 
     Raises:
         ImportError: A module is missing or too old; the message lists each with the install line.
     """
-    problems = [problem for r in requirements if (problem := find_problem(r)) is not None]
+    problems = []
+    for module, minimum, install in requirements:
+        try:
+            with quiet_imports():
+                found = str(getattr(importlib.import_module(module), '__version__', ''))
+        except (
+            Exception
+        ) as error:  # mmcv and mmseg check versions by assert; libraries fail to load
+            problems.append(f'{module}: cannot be imported ({error}); {install}')
+            continue
+        if parse_version(found) < parse_version(minimum):
+            have = found or 'no version'
+            problems.append(f'{module}: needs >= {minimum}, found {have}; {install}')
     if problems:
         listing = '\n  - '.join(problems)
-        raise ImportError(f'mmwsss cannot start:\n  - {listing}') from None
+        raise ImportError(f'mmwsss cannot start:\n  - {listing}')
 
 
 def allow_safe_resume() -> None:
@@ -103,11 +99,26 @@ def allow_safe_resume() -> None:
     data containers and, in place of ``getattr``, a look-up of exactly those methods; loading stays in
     weights-only mode.
     """
+    import numpy as np
     import torch
+    from mmengine.logging import HistoryBuffer
 
-    add_safe_globals = getattr(torch.serialization, 'add_safe_globals', None)
-    if add_safe_globals is not None:
-        add_safe_globals(_checkpoint_classes())
+    rebuild = (np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0])
+    # Checkpoints from the other NumPy generation name the module differently.
+    modules = ('numpy.core.multiarray', 'numpy._core.multiarray')
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            (_history_method, 'builtins.getattr'),
+            np.ndarray,
+            np.dtype,
+            *((each, f'{module}.{each.__name__}') for module in modules for each in rebuild),
+            *(
+                type(np.dtype(kind))
+                for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', '?')
+            ),
+        ]
+    )
 
 
 def _history_method(owner: Any, name: str) -> Any:
@@ -119,27 +130,3 @@ def _history_method(owner: Any, name: str) -> Any:
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise pickle.UnpicklingError(f'a checkpoint may not look up {name!r} of {owner!r}')
     return getattr(owner, name)
-
-
-def _checkpoint_classes() -> list[Any]:
-    import numpy as np
-    from mmengine.logging import HistoryBuffer
-
-    core = getattr(np, '_core', None) or np.core  # NumPy 2 / NumPy 1
-    reconstruct = core.multiarray._reconstruct
-    scalar = core.multiarray.scalar
-    dtypes = {
-        type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', '?')
-    }
-    return [
-        HistoryBuffer,
-        (_history_method, 'builtins.getattr'),
-        np.ndarray,
-        np.dtype,
-        # Checkpoints from the other NumPy generation name the module differently.
-        (reconstruct, 'numpy.core.multiarray._reconstruct'),
-        (reconstruct, 'numpy._core.multiarray._reconstruct'),
-        (scalar, 'numpy.core.multiarray.scalar'),
-        (scalar, 'numpy._core.multiarray.scalar'),
-        *sorted(dtypes, key=lambda dtype: dtype.__name__),
-    ]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from mmwsss.functional.checks import check_fraction
 from mmwsss.io import atomic_path
 
 __all__ = ['Tile', 'class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
@@ -36,11 +37,8 @@ def colorize(
         RGB uint8 (H, W, 3).
 
     Raises:
-        ValueError: ``labels`` is not an integer map or holds an id without a colour.
+        ValueError: ``labels`` holds an id without a colour.
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f'labels must be integers (H, W), but got {labels.dtype} {labels.shape}')
     ignored, n = labels == ignore_index, len(palette)
     wrong = np.unique(labels[((labels < 0) | (labels >= n)) & ~ignored])
     if len(wrong):
@@ -74,7 +72,7 @@ def overlay(
     picture = colorize(labels, palette, ignore_index)
     if picture.shape != np.shape(image):
         raise ValueError(f'labels are {picture.shape[:2]}, but the image is {image.shape[:2]}')
-    return _blend(image, picture, alpha, np.asarray(labels) != 0)
+    return _blend(image, picture, alpha, labels != 0)
 
 
 def heatmap(
@@ -92,11 +90,9 @@ def heatmap(
         RGB uint8 (H, W, 3).
 
     Raises:
-        ValueError: A shape does not fit or ``alpha`` does not lie in [0, 1].
+        ValueError: ``alpha`` does not lie in [0, 1].
     """
     scores = np.asarray(scores, dtype=np.float32)
-    if scores.ndim != 2:
-        raise ValueError(f'scores must be (h, w), but got {scores.shape}')
     if scores.shape != image.shape[:2]:
         size = (image.shape[1], image.shape[0])
         scores = np.asarray(Image.fromarray(scores).resize(size, Image.Resampling.BILINEAR))
@@ -154,14 +150,14 @@ def panel_image(
         RGB uint8 (H, W, 3).
 
     Raises:
-        ValueError: There is no picture, or one is not RGB uint8.
+        ValueError: There is no picture.
     """
     columns = max((len(row) for row in rows), default=0)
     if columns == 0:
         raise ValueError('rows must hold at least one picture')
     heights = []
     for row in rows:
-        shapes = [_checked_image(image).shape for _, image in row]
+        shapes = (image.shape for _, image in row)
         shape = min(max((h / w for h, w, _ in shapes), default=0.0), MAX_SHAPE)
         heights.append(tile_width * shape + (TITLE_HEIGHT if any(t for t, _ in row) else GAP))
     legend_height = LEGEND_HEIGHT * -(-len(legend) // (3 * columns))
@@ -187,19 +183,11 @@ def panel_image(
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _checked_image(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        raise ValueError(f'image must be RGB uint8 (H, W, 3), but got {image.dtype} {image.shape}')
-    return image
-
-
 def _blend(
     image: np.ndarray, picture: np.ndarray, alpha: float, where: np.ndarray | None = None
 ) -> np.ndarray:
     """Lay a picture over an image, ``where`` alone."""
-    if not 0.0 <= alpha <= 1.0:
-        raise ValueError(f'alpha must lie in [0, 1], but got {alpha}')
+    check_fraction('alpha', alpha)
     weight = alpha if where is None else alpha * where[..., None]
-    mixed = (1 - weight) * _checked_image(image) + weight * picture
+    mixed = (1 - weight) * image + weight * picture
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -109,15 +109,7 @@ def error_overlay(
 
     Returns:
         RGB uint8 (H, W, 3).
-
-    Raises:
-        ValueError: The sizes differ.
     """
-    if not image.shape[:2] == given.shape == truth.shape:
-        raise ValueError(
-            f'image, given and truth must have one size, but got {image.shape[:2]}, {given.shape}, '
-            f'{truth.shape}'
-        )
     named = np.where(given == ignore_index, 0, given)
     wrong = (given != truth) & (truth != ignore_index)
     kinds = {
@@ -133,7 +125,6 @@ def error_overlay(
 
 def shrink(picture: np.ndarray, side: int) -> np.ndarray:
     """Reduce a picture whose longest side is above ``side``."""
-    if max(picture.shape[:2]) <= side:
-        return picture
-    height, width = (max(round(n * side / max(picture.shape)), 1) for n in picture.shape[:2])
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    image = Image.fromarray(picture)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+    return np.asarray(image)

@@ -25,11 +25,6 @@ def test_colorize_refuses_an_id_without_colour():
         colorize(np.array([[0, 2]]), PALETTE)
 
 
-def test_colorize_refuses_scores():
-    with pytest.raises(ValueError, match='labels must be integers'):
-        colorize(np.zeros((2, 2)), PALETTE)
-
-
 def test_overlay_keeps_the_background_and_blends_the_rest():
     picture = overlay(grey_image(1, 2), np.array([[0, 1]]), PALETTE, alpha=0.5)
     assert picture.tolist() == [[[100, 100, 100], [150, 55, 60]]]
@@ -83,8 +78,6 @@ def test_save_panel_writes_a_grid_that_shows_the_pictures(tmp_path):
     assert [p.name for p in (tmp_path / 'new').iterdir()] == ['panel.png']
 
 
-def test_save_panel_refuses_nothing_and_floats(tmp_path):
+def test_save_panel_refuses_nothing(tmp_path):
     with pytest.raises(ValueError, match='at least one picture'):
         save_panel(tmp_path / 'a.png', [[]])
-    with pytest.raises(ValueError, match='RGB uint8'):
-        save_panel(tmp_path / 'a.png', [[('x', np.zeros((2, 2, 3)))]])

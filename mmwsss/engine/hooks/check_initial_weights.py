@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import BaseModule, is_model_wrapper
+from mmengine.model import BaseModule
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from mmwsss.io.damage import parsing
+from mmwsss.utils.checkpoint import unwrapped, weights_of
 from mmwsss.utils.names import name_some
 
 __all__ = ['CheckInitialWeightsHook']
@@ -60,8 +61,7 @@ class CheckInitialWeightsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the model; the error names file, module and the first missing entries."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for name, module in model.named_modules():
+        for name, module in unwrapped(runner.model).named_modules():
             patterns = self.ignore.get(type(module).__name__, ())
             for cfg in _pretrained_cfgs(module):
                 _check_file(name, module, cfg['checkpoint'], cfg.get('prefix'), patterns)
@@ -77,12 +77,12 @@ def _check_file(
     name: str, module: nn.Module, checkpoint: str, prefix: str | None, patterns: Sequence[str]
 ) -> None:
     found = _read_state(checkpoint, prefix)
-    wanted = {
-        key: value
-        for key, value in module.state_dict().items()
-        if not key.endswith('num_batches_tracked')
-    }
-    if _loads_in_its_own_way(module):
+    state = module.state_dict().items()
+    wanted = {key: value for key, value in state if not key.endswith('num_batches_tracked')}
+    own = (
+        isinstance(module, BaseModule) and type(module).init_weights is not BaseModule.init_weights
+    )
+    if own and isinstance(module.init_cfg, dict):  # of a list, other entries would fill the NaNs
         bad = _left_by_own_loading(module)
     else:
         bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
@@ -98,20 +98,13 @@ def _check_file(
         )
 
 
-def _loads_in_its_own_way(module: nn.Module) -> bool:
-    own = (
-        isinstance(module, BaseModule) and type(module).init_weights is not BaseModule.init_weights
-    )
-    return own and isinstance(module.init_cfg, dict)  # of a list, other entries would fill the NaNs
-
-
 def _left_by_own_loading(module: BaseModule) -> list[str]:
     """Names of the floating-point entries that the module's own loading leaves untouched."""
     probe = copy.deepcopy(module).cpu()
     for child in probe.modules():
         if hasattr(child, 'init_weights') and child is not probe:
-            child.init_weights = _do_nothing
-    probe._dump_init_info = _do_nothing
+            child.init_weights = lambda: None
+    probe._dump_init_info = lambda: None
     probe._is_init = False
     state = {k: v for k, v in probe.state_dict().items() if v.is_floating_point()}
     with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
@@ -121,15 +114,10 @@ def _left_by_own_loading(module: BaseModule) -> list[str]:
     return [key for key, value in probe.state_dict().items() if value.isnan().any()]
 
 
-def _do_nothing() -> None:
-    """Stand in for an initialisation."""
-
-
 def _read_state(checkpoint: str, prefix: str | None) -> dict[str, Tensor]:
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    state = content.get('state_dict', content.get('model', content))
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
-    if not prefix:
-        return state
-    prefix = prefix.rstrip('.') + '.'
+    if 'state_dict' not in content:
+        content = content.get('model', content)
+    prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+    state = weights_of(content, checkpoint)
     return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
-from torch import nn
 
 from mmwsss.models.heads.base import BaseMapHead
+from mmwsss.utils.checkpoint import unwrapped
 
 __all__ = ['CheckNumClassesHook']
 
@@ -48,23 +45,16 @@ class CheckNumClassesHook(Hook):
         classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
         if not classes:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for name, found, has_background in _class_counts(model):
+        for name, head in unwrapped(runner.model).named_modules():
+            if not isinstance(head, (BaseDecodeHead, BaseMapHead)):
+                continue
+            has_background = isinstance(head, BaseDecodeHead)
             expected = len(classes) if has_background else len(classes) - 1
-            if found != expected:
+            if head.num_classes != expected:
                 counted = 'including' if has_background else 'without'
                 raise ValueError(
-                    f'num_classes of {name} is {found}, but the {split} dataset '
+                    f'num_classes of {name} is {head.num_classes}, but the {split} dataset '
                     f'({type(dataset).__name__}) has {expected} classes {counted} background: '
                     f'{", ".join(classes)}. Set the num_classes of the head to {expected}, or '
                     'choose the dataset that the model is meant for.'
                 )
-
-
-def _class_counts(model: nn.Module) -> Iterator[tuple[str, int, bool]]:
-    """Yield name, class count and whether that count includes background, for every head."""
-    for name, module in model.named_modules():
-        if isinstance(module, BaseDecodeHead):
-            yield name, module.num_classes, True
-        elif isinstance(module, BaseMapHead):
-            yield name, module.num_classes, False

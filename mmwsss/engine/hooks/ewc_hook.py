@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import all_reduce, get_dist_info, get_world_size, is_main_process
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import all_reduce, get_dist_info, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS, MODELS
 from torch import Tensor, nn
@@ -28,9 +28,9 @@ from mmwsss.functional.ewc import (
     sum_squared_gradients,
 )
 from mmwsss.io import atomic_path
-from mmwsss.utils.checkpoint import load_checkpoint_file
+from mmwsss.utils.checkpoint import load_checkpoint_file, unwrapped
 
-__all__ = ['EWCHook', 'load_fisher_file', 'save_fisher_file']
+__all__ = ['EWCHook', 'load_fisher_file']
 
 FORMAT = 'mmwsss-ewc-1'
 
@@ -98,13 +98,10 @@ class EWCHook(Hook):
     ) -> None:
         if not isinstance(task_b_begin, int) or task_b_begin < 0:
             raise ValueError(f'task_b_begin must be an integer >= 0, but got {task_b_begin}')
-        bounds = (('strength', strength, 0), ('num_workers', num_workers, 0))
-        for name, value, least in (
-            *bounds,
-            ('num_images', 1 if num_images is None else num_images, 1),
-        ):
-            if not value >= least:
-                raise ValueError(f'{name} must be {least} or more, but got {value}')
+        if not strength >= 0:
+            raise ValueError(f'strength must be 0 or more, but got {strength}')
+        if num_images is not None and num_images < 1:
+            raise ValueError(f'num_images must be 1 or more, but got {num_images}')
         self.strength = strength
         self.task_b_begin = task_b_begin
         self.task_b_loss = dict(task_b_loss or {})
@@ -131,15 +128,18 @@ class EWCHook(Hook):
             ValueError: A name in ``task_b_loss`` is no head with a ``loss_decode``, or the checkpoint
                 does not fit the configuration or the model.
         """
-        model = _unwrap(runner.model)
+        model = unwrapped(runner.model)
         self._unhook()
         self._state = None
-        self._new_losses = {
-            name: _build_loss(_head(model, name), cfg) for name, cfg in self.task_b_loss.items()
-        }
+        self._new_losses = {}
+        for name, cfg in self.task_b_loss.items():
+            _head(model, name)  # refuses a name without loss
+            several = isinstance(cfg, (list, tuple))
+            losses = [MODELS.build(one) for one in (cfg if several else [cfg])]
+            self._new_losses[name] = nn.ModuleList(losses) if several else losses[0]
         if runner.iter == 0 or (self._loaded is None and runner.iter <= self.task_b_begin):
             return
-        begun = None if self._loaded is None else self._loaded.get('task_b_begin')
+        begun = (self._loaded or {}).get('task_b_begin')
         if begun != self.task_b_begin:
             raise ValueError(
                 f'the run is resumed at iteration {runner.iter} with task_b_begin='
@@ -158,7 +158,7 @@ class EWCHook(Hook):
                 state = self._estimate(runner)
             else:
                 state = {**load_fisher_file(self.fisher_file), 'task_b_begin': self.task_b_begin}
-            self._enter_task_b(_unwrap(runner.model), state)
+            self._enter_task_b(unwrapped(runner.model), state)
             self._save(runner, state)
 
     def after_train(self, runner: Runner) -> None:
@@ -176,9 +176,10 @@ class EWCHook(Hook):
         parameters = dict(model.named_parameters())
         new = check_fisher_fits(parameters, state['anchors'], state['fisher'])
         if new:
-            names = ', '.join(new)
-            message = f'EWC: {len(new)} trainable parameters have no anchor and are free: {names}'
-            print_log(message, logger='current')
+            print_log(
+                f'EWC: {len(new)} trainable parameters have no anchor and are free: {", ".join(new)}',
+                logger='current',
+            )
         device = next(model.parameters()).device
         for name, loss in self._new_losses.items():
             _head(model, name).loss_decode = loss.to(device)
@@ -196,9 +197,9 @@ class EWCHook(Hook):
         self._handle = None
 
     def _penalty(self, model: nn.Module) -> Tensor:
-        state = self._state or {}
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        penalty = ewc_penalty(trainable, state['anchors'], state['fisher'], self.strength)
+        anchors, fisher = self._state['anchors'], self._state['fisher']
+        penalty = ewc_penalty(trainable, anchors, fisher, self.strength)
         return penalty.to(next(model.parameters()).device)
 
     def _add_penalty(
@@ -212,10 +213,8 @@ class EWCHook(Hook):
 
     def _estimate(self, runner: Runner) -> dict[str, Any]:
         """Estimate the Fisher information at the current parameters, all processes together."""
-        model, start = _unwrap(runner.model), time.time()
+        model, start = unwrapped(runner.model), time.time()
         parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        if not parameters:
-            raise ValueError('EWCHook: the model has no trainable parameters')
         dataset = runner.train_dataloader.dataset
         if self.fisher_dataset is not None:
             dataset = DATASETS.build(self.fisher_dataset)
@@ -226,11 +225,10 @@ class EWCHook(Hook):
         with evaluating(model), torch.enable_grad():
             gradients = self._gradients(model, parameters, items)
             sums, count = sum_squared_gradients(gradients, parameters)
-        if get_world_size() > 1:
-            total = torch.tensor(count, device=next(model.parameters()).device)
-            for value in (total, *sums.values()):
-                all_reduce(value)
-            count = int(total)
+        total = torch.tensor(count, device=next(model.parameters()).device)
+        for value in (total, *sums.values()):
+            all_reduce(value)
+        count = int(total)
         seconds = time.time() - start
         print_log(f'EWC: Fisher information of {count} images, {seconds:.1f} s', logger='current')
         return {
@@ -248,7 +246,7 @@ class EWCHook(Hook):
             items,
             batch_size=1,
             num_workers=self.num_workers,
-            collate_fn=_as_batch,
+            collate_fn=pseudo_collate,
             generator=torch.Generator().manual_seed(self.seed),  # spares the global generator
         )
         for batch in loader:
@@ -267,21 +265,16 @@ class EWCHook(Hook):
     def _save(self, runner: Runner, state: dict[str, Any]) -> None:
         if self.save_fisher and is_main_process():
             path = Path(runner.work_dir, self.save_fisher)
-            save_fisher_file(path, state)
+            with atomic_path(path) as temporary:
+                torch.save(_moved(state, 'cpu'), temporary)
             print_log(f'EWC: anchors and Fisher information written to {path}', logger='current')
-
-
-def save_fisher_file(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
-    """Write what :func:`load_fisher_file` reads; the file appears whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save(_moved(state, 'cpu'), temporary)
 
 
 def load_fisher_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read anchors and Fisher information in weights-only mode.
 
     Args:
-        path: A file of :func:`save_fisher_file`, or a checkpoint of task B.
+        path: A file of ``save_fisher``, or a checkpoint of task B.
 
     Returns:
         ``anchors`` and ``fisher`` by parameter name, on the CPU, ``num_images`` and ``task_b_begin``.
@@ -299,11 +292,7 @@ def load_fisher_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _checked_state(state: Any, source: str) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get('format') != FORMAT:
         raise ValueError(f'{source} holds no Fisher information of the format {FORMAT!r}')
-    for key in ('anchors', 'fisher'):
-        values = state.get(key)
-        if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
-            raise ValueError(f'{source}: {key!r} must hold one tensor per parameter name')
-    return {**state, 'num_images': int(state.get('num_images', 0))}
+    return state
 
 
 def _moved(state: Mapping[str, Any], device: torch.device | str) -> dict[str, Any]:
@@ -314,22 +303,8 @@ def _moved(state: Mapping[str, Any], device: torch.device | str) -> dict[str, An
     return {**state, **tensors}
 
 
-def _unwrap(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
-
-
 def _head(model: nn.Module, name: str) -> nn.Module:
     heads = {n: module for n, module in model.named_modules() if hasattr(module, 'loss_decode')}
     if name not in heads:
         raise ValueError(f'task_b_loss names {name!r}, but the heads with a loss are {list(heads)}')
     return heads[name]
-
-
-def _build_loss(head: nn.Module, cfg: Any) -> nn.Module:
-    if isinstance(cfg, (list, tuple)):
-        return nn.ModuleList(MODELS.build(one) for one in cfg)
-    return MODELS.build(cfg)
-
-
-def _as_batch(items: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {key: [item[key] for item in items] for key in items[0]}

@@ -9,13 +9,13 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_dist_info
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import DataLoader
 
 from mmwsss.datasets.seeding import SeededItems
 from mmwsss.models.irnet import IRNet
+from mmwsss.utils.checkpoint import unwrapped
 
 __all__ = ['IRNetCalibrationHook']
 
@@ -45,7 +45,7 @@ class IRNetCalibrationHook(Hook):
         Raises:
             TypeError: it is no IRNet.
         """
-        model = _unwrap(runner)
+        model = unwrapped(runner.model)
         if not isinstance(model, IRNet):
             raise TypeError(
                 f'IRNetCalibrationHook belongs to an IRNet, but the model is {type(model).__name__}'
@@ -64,13 +64,9 @@ class IRNetCalibrationHook(Hook):
             collate_fn=pseudo_collate,
             generator=torch.Generator().manual_seed(self.seed),  # spares the global generator
         )
-        vertical, horizontal = _unwrap(runner).calibrate(batches).tolist()
+        vertical, horizontal = unwrapped(runner.model).calibrate(batches).tolist()
         print_log(
             f'IRNet: mean displacement of {len(loader.dataset)} images {vertical:.4f} (vertical), '
             f'{horizontal:.4f} (horizontal)',
             logger='current',
         )
-
-
-def _unwrap(runner: Runner) -> Any:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -13,7 +13,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
 from torch import nn
@@ -23,6 +22,7 @@ from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.engine.evaluating import evaluating
 from mmwsss.io import ClassMaps
 from mmwsss.refine.chain import RefinerChain
+from mmwsss.utils.checkpoint import unwrapped
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.visualization.panels import class_legend, panel_image
 from mmwsss.visualization.tiles import ImageParts, image_tiles
@@ -82,7 +82,13 @@ class MapVisualizationHook(Hook):
         Raises:
             ValueError: The config names no dataset to take images from.
         """
-        self.dataset = DATASETS.build(self.dataset_cfg or default_dataset(runner.cfg))
+        datasets = [self.dataset_cfg] if self.dataset_cfg else image_datasets(runner.cfg)
+        if not datasets:
+            raise ValueError(
+                'MapVisualizationHook needs images: name a `dataset`, or have map_dataset or '
+                'val_dataloader in the config'
+            )
+        self.dataset = DATASETS.build(datasets[0])
         count = min(self.num_images, len(self.dataset))
         self.positions = np.unique(np.linspace(0, len(self.dataset) - 1, count).round().astype(int))
         if self.refiners is None:
@@ -105,7 +111,7 @@ class MapVisualizationHook(Hook):
     @master_only
     def draw(self, runner: Runner, step: int | None = None) -> None:
         """Draw all images after ``step`` iterations (``runner.iter``) and hand them to the visualizer."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         step = runner.iter if step is None else step
         with evaluating(model), torch.no_grad():
             for position in self.positions.tolist():
@@ -124,10 +130,7 @@ class MapVisualizationHook(Hook):
             with seeded_item(position):
                 item = self.dataset[position]
             sample = item['data_samples']
-            image, size = load_rgb(sample.img_path), tuple(sample.ori_shape[:2])
-            if image.shape[:2] != size:
-                raise ValueError(f'{sample.img_path} is {image.shape[:2]}, expected {size}')
-            return item, ImageParts(info.get('img_id', str(position)), image)
+            return item, ImageParts(info.get('img_id', str(position)), load_rgb(sample.img_path))
         except KNOWN_ERRORS as error:
             name = info.get('img_id') or info.get('img_path', position)
             self.warn(position, f'leaves out {name}, which cannot be read: {error}')
@@ -164,17 +167,8 @@ class MapVisualizationHook(Hook):
         return panel_image([tiles], class_legend(classes, palette, seen))
 
 
-def default_dataset(cfg: Any) -> dict[str, Any]:
-    """The dataset of a config to take images from.
-
-    Raises:
-        ValueError: There is none.
-    """
+def image_datasets(cfg: Any) -> list[dict[str, Any]]:
+    """Datasets of a config to take images from: for maps, of validation, of the test."""
     loaders = [cfg.get(key) or {} for key in ('val_dataloader', 'test_dataloader')]
-    for dataset in (cfg.get('map_dataset'), *(loader.get('dataset') for loader in loaders)):
-        if dataset:
-            return dataset
-    raise ValueError(
-        'MapVisualizationHook needs images: name a `dataset`, or have map_dataset or val_dataloader in '
-        'the config'
-    )
+    found = (cfg.get('map_dataset'), *(loader.get('dataset') for loader in loaders))
+    return [dataset for dataset in found if dataset]

@@ -55,17 +55,18 @@ class MultiDatasetTestLoop(BaseLoop):
         self.parts: dict[str, TestLoop] = {}
         first = dict(name=name, dataloader=dataloader, evaluator=evaluator)
         for part in (first, *others):
-            if part.keys() != first.keys():
+            own = part.get('name', '')
+            if part.keys() != first.keys() or own in ('', *self.parts) or '/' in own:
                 raise ValueError(
-                    f'an entry of others must have the keys {sorted(first)}, but has {sorted(part)}'
-                )
-            if part['name'] in self.parts or '/' in part['name']:
-                raise ValueError(
-                    f'names of test datasets must differ and hold no "/", but got {part["name"]!r}'
+                    f'an entry of others must have the keys {sorted(first)} and a name of its own '
+                    f'without "/", but got the keys {sorted(part)} and {own!r}'
                 )
             loop = TestLoop(runner, part['dataloader'], part['evaluator'], fp16)
-            self.parts[part['name']] = loop
-        self._check_classes()
+            self.parts[own] = loop
+        metainfo = {key: loop.dataloader.dataset.metainfo for key, loop in self.parts.items()}
+        classes = {key: tuple(info['classes']) for key, info in metainfo.items()}
+        if len(set(classes.values())) > 1:
+            raise ValueError(f'test datasets must have the same classes, but have {classes}')
         super().__init__(runner, self.parts[name].dataloader)
         self.evaluator = self.parts[name].evaluator
 
@@ -81,7 +82,7 @@ class MultiDatasetTestLoop(BaseLoop):
         report: dict[str, dict[str, Any]] = {}
         for name, loop in self.parts.items():
             scores = self._test(loop)
-            report[name] = {**_protocol(loop), **self._views(), 'scores': scores}
+            report[name] = {**self._protocol(loop), 'scores': scores}
             # Written after each: what stops the next dataset does not lose this one.
             if is_main_process():
                 write_json(str(Path(self.runner.log_dir, REPORT)), plain_values(report))
@@ -93,10 +94,18 @@ class MultiDatasetTestLoop(BaseLoop):
         self.runner.call_hook('after_test')
         return metrics
 
-    def _views(self) -> dict[str, Any]:
-        """The weights, and whether several views of an image are averaged."""
-        tta = isinstance(self.runner.model, BaseTTAModel)
-        return {'checkpoint': self.runner.cfg.get('load_from'), 'test_time_augmentation': tta}
+    def _protocol(self, loop: TestLoop) -> dict[str, Any]:
+        """What was scored, from the dataset and the metrics, with which weights and views."""
+        dataset = loop.dataloader.dataset
+        return {
+            'images': len(dataset),
+            'dataset': type(dataset).__name__,
+            'data_root': getattr(dataset, 'data_root', None),
+            'ann_file': getattr(dataset, 'ann_file', None),
+            'metrics': [type(metric).__name__ for metric in loop.evaluator.metrics],
+            'checkpoint': self.runner.cfg.get('load_from'),
+            'test_time_augmentation': isinstance(self.runner.model, BaseTTAModel),
+        }
 
     def _test(self, loop: TestLoop) -> dict[str, Any]:
         # Hooks ask the runner, and so this loop, for the loader and the evaluator.
@@ -105,16 +114,6 @@ class MultiDatasetTestLoop(BaseLoop):
         for idx, data_batch in enumerate(loop.dataloader):
             loop.run_iter(idx, data_batch)
         return loop.evaluator.evaluate(len(loop.dataloader.dataset))
-
-    def _check_classes(self) -> None:
-        (first, *_), classes = self.parts, {}
-        for name, loop in self.parts.items():
-            classes[name] = tuple(loop.dataloader.dataset.metainfo['classes'])
-            if classes[name] != classes[first]:
-                raise ValueError(
-                    f'test datasets must have the same classes, but {first!r} has {classes[first]} '
-                    f'and {name!r} has {classes[name]}'
-                )
 
 
 def test_sets(cfg: Any) -> list[tuple[str, Any, Any]]:
@@ -138,16 +137,3 @@ def _line(name: str, part: dict[str, Any]) -> str:
     shown = ', '.join(f'{k} {v:.2f}' if isinstance(v, float) else f'{k} {v}' for k, v in scores)
     where = f'{part["images"]} images of {part["data_root"]}, list {part["ann_file"]}'
     return f'{name}: {shown} ({where})'
-
-
-def _protocol(loop: TestLoop) -> dict[str, Any]:
-    """What was scored, from the dataset and the metrics."""
-    dataset = loop.dataloader.dataset
-    metrics = [type(metric).__name__ for metric in loop.evaluator.metrics]
-    return {
-        'images': len(dataset),
-        'dataset': type(dataset).__name__,
-        'data_root': getattr(dataset, 'data_root', None),
-        'ann_file': getattr(dataset, 'ann_file', None),
-        'metrics': metrics,
-    }

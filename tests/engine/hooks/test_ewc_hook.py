@@ -378,8 +378,6 @@ def test_malformed_arguments(tmp_path):
             EWCHook(task_b_begin=begin)
     with pytest.raises(ValueError, match='num_images must be 1 or more, but got 0'):
         EWCHook(num_images=0)
-    with pytest.raises(ValueError, match='num_workers must be 0 or more, but got -1'):
-        EWCHook(num_workers=-1)
     wrong = {**EWC, 'task_b_loss': dict(head=dict(type='CrossEntropyLoss'))}
     with pytest.raises(ValueError, match=r"names 'head', but the heads .* \['decode_head'\]"):
         run(tmp_path, wrong)

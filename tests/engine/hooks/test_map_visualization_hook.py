@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.engine.hooks import MapVisualizationHook
+from mmwsss.engine.hooks.map_visualization_hook import image_datasets
 from mmwsss.stages.train import build_runner
 from tests.tiny_models import demo_dataset, localizer_config
 
@@ -98,15 +100,13 @@ def test_numbers_below_one_and_configs_without_data_are_refused(demo_root):
     for key in ('interval', 'num_images', 'max_side'):
         with pytest.raises(ValueError, match=f'{key} must be an integer of at least 1'):
             MapVisualizationHook(**{key: 0})
-    from mmwsss.engine.hooks.map_visualization_hook import default_dataset
-
     with pytest.raises(ValueError, match='name a `dataset`'):
-        default_dataset(Config({}))
+        MapVisualizationHook().before_train(SimpleNamespace(cfg=Config({})))
     cfg = Config(localizer_config(demo_root))
     assert cfg.val_dataloader.dataset != cfg.map_dataset
-    assert default_dataset(cfg) == cfg.map_dataset
+    assert image_datasets(cfg)[0] == cfg.map_dataset
     cfg.pop('map_dataset')
-    assert default_dataset(cfg) == cfg.val_dataloader.dataset
+    assert image_datasets(cfg)[0] == cfg.val_dataloader.dataset
 
 
 def test_an_unreadable_image_is_a_warning_and_the_others_are_drawn(demo_root, tmp_path):
