@@ -57,7 +57,7 @@ STUDIES: dict[str, tuple[str, ...]] = {
         for method in ('cam', 'sipe', 'rpnet')
         if (method, end) != ('cam', '')
     },
-    'irn_mobilenetv2_vocmini': ('sipe_irn_crf_vocmini',),
+    'irn_mobilenetv2_vocmini': ('sipe_irn_vocmini',),
     'svm_mobilenetv2_vocmini': ('sipe_svm_vocmini',),
     **{
         f'size_balanced_mobilenetv2_mini_{loss}': (

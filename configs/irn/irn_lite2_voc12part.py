@@ -38,10 +38,8 @@ train_pipeline = [
 train_dataloader = dict(
     dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline)
 )
-val_dataloader = None
-val_evaluator = None
-test_dataloader = None
-test_evaluator = None
+val_cfg = val_dataloader = val_evaluator = None
+test_cfg = test_dataloader = test_evaluator = None
 
 # 362 iterations are few for plain SGD, hence AdamW.
 optim_wrapper = dict(

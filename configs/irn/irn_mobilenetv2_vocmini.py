@@ -1,13 +1,9 @@
 # IRNet on the 149 training images of voc_mini, small enough for a CPU: on a frozen MobileNetV2 at output
 # stride 16, whose first stage at stride 4 sets the grid. Initial weights: ImageNet (mean and std 127.5).
-_base_ = [
-    '../_base_/datasets/vocmini_cls.py',
-    '../_base_/schedules/schedule_irn_3e.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = '../cam/cam_mobilenetv2_vocmini.py'
 
-pretrained = 'data/weights/mobilenet_v2_imagenet.pth'
 model = dict(
+    _delete_=True,
     type='IRNet',
     data_preprocessor=dict(
         type='WSSSDataPreProcessor',
@@ -17,14 +13,7 @@ model = dict(
         size=(288, 288),
         seg_pad_val=255,
     ),
-    backbone=dict(
-        type='MobileNetV2',
-        widen_factor=1.0,
-        strides=(1, 2, 2, 2, 1, 1, 1),
-        dilations=(1, 1, 1, 1, 1, 1, 1),
-        out_indices=(1, 2, 4, 6),
-        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
-    ),
+    backbone={{_base_.model.backbone}},
     in_channels=(24, 32, 96, 320),
     stem=None,
     displacement=dict(
@@ -46,21 +35,20 @@ train_pipeline = [
     dict(type='PaddedRandomCrop', crop_size=(288, 288)),
     dict(type='PackWSSSInputs'),
 ]
-auto_scale_lr = dict(base_batch_size=16)
 train_dataloader = dict(
-    batch_size=16,
-    dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline),
+    dataset=dict(labels=None, pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline)
 )
-val_dataloader = None
-val_evaluator = None
-test_dataloader = None
-test_evaluator = None
+val_cfg = val_dataloader = val_evaluator = None
+test_cfg = test_dataloader = test_evaluator = None
 
 # Nine iterations an epoch are too few for plain SGD, hence AdamW.
 max_epochs = 16
 optim_wrapper = dict(
-    type='BFloat16OptimWrapper',
-    optimizer=dict(_delete_=True, type='AdamW', lr=5e-3, weight_decay=1e-4),
+    optimizer=dict(lr=5e-3, weight_decay=1e-4),
+    paramwise_cfg=dict(
+        _delete_=True,
+        custom_keys={'edge.': dict(lr_mult=1.0), 'displacement.': dict(lr_mult=10.0)},
+    ),
 )
 param_scheduler = [
     dict(
@@ -73,7 +61,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     )
 ]
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=max_epochs)
 default_hooks = dict(checkpoint=dict(interval=max_epochs))
 custom_hooks = [
     dict(type='IterationSeedHook'),
@@ -83,6 +71,7 @@ custom_hooks = [
 ]
 
 mask_cfg = dict(
+    _delete_=True,
     uses_ground_truth=True,  # exp_times
     refiners=[
         dict(

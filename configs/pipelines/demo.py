@@ -1,6 +1,7 @@
 # What `make demo` runs: SIPE and DeepLabV2 on generated images, beside CAM of the same network, with how
 # much of the objects' parts and bodies the masks cover and a picture.
-_base_ = './sipe_demo.py'
+_base_ = './cam_demo.py'
+configs = dict(localizer='configs/sipe/sipe_tiny_demo.py')
 stages = dict(
     masks_coverage=dict(
         run='tool',

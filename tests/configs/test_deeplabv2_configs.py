@@ -184,8 +184,7 @@ def test_batch_norm_of_resnet101_is_frozen():
 
 def test_every_config_says_what_it_starts_from():
     found = {name: config(name).initial_weights for name in NAMES}
-    for name in ('deeplabv2_tiny_demo_pseudo', 'largefov_tiny_demo_pseudo'):
-        assert found.pop(name) == 'scratch'
+    assert found.pop('deeplabv2_tiny_demo_pseudo') == 'scratch'
     assert found
     assert set(found.values()) == {'imagenet'}
     for name in found:

@@ -22,6 +22,7 @@ from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
 from mmwsss.utils.config import load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
+TINY_CONFIGS = Path(__file__).parent / 'tiny'
 # Millions of weights that the full-size model has for VOC, without the auxiliary head, and its optimizer.
 FULL = {
     'deeplabv3plus': (60.2, 'SGD', 0.01),
@@ -32,9 +33,8 @@ FULL = {
     'segmenter': (26.0, 'SGD', 1e-3),
 }
 TINY = {
-    **{name: f'{name}/{name}' for name in FULL},
-    'deeplabv2': 'deeplabv2/deeplabv2',
-    'largefov': 'deeplabv2/largefov',
+    **{name: TINY_CONFIGS / f'{name}.py' for name in (*FULL, 'largefov')},
+    'deeplabv2': CONFIGS / 'deeplabv2' / 'deeplabv2_tiny_demo_pseudo.py',
 }
 FASTER_HEADS = ('segformer', 'segnext')
 
@@ -42,7 +42,7 @@ FASTER_HEADS = ('segformer', 'segnext')
 def full_configs() -> list[str]:
     """Stems of the full-size configs of the methods above."""
     found = [path for name in FULL for path in sorted((CONFIGS / name).glob('*_pseudo.py'))]
-    small = ('_tiny_', '_vocmini_', '_voc12part_')
+    small = ('_vocmini_', '_voc12part_')
     names = [f'{path.parent.name}/{path.stem}' for path in found]
     return [name for name in names if not any(part in name for part in small)]
 
@@ -112,7 +112,7 @@ def demo(tmp_path_factory) -> Path:
 
 def runner_cfg(name: str, demo: Path, work_dir: Path) -> Config:
     """Two iterations of the tiny recipe, on 64-pixel crops and in this process."""
-    cfg = config(f'{TINY[name]}_tiny_demo_pseudo', data_root=str(demo))
+    cfg = load_config(TINY[name], dict(data_root=str(demo)))
     cfg.train_dataloader.dataset.pseudo_mask_dir = str(demo / 'pseudo')
     cfg.work_dir = str(work_dir)
     cfg.train_cfg.update(max_iters=2, val_interval=2)

@@ -28,7 +28,7 @@ stages = dict(data=dict(args=['--out', '{{data_root}}', '--train', '8', '--val',
 
 
 def small_pipeline(
-    folder: Path, data_root: Path, base: str = 'cam_demo.py', **options: dict
+    folder: Path, data_root: Path, base: str | Path = 'cam_demo.py', **options: dict
 ) -> Path:
     """Write a pipeline's config: three iterations on eight images."""
     path = folder / 'small.py'

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mmwsss.io import read_record
 from tests.pipeline.pipelines import SMALL, pipeline, small_pipeline
 
 pytest.importorskip('pydensecrf')
+CHAINS = Path(__file__).parent / 'chains'
 
 
 @pytest.mark.parametrize(
     ('base', 'stages', 'details'),
     [
         ('sipe_irn_demo.py', ['irn_labels', 'irn'], dict(refiners=['RandomWalk'], threshold=None)),
-        ('rpnet_irn_demo.py', ['irn_labels', 'irn'], dict(refiners=['RandomWalk'], threshold=0.25)),
-        ('sipe_svm_demo.py', [], dict(refiners=['SVMExpansion'], threshold=None)),
+        (
+            CHAINS / 'rpnet_irn.py',
+            ['irn_labels', 'irn'],
+            dict(refiners=['RandomWalk'], threshold=0.25),
+        ),
+        (CHAINS / 'sipe_svm.py', [], dict(refiners=['SVMExpansion'], threshold=None)),
     ],
 )
 def test_masks_of_other_chains(demo_root, tmp_path, base, stages, details):
-    more = {'irn': SMALL} if 'irn' in base else {}
+    more = {'irn': SMALL} if stages else {}
     config = small_pipeline(tmp_path, demo_root, base, **more)
     made = pipeline(config, tmp_path / 'work')
     made.run(last='masks_score')

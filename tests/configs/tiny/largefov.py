@@ -1,5 +1,5 @@
 # DeepLab-LargeFOV instead of DeepLabV2, everything else as in its config.
-_base_ = './deeplabv2_tiny_demo_pseudo.py'
+_base_ = '../../../configs/deeplabv2/deeplabv2_tiny_demo_pseudo.py'
 model = dict(
     decode_head=dict(
         _delete_=True,

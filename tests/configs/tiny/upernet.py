@@ -1,8 +1,8 @@
 # A small UPerNet from scratch on pseudo masks of the generated demo images.
 _base_ = [
-    '../_base_/models/upernet_swin.py',
-    '../_base_/datasets/demo_seg.py',
-    '../_base_/schedules/schedule_tiny_demo_seg.py',
+    '../../../configs/_base_/models/upernet_swin.py',
+    '../../../configs/_base_/datasets/demo_seg.py',
+    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
 ]
 pretrained = None
 initial_weights = 'scratch'

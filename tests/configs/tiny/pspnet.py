@@ -1,8 +1,8 @@
 # A small PSPNet from scratch on pseudo masks of the generated demo images.
 _base_ = [
-    '../_base_/models/pspnet_r101.py',
-    '../_base_/datasets/demo_seg.py',
-    '../_base_/schedules/schedule_tiny_demo_seg.py',
+    '../../../configs/_base_/models/pspnet_r101.py',
+    '../../../configs/_base_/datasets/demo_seg.py',
+    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
 ]
 pretrained = None
 initial_weights = 'scratch'

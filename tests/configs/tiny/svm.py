@@ -1,5 +1,5 @@
 # Per-image classifiers that start from SIPE's maps of the generated demo images.
-_base_ = '../sipe/sipe_tiny_demo.py'
+_base_ = '../../../configs/sipe/sipe_tiny_demo.py'
 mask_cfg = dict(
     _delete_=True,
     refiners=[
