@@ -19,11 +19,10 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
-from mmwsss.io import Recorder, read_id_list
+from mmwsss.io import Recorder, read_id_list, require_folder
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
-    check_folder,
     finish_report,
     run_tool,
 )
@@ -93,8 +92,8 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError('--instances and --ia score masks, not class maps (--maps)')
     if args.thresholds and not args.maps:
         raise ValueError('--thresholds belong to --maps: masks have none')
-    check_folder('PRED', args.pred)
-    check_folder('GT', args.gt)
+    require_folder('PRED', args.pred)
+    require_folder('GT', args.gt)
     if args.num_classes is not None and args.num_classes < 2:
         raise ValueError(
             f'--num-classes must be >= 2 (background and a class), but got {args.num_classes}'

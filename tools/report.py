@@ -12,11 +12,11 @@ import sys
 
 from mmengine.config import DictAction
 
+from mmwsss.io import require_folder
 from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
-    check_folder,
     run_tool,
 )
 
@@ -52,8 +52,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    check_folder('RUN_DIR', args.run_dir)
-    check_folder('--gt', args.gt)
+    require_folder('RUN_DIR', args.run_dir)
+    if args.gt is not None:
+        require_folder('--gt', args.gt)
     if args.images < 0:
         raise ValueError(f'--images must be >= 0, but got {args.images}')
     options = ReportOptions(

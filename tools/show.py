@@ -16,7 +16,6 @@ from mmwsss.stages.show import show_images
 from mmwsss.utils.cli import (
     add_trust_argument,
     add_verbose_argument,
-    check_folder,
     finish_report,
     run_tool,
 )
@@ -47,14 +46,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    check_folder('--out', args.out, new=True)
-    check_folder('--masks', args.masks, new=True)
     images = [found for path in args.images for found in find_images(path)]
     cfg = load_config(args.config, args.cfg_options)
     localizer = load_localizer(cfg, args.checkpoint, args.device, args.trust_checkpoint)
     labels = None
     if args.labels is not None:
         labels = [name.strip() for name in args.labels.split(',') if name.strip()]
+    for folder in filter(None, (args.out, args.masks)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
     report = show_images(localizer, images, Path(args.out), labels, masks=args.masks)
     return finish_report(report)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from mmwsss.evaluation.map_counts import (
     DEFAULT_THRESHOLDS,
     ImageMapCounts,
+    check_thresholds,
     count_maps,
     score_map_counts,
 )
@@ -25,13 +26,13 @@ from mmwsss.io import (
     Protocol,
     Record,
     Score,
-    check_record,
+    find_record,
     load_class_maps,
     load_mask,
     make_record,
     process_items,
     read_id_list,
-    read_record,
+    require_folder,
     safe_join,
 )
 from mmwsss.io.record import ARGMAX, BEST_OF_SWEEP, plain_values
@@ -186,8 +187,6 @@ def score_masks(
         RecordError: ``pred`` has a record with other classes, or one of class maps.
         ValueError: There is nothing to score.
     """
-    made = _record_of(pred, 'masks', classes)
-    ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
     scores = [MeanIoUScore(classes, ignore_index)] if scores is None else list(scores)
 
     def work(name: str) -> list[Any]:
@@ -199,7 +198,8 @@ def score_masks(
         for score, count in zip(scores, counts):
             score.add(count)
 
-    report = process_items(ids, work, None, 'scoring', workers, on_result=take)
+    pass_over = _Pass('masks', pred, gt, classes, ids, ignore_index)
+    protocol = pass_over.run(work, take, workers, split)
     results = [score.result() for score in scores]
     metrics = {
         name: result.pop(name)
@@ -207,12 +207,9 @@ def score_masks(
         for name in score.metric_names
     }
     details = {key: value for result in results for key, value in result.items()}
-    protocol = _protocol(made, report, split)
     notes = [*protocol.notes, *(note for score in scores for note in score.notes())]
     scored = _score('masks', replace(protocol, notes=notes), metrics, details.pop('IoU', {}))
-    tables = [score.table() for score in scores]
-    about = _About('masks', pred, gt, ignore_index, made)
-    return about.score(report, classes, ids, [scored], tables, details)
+    return pass_over.score([scored], [score.table() for score in scores], details)
 
 
 def score_maps(
@@ -244,41 +241,29 @@ def score_maps(
         RecordError: ``maps`` has a record with other classes, or one of masks.
         ValueError: There is nothing to score, or ``thresholds`` are not increasing.
     """
-    if not len(thresholds) or (np.diff(thresholds) <= 0).any():
-        raise ValueError(f'thresholds must be strictly increasing, but got {list(thresholds)}')
-    made = _record_of(maps, 'maps', classes)
-    ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
+    check_thresholds(thresholds)
     counts: list[ImageMapCounts] = []
 
     def work(name: str) -> ImageMapCounts:
         found = load_class_maps(safe_join(maps, name, '.npz'), len(classes))
-        path = find_mask(gt, name)
-        true = load_mask(path, len(classes), ignore_index, found.image_size)
+        true = load_mask(find_mask(gt, name), len(classes), ignore_index, found.image_size)
         return count_maps(found, true, thresholds, len(classes), ignore_index)
 
-    report = process_items(
-        ids, work, None, 'scoring', workers, on_result=lambda _, count: counts.append(count)
-    )
+    pass_over = _Pass('maps', maps, gt, classes, ids, ignore_index)
+    protocol = pass_over.run(work, lambda _, count: counts.append(count), workers, split)
     scored = score_map_counts(counts, thresholds, len(classes))
-    best, protocol = scored.best, _protocol(made, report, split)
-    threshold = scored.thresholds[best]
+    best, threshold = scored.best, scored.thresholds[scored.best]
     swept = replace(
         protocol, threshold=threshold, threshold_source=BEST_OF_SWEEP, uses_ground_truth=True
     )
+    metrics, iou = {'mIoU': scored.miou[best]}, dict(zip(classes, scored.iou[best]))
     curve = plain_values(list(zip(scored.thresholds, scored.miou)))
-    found = _score('maps at best threshold', swept, {'mIoU': scored.miou[best]},
-                   dict(zip(classes, scored.iou[best])))  # fmt: skip
-    found_scores = [replace(found, curve=curve)]
-    columns = {f'IoU at {threshold:.3g}': scored.iou[best]}
+    scores = [replace(_score('maps at best threshold', swept, metrics, iou), curve=curve)]
     if scored.argmax_iou is not None:
         rule = replace(protocol, threshold_source=ARGMAX)
-        per_class = dict(zip(classes, scored.argmax_iou))
-        metrics = {'mIoU': scored.argmax_miou}
-        found_scores.append(_score('maps without threshold', rule, metrics, per_class))
-        columns['IoU of argmax'] = scored.argmax_iou
-    tables = [scored.table(), class_table(classes, columns)]
-    about = _About('class maps', maps, gt, ignore_index, made)
-    return about.score(report, classes, ids, found_scores, tables, {})
+        metrics, iou = {'mIoU': scored.argmax_miou}, dict(zip(classes, scored.argmax_iou))
+        scores.append(_score('maps without threshold', rule, metrics, iou))
+    return pass_over.score(scores, [scored.table(), scored.class_table(classes)], {})
 
 
 def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
@@ -288,7 +273,7 @@ def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[st
         FileNotFoundError: The folder does not exist.
         ValueError: It holds no such file.
     """
-    folder = _checked_folder(folder)
+    folder = require_folder('folder of masks', folder)
     paths = [path.relative_to(folder) for path in folder.rglob('*') if path.suffix in suffixes]
     shown = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
     if not shown:
@@ -327,14 +312,14 @@ def resolve_classes(
         FileNotFoundError: The file does not exist.
         ValueError: Nothing says what the classes are, or names and number differ.
     """
-    names = None
+    record = None if pred is None else find_record(pred)
     if classes is not None:
         names = _known_classes(classes)
-    elif pred is not None and Path(pred, RECORD_NAME).is_file():
-        names = read_record(pred).classes
+    elif record is not None:
+        names = record.classes
     elif num_classes is not None:
         names = ['background', *(f'class {i}' for i in range(1, num_classes))]
-    if names is None:
+    else:
         raise ValueError(
             f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a '
             'text file) or --num-classes'
@@ -361,88 +346,83 @@ def _known_classes(classes: str) -> list[str]:
     return list(without_255(names if names[0] == 'background' else ['background', *names]))
 
 
-def _record_of(folder: str | os.PathLike[str], kind: str, classes: Sequence[str]) -> Record | None:
-    folder = _checked_folder(folder)
-    if not (folder / RECORD_NAME).is_file():
-        return None
-    record = read_record(folder)
-    check_record(record, folder=folder, kind=kind, classes=classes)
-    return record
-
-
-def _checked_folder(folder: str | os.PathLike[str]) -> Path:
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f'folder not found: {folder}')
-    return folder
-
-
-def _protocol(made: Record | None, report: BatchReport, split: str) -> Protocol:
-    protocol = Protocol(notes=['made by: unknown (no record)']) if made is None else made.protocol
-    return replace(
-        protocol,
-        split=split or protocol.split,
-        images=len(report.done),
-        failed=len(report.failed),
-    )
-
-
 def _score(
     what: str, protocol: Protocol, metrics: dict[str, Any], per_class: dict[str, Any]
 ) -> Score:
     return Score(what, protocol, plain_values(metrics), plain_values(per_class))
 
 
-@dataclass(frozen=True)
-class _About:
-    """What was scored against what, for record and text."""
+class _Pass:
+    """One pass over the images of two folders: what it works on, and what becomes of it.
 
-    what: str
-    pred: str | os.PathLike[str]
-    gt: str | os.PathLike[str]
-    ignore_index: int
-    made: Record | None
+    Args:
+        kind: Of ``pred``, as its record has it.
+        pred: Folder of predictions.
+        gt: Folder of ground truth.
+        classes: Class names.
+        ids: Images to score. None: all of ``gt``.
+        ignore_index: Named in text and record.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        pred: str | os.PathLike[str],
+        gt: str | os.PathLike[str],
+        classes: Sequence[str],
+        ids: Sequence[str] | None,
+        ignore_index: int,
+    ) -> None:
+        self.kind, self.pred, self.gt = kind, require_folder('pred', pred), require_folder('gt', gt)
+        self.classes, self.ignore_index = list(classes), ignore_index
+        self.made = find_record(pred, kind=kind, classes=self.classes)
+        self.ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
+
+    def run(
+        self,
+        work: Callable[[str], Any],
+        take: Callable[[str, Any], None],
+        workers: int,
+        split: str,
+    ) -> Protocol:
+        """Work on the images; returns what their scores mean."""
+        self.report = process_items(self.ids, work, None, 'scoring', workers, on_result=take)
+        unknown = Protocol(notes=['made by: unknown (no record)'])
+        protocol = unknown if self.made is None else self.made.protocol
+        done, failed = len(self.report.done), len(self.report.failed)
+        return replace(protocol, split=split or protocol.split, images=done, failed=failed)
 
     def score(
-        self,
-        report: BatchReport,
-        classes: Sequence[str],
-        ids: Sequence[str],
-        scores: list[Score],
-        tables: Sequence[str],
-        details: dict[str, Any],
+        self, scores: list[Score], tables: Sequence[str], details: dict[str, Any]
     ) -> FolderScore:
         """Put everything together."""
+        failed, done, asked = self.report.failed, len(self.report.done), len(self.ids)
         result = {
-            'predictions': os.fspath(self.pred),
-            'ground_truth': os.fspath(self.gt),
+            'predictions': self.pred,
+            'ground_truth': self.gt,
             'ignore_index': self.ignore_index,
-            'num_scored': len(report.done),
-            'errors': dict(report.failed),
+            'num_scored': done,
+            'errors': failed,
             **details,
         }
         record = make_record(
             'score',
-            classes,
+            self.classes,
             scores[0].protocol.split,
-            ids,
+            self.ids,
             inputs={} if self.made is None else {'predictions': self.made.sha256()},
             scores=scores,
             result=plain_values(result),
-            complete=not report.failed,
-            failed=list(report.failed),
+            complete=not failed,
+            failed=list(failed),
         )
-        done, asked = len(report.done), len(ids)
+        is_part = self.made is not None and not self.made.complete
         lines = [
-            f'scored: {self.what} in {self.pred}',
+            f'scored: {self.kind} in {self.pred}',
             f'against: {self.gt}, ignore label {self.ignore_index}',
             f'images: {done}' + (f' of {asked}; {asked - done} FAILED' if done < asked else ''),
             *(f'{score.what}: {score.protocol.text()}' for score in scores),
-            *(['the record says that the folder is not complete'] * self.is_incomplete()),
+            *(['the record says that the folder is not complete'] * is_part),
             *(tables if done else ['nothing could be scored']),
         ]
-        return FolderScore(report, record, '\n'.join(lines))
-
-    def is_incomplete(self) -> bool:
-        """Whether the folder's own record says so."""
-        return self.made is not None and not self.made.complete
+        return FolderScore(self.report, record, '\n'.join(lines))

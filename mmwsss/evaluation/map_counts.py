@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwsss.evaluation.tables import best_index, threshold_table
+from mmwsss.evaluation.tables import best_index, class_table, threshold_table
 from mmwsss.functional.confusion import (
     confusion_counts,
     iou_from_areas,
@@ -17,7 +17,14 @@ from mmwsss.functional.confusion import (
 )
 from mmwsss.io import ClassMaps
 
-__all__ = ['DEFAULT_THRESHOLDS', 'ImageMapCounts', 'MapScores', 'count_maps', 'score_map_counts']
+__all__ = [
+    'DEFAULT_THRESHOLDS',
+    'ImageMapCounts',
+    'MapScores',
+    'check_thresholds',
+    'count_maps',
+    'score_map_counts',
+]
 
 DEFAULT_THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 
@@ -67,9 +74,22 @@ class MapScores:
         """Mean of ``argmax_iou``, or None."""
         return None if self.argmax_iou is None else float(mean_iou(self.argmax_iou))
 
+    def class_table(self, classes: Sequence[str]) -> str:
+        """Return IoU per class, at the best threshold and without one, as text."""
+        columns = {f'IoU at {self.thresholds[self.best]:.3g}': self.iou[self.best]}
+        if self.argmax_iou is not None:
+            columns['IoU of argmax'] = self.argmax_iou
+        return class_table(classes, columns)
+
     def table(self) -> str:
         """Return the threshold table as text."""
         return threshold_table(self.thresholds, self.miou, self.argmax_miou)
+
+
+def check_thresholds(thresholds: Sequence[float]) -> None:
+    """Raise ``ValueError`` unless thresholds are numbers that increase."""
+    if not len(thresholds) or (np.diff(thresholds) <= 0).any():
+        raise ValueError(f'thresholds must be strictly increasing, but got {list(thresholds)}')
 
 
 def count_maps(

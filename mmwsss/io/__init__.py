@@ -12,7 +12,7 @@ from mmwsss.io.mask_io import (
     save_mask,
     voc_palette,
 )
-from mmwsss.io.names import read_id_list, safe_join, shard
+from mmwsss.io.names import read_id_list, require_file, require_folder, safe_join, shard
 from mmwsss.io.pool import BatchReport, Outcome, WorkerPool, process_items
 from mmwsss.io.record import (
     RECORD_NAME,
@@ -23,6 +23,7 @@ from mmwsss.io.record import (
     Score,
     check_record,
     code_version,
+    find_record,
     hash_file,
     hash_ids,
     hash_text,
@@ -47,6 +48,7 @@ __all__ = [
     'check_mask',
     'check_record',
     'code_version',
+    'find_record',
     'foreground_ids',
     'hash_file',
     'hash_ids',
@@ -61,6 +63,8 @@ __all__ = [
     'read_id_list',
     'read_record',
     'remove_stale_temporaries',
+    'require_file',
+    'require_folder',
     'safe_join',
     'save_class_maps',
     'save_mask',

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from mmwsss.io.atomic import atomic_path
 from mmwsss.io.damage import parsing
 from mmwsss.io.mask_io import Array
+from mmwsss.io.names import require_file
 
 __all__ = ['ClassMaps', 'is_class_map_file', 'load_class_maps', 'save_class_maps']
 
@@ -41,22 +41,27 @@ class ClassMaps:
 
     def __post_init__(self) -> None:
         keys, scores, size = (np.asarray(getattr(self, field)) for field in _FIELDS)
-        if keys.ndim != 1 or (keys.size and not np.issubdtype(keys.dtype, np.integer)):
-            raise ValueError(f'keys must be integers (n,), but got {keys.dtype} {keys.shape}')
+        fits = (
+            keys.ndim == 1
+            and (np.issubdtype(keys.dtype, np.integer) or not keys.size)
+            and scores.ndim == 3
+            and len(scores) == len(keys)
+            and 0 not in scores.shape[1:]
+            and np.issubdtype(scores.dtype, np.floating)
+            and size.shape == (2,)
+            and np.issubdtype(size.dtype, np.integer)
+            and (size >= 1).all()
+        )
+        if not fits:
+            raise ValueError(
+                'expected integer keys (n,), floating-point scores (n, h, w) with h, w >= 1 and two '
+                f'integers >= 1 as image_size (H, W), but got {keys.dtype} {keys.shape}, '
+                f'{scores.dtype} {scores.shape} and {size.tolist()}'
+            )
         if (keys < 0).any() or (np.diff(keys.astype(np.int64)) <= 0).any():
             raise ValueError(f'keys must be >= 0 and strictly increasing, but got {keys.tolist()}')
-        if scores.ndim != 3 or len(scores) != len(keys) or 0 in scores.shape[1:]:
-            raise ValueError(
-                f'scores must be ({len(keys)}, h, w) with h, w >= 1, but got {scores.shape}'
-            )
-        if not np.issubdtype(scores.dtype, np.floating):
-            raise ValueError(f'scores must be floating point, but got {scores.dtype}')
         if not np.isfinite(scores).all():
             raise ValueError('scores must be finite, but hold NaN or infinity')
-        if size.shape != (2,) or not np.issubdtype(size.dtype, np.integer) or (size < 1).any():
-            raise ValueError(
-                f'image_size must be two integers (H, W) >= 1, but got {size.tolist()}'
-            )
         object.__setattr__(self, 'keys', keys.astype(np.int64))
         object.__setattr__(self, 'scores', scores.astype(np.float32, copy=False))
         object.__setattr__(self, 'image_size', (int(size[0]), int(size[1])))
@@ -78,16 +83,13 @@ class ClassMaps:
 
 
 def save_class_maps(path: str | os.PathLike[str], maps: ClassMaps) -> None:
-    """Write ``maps`` to a compressed ``.npz``: ``keys``, float16 ``scores``, ``image_size``.
+    """Write ``maps`` to a compressed file ``*.npz``: ``keys``, float16 ``scores``, ``image_size``.
 
     The file appears whole or not at all, and holds no pickled object.
 
     Raises:
-        ValueError: ``path`` does not end in ``.npz``, or a score does not fit float16.
+        ValueError: A score does not fit float16.
     """
-    path = Path(path)
-    if path.suffix != '.npz':
-        raise ValueError(f'class maps are written to .npz files, but got {path}')
     with np.errstate(over='ignore'):
         scores = maps.scores.astype(np.float16)
     if not np.isfinite(scores).all():
@@ -110,9 +112,7 @@ def load_class_maps(path: str | os.PathLike[str], num_classes: int | None = None
         FileNotFoundError: The file does not exist.
         ValueError: The file is damaged or does not hold class maps; the message names it.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'class map not found: {path}')
+    path = require_file('class map', path)
     what = f'{path} is not a readable class map (.npz)'
     with parsing(what), np.load(path, allow_pickle=False) as archive:
         missing = [field for field in _FIELDS if field not in archive.files]

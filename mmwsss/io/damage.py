@@ -10,7 +10,7 @@ __all__ = ['parsing']
 
 @contextmanager
 def parsing(what: str) -> Iterator[None]:
-    """Turn every exception of the block into a ``ValueError`` that begins with ``what``.
+    """Turn exceptions of the block into a ``ValueError`` that begins with ``what``; a missing file stays one.
 
     On damaged bytes the parsers of NumPy, Pillow and ``zipfile`` raise nearly anything: ``SyntaxError``,
     ``struct.error``, ``NotImplementedError``, ``MemoryError`` for a size that the file only claims.
@@ -23,5 +23,7 @@ def parsing(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except FileNotFoundError:
+        raise
     except Exception as error:
         raise ValueError(f'{what}: {str(error) or type(error).__name__}') from error

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mmwsss.io.atomic import atomic_path
 from mmwsss.io.damage import parsing
+from mmwsss.io.names import require_file
 
 __all__ = [
     'IGNORE_INDEX',
@@ -49,16 +50,11 @@ def foreground_ids(places: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def voc_palette(n: int) -> list[list[int]]:
-    """Return the first ``n`` colours of PASCAL VOC's palette as [R, G, B] in 0..255.
+    """Return the first ``n`` (up to 65536) colours of PASCAL VOC's palette as [R, G, B] in 0..255.
 
     Bit ``3 i + c`` of a class id becomes bit ``7 - i`` of its colour channel ``c``, which keeps
     neighbouring ids far apart in colour. The colour of 255 is the cream of ignored pixels.
-
-    Raises:
-        ValueError: ``n`` does not lie in 0..65536.
     """
-    if not 0 <= n <= MAX_ID + 1:
-        raise ValueError(f'n must lie in 0..{MAX_ID + 1}, but got {n}')
     colours = np.zeros((n, 3), np.int64)
     for bit in range(24):
         colours[:, bit % 3] |= ((np.arange(n) >> bit) & 1) << (7 - bit // 3)
@@ -80,12 +76,8 @@ def save_mask(
         palette: One [R, G, B] per class id. Missing colours come from :func:`voc_palette`.
 
     Raises:
-        ValueError: ``path`` has another suffix, or ``labels`` or ``palette`` has the wrong shape,
-            type or range.
+        ValueError: ``labels`` or ``palette`` has the wrong shape, type or range.
     """
-    path = Path(path)
-    if path.suffix != '.png':
-        raise ValueError(f'masks are written to .png files, but got {path}')
     many = palette is not None and len(palette) > IGNORE_INDEX + 1
     labels = _compact(np.asarray(labels), path, MAX_ID if many else IGNORE_INDEX)
     image = Image.fromarray(labels)
@@ -117,9 +109,7 @@ def load_mask(
         ValueError: The file is damaged, in colour, deeper than ``num_classes`` asks for, of another size than
             ``image_size``, or holds a class id outside the list; the message names the file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'mask not found: {path}')
+    path = require_file('mask', path)
     if path.suffix == '.npy':
         with parsing(f'{path} is not a readable .npy array'):
             labels: Array = np.load(path, allow_pickle=False)

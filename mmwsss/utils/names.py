@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
-__all__ = ['check_known', 'closest_name', 'name_some']
+__all__ = ['check_known', 'closest_name', 'name_some', 'near_miss']
+
+ALIKE = 0.85  # ratio of difflib from which a new name is probably a known one, misspelt
 
 
 def name_some(names: Collection[str], shown: int = 10) -> str:
@@ -15,8 +17,16 @@ def name_some(names: Collection[str], shown: int = 10) -> str:
     return f'{text} and {more} more' if more > 0 else text
 
 
-def closest_name(name: str, valid: Sequence[str]) -> str:
+def near_miss(name: str, known: Iterable[str]) -> str | None:
+    """The known name that ``name`` nearly, but not quite, is."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
+    return None if name in known or not close else close[0]
+
+
+def closest_name(name: str, valid: Iterable[str]) -> str:
     """Return a hint that names the valid name most like ``name``, or some of the valid names."""
+    valid = list(valid)
     lowered = {candidate.lower(): candidate for candidate in reversed(valid)}
     closest = difflib.get_close_matches(name.lower(), list(lowered), n=1)
     if closest:
@@ -37,4 +47,4 @@ def check_known(what: str, name: str, known: Iterable[str]) -> None:
     """
     known = list(known)
     if name not in known:
-        raise ValueError(f'{what} {name!r} is unknown; {closest_name(str(name), known)}')
+        raise ValueError(f'{what} {name!r} is unknown; {closest_name(name, known)}')

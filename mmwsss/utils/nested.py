@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-__all__ = ['dicts_in', 'map_texts', 'texts_in', 'walk']
+__all__ = ['dicts_in', 'map_texts', 'rebuilt', 'texts_in', 'walk']
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -27,12 +27,22 @@ def texts_in(node: Any) -> Iterator[str]:
     return (found for found in walk(node) if isinstance(found, str))
 
 
-def map_texts(node: Any, function: Callable[[str], str]) -> Any:
-    """A copy of ``node`` with ``function`` applied to every text; tuples become lists."""
-    if isinstance(node, str):
-        return function(node)
+def rebuilt(node: Any, change: Callable[[Any], Any], without: Collection[str] = ()) -> Any:
+    """A copy of ``node`` in plain dicts and lists, whose keys are texts.
+
+    Args:
+        node: Dicts, lists and tuples of anything.
+        change: Applied to everything that is none of them.
+        without: Keys that are left out, on every level.
+    """
     if isinstance(node, Mapping):
-        return {key: map_texts(value, function) for key, value in node.items()}
+        kept = ((key, value) for key, value in node.items() if key not in without)
+        return {str(key): rebuilt(value, change, without) for key, value in kept}
     if isinstance(node, (list, tuple)):
-        return [map_texts(value, function) for value in node]
-    return node
+        return [rebuilt(value, change, without) for value in node]
+    return change(node)
+
+
+def map_texts(node: Any, change: Callable[[str], str]) -> Any:
+    """:func:`rebuilt` with ``change`` applied to every text."""
+    return rebuilt(node, lambda leaf: change(leaf) if isinstance(leaf, str) else leaf)

@@ -199,7 +199,7 @@ def test_map_thresholds_must_increase(map_folders):
 
 
 def test_missing_and_empty_folders(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'folder not found: .*nowhere'):
+    with pytest.raises(FileNotFoundError, match=r'pred must be a folder.*nowhere'):
         score_masks(tmp_path / 'nowhere', tmp_path, CLASSES)
     with pytest.raises(ValueError, match=r'holds no \.png or \.npy file'):
         score_masks(tmp_path, tmp_path, CLASSES)

@@ -56,13 +56,13 @@ def test_full_size_scores_interpolates_bilinearly():
         ({'keys': [3, 0]}, 'strictly increasing'),
         ({'keys': [3, 3]}, 'strictly increasing'),
         ({'keys': [-1, 3]}, '>= 0'),
-        ({'keys': [0.0, 3.0]}, 'keys must be integers'),
-        ({'keys': [0, 1, 2]}, r'scores must be \(3, h, w\)'),
+        ({'keys': [0.0, 3.0]}, 'integer keys'),
+        ({'keys': [0, 1, 2]}, r'int64 \(3,\), float64 \(2, 4, 5\)'),
         ({'scores': np.zeros((2, 0, 5))}, 'h, w >= 1'),
-        ({'scores': np.zeros((2, 4))}, r'must be \(2, h, w\)'),
+        ({'scores': np.zeros((2, 4))}, r'float64 \(2, 4\)'),
         ({'scores': np.full((2, 4, 5), np.nan)}, 'scores must be finite'),
-        ({'scores': np.zeros((2, 4, 5), int)}, 'floating point'),
-        ({'image_size': (8,)}, r'two integers \(H, W\)'),
+        ({'scores': np.zeros((2, 4, 5), int)}, 'floating-point scores'),
+        ({'image_size': (8,)}, r'two integers >= 1'),
         ({'image_size': (8, 0)}, '>= 1'),
         ({'image_size': (8.5, 2.0)}, 'two integers'),
     ],
@@ -83,8 +83,6 @@ def test_save_refuses_what_float16_cannot_hold(tmp_path):
     maps = ClassMaps(np.array([1]), np.full((1, 2, 2), 70000.0), (2, 2))
     with pytest.raises(ValueError, match=r'a\.npz: scores must fit float16, but reach 70000'):
         save_class_maps(tmp_path / 'a.npz', maps)
-    with pytest.raises(ValueError, match=r'\.npz files'):
-        save_class_maps(tmp_path / 'a.npy', some_maps())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,22 +14,27 @@ def test_safe_join_joins(tmp_path):
 
 @pytest.mark.parametrize(
     'name',
-    ['../x', 'a/../../x', 'a/..', '..', '.', '/etc/x', 'a//b', 'C:\\x', '\\x', '..\\x', 'a\\..\\x'],
+    [
+        '../x',
+        'a/../../x',
+        'a/..',
+        '..',
+        '.',
+        '/etc/x',
+        'a//b',
+        'C:\\x',
+        '\\x',
+        '..\\x',
+        'a\\..\\x',
+        '',
+        '  ',
+        'a/',
+        'a\0b',
+    ],
 )
 def test_safe_join_refuses_to_leave(tmp_path, name):
     with pytest.raises(ValueError, match='must be a relative path that stays inside'):
         safe_join(tmp_path, name, '.png')
-
-
-@pytest.mark.parametrize('name', ['', '  ', 'a/', 'a\0b'])
-def test_safe_join_refuses_no_name(tmp_path, name):
-    with pytest.raises(ValueError, match='non-empty file name'):
-        safe_join(tmp_path, name, '.png')
-
-
-def test_safe_join_refuses_numbers(tmp_path):
-    with pytest.raises(TypeError, match='must be a string, but got int 7'):
-        safe_join(tmp_path, 7)
 
 
 def test_read_id_list(tmp_path):
@@ -65,9 +70,3 @@ def test_shards_cover_the_list_once(world_size):
     shares = [shard(ids, rank, world_size) for rank in range(world_size)]
     assert sorted(chain(*shares), key=int) == ids
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
-
-
-@pytest.mark.parametrize('rank', [-1, 2])
-def test_shard_refuses_a_rank_outside(rank):
-    with pytest.raises(ValueError, match=f'got {rank} of 2'):
-        shard(['a'], rank, 2)

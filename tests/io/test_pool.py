@@ -170,8 +170,9 @@ def test_a_dying_worker_costs_its_image_only():
     assert 'worker process died' in report.failed['img4']
 
 
-def test_a_spawned_process_works_too():
-    report = process_items(IDS[2:4], fail_on_3, workers=1, progress=False, start_method='spawn')
+def test_a_spawned_process_works_too(monkeypatch):
+    monkeypatch.setattr('multiprocessing.get_all_start_methods', lambda: ['spawn'])
+    report = process_items(IDS[2:4], fail_on_3, workers=1, progress=False)
     assert (report.done, list(report.failed)) == (['img2'], ['img3'])
 
 

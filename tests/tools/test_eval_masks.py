@@ -130,9 +130,9 @@ def test_wrong_folders_and_numbers_are_named(folders, capsys):
     pred, gt = folders / 'pred', folders / 'gt'
     file = folders / 'names.txt'
     cases = {
-        ('nowhere', gt): "PRED must be a folder, but there is nothing at 'nowhere'",
-        (pred, 'nowhere'): "GT must be a folder, but there is nothing at 'nowhere'",
-        (file, gt): f"PRED must be a folder, but '{file}' is none",
+        ('nowhere', gt): "PRED must be a folder, but there is none at 'nowhere'",
+        (pred, 'nowhere'): "GT must be a folder, but there is none at 'nowhere'",
+        (file, gt): f"PRED must be a folder, but there is none at '{file}'",
         (
             pred,
             gt,

@@ -42,11 +42,13 @@ def test_wrong_arguments_are_named_with_what_was_expected(tmp_path, capsys):
     write_record(tmp_path / 'run', make_record('train'))
     (tmp_path / 'file').write_text('')
     cases = {
-        ('nowhere',): "RUN_DIR must be a folder, but there is nothing at 'nowhere'",
-        (tmp_path / 'file',): f"RUN_DIR must be a folder, but '{tmp_path / 'file'}' is none",
-        (tmp_path / 'run', '--gt', 'no'): "--gt must be a folder, but there is nothing at 'no'",
+        ('nowhere',): "RUN_DIR must be a folder, but there is none at 'nowhere'",
+        (
+            tmp_path / 'file',
+        ): f"RUN_DIR must be a folder, but there is none at '{tmp_path / 'file'}'",
+        (tmp_path / 'run', '--gt', 'no'): "--gt must be a folder, but there is none at 'no'",
         (tmp_path / 'run', '--images', -1): '--images must be >= 0, but got -1',
-        (tmp_path / 'run', '--config', 'no.py'): "config file 'no.py' does not exist",
+        (tmp_path / 'run', '--config', 'no.py'): 'config not found: no.py',
     }
     for arguments, message in cases.items():
         assert run(*arguments) == 2, arguments

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
@@ -13,11 +12,11 @@ from mmseg.registry import METRICS
 from mmwsss.evaluation.map_counts import (
     DEFAULT_THRESHOLDS,
     ImageMapCounts,
+    check_thresholds,
     count_maps,
     score_map_counts,
 )
 from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
-from mmwsss.evaluation.tables import class_table
 from mmwsss.io import ClassMaps
 
 __all__ = ['MapIoUMetric']
@@ -55,8 +54,7 @@ class MapIoUMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.thresholds = tuple(DEFAULT_THRESHOLDS if thresholds is None else thresholds)
-        if not self.thresholds or (np.diff(self.thresholds) <= 0).any():
-            raise ValueError(f'thresholds must be strictly increasing, but got {thresholds}')
+        check_thresholds(self.thresholds)
         self.ignore_index = ignore_index
         self.per_class = per_class
 
@@ -88,10 +86,7 @@ class MapIoUMetric(BaseMetric):
         scores = score_map_counts(images, self.thresholds, len(class_names(self.dataset_meta)))
         text = f'{len(results)} images, ignore label {self.ignore_index}: {scores.table()}'
         if self.per_class:
-            columns = {f'IoU at {scores.thresholds[scores.best]:.3g}': scores.iou[scores.best]}
-            if scores.argmax_iou is not None:
-                columns['IoU of argmax'] = scores.argmax_iou
-            text += '\n' + class_table(self.dataset_meta['classes'], columns)
+            text += '\n' + scores.class_table(self.dataset_meta['classes'])
         print_log(text, logger='current')
         metrics = {
             'mIoU_best': 100 * float(scores.miou[scores.best]),
