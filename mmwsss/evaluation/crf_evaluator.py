@@ -21,7 +21,7 @@ from torch import Tensor
 from mmwsss.datasets.transforms.loading import LoadImage
 from mmwsss.functional.crf import CRFLattice, dense_crf
 from mmwsss.io.pool import Outcome, WorkerPool
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['DenseCRFEvaluator', 'crf_labels', 'failed_images', 'uses_crf', 'with_crf']
 
@@ -64,8 +64,7 @@ class DenseCRFEvaluator(Evaluator):
 
     Raises:
         ImportError: ``pydensecrf`` is missing.
-        TypeError: ``crf`` has an unknown argument.
-        ValueError: A number is out of range.
+        ValueError: ``crf`` has an unknown argument, or a number is out of range.
     """
 
     def __init__(
@@ -83,9 +82,8 @@ class DenseCRFEvaluator(Evaluator):
         if not 0 <= min_peak < 1:
             raise ValueError(f'min_peak must lie in [0, 1), but got {min_peak}')
         self.params = {**DEEPLABV2, **(crf or {})}
-        unknown = sorted(set(self.params) - {*DEEPLABV2, 'min_prob'})
-        if unknown:
-            raise TypeError(f'crf has unknown arguments {unknown}; known are {list(DEEPLABV2)}')
+        for name in self.params:
+            check_known('crf: argument', name, [*DEEPLABV2, 'min_prob'])
         pairwise = {k: v for k, v in self.params.items() if k not in ('iterations', 'min_prob')}
         CRFLattice(np.zeros((1, 1, 3), np.uint8), 1, **pairwise)  # fails now, not after an hour
         work = functools.partial(crf_labels, params=self.params, min_peak=min_peak)
@@ -204,16 +202,8 @@ def with_crf(evaluator: Any, workers: int = 0) -> dict[str, Any]:
 def crf_labels(
     img_path: str, probs: np.ndarray, params: dict[str, Any], min_peak: float = 0.0
 ) -> np.ndarray:
-    """Labels (H, W) int64 of the dense CRF on probabilities (K, H, W) of an image file.
-
-    Raises:
-        ValueError: The image is not of the probabilities' size.
-    """
+    """Labels (H, W) int64 of the dense CRF on probabilities (K, H, W) of an image file."""
     image = LoadImage()({'img_path': img_path})['img']
-    if image.shape[:2] != probs.shape[1:]:
-        raise ValueError(
-            f'{img_path}: the prediction is {probs.shape[1:]}, but the image is {image.shape[:2]}'
-        )
     if min_peak > 0:
         probs = probs * (probs.max(axis=(1, 2), keepdims=True) > min_peak)
     labels: np.ndarray = dense_crf(image, probs, **params).argmax(axis=0)
@@ -227,12 +217,10 @@ def probabilities(sample: dict[str, Any]) -> np.ndarray:
         ValueError: There are none, of one class, or not those that its labels come from.
     """
     name = sample['img_path']
-    if 'seg_logits' not in sample:
-        raise ValueError(f'{name}: the dense CRF needs seg_logits in the prediction')
-    logits: Tensor = sample['seg_logits']['data']
+    logits: Tensor = sample.get('seg_logits', {}).get('data', torch.empty(0))
     if logits.ndim != 3 or len(logits) < 2:
         raise ValueError(
-            f'{name}: the dense CRF needs logits (K >= 2, H, W), but got {tuple(logits.shape)}'
+            f'{name}: the dense CRF needs seg_logits (K >= 2, H, W), but got {tuple(logits.shape)}'
         )
     labels = sample['pred_sem_seg']['data'].reshape(logits.shape[1:])
     if not torch.equal(logits.argmax(dim=0), labels.long()):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import load
 from numpy.typing import NDArray
 
 from mmwsss.evaluation.folder import PairScore
 from mmwsss.evaluation.instances import open_instances
 from mmwsss.functional.checks import check_fraction
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
+from mmwsss.io import require_file
+from mmwsss.io.record import percent, read_json
 
 __all__ = ['InstanceScore', 'read_category_map']
 
@@ -125,8 +125,7 @@ class InstanceScore(PairScore):
 
 
 def _cell(score: float, count: int) -> str:
-    shown = '-' if score != score else f'{100 * score:.2f}'  # NaN
-    return f'{shown:>8} {f"({count})":<7}'
+    return f'{percent(score):>8} {f"({count})":<7}'
 
 
 def read_category_map(
@@ -150,9 +149,7 @@ def read_category_map(
     from mmwsss.datasets.voc import VOC12WSSSDataset
 
     if path is not None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f'category map not found: {path}')
-        names = load(os.fspath(path), file_format='json')
+        names = read_json(require_file('category map', path))
         if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
             raise ValueError(f'{path} must be a JSON object of category name: class name')
         return names

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwsss.evaluation.folder import find_mask
+from mmwsss.functional.checks import check_label_map
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io import load_mask, parsing, safe_join
+from mmwsss.io import load_mask, parsing, require_folder, safe_join
+from mmwsss.utils.names import check_known
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']
 
@@ -28,18 +30,13 @@ def load_instance_map(path: str | os.PathLike[str]) -> NDArray[Any]:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: It is no such map; the message names the file.
+        TypeError, ValueError: It is no such map; the message names the file.
     """
-    path = Path(path)
-    if path.suffix != '.npy' or not path.is_file():
+    if Path(path).suffix != '.npy':
         return load_mask(path, IDS_OF_PNG, ignore_index=None)
     with parsing(f'{path} is not a readable .npy array'):
         instances: NDArray[Any] = np.load(path, allow_pickle=False)
-    if instances.ndim != 2 or 0 in instances.shape or instances.dtype.kind not in 'iu':
-        raise ValueError(
-            f'{path}: an instance map must be integers (H, W), but is {instances.dtype} '
-            f'{instances.shape}'
-        )
+    check_label_map(f'instance map {path}', instances)
     return instances
 
 
@@ -70,9 +67,7 @@ class InstanceFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str], suffix: str | None = None) -> None:
-        if not Path(folder).is_dir():
-            raise FileNotFoundError(f'folder of instance maps not found: {folder}')
-        self.folder = Path(folder)
+        self.folder = require_folder('instance maps', folder)
         self.suffix = suffix
 
     def __call__(self, image_id: str, image_size: tuple[int, int]) -> NDArray[Any]:
@@ -80,16 +75,13 @@ class InstanceFolder:
 
         Raises:
             FileNotFoundError: The image has no map.
-            ValueError: The file is no instance map of this size.
+            TypeError, ValueError: The file is no instance map.
         """
         if self.suffix is None:
             path = find_mask(self.folder, image_id)
         else:
             path = safe_join(self.folder, image_id, self.suffix)
-        instances = load_instance_map(path)
-        if instances.shape != tuple(image_size):
-            raise ValueError(f'{path}: the map is {instances.shape}, expected {tuple(image_size)}')
-        return instances
+        return load_instance_map(path)
 
 
 class InstanceFile:
@@ -127,8 +119,7 @@ class InstanceFile:
                 f'{path}: none of its categories is among the {len(class_ids)} classes'
             )
         for name in targets.values():
-            if name not in class_ids:
-                raise ValueError(f'category_map names {name!r}, which is not among the classes')
+            check_known('category_map: class', name, class_ids)
         self._class_of = {category: class_ids[name] for category, name in targets.items()}
         self._annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content['annotations']:

@@ -111,10 +111,6 @@ def count_maps(
     Raises:
         ValueError: ``gt`` is not of the image's size, or holds an id outside the list.
     """
-    if gt.shape != maps.image_size:
-        raise ValueError(
-            f'ground truth is {gt.shape}, but the maps are of a {maps.image_size} image'
-        )
     scores = maps.full_size_scores()
     counts = threshold_counts(scores, maps.keys, gt, thresholds, num_classes, ignore_index)
     keys = np.union1d([0], maps.keys).astype(np.int64)

@@ -26,4 +26,5 @@ def parsing(what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f'{what}: {str(error) or type(error).__name__}') from error
+        text = str(error) or type(error).__name__
+        raise ValueError(text if text.startswith(what) else f'{what}: {text}') from error

@@ -370,7 +370,8 @@ def check_record(
             raise _misfit(folder, *difference)
     if ids is not None and (record.ids_count, record.ids_sha256) != (len(ids), hash_ids(ids)):
         have = f'{record.split!r} ({record.ids_count} images, {record.ids_sha256[:12]})'
-        raise _misfit(folder, 'ids', have, f'{len(ids)} images, {hash_ids(ids)[:12]}')
+        want = f'{len(ids)} images, {hash_ids(ids)[:12]}; --list names those wanted'
+        raise _misfit(folder, 'ids', have, want)
 
 
 def hash_text(text: str) -> str:

@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.datasets.wsss_dataset import WSSSDataset
 from mmwsss.io import hash_file, hash_text, write_json
-from mmwsss.utils.nested import dicts_in, texts_in
+from mmwsss.utils.nested import dicts_in, rebuilt, texts_in
 
 __all__ = ['FileHashes', 'dataset_files', 'listed_dataset', 'named_files', 'relevant']
 
@@ -41,12 +41,11 @@ def relevant(cfg: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 def plain(node: Any) -> Any:
     """A config's node as JSON gives it back, without what has no effect on results."""
-    if isinstance(node, Mapping):
-        kept = {str(key): value for key, value in node.items() if key not in WITHOUT_EFFECT}
-        return {key: plain(value) for key, value in kept.items()}
-    if isinstance(node, (list, tuple)):
-        return [plain(value) for value in node]
-    return node if node is None or isinstance(node, (bool, int, float, str)) else str(node)
+    return rebuilt(
+        node,
+        lambda leaf: leaf if leaf is None or isinstance(leaf, (int, float, str)) else str(leaf),
+        without=WITHOUT_EFFECT,
+    )
 
 
 def named_files(node: Any) -> dict[str, Path]:

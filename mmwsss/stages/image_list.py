@@ -115,9 +115,11 @@ class Images:
         Raises:
             ValueError: The dataset does not have them all; names some.
         """
-        missing = [name for name in ids or () if name not in self.paths]
+        if ids is None:
+            return list(self.paths)
+        missing = [name for name in ids if name not in self.paths]
         if missing:
             raise ValueError(
-                f'{len(missing)} of {len(ids or ())} ids are not in map_dataset, first {missing[:3]}'
+                f'{len(missing)} of {len(ids)} ids are not in map_dataset, first {missing[:3]}'
             )
-        return list(self.paths if ids is None else ids)
+        return list(ids)

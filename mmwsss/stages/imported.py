@@ -18,8 +18,10 @@ from mmwsss.io import (
     load_class_maps,
     load_mask,
     parsing,
+    require_folder,
 )
 from mmwsss.refine.base import MapsOrLabels
+from mmwsss.utils.names import check_known
 
 __all__ = ['KEY_MEANINGS', 'ForeignFolder', 'read_foreign']
 
@@ -37,7 +39,7 @@ class ForeignFolder:
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It holds no such file, or several files of one id.
+        ValueError: It holds several files of one id.
     """
 
     def __init__(
@@ -47,9 +49,7 @@ class ForeignFolder:
         keys: str = 'foreground',
         field: str | None = None,
     ) -> None:
-        if not Path(folder).is_dir():
-            raise FileNotFoundError(f'folder not found: {folder}')
-        self.folder, self.num_classes = Path(folder), num_classes
+        self.folder, self.num_classes = require_folder('imported masks', folder), num_classes
         self.keys, self.field = keys, field
         self.files: dict[str, Path] = {}
         for path in sorted(self.folder.rglob('*')):
@@ -58,8 +58,6 @@ class ForeignFolder:
                 if name in self.files:
                     raise ValueError(f'{folder} holds {self.files[name].name} and {path.name}')
                 self.files[name] = path
-        if not self.files:
-            raise ValueError(f'{folder} holds no files {", ".join(SUFFIXES)}')
 
     def hashes(self) -> dict[str, str]:
         """Suffix and hash of the content of each file by id; masks in ``.npy`` are all of one size."""
@@ -82,8 +80,8 @@ class ForeignFolder:
         if errors:
             raise ValueError(f'none of {len(errors)} files can be read; the first: {errors[0]}')
         raise ValueError(
-            f'{self.folder} has no file of the {len(names)} images, but e.g. '
-            f'{[path.name for path in list(self.files.values())[:3]]}'
+            f'{self.folder} has no file {", ".join(SUFFIXES)} of the {len(names)} images, but '
+            f'{len(self.files)} others, e.g. {[path.name for path in self.files.values()][:3]}'
         )
 
     def read(self, name: str, image_size: tuple[int, int] | None = None) -> MapsOrLabels:
@@ -132,22 +130,17 @@ def read_foreign(
             message names it.
     """
     path = Path(path)
-    if keys not in KEY_MEANINGS:
-        raise ValueError(f'keys must be one of {KEY_MEANINGS}, but got {keys!r}')
+    check_known('keys: meaning', keys, KEY_MEANINGS)
     if path.suffix == '.png':
         return load_mask(path, num_classes, image_size=image_size)
     with parsing(str(path)):
         content = load_npy(path.read_bytes()) if path.suffix == '.npy' else _read_npz(path)
-    try:
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
             return _fit(load_class_maps(path, num_classes), image_size)
-        labels, maps = _choose(content, field)
-        if labels is not None:
-            return check_mask(labels, path, num_classes, image_size=image_size)
-        return _maps(content['keys'], maps, keys == 'foreground', num_classes, image_size)
-    except ValueError as error:
-        known = str(error).startswith(str(path))
-        raise error if known else ValueError(f'{path}: {error}') from error
+        array = content if isinstance(content, np.ndarray) else _choose(content, field)
+        if isinstance(content, dict) and 'keys' in content and not _holds_labels(array):
+            return _maps(content['keys'], array, keys == 'foreground', num_classes, image_size)
+        return check_mask(array, path, num_classes, image_size=image_size)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -155,12 +148,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         return {name: archive[name] for name in archive.files}
 
 
-def _choose(
-    content: np.ndarray | dict[str, np.ndarray], field: str | None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The labels or else the maps among the arrays of a file."""
-    if isinstance(content, np.ndarray):
-        return content, None
+def _choose(content: dict[str, np.ndarray], field: str | None) -> np.ndarray:
+    """The array of a file with several that holds the labels or the maps."""
     arrays = {name: array for name, array in content.items() if name != 'keys'}
     known = [name for name in KNOWN_FIELDS if name in arrays]
     if field is None and (known or len(arrays) == 1):
@@ -168,15 +157,11 @@ def _choose(
     if field not in arrays:
         wanted = 'several arrays, one of which must be named (--field)' if field is None else field
         raise ValueError(f'expected {wanted}, but the file holds {sorted(map(str, content))}')
-    array = arrays[field]
-    if array.ndim == 2 and np.issubdtype(array.dtype, np.integer):
-        return array, None
-    if 'keys' not in content:
-        raise ValueError(
-            f'{field!r} is {array.dtype} {array.shape}: class maps need the array `keys` beside '
-            'them, and labels must be integers (H, W)'
-        )
-    return None, array
+    return arrays[field]
+
+
+def _holds_labels(array: np.ndarray) -> bool:
+    return array.ndim == 2 and np.issubdtype(array.dtype, np.integer)
 
 
 def _maps(
@@ -188,22 +173,21 @@ def _maps(
 ) -> ClassMaps:
     """Keys of another program and its maps -> class maps."""
     keys = np.asarray(keys).reshape(-1)
-    if not (np.issubdtype(keys.dtype, np.integer) or not keys.size):
-        raise ValueError(f'keys must be integers, but got {keys.dtype}')
     ids = foreground_ids(keys) if foreground else keys.astype(np.int64)
     if scores.ndim == 3 and len(scores) == len(ids) + 1:
         ids = np.append(0, ids)
-    if scores.ndim != 3 or len(scores) != len(ids):
+    fits = (ids >= 0) & (ids < num_classes) & (ids != IGNORE_INDEX)
+    whole = keys.size == 0 or np.issubdtype(keys.dtype, np.integer)
+    if not (whole and fits.all() and len(np.unique(ids)) == len(ids)):
+        exception = f' without {IGNORE_INDEX}' if num_classes > IGNORE_INDEX else ''
+        raise ValueError(
+            f'the keys {keys.tolist()} stand for class ids {ids.tolist()}, expected different '
+            f'integers in 0 .. {num_classes - 1}{exception}; is --keys right?'
+        )
+    if len(scores) != len(ids):
         raise ValueError(
             f'expected one map (h, w) for each of {len(keys)} keys, or one more for the background, '
             f'but got {scores.shape}'
-        )
-    outside = ids[(ids < 0) | (ids >= num_classes) | (ids == IGNORE_INDEX)]
-    exception = f' without {IGNORE_INDEX}' if num_classes > IGNORE_INDEX else ''
-    if len(outside) or len(np.unique(ids)) < len(ids):
-        raise ValueError(
-            f'the keys {keys.tolist()} stand for class ids {ids.tolist()}, expected different ones '
-            f'in 0 .. {num_classes - 1}{exception}; is --keys right?'
         )
     order = np.argsort(ids)
     scores = scores[order].astype(np.float32)
@@ -212,16 +196,12 @@ def _maps(
 
 def _fit(maps: ClassMaps, image_size: tuple[int, int] | None) -> ClassMaps:
     """Check that maps are of an image: their own size, or the proportions of their grid."""
-    if image_size is None:
-        return maps
-    (height, width), (h, w) = image_size, maps.scores.shape[1:]
-    if tuple(maps.image_size) != tuple(image_size):
-        raise ValueError(
-            f'the maps are of a {maps.image_size} image, but the image is {tuple(image_size)}'
-        )
+    (height, width), (h, w) = image_size or maps.image_size, maps.scores.shape[1:]
     cells = max(h, w) / max(height, width)  # of the grid per pixel
-    if abs(height * cells - h) > 1 or abs(width * cells - w) > 1:
+    fits = abs(height * cells - h) <= 1 and abs(width * cells - w) <= 1
+    if maps.image_size != (height, width) or not fits:
         raise ValueError(
-            f'maps of {h} x {w} do not have the proportions of the image, {height} x {width}'
+            f'maps of {h} x {w} for a {maps.image_size} image do not have the size or the proportions '
+            f'of the image, {(height, width)}'
         )
     return maps

@@ -18,6 +18,7 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.refine.base import BaseRefiner
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.stages.masks import mask_settings
+from mmwsss.utils.names import check_known
 
 __all__ = ['Segmented', 'class_maps', 'find_images', 'refine_maps', 'segment_images']
 
@@ -126,7 +127,8 @@ def segment_images(
     chain = own_chain(localizer) if refiners is None else RefinerChain(refiners)
     sources = find_images(images) if isinstance(images, (str, Path)) else enumerate(images)
     for name, source in sources:
-        name = name if isinstance(name, str) else name_of(source, name)
+        if not isinstance(name, str):
+            name = f'image_{name}' if isinstance(source, np.ndarray) else Path(source).stem
         yield segment_image(localizer, name, source, chain, labels)
 
 
@@ -165,11 +167,6 @@ def find_images(path: str | Path) -> list[tuple[str, Path]]:
     return [(file.relative_to(path).with_suffix('').as_posix(), file) for file in files]
 
 
-def name_of(source: ImageSource, index: int) -> str:
-    """Name of an image: of its file, or its number."""
-    return f'image_{index}' if isinstance(source, np.ndarray) else Path(source).stem
-
-
 def as_rgb(image: ImageSource) -> np.ndarray:
     """An image as RGB uint8 (H, W, 3).
 
@@ -187,13 +184,9 @@ def class_ids(localizer: ImageLevelClassifier, labels: Sequence[str]) -> list[in
     """Ids (1..K) of class names, sorted.
 
     Raises:
-        TypeError: ``labels`` is one string instead of several.
-        ValueError: A name is no class; names the known ones.
+        ValueError: A name is no class; names the closest one.
     """
-    if isinstance(labels, str):
-        raise TypeError(f'labels must be a list of class names, but got the string {labels!r}')
-    classes = list(localizer.dataset_meta['classes'])[1:]
-    unknown = [name for name in labels if name not in classes]
-    if unknown:
-        raise ValueError(f'labels {unknown} are no classes; known are {", ".join(classes)}')
-    return sorted({classes.index(name) + 1 for name in labels})
+    classes = list(localizer.dataset_meta['classes'])
+    for name in labels:
+        check_known('labels: class', name, classes[1:])
+    return sorted({classes.index(name) for name in labels})

@@ -34,6 +34,7 @@ from mmwsss.stages.image_list import Images, map_pipeline
 from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
+from mmwsss.utils.nested import rebuilt
 
 __all__ = ['compute_class_maps', 'load_localizer', 'make_maps']
 
@@ -144,12 +145,7 @@ def map_protocol(model: ImageLevelClassifier, split: str, checkpoint: str | Path
 
 def without_init(node: Any) -> Any:
     """A config without initial weights, which a loaded checkpoint replaces."""
-    if isinstance(node, dict):
-        kept = {key: value for key, value in node.items() if key not in ('init_cfg', 'train_cfg')}
-        return {str(key): without_init(value) for key, value in kept.items()}
-    if isinstance(node, (list, tuple)):
-        return [without_init(value) for value in node]
-    return node
+    return rebuilt(node, lambda leaf: leaf, without=('init_cfg', 'train_cfg'))
 
 
 def make_maps(

@@ -16,13 +16,11 @@ from mmwsss.datasets.images import image_size
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import (
     IGNORE_INDEX,
-    RECORD_NAME,
     BatchReport,
     ClassMaps,
     Protocol,
     Record,
-    RecordError,
-    check_record,
+    find_record,
     hash_file,
     is_mask_file,
     load_class_maps,
@@ -82,7 +80,13 @@ def make_masks(
     mask_cfg = mask_settings(cfg)
     chain = RefinerChain(mask_cfg['refiners'])
     images = Images(cfg.map_dataset)
-    before = check_maps(maps, images, ids)
+    before = read_record(
+        maps,
+        kind='maps',
+        classes=images.classes,
+        split=images.split,
+        ids=list(images.paths) if ids is None else None,
+    )
     check_background(chain, before, maps)
     ids = images.choose(ids)
     record = make_record(
@@ -139,12 +143,14 @@ def import_masks(
             made from other files or with other settings.
         ValueError: No file can be read, or an id is not in the dataset.
     """
-    key = 'map_dataset' if 'map_dataset' in cfg else 'train_dataloader.dataset'
-    images = Images(image_dataset(cfg), key)
+    if 'map_dataset' in cfg:
+        images = Images(cfg.map_dataset)
+    elif 'dataset' in cfg.get('train_dataloader', {}):
+        images = Images(images_only(cfg.train_dataloader.dataset), 'train_dataloader.dataset')
+    else:
+        raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
     ids = images.choose(ids)
-    before = read_record(folder) if (Path(folder) / RECORD_NAME).is_file() else None
-    if before is not None:
-        check_record(before, folder=folder, classes=images.classes)
+    before = find_record(folder, classes=images.classes)
     source = ForeignFolder(folder, len(images.classes), keys, field)
     kind = source.kind(ids)
     settings: dict[str, Any] = {'imported': kind, 'field': field}
@@ -176,10 +182,10 @@ def import_masks(
 
 def report_import(source: ForeignFolder, images: Images, writer: ImportWriter) -> None:
     """Say which files were not asked for and which masks hold classes that their image has not."""
-    shares = all_gather_object(writer.unlabelled)
+    shares = all_gather_object(writer.results)
     if get_rank() != 0:
         return
-    unlabelled = {name: found for share in shares for name, found in share.items()}
+    unlabelled = {name: ids for share in shares for name, ids in share.items() if ids}
     unknown = [name for name in source.files if name not in images.paths]
     if unknown:
         print(
@@ -196,19 +202,6 @@ def report_import(source: ForeignFolder, images: Images, writer: ImportWriter) -
         )
 
 
-def image_dataset(cfg: Config) -> dict[str, Any]:
-    """Config of the images that masks are wanted of: ``map_dataset``, else the training dataset.
-
-    Raises:
-        KeyError: The config has neither.
-    """
-    if 'map_dataset' in cfg:
-        return cfg.map_dataset
-    if 'dataset' not in cfg.get('train_dataloader', {}):
-        raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
-    return images_only(cfg.train_dataloader.dataset)
-
-
 def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchReport:
     """Make this rank's share of the masks: on an accelerator here, the rest in the pool."""
     rank, world_size = get_dist_info()
@@ -219,7 +212,7 @@ def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchRe
         'masks',
         workers,
         first=writer.start if writer.chain.uses_accelerator else None,
-        on_result=writer.take,
+        on_result=writer.results.__setitem__,
         progress=rank == 0,
     )
 
@@ -237,12 +230,16 @@ class MaskWriter:
         maps: Folder of class maps.
         out: Folder for the masks.
         images: The images.
+
+    Attributes:
+        results: What the work on an image returned, by id.
     """
 
     def __init__(
         self, chain: RefinerChain, maps: str | Path, out: str | Path, images: Images
     ) -> None:
         self.chain, self.maps, self.out, self.images = chain, Path(maps), Path(out), images
+        self.results: dict[str, Any] = {}
 
     def is_done(self, name: str) -> bool:
         """Whether the mask is there, whole."""
@@ -254,9 +251,6 @@ class MaskWriter:
         Args:
             name: Image id.
             started: What :meth:`start` returned, if the chain works in two processes.
-
-        Returns:
-            What :meth:`take` is given.
         """
         image = self.image(name)
         started = self.chain.start(self.read(name), image, name) if started is None else started
@@ -265,9 +259,6 @@ class MaskWriter:
     def start(self, name: str) -> StartedChain:
         """The part of the work that the accelerator does."""
         return self.chain.start(self.read(name), self.image(name), name)
-
-    def take(self, name: str, result: Any) -> None:
-        """Note what the work on an image returned; here nothing."""
 
     def read(self, name: str) -> ClassMaps:
         """Class maps of an image."""
@@ -293,7 +284,7 @@ class ImportWriter(MaskWriter):
         images: The images.
 
     Attributes:
-        unlabelled: Class ids in a mask that the image's label does not have, by image id.
+        results: Class ids in a mask that the image's label does not have, by image id.
     """
 
     def __init__(
@@ -301,7 +292,6 @@ class ImportWriter(MaskWriter):
     ) -> None:
         super().__init__(chain, source.folder, out, images)
         self.source, self.kind = source, kind
-        self.unlabelled: dict[str, list[int]] = {}
 
     def __call__(self, name: str, started: StartedChain | None = None) -> list[int]:
         """Read, check, refine and write; returns class ids that the image should not have."""
@@ -311,11 +301,6 @@ class ImportWriter(MaskWriter):
         labels = self.read(name)
         self.save(name, labels)
         return self.surplus(name, np.unique(labels))
-
-    def take(self, name: str, result: list[int]) -> None:
-        """Note the class ids that the image should not have."""
-        if result:
-            self.unlabelled[name] = result
 
     def read(self, name: str) -> MapsOrLabels:
         """Read the file of an image and check it against the image and its label."""
@@ -388,25 +373,6 @@ def mask_protocol(
         threshold_source=ARGMAX if threshold is None else mask_cfg['threshold_source'],
         uses_ground_truth=mask_cfg['uses_ground_truth'],
     )
-
-
-def check_maps(folder: str | Path, images: Images, ids: Sequence[str] | None) -> Record:
-    """Read the record of a folder of class maps and compare it with the config's dataset.
-
-    Raises:
-        FileNotFoundError: The folder or its record does not exist.
-        RecordError: It does not fit; says what.
-    """
-    record = read_record(folder)
-    check_record(record, folder=folder, kind='maps', classes=images.classes, split=images.split)
-    if ids is None:
-        try:
-            check_record(record, folder=folder, ids=list(images.paths))
-        except RecordError as error:
-            raise RecordError(
-                f'{error}: the maps are of other images than map_dataset; name those wanted with --list'
-            ) from error
-    return record
 
 
 def check_background(chain: RefinerChain, maps: Record, folder: str | Path) -> None:

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_rank
 
 from mmwsss.io import (
-    RECORD_NAME,
     BatchReport,
     Protocol,
     Record,
     Recorder,
     RecordError,
-    check_record,
-    read_record,
+    find_record,
     remove_stale_temporaries,
     write_json,
 )
-from mmwsss.io.record import from_json
+from mmwsss.io.record import first_difference, from_json, read_json
 from mmwsss.utils.names import name_some
 
 __all__ = ['OutputFolder', 'training_protocol']
 
 SUFFIXES = {'maps': '.npz', 'masks': '.png'}
 SOURCES_NAME = 'sources.json'
-OTHERWISE = 'Choose another folder, or pass --overwrite.'
 
 
 def training_protocol(checkpoint: str | Path) -> Protocol:
     """What the record beside a checkpoint says of its training; nothing where there is no record."""
-    folder = Path(checkpoint).parent
-    return read_record(folder).protocol if (folder / RECORD_NAME).is_file() else Protocol()
+    record = find_record(Path(checkpoint).parent)
+    return Protocol() if record is None else record.protocol
 
 
 class OutputFolder:
@@ -99,57 +95,38 @@ class OutputFolder:
         out.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(out)
         outputs = [path for path in out.rglob('*') if path.suffix == SUFFIXES[record.kind]]
-        before = read_record(out) if (out / RECORD_NAME).is_file() else None
+        before, difference = find_record(out), ''
         if before is None or not before.has_begun():
             if outputs:
-                raise RecordError(
-                    f'{out} holds {len(outputs)} files of unknown origin (no {RECORD_NAME}), which '
-                    'are not touched; choose another folder'
-                )
+                difference = f'{len(outputs)} files of unknown origin, which are not touched'
         elif overwrite and before.kind == record.kind:
             for path in outputs:
                 path.unlink()
         elif outputs or before.kind != record.kind or len(before.failed) != before.ids_count:
-            self._check_same(before)
-            if self.sources is not None:
-                finished = [path.relative_to(out).with_suffix('').as_posix() for path in outputs]
-                self._check_sources(finished, self.sources)
+            difference = self._difference(before, outputs)
+        if difference:
+            raise RecordError(f'{out}: {difference}. Choose another folder, or pass --overwrite.')
         if self.sources is not None:
             write_json(out / SOURCES_NAME, self.sources)
 
-    def _check_same(self, before: Record) -> None:
-        record = self.record
-        try:
-            check_record(
-                before,
-                folder=self.out,
-                kind=record.kind,
-                split=record.split,
-                classes=record.classes,
-                settings=record.settings,
-                inputs=record.inputs,
-            )
-        except RecordError as error:
-            raise RecordError(f'{error}. {OTHERWISE}') from error
-        grows = record.ids_count > before.ids_count
-        if not grows and record.ids_sha256 != before.ids_sha256:
-            raise RecordError(
-                f'{self.out} was made for {before.ids_count} images, but is now asked to hold '
-                f'{record.ids_count} others or fewer. {OTHERWISE}'
-            )
-
-    def _check_sources(self, finished: Sequence[str], sources: Mapping[str, str]) -> None:
+    def _difference(self, before: Record, outputs: Sequence[Path]) -> str:
+        """How a folder with outputs was made otherwise, for people; empty if it was not."""
+        for name in ('kind', 'split', 'classes', 'settings', 'inputs'):
+            found = first_difference(getattr(before, name), getattr(self.record, name), name)
+            if found:
+                return f'{found[0]} does not fit: found {found[1]}, expected {found[2]}'
+        have, want = before.ids_count, self.record.ids_count
+        if want <= have and self.record.ids_sha256 != before.ids_sha256:
+            return f'it was made for {have} images, but is now asked to hold {want} others or fewer'
+        if self.sources is None:
+            return ''
         path = self.out / SOURCES_NAME
-        try:
-            content = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f'{path} is not JSON: {error}. Pass --overwrite.') from error
-        known = from_json(dict[str, str], content, str(path))
-        changed = sorted(
-            name for name in finished if name not in known or known[name] != sources.get(name)
+        known = from_json(dict[str, str], read_json(path) if path.is_file() else {}, str(path))
+        finished = [path.relative_to(self.out).with_suffix('').as_posix() for path in outputs]
+        changed = [n for n in finished if n not in known or known[n] != self.sources.get(n)]
+        if not changed:
+            return ''
+        return (
+            f'the files of {len(changed)} of {len(finished)} finished images have changed since: '
+            f'{name_some(sorted(changed))}'
         )
-        if changed:
-            raise RecordError(
-                f'{self.out}: the files of {len(changed)} of {len(finished)} finished images have '
-                f'changed since: {name_some(changed)}. {OTHERWISE}'
-            )

@@ -116,14 +116,14 @@ def test_what_cannot_be_refined_is_said(tmp_path):
         score([one])
     one = sample(tmp_path)
     one.seg_logits.data = one.seg_logits.data[:1]
-    with pytest.raises(ValueError, match=r'needs logits \(K >= 2, H, W\)'):
+    with pytest.raises(ValueError, match=r'needs seg_logits \(K >= 2, H, W\), but got \(1,'):
         score([one])
     del one.seg_logits
-    with pytest.raises(ValueError, match='needs seg_logits'):
+    with pytest.raises(ValueError, match=r'needs seg_logits .* but got \(0,\)'):
         score([one])
     one = sample(tmp_path)
     Image.new('RGB', (9, 9)).save(one.img_path)
-    with pytest.raises(ValueError, match=r'prediction is \(20, 24\), but the image is \(9, 9\)'):
+    with pytest.raises(ValueError, match=r'probs must have shape .* \(9, 9\) of the image'):
         score([one])
 
 
@@ -163,8 +163,8 @@ def test_one_failing_crf_stops_no_other(tmp_path, monkeypatch, workers, dies):
     [
         (
             {'crf': {'sxy': 1}},
-            TypeError,
-            r"unknown arguments \['sxy'\]; known are \['gaussian_sxy'",
+            ValueError,
+            "crf: argument 'sxy' is unknown; valid names are gaussian_sxy",
         ),
         ({'crf': {'bilateral_srgb': 0}}, ValueError, 'bilateral_srgb must be positive'),
         ({'min_peak': 1}, ValueError, r'min_peak must lie in \[0, 1\)'),

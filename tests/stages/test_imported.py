@@ -68,7 +68,7 @@ def test_foreground_keys_leave_out_255(tmp_path):
     with pytest.raises(ValueError, match=r'stand for class ids \[301, 1, 256, 254\], expected'):
         read_foreign(tmp_path / 'a.npz', 301, SIZE)
     np.savez(tmp_path / 'b.npz', keys=np.array([254, 255]), cam=maps[:2])
-    with pytest.raises(ValueError, match=r'different ones in 0 \.\. 301 without 255'):
+    with pytest.raises(ValueError, match=r'different integers in 0 \.\. 301 without 255'):
         read_foreign(tmp_path / 'b.npz', 302, SIZE, keys='ids')
     np.save(tmp_path / 'mask.npy', LABELS.astype(np.int64) + 250)
     with pytest.raises(ValueError, match='505'):
@@ -89,7 +89,7 @@ def test_own_class_maps(tmp_path):
     save_class_maps(tmp_path / 'a.npz', ClassMaps(np.array([2, 3]), MAPS, (12, 16)))
     maps = read_foreign(tmp_path / 'a.npz', 6, (12, 16))
     assert maps.keys.tolist() == [2, 3]
-    with pytest.raises(ValueError, match=r'maps are of a \(12, 16\) image, but'):
+    with pytest.raises(ValueError, match=r'for a \(12, 16\) image do not have the size'):
         read_foreign(tmp_path / 'a.npz', 6, (12, 17))
 
 
@@ -105,11 +105,11 @@ class Attack:
     ('content', 'message'),
     [
         ({'keys': [0, 9], 'cam': MAPS}, r'stand for class ids \[1, 10\], expected .* 0 \.\. 5'),
-        ({'keys': [1, 1], 'cam': MAPS}, 'expected different ones'),
+        ({'keys': [1, 1], 'cam': MAPS}, 'expected different integers'),
         ({'keys': [1], 'cam': MAPS[[0, 1, 1]]}, 'one more for the background'),
-        ({'keys': [1, 2], 'cam': MAPS[:, :3]}, 'do not have the proportions of the image'),
-        ({'keys': [0.5, 2], 'cam': MAPS}, 'keys must be integers'),
-        ({'cam': MAPS}, 'need the array `keys`'),
+        ({'keys': [1, 2], 'cam': MAPS[:, :3]}, 'or the proportions of the image'),
+        ({'keys': [0.5, 2], 'cam': MAPS}, 'expected different integers'),
+        ({'cam': MAPS}, 'labels must be integers'),
         ({'keys': [1, 2], 'a': MAPS, 'b': MAPS}, 'several arrays.*--field'),
         ({'keys': [1, 2], 'cam': MAPS * np.nan}, 'scores must be finite'),
         ([1, 2], 'must be integers|expected an array or a dictionary'),
@@ -163,10 +163,10 @@ def test_a_file_damaged_in_the_middle_stops_no_other(tmp_path):
 
 
 def test_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match='folder not found'):
+    with pytest.raises(FileNotFoundError, match='imported masks must be a folder'):
         ForeignFolder(tmp_path / 'none', 6)
-    with pytest.raises(ValueError, match=r'holds no files \.png'):
-        ForeignFolder(tmp_path, 6)
+    with pytest.raises(ValueError, match=r'has no file \.png, .* of the 1 images, but 0 others'):
+        ForeignFolder(tmp_path, 6).kind(['a'])
     save_mask(tmp_path / 'sub' / 'a.png', LABELS)
     (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask')
     (tmp_path / 'folder.png').mkdir()
@@ -178,7 +178,7 @@ def test_folder(tmp_path):
         ValueError, match=r'none of 1 files can be read; the first: .*b\.png is not a'
     ):
         folder.kind(['sub/b'])
-    with pytest.raises(ValueError, match=r'has no file of the 1 images, but e\.g\.'):
+    with pytest.raises(ValueError, match=r'has no file .* of the 1 images, but 2 others, e\.g\.'):
         folder.kind(['c'])
     before = folder.hashes()
     assert ForeignFolder(tmp_path, 6).hashes() == before

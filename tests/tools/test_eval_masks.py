@@ -114,7 +114,7 @@ def test_instances(folders, capsys):
 def test_wrong_instances(folders, capsys):
     common = (folders / 'pred', folders / 'gt', '--num-classes', 2)
     assert run(*common, '--instances', folders / 'none') == 2
-    assert 'folder of instance maps not found' in capsys.readouterr().err
+    assert 'instance maps must be a folder' in capsys.readouterr().err
     assert run(*common, '--instances', folders / 'gt', '--ia') == 2
     assert 'not both' in capsys.readouterr().err
     assert run(*common, '--maps', '--ia') == 2

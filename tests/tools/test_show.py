@@ -26,7 +26,7 @@ def test_pictures_labels_and_exit_codes(tiny_cam, demo_root, tmp_path, capsys):
     assert run(tmp_path / 'bad.png', *model, '--out', out, '--labels', 'kite') == 1
     assert 'bad' in capsys.readouterr().err
     assert run(image, *model, '--out', out, '--labels', 'dog') == 2
-    assert "labels ['dog'] are no classes" in capsys.readouterr().err
+    assert "labels: class 'dog' is unknown" in capsys.readouterr().err
     capsys.readouterr()
     assert run(tmp_path / 'nothing', *model, '--out', out) == 2
     assert capsys.readouterr().err == (

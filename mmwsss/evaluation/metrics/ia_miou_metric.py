@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.evaluator import BaseMetric
@@ -16,6 +15,7 @@ from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_ar
 from mmwsss.functional.checks import check_fraction
 from mmwsss.functional.ia_miou import InstanceRecords
 from mmwsss.functional.polygons import import_mask_api
+from mmwsss.io import require_file
 
 __all__ = ['IAmIoUMetric']
 
@@ -71,8 +71,7 @@ class IAmIoUMetric(BaseMetric):
         check_fraction('tolerance', tolerance)
         if instance_file is not None:  # now, and not at the first validation
             import_mask_api()
-            if not Path(instance_file).is_file():
-                raise FileNotFoundError(f'instance_file not found: {instance_file}')
+            require_file('instance_file', instance_file)
         self.include_background = include_background
         folder = None if instance_dir is None else InstanceFolder(instance_dir, instance_suffix)
         self._options: dict[str, Any] = {

@@ -75,11 +75,6 @@ class MultiLabelMetric(BaseMetric):
         labels, scores = (np.stack(column) for column in zip(*results))
         precision = average_precision(labels, scores)
         names = class_names(self.dataset_meta)[1:]
-        if len(names) != len(precision):
-            raise ValueError(
-                f'pred_score has {len(precision)} entries, but the dataset has {len(names)} '
-                'foreground classes'
-            )
         defined = precision[~np.isnan(precision)]
         mean = float(defined.mean()) if len(defined) else float('nan')
         print_log(

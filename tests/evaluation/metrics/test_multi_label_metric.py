@@ -85,11 +85,3 @@ def test_bad_samples_name_the_image(changes, message):
     sample = {key: value for key, value in sample.items() if value is not None}
     with pytest.raises(ValueError, match=message):
         MultiLabelMetric().process(None, [sample])
-
-
-def test_number_of_classes_must_fit():
-    metric = MultiLabelMetric()
-    metric.dataset_meta = {'classes': ('background', 'cat')}
-    metric.process(None, samples(*random_case()))
-    with pytest.raises(ValueError, match='3 entries, but the dataset has 1 foreground classes'):
-        metric.evaluate(size=30)
