@@ -39,9 +39,7 @@ def safe_join(root: str | os.PathLike[str], name: str, suffix: str = '') -> Path
     """
     parts = {part.strip() for part in name.replace('\\', '/').split('/')}
     if parts & {'', '.', '..'} or PureWindowsPath(name).drive or '\0' in name:
-        raise ValueError(
-            f'an image id must be a relative path that stays inside {root}, but got {name!r}'
-        )
+        raise ValueError(f'image id {name!r} must be a relative path that stays inside {root}')
     return Path(root, name + suffix)
 
 

@@ -166,16 +166,14 @@ def test_misspelt_options_are_told_before_anything_runs(tmp_path, content, optio
         read_pipeline(path, options)
     assert str(caught.value) == (
         f'{path}: stage {stage!r}: option train_cfg.max_iter: {CONFIGS[config]} has no key '
-        "'train_cfg.max_iter'; did you mean 'max_iters'?"
+        "'train_cfg.max_iter'; the closest valid name is 'max_iters'"
     )
 
 
 def test_values_of_options_may_be_references(tmp_path):
     spec = read_pipeline(write(tmp_path), {'two.pseudo_mask_dir': '{b}', 'b.pretrained': '{a}'})
     assert spec.stage('c').options == {'pseudo_mask_dir': '{b}'}
-    with pytest.raises(
-        ValueError, match="no key 'pseudo_mask_dri'; did you mean 'pseudo_mask_dir'"
-    ):
+    with pytest.raises(ValueError, match="no key 'pseudo_mask_dri'; .* 'pseudo_mask_dir'"):
         read_pipeline(write(tmp_path), {'two.pseudo_mask_dri': '{b}'})
 
 
@@ -190,7 +188,7 @@ def test_a_stage_without_config_takes_no_options(tmp_path):
 
 @pytest.mark.parametrize(('name', 'close'), [('tow', 'two'), ('stage', 'stages')])
 def test_a_misspelt_config_or_stage_on_the_command_line(tmp_path, name, close):
-    with pytest.raises(ValueError, match=rf'{name}\.x: .*is no key.* did you mean {close!r}'):
+    with pytest.raises(ValueError, match=rf'{name}\.x: .*has no key.* {name!r}; .* {close!r}'):
         read_pipeline(write(tmp_path), {f'{name}.x': 1})
 
 
@@ -198,5 +196,5 @@ def test_mistakes_on_the_command_line(tmp_path):
     path = write(tmp_path)
     with pytest.raises(ValueError, match=r'pretrained: .*name in front, e\.g\. one\.pretrained'):
         read_pipeline(path, {'pretrained': 'x.pth'})
-    with pytest.raises(FileNotFoundError, match='does not exist'):
+    with pytest.raises(FileNotFoundError, match='pipeline config not found'):
         read_pipeline(tmp_path / 'q.py')

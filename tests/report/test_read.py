@@ -37,7 +37,7 @@ BROKEN = [
     ('masks.json', {'kind': 'score'}, 'expected a record of format 1, but got None'),
     ('masks.json', scored(metrics={'mIoU': 'high'}), 'but got "high"'),
     ('masks.json', scored(per_class=[0.5]), 'per_class: expected dict'),
-    ('masks.json', scored(protocol=None), 'protocol: expected dict'),
+    ('masks.json', scored(protocol=None), 'protocol: expected <class'),
     ('masks.json', scored(curve=[[0.1]]), 'curve[0]: expected'),
     ('masks/record.json', '{"kind": "ma', 'is not JSON'),
     ('masks/record.json', [], 'expected a record of format 1'),
@@ -168,7 +168,7 @@ def test_configs_and_datasets_that_do_not_load_are_named(tmp_path, demo_root):
                                             ann_file='val.txt')}, 'moved')  # fmt: skip
     path, report = write_run_report(tmp_path, options=ReportOptions(images=0))
     missing = {part.part: part.reason for part in report.missing}
-    assert 'does not exist' in missing[f'config {tmp_path}/gone/config.py']
+    assert 'config not found' in missing[f'config {tmp_path}/gone/config.py']
     assert missing[f'config {tmp_path}/cut/config.py'].startswith('SyntaxError')
     name = f'dataset VOC12WSSSDataset of {tmp_path}/moved in {tmp_path}/moved/config.py'
     assert 'ann_file: the list of images does not exist' in missing[name]
