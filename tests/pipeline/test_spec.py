@@ -173,7 +173,7 @@ def test_misspelt_options_are_told_before_anything_runs(tmp_path, content, optio
 def test_values_of_options_may_be_references(tmp_path):
     spec = read_pipeline(write(tmp_path), {'two.pseudo_mask_dir': '{b}', 'b.pretrained': '{a}'})
     assert spec.stage('c').options == {'pseudo_mask_dir': '{b}'}
-    with pytest.raises(ValueError, match="no key 'pseudo_mask_dri'; .* 'pseudo_mask_dir'"):
+    with pytest.raises(ValueError, match=r"no key 'pseudo_mask_dri'; .* 'pseudo_mask_dir'"):
         read_pipeline(write(tmp_path), {'two.pseudo_mask_dri': '{b}'})
 
 
