@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmwsss.evaluation.folder import PairScore
 from mmwsss.evaluation.instances import open_instances
-from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
 from mmwsss.io import require_file
 from mmwsss.io.record import percent, read_json
@@ -52,7 +52,7 @@ class InstanceScore(PairScore):
         tolerance: float = 0.0,
         include_background: bool = False,
     ) -> None:
-        check_fraction('tolerance', tolerance)
+        check_range('tolerance', tolerance, '[0, 1]')
         self.classes, self.ignore_index = list(classes), ignore_index
         self.tolerance, self.include_background = tolerance, include_background
         self._find: Finder | None = None

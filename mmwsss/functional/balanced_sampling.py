@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmwsss.functional.checks import check_range
+
 __all__ = ['balanced_subset']
 
 
@@ -29,23 +31,15 @@ def balanced_subset(
         Indices of the chosen images, increasing.
 
     Raises:
-        ValueError: ``counts`` is not (M, D) or negative, or another number is out of range.
+        ValueError: ``target`` or ``max_images`` is not positive.
 
     Example:
         >>> import numpy as np
         >>> balanced_subset(np.array([[9, 0], [1, 1], [0, 2], [1, 0]]), target=2, max_images=2)
         array([1, 3])
     """
-    counts = np.asarray(counts)
-    if counts.ndim != 2 or counts.dtype.kind not in 'iu' or (counts.size and counts.min() < 0):
-        raise ValueError(
-            f'counts must be integers >= 0 (M, D), but got {counts.dtype} {counts.shape}'
-        )
-    if not target > 0 or max_images < 1 or max_passes < 0:
-        raise ValueError(
-            'target and max_images must be positive and max_passes 0 or more, '
-            f'but got {target}, {max_images} and {max_passes}'
-        )
+    check_range('target', target, '(0, inf)')
+    check_range('max_images', max_images, '[1, inf)')
     order = np.random.default_rng(seed).permutation(len(counts))
     choice = _Choice(counts[order].astype(np.float64), target)
     choice.fill(max_images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmwsss.functional.checks import check_ndim
+from mmwsss.functional.checks import check_shapes
 
 __all__ = ['keep_labelled', 'peak_normalize', 'with_background']
 
@@ -30,7 +30,7 @@ def peak_normalize(cam: Tensor, eps: float = 1e-5) -> Tensor:
         >>> peak_normalize(torch.tensor([[[[-1.0, 2.0, 4.0]]]])).round(decimals=3)
         tensor([[[[0.0000, 0.5000, 1.0000]]]])
     """
-    check_ndim('cam', cam, 4)
+    check_shapes(cam=(cam, 'N K h w'))
     positive = cam.clamp(min=0)
     # In half precision 1e-5 vanishes beside the peak, and the quotient is rounded twice.
     wide = positive.float() if cam.dtype in (torch.float16, torch.bfloat16) else positive
@@ -49,7 +49,7 @@ def with_background(scores: Tensor) -> Tensor:
     Raises:
         ValueError: ``scores`` does not have four dimensions.
     """
-    check_ndim('scores', scores, 4)
+    check_shapes(scores=(scores, 'N K h w'))
     background = 1 - scores.amax(dim=1, keepdim=True)
     return torch.cat([background, scores], dim=1)
 
@@ -67,13 +67,8 @@ def keep_labelled(maps: Tensor, labels: Tensor) -> Tensor:
     Raises:
         ValueError: The class counts of ``maps`` and ``labels`` do not fit.
     """
-    check_ndim('maps', maps, 4)
     keep = labels.to(maps.dtype)
     if maps.shape[1] == labels.shape[1] + 1:
         keep = torch.cat([torch.ones_like(keep[:, :1]), keep], dim=1)
-    if keep.shape != maps.shape[:2]:
-        raise ValueError(
-            f'maps must be (N, K, h, w) or (N, K + 1, h, w) for labels {tuple(labels.shape)}, '
-            f'but got {tuple(maps.shape)}'
-        )
+    check_shapes(labels=(keep, 'N K'), maps=(maps, 'N K h w'))
     return maps * keep[:, :, None, None]

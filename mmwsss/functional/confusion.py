@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwsss.functional.checks import check_label_map
+from mmwsss.functional.checks import check_label_map, check_shapes
 
 __all__ = [
     'ThresholdCounts',
@@ -122,7 +122,7 @@ def threshold_counts(
     counts of all thresholds.
 
     Args:
-        scores: Floating point (n, H, W).
+        scores: Floating point (n, H, W), not NaN.
         keys: Integer (n,), the class id of each map, strictly increasing.
         gt: Integer (H, W), class ids 0 .. C - 1 or ``ignore_index``.
         thresholds: T numbers, strictly increasing in the precision of ``scores``, in which they
@@ -131,13 +131,13 @@ def threshold_counts(
         ignore_index: Pixels of this value in ``gt`` do not count.
 
     Raises:
-        TypeError: An array has the wrong type.
-        ValueError: Shapes do not fit, an id lies outside the list, scores are NaN, or
-            ``thresholds`` are empty or not increasing.
+        TypeError: ``gt`` does not hold integers.
+        ValueError: Shapes do not fit, ``gt`` holds an id outside the list, or ``thresholds`` are
+            empty or not increasing.
     """
     scores, keys, gt = np.asarray(scores), np.asarray(keys), np.asarray(gt)
     check_label_map('gt', gt, num_classes, ignore_index)
-    _check_maps(scores, keys, gt, num_classes)
+    check_shapes(keys=(keys, 'n'), gt=(gt, 'H W'), scores=(scores, 'n H W'))
     levels = np.asarray(thresholds, dtype=np.float64).astype(scores.dtype)
     if levels.ndim != 1 or not len(levels) or not (np.diff(levels) > 0).all():
         raise ValueError(f'thresholds must be strictly increasing numbers, but got {thresholds}')
@@ -177,16 +177,3 @@ def _counts_from_histogram(histogram: np.ndarray, gt_area: np.ndarray) -> Thresh
     intersect[:, 0] = up_to[:, 2].sum(0)
     pred_area[:, 0] = up_to.sum((0, 1))
     return ThresholdCounts(intersect, pred_area, gt_area.astype(np.int64))
-
-
-def _check_maps(scores: np.ndarray, keys: np.ndarray, gt: np.ndarray, num_classes: int) -> None:
-    if not np.issubdtype(scores.dtype, np.floating):
-        raise TypeError(f'scores must be floating point, but got {scores.dtype}')
-    if scores.shape != (len(keys), *gt.shape):
-        raise ValueError(f'scores must be {(len(keys), *gt.shape)}, but got {scores.shape}')
-    if np.isnan(scores).any():
-        raise ValueError('scores must not be NaN')
-    if len(keys) and ((np.diff(keys) <= 0).any() or keys[0] < 0 or keys[-1] >= num_classes):
-        raise ValueError(
-            f'keys must be strictly increasing in 0..{num_classes - 1}, but got {keys.tolist()}'
-        )

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from mmwsss.functional.checks import check_positive
+from mmwsss.functional.checks import check_label_map, check_range, check_shapes
 
 __all__ = ['CRFLattice', 'dense_crf', 'dense_crf_labels']
 
@@ -70,20 +69,14 @@ class CRFLattice:
                 'the dense CRF needs the package pydensecrf2: pip install "mmwsss[crf]"'
             ) from error
         image = np.ascontiguousarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise ValueError(f'image must have shape (H, W, 3), but got {image.shape}')
+        check_shapes(image=(image, 'H W 3'))
         if image.dtype != np.uint8:
             raise TypeError(f'image must be uint8 (0..255), but got {image.dtype}')
-        check_positive('gaussian_sxy', gaussian_sxy)
-        check_positive('bilateral_sxy', bilateral_sxy)
-        check_positive('bilateral_srgb', bilateral_srgb)
-        if not min(gaussian_compat, bilateral_compat) >= 0:
-            raise ValueError(
-                'gaussian_compat and bilateral_compat must not be negative, '
-                f'but got {gaussian_compat} and {bilateral_compat}'
-            )
-        if num_labels < 1:
-            raise ValueError(f'num_labels must be at least 1, but got {num_labels}')
+        check_range('gaussian_sxy', gaussian_sxy, '(0, inf)')
+        check_range('gaussian_compat', gaussian_compat, '[0, inf)')
+        check_range('bilateral_sxy', bilateral_sxy, '(0, inf)')
+        check_range('bilateral_srgb', bilateral_srgb, '(0, inf)')
+        check_range('bilateral_compat', bilateral_compat, '[0, inf)')
         height, width = image.shape[:2]
         self.image_size = (height, width)
         self.num_labels = int(num_labels)
@@ -112,20 +105,16 @@ class CRFLattice:
         Raises:
             ValueError: a wrong shape, a negative or non-finite value, or no label at all.
         """
-        probs = _check_probs(probs, self.image_size)
-        if not 0 < min_prob <= 1:
-            raise ValueError(f'min_prob must lie in (0, 1], but got {min_prob}')
+        probs = np.asarray(probs, np.float32)
+        check_shapes(probs=(probs, f'K {self.image_size[0]} {self.image_size[1]}'))
+        check_range('min_prob', min_prob, '(0, 1]')
         present = probs.any(axis=(1, 2))
-        if not present.any():
-            raise ValueError('probs is 0 everywhere: at least one label must be possible')
+        if not (np.isfinite(probs).all() and (probs >= 0).all() and present.any()):
+            raise ValueError('probs must be finite, not negative and not 0 everywhere')
         out = np.zeros(probs.shape, np.float32)
         energy = -np.log(np.clip(probs[present], min_prob, None))
         out[present] = self._infer([energy], iterations)[0]
         return out
-
-    def labels(self, labels: np.ndarray, num_labels: int, **settings: Any) -> np.ndarray:
-        """Clean one label map; see :meth:`labels_together` for arguments and errors."""
-        return self.labels_together([labels], num_labels, **settings)[0]
 
     def labels_together(
         self,
@@ -157,14 +146,14 @@ class CRFLattice:
             ``ignore_index`` unless there is nothing else.
 
         Raises:
+            TypeError: a map does not hold integers.
             ValueError: a wrong shape, a label out of range or ``gt_prob`` out of range.
         """
-        if not 0 < gt_prob < 1:
-            raise ValueError(f'gt_prob must lie between 0 and 1, but got {gt_prob}')
+        check_range('gt_prob', gt_prob, '(0, 1)')
         maps = [np.asarray(m) for m in maps]
+        for labels in maps:
+            check_label_map('labels', labels, num_labels, ignore_index, self.image_size)
         present = [_present(m, ignore_index) for m in maps]
-        for labels, ids in zip(maps, present):
-            _check_labels(labels, ids, num_labels, self.image_size)
         out = [np.full_like(m, p[0] if len(p) else ignore_index) for m, p in zip(maps, present)]
         todo = [i for i, p in enumerate(present) if len(p) > 1]
         energies = [
@@ -176,8 +165,7 @@ class CRFLattice:
 
     def _infer(self, energies: list[np.ndarray], iterations: int) -> list[np.ndarray]:
         """Mean field of independent CRFs: (K_i, H, W) unary energies -> float32 marginals."""
-        if iterations < 0:
-            raise ValueError(f'iterations must not be negative, but got {iterations}')
+        check_range('iterations', iterations, '[0, inf)')
         counts = [len(energy) for energy in energies]
         if sum(counts) > self.num_labels:
             raise ValueError(
@@ -260,9 +248,9 @@ def dense_crf_labels(
     """
     present = _present(labels, ignore_index)
     lattice = CRFLattice(image, max(len(present), 1), **{**SEED_KERNELS, **kernels})
-    return lattice.labels(
-        labels, num_labels, gt_prob=gt_prob, iterations=iterations, ignore_index=ignore_index
-    )
+    return lattice.labels_together(
+        [labels], num_labels, gt_prob=gt_prob, iterations=iterations, ignore_index=ignore_index
+    )[0]
 
 
 def _label_energy(
@@ -279,34 +267,6 @@ def _label_energy(
     if ignore_index is not None:
         energy[:, labels == ignore_index] = np.log(num_labels)
     return energy
-
-
-def _check_probs(probs: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    probs = np.asarray(probs)
-    if probs.ndim != 3 or len(probs) == 0 or probs.shape[1:] != image_size:
-        raise ValueError(
-            f'probs must have shape (K, H, W) with (H, W) = {image_size} of the image, '
-            f'but got {probs.shape}'
-        )
-    if not np.isfinite(probs).all() or (probs < 0).any():
-        raise ValueError('probs must be finite and not negative')
-    return probs.astype(np.float32)
-
-
-def _check_labels(
-    labels: np.ndarray, present: np.ndarray, num_labels: int, image_size: tuple[int, int]
-) -> None:
-    if labels.shape != image_size:
-        raise ValueError(
-            f'labels must have the size {image_size} of the image, but got {labels.shape}'
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f'labels must be integers, but got {labels.dtype}')
-    if len(present) and not (present[0] >= 0 and present[-1] < num_labels):
-        raise ValueError(
-            f'labels must lie in 0..{num_labels - 1} (num_labels={num_labels}), '
-            f'but got {present[0]}..{present[-1]}'
-        )
 
 
 def _present(labels: np.ndarray, ignore_index: int | None) -> np.ndarray:

@@ -102,26 +102,12 @@ def check_fisher_fits(parameters: Tensors, anchors: Tensors, fisher: Tensors) ->
     Raises:
         ValueError: Names or shapes do not fit, with the names; or values are not finite or negative.
     """
-    if not anchors or anchors.keys() != fisher.keys():
-        raise ValueError(
-            'anchors and fisher must be of the same parameters, at least one, but differ in '
-            f'{sorted(anchors.keys() ^ fisher.keys())[:8]}'
-        )
-    wrong = [
-        f'{name} {tuple(anchors[name].shape)}, {tuple(fisher[name].shape)} (the model: '
-        f'{tuple(parameters[name].shape) if name in parameters else "none"})'
-        for name in sorted(anchors)
-        if name not in parameters
-        or not anchors[name].shape == fisher[name].shape == parameters[name].shape
-    ]
-    if wrong:
-        raise ValueError(
-            f'{len(wrong)} of {len(anchors)} anchors and their Fisher information do not fit the '
-            f'model in name and shape: {", ".join(wrong[:8])}'
-        )
-    for name, anchor in anchors.items():
-        is_number = torch.isfinite(anchor).all() and torch.isfinite(fisher[name]).all()
-        if not is_number or (fisher[name] < 0).any():
+    parts = {'model': parameters, 'anchors': anchors, 'fisher': fisher}
+    for name in sorted(anchors.keys() | fisher.keys()):
+        shapes = {of: tuple(part[name].shape) for of, part in parts.items() if name in part}
+        if len(shapes) < len(parts) or len(set(shapes.values())) > 1:
+            raise ValueError(f'{name!r} must have one shape in {[*parts]}, but has {shapes}')
+        if not (anchors[name].isfinite() & fisher[name].isfinite() & (fisher[name] >= 0)).all():
             raise ValueError(
                 f'anchor and Fisher information of {name!r} must be finite, the latter 0 or more'
             )

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.checks import check_range, check_shapes
 from mmwsss.functional.crf import SEED_KERNELS, CRFLattice
 from mmwsss.functional.random_walk import half_plane_offsets, path_affinity
 
@@ -110,7 +110,7 @@ def confident_labels_threshold_free(
         ignore_index: value of the pixels that are neither.
         **kernels: as for :func:`confident_labels`, whose result and errors these are.
     """
-    check_fraction('bg_attenuation', bg_attenuation)
+    check_range('bg_attenuation', bg_attenuation, '[0, 1]')
     scores = _check_scores(image, scores, len(class_ids) + 1)
     loose = np.concatenate([bg_attenuation * scores[:1], scores[1:]]).argmax(0)
     return _combine(image, scores.argmax(0), loose, class_ids, ignore_index, kernels)
@@ -142,12 +142,7 @@ def pair_labels(labels: Tensor, radius: float, ignore_index: int = 255) -> PairL
 
     Returns:
         The three sets; pairs that leave the image are in none.
-
-    Raises:
-        TypeError: ``labels`` is not integer.
     """
-    if labels.is_floating_point() or labels.is_complex():
-        raise TypeError(f'labels must be integers, but got {labels.dtype}')
     second = _shifted(labels, radius, fill=ignore_index)  # (..., D, h, w)
     first = labels.unsqueeze(-3)
     known = (first != ignore_index) & (second != ignore_index)
@@ -209,12 +204,9 @@ def irn_losses(
     Raises:
         ValueError: shapes do not fit.
     """
-    wanted = (len(edge), 2, *edge.shape[1:])
-    if edge.ndim != 3 or labels.shape != edge.shape or displacement.shape != wanted:
-        raise ValueError(
-            'edge and labels must have shape (N, h, w) and displacement (N, 2, h, w), but got '
-            f'{tuple(edge.shape)}, {tuple(labels.shape)} and {tuple(displacement.shape)}'
-        )
+    check_shapes(
+        edge=(edge, 'N h w'), displacement=(displacement, 'N 2 h w'), labels=(labels, 'N h w')
+    )
     pairs = pair_labels(labels, radius, ignore_index)
     counts = torch.stack([part.sum() for part in pairs]).to(edge.dtype)
     if mean_over_processes is not None:
@@ -273,11 +265,7 @@ def _combine(
 
 def _check_scores(image: np.ndarray, scores: np.ndarray, channels: int) -> np.ndarray:
     scores = np.asarray(scores)
-    if scores.shape != (channels, *np.shape(image)[:2]):
-        raise ValueError(
-            f'scores must have shape {(channels, *np.shape(image)[:2])} for this image and these '
-            f'class_ids, but got {scores.shape}'
-        )
+    check_shapes(image=(np.asarray(image), 'H W 3'), scores=(scores, f'{channels} H W'))
     if not np.isfinite(scores).all():
         raise ValueError('scores must be finite')
     return scores

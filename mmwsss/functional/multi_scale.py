@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from mmwsss.functional.checks import check_ndim, check_positive
+from mmwsss.functional.checks import check_range, check_shapes
 
 __all__ = ['fuse_scales', 'mirror_sum', 'multi_scale_maps', 'scale_view']
 
@@ -33,8 +33,8 @@ def scale_view(image: Tensor, scale: float, flip: bool) -> Tensor:
     Returns:
         Views (1, C, h, w), or (2, C, h, w) with the mirror second, of the image's dtype.
     """
-    check_ndim('image', image, 3)
-    check_positive('scale', scale)
+    check_shapes(image=(image, 'C H W'))
+    check_range('scale', scale, '(0, inf)')
     view = image[None]
     if scale != 1:
         size = [max(1, round(side * scale)) for side in image.shape[1:]]
@@ -75,18 +75,13 @@ def fuse_scales(maps: Sequence[Tensor], size: tuple[int, int], eps: float = 1e-5
     """Upsample the maps of every scale, sum them and divide each class map by its peak.
 
     Args:
-        maps: One non-negative tensor (n, h_s, w_s) per scale.
+        maps: One non-negative tensor (n, h_s, w_s) per scale, at least one.
         size: Output size (H, W) in pixels.
         eps: Added to each peak.
 
     Returns:
         Float32 maps (n, H, W) in [0, 1); a class without any response stays zero.
-
-    Raises:
-        ValueError: ``maps`` is empty.
     """
-    if not maps:
-        raise ValueError('maps must hold at least one scale, but got none')
     total = maps[0].new_zeros((len(maps[0]), *size), dtype=torch.float32)
     for one in maps if len(total) else ():  # an image without any class has nothing to resize
         total += F.interpolate(one[None].float(), size=size, mode='bilinear', align_corners=False)[
@@ -107,7 +102,7 @@ def multi_scale_maps(
     Args:
         image: Image (C, H, W) as :func:`scale_view` takes it.
         map_function: Turns the views of one scale, (1 or 2, C, h', w'), into maps (n, h, w).
-        scales: Factors on the image size.
+        scales: Factors on the image size, at least one.
         flip: Whether each scale is seen together with its mirror (one batch of two).
         size: Output size; the image's own by default.
 
@@ -115,7 +110,7 @@ def multi_scale_maps(
         Float32 maps (n, H, W) in [0, 1).
 
     Raises:
-        ValueError: ``scales`` is empty or holds a number that is not positive.
+        ValueError: ``scales`` holds a number that is not positive.
     """
     maps = [map_function(scale_view(image, scale, flip)) for scale in scales]
     return fuse_scales(maps, size or (image.shape[1], image.shape[2]))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mmwsss.functional.checks import check_positive
+from mmwsss.functional.checks import check_range
 
 __all__ = ['half_plane_offsets', 'line_pixels', 'path_affinity', 'propagate']
 
@@ -38,7 +38,7 @@ def half_plane_offsets(radius: float) -> Offsets:
         >>> half_plane_offsets(2)
         ((0, 1), (1, -1), (1, 0), (1, 1))
     """
-    check_positive('radius', radius)
+    check_range('radius', radius, '(0, inf)')
     reach = math.ceil(radius)
     return tuple(
         (dy, dx)
@@ -93,15 +93,13 @@ def path_affinity(edge: Tensor, radius: float) -> Tensor:
         ``8 D h w`` bytes of index memory, D = 34 for radius 5 and 152 for radius 10.
 
     Raises:
-        TypeError: ``edge`` is not floating point.
-        ValueError: ``edge`` has fewer than two dimensions, or ``radius`` is not positive.
+        ValueError: ``radius`` is not positive.
 
     Example:
         >>> edge = torch.tensor([[0.0, 0.75, 0.0]])
         >>> path_affinity(edge, radius=3)[1]  # two pixels to the right
         tensor([[0.2500, 0.0000, 0.0000]])
     """
-    _check_edge(edge)
     flat = edge.reshape(-1, *edge.shape[-2:])
     index = _strongest_path_pixel(flat.detach(), radius)  # (N, D, h, w)
     inside = index >= 0
@@ -127,21 +125,30 @@ def propagate(
         edge: (..., h, w) edge map in [0, 1], with the leading dimensions of ``scores``.
         radius: neighbours fulfil ``dx^2 + dy^2 < radius^2``.
         beta: power of the affinities, larger = slower walk.
-        exp_times: log2 of the number of steps.
+        exp_times: log2 of the number of steps, an integer.
 
     Returns:
         (..., K, h, w), device and dtype of ``scores``. Half precision is computed in float32.
 
     Raises:
-        TypeError: ``scores`` or ``edge`` is not floating point.
-        ValueError: shapes do not fit, an edge is outside [0, 1], or a parameter is out of range.
+        ValueError: shapes or types do not fit, an edge is outside [0, 1], or a parameter is out of
+            range.
 
     Example:
         >>> scores = torch.tensor([[[1.0, 0.0, 0.0, 0.0]]])
         >>> propagate(scores, torch.tensor([[0.0, 0.0, 1.0, 0.0]]), radius=2)
         tensor([[[0.5000, 0.5000, 0.0000, 0.0000]]])
     """
-    _check_walk(scores, edge, beta, exp_times)
+    batch_and_size = (*scores.shape[:-3], *scores.shape[-2:])
+    if not scores.is_floating_point() or scores.ndim < 3 or batch_and_size != edge.shape:
+        raise ValueError(
+            'scores must be floating point (..., K, h, w) for an edge map (..., h, w), '
+            f'but got {scores.dtype} {tuple(scores.shape)} and {tuple(edge.shape)}'
+        )
+    check_range('smallest edge', edge.min().item(), '[0, 1]')
+    check_range('largest edge', edge.max().item(), '[0, 1]')
+    check_range('beta', beta, '[0, inf)')
+    check_range('exp_times', exp_times, '[0, inf)')
     dtype = torch.promote_types(torch.promote_types(scores.dtype, edge.dtype), torch.float32)
     edge = edge.to(dtype)
     weights = path_affinity(edge, radius) ** beta
@@ -212,28 +219,3 @@ def _pairs_inside(
 
 def _move(span: slice, by: int) -> slice:
     return slice(span.start + by, span.stop + by)
-
-
-def _check_edge(edge: Tensor) -> None:
-    if not edge.is_floating_point():
-        raise TypeError(f'edge must be floating point, but got {edge.dtype}')
-    if edge.ndim < 2 or edge.numel() == 0:
-        raise ValueError(f'edge must have shape (..., h, w), but got {tuple(edge.shape)}')
-
-
-def _check_walk(scores: Tensor, edge: Tensor, beta: float, exp_times: int) -> None:
-    _check_edge(edge)
-    if not scores.is_floating_point():
-        raise TypeError(f'scores must be floating point, but got {scores.dtype}')
-    if scores.ndim < 3 or (*scores.shape[:-3], *scores.shape[-2:]) != tuple(edge.shape):
-        raise ValueError(
-            'scores must have shape (..., K, h, w) for an edge map (..., h, w), '
-            f'but got {tuple(scores.shape)} and {tuple(edge.shape)}'
-        )
-    low, high = edge.min().item(), edge.max().item()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(f'edge must lie in [0, 1], but got values from {low} to {high}')
-    if not beta >= 0:
-        raise ValueError(f'beta must not be negative, but got {beta}')
-    if exp_times < 0 or exp_times != int(exp_times):
-        raise ValueError(f'exp_times must be an integer >= 0, but got {exp_times}')

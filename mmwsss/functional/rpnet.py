@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize
-from mmwsss.functional.checks import check_choice, check_ndim, check_positive
+from mmwsss.functional.checks import check_choice, check_range, check_shapes
 from mmwsss.functional.sipe import at_least_float32, class_prototypes
 
 __all__ = [
@@ -58,7 +58,7 @@ def confidence_map(features: Tensor, peak: str = 'channel', eps: float = 1e-5) -
     Raises:
         ValueError: ``features`` does not have four dimensions, or ``peak`` is unknown.
     """
-    check_ndim('features', features, 4)
+    check_shapes(features=(features, 'N C h w'))
     check_choice('peak', peak, PEAKS)
     if peak == 'image':
         return peak_normalize(features.amax(dim=1, keepdim=True), eps)
@@ -79,7 +79,7 @@ def region_prototype(features: Tensor, mask: Tensor, eps: float = 1e-5) -> Tenso
         Prototypes (N, C), dtype of ``features``. Differentiable in both arguments.
 
     Raises:
-        ValueError: Shapes do not fit or ``eps`` is not positive.
+        ValueError: Shapes do not fit.
 
     Example:
         >>> import torch
@@ -87,9 +87,7 @@ def region_prototype(features: Tensor, mask: Tensor, eps: float = 1e-5) -> Tenso
         >>> region_prototype(features, torch.tensor([[[[1.0, 1.0, 0.0]]]]))
         tensor([[2.]])
     """
-    check_ndim('mask', mask, 4)
-    if mask.shape[1] != 1:
-        raise ValueError(f'mask must have one channel, but got shape {tuple(mask.shape)}')
+    check_shapes(mask=(mask, 'N 1 h w'))
     return class_prototypes(mask, features, eps)[:, 0]
 
 
@@ -108,14 +106,14 @@ def foreground_probability(
     Args:
         features: Features (N, C, h, w).
         prototypes: Prototypes (N, P, C), P >= 1. A zero prototype has cosine 0 with every pixel.
-        chunk_size: Prototypes that are compared at once.
+        chunk_size: Prototypes that are compared at once, at least 1.
         eps: Lower bound of a norm.
 
     Returns:
         Cosines (N, 1, h, w) in [-1, 1], dtype of ``features``. Differentiable in both arguments.
 
     Raises:
-        ValueError: Shapes do not fit, or ``chunk_size`` or ``eps`` is not positive.
+        ValueError: Shapes do not fit.
 
     Example:
         >>> import torch
@@ -123,20 +121,11 @@ def foreground_probability(
         >>> foreground_probability(features, torch.tensor([[[1.0, 0.0], [0.0, -1.0]]]))[0, 0]
         tensor([[1.0000, 0.0000, 0.6000]])
     """
-    check_ndim('features', features, 4)
-    check_ndim('prototypes', prototypes, 3)
-    check_positive('chunk_size', chunk_size)
-    check_positive('eps', eps)
-    fits = prototypes.shape[0] == features.shape[0] and prototypes.shape[2] == features.shape[1]
-    if not fits or prototypes.shape[1] < 1:
-        raise ValueError(
-            f'prototypes must be (N, P, C) with P >= 1 for features {tuple(features.shape)}, '
-            f'but got {tuple(prototypes.shape)}'
-        )
+    check_shapes(features=(features, 'N C h w'), prototypes=(prototypes, 'N P C'))
     with torch.autocast(device_type=features.device.type, enabled=False):
         pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
         centres = F.normalize(prototypes.to(pixels.dtype), dim=2, eps=eps)
-        best: Tensor = _MaximumProduct.apply(centres, pixels, int(chunk_size))  # type: ignore[no-untyped-call]
+        best: Tensor = _MaximumProduct.apply(centres, pixels, chunk_size)  # type: ignore[no-untyped-call]
         # Dividing the winners by the pixels' norms spares a normalised copy of the features.
         lengths = pixels.square().sum(dim=1).clamp(min=eps**2).sqrt()
         cosine = best / lengths
@@ -165,9 +154,9 @@ def gaussian_smooth(
         ValueError: ``maps`` does not have four dimensions, ``sigma`` is not positive,
             ``kernel_size`` is not odd, or ``padding`` is unknown.
     """
-    check_ndim('maps', maps, 4)
+    check_shapes(maps=(maps, 'N C h w'))
     check_choice('padding', padding, tuple(PADDINGS))
-    check_positive('sigma', sigma)
+    check_range('sigma', sigma, '(0, inf)')
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f'kernel_size must be an odd positive number, but got {kernel_size}')
     radius = kernel_size // 2
@@ -207,7 +196,7 @@ def normalized_consistency(
     """
     others = [enhanced] if isinstance(enhanced, Tensor) else enhanced
     for other in others:
-        _check_same_shape(other, logits)
+        check_shapes(logits=(logits, 'N K h w'), enhanced=(other, 'N K h w'))
     target = torch.stack([peak_normalize(other) for other in others]).mean(dim=0)
     return keep_labelled(peak_normalize(logits) - target, labels).square().mean()
 
@@ -227,7 +216,7 @@ def raw_consistency(features: Tensor, enhanced: Tensor) -> Tensor:
     Raises:
         ValueError: Shapes do not fit.
     """
-    _check_same_shape(enhanced, features)
+    check_shapes(features=(features, 'N C h w'), enhanced=(enhanced, 'N C h w'))
     return (features - enhanced).square().sum(dim=(1, 2, 3)).mean()
 
 
@@ -258,12 +247,3 @@ class _MaximumProduct(torch.autograd.Function):
             grad_centres[:, start : start + ctx.chunk_size] = share @ pixels.transpose(1, 2)
             grad_pixels.baddbmm_(chunk.transpose(1, 2), share)
         return grad_centres, grad_pixels, None
-
-
-def _check_same_shape(enhanced: Tensor, plain: Tensor) -> None:
-    check_ndim('enhanced', enhanced, 4)
-    if enhanced.shape != plain.shape:
-        raise ValueError(
-            f'enhanced must have the shape of the plain branch {tuple(plain.shape)}, '
-            f'but got {tuple(enhanced.shape)}'
-        )

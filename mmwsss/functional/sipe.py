@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mmwsss.functional.checks import check_fraction, check_ndim, check_positive
+from mmwsss.functional.checks import check_range, check_shapes
 
 __all__ = [
     'at_least_float32',
@@ -75,15 +75,15 @@ def structure_similarity(
         tensor([[0.0000, 0.0000, 1.0000],
                 [0.5000, 0.5000, 0.0000]])
     """
-    _check_maps('scores', scores, features)
-    check_positive('chunk_size', chunk_size)
+    check_shapes(features=(features, 'N C h w'), scores=(scores, 'N K+1 h w'))
+    check_range('chunk_size', chunk_size, '[1, inf)')
     product_dtype = _product_dtype(features)
     with _no_autocast(features):
         unit = normalize_pixels(features.flatten(2), eps).to(product_dtype)  # (N, C, hw)
         maps = scores.flatten(2).to(_wide_dtype(unit))  # (N, K + 1, hw)
         # The appended map of ones gives the row sums of the correlation in the same product.
         with_ones = torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1)
-        sums: Tensor = _CorrelationProduct.apply(unit, with_ones, int(chunk_size))  # type: ignore[no-untyped-call]
+        sums: Tensor = _CorrelationProduct.apply(unit, with_ones, chunk_size)  # type: ignore[no-untyped-call]
         inter, row_sum = sums[:, :-1], sums[:, -1:]
         union = row_sum + maps.sum(dim=2, keepdim=True) - inter
         similarity = inter / union.clamp(min=eps)
@@ -110,13 +110,8 @@ def locate_seeds(similarity: Tensor, valid: Tensor, bg_attenuation: float = 0.5)
     Raises:
         ValueError: Shapes differ or ``bg_attenuation`` is outside [0, 1].
     """
-    check_ndim('similarity', similarity, 4)
-    check_fraction('bg_attenuation', bg_attenuation)
-    if valid.shape != similarity.shape:
-        raise ValueError(
-            f'valid must have the shape of similarity {tuple(similarity.shape)}, '
-            f'but got {tuple(valid.shape)}'
-        )
+    check_shapes(similarity=(similarity, 'N K+1 h w'), valid=(valid, 'N K+1 h w'))
+    check_range('bg_attenuation', bg_attenuation, '[0, 1]')
     similarity = similarity.detach()
     attenuated = torch.cat([similarity[:, :1] * bg_attenuation, similarity[:, 1:]], dim=1)
     best = attenuated.argmax(dim=1, keepdim=True)  # (N, 1, h, w)
@@ -146,7 +141,7 @@ def keep_surest(
     Raises:
         ValueError: ``fraction`` is outside [0, 1].
     """
-    check_fraction('fraction', fraction)
+    check_range('fraction', fraction, '[0, 1]')
     shape = seeds.shape
     seeds, similarity = seeds.detach().flatten(2), similarity.detach().flatten(2)
     share = similarity / similarity.sum(dim=1, keepdim=True).clamp(min=eps)
@@ -176,7 +171,7 @@ def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tens
     Raises:
         ValueError: Shapes do not fit.
     """
-    _check_maps('seeds', seeds, features)
+    check_shapes(features=(features, 'N C h w'), seeds=(seeds, 'N K+1 h w'))
     with _no_autocast(features):
         weights = seeds.flatten(2).to(_wide_dtype(features))  # (N, K + 1, hw)
         weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=eps)
@@ -201,12 +196,7 @@ def prototype_activation(prototypes: Tensor, features: Tensor, eps: float = 1e-5
     Raises:
         ValueError: Shapes do not fit.
     """
-    check_ndim('prototypes', prototypes, 3)
-    if prototypes.shape[::2] != features.shape[:2]:
-        raise ValueError(
-            f'prototypes must be (N, K + 1, C) for features {tuple(features.shape)}, '
-            f'but got {tuple(prototypes.shape)}'
-        )
+    check_shapes(features=(features, 'N C h w'), prototypes=(prototypes, 'N K+1 C'))
     with _no_autocast(features):
         pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
         centres = prototypes.to(pixels.dtype)
@@ -319,14 +309,3 @@ def _product_dtype(values: Tensor) -> torch.dtype:
 def _no_autocast(values: Tensor) -> torch.autocast:
     """Context in which every operation keeps the dtype it is given."""
     return torch.autocast(device_type=values.device.type, enabled=False)
-
-
-def _check_maps(name: str, maps: Tensor, features: Tensor) -> None:
-    """Raise unless maps (N, K + 1, h, w) and features (N, C, h, w) fit."""
-    check_ndim('features', features, 4)
-    check_ndim(name, maps, 4)
-    if maps[:, 0].shape != features[:, 0].shape:
-        raise ValueError(
-            f'{name} must have the batch and size of features {tuple(features.shape)}, '
-            f'but got {tuple(maps.shape)}'
-        )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skimage.measure import label as label_regions
 from torch import Tensor
 
-from mmwsss.functional.checks import check_choice, check_ndim
+from mmwsss.functional.checks import check_choice, check_range, check_shapes
 
 __all__ = ['size_balanced_cross_entropy', 'size_weights']
 
@@ -47,9 +47,7 @@ def size_weights(
         float32 (N, H, W) in {0} and [1, tau], on the device of ``labels``.
 
     Raises:
-        TypeError: ``labels`` does not hold integers.
-        ValueError: ``labels`` is not (N, H, W) or holds a negative class, ``tau`` is below 1, or ``total``
-            is unknown.
+        ValueError: ``labels`` is not (N, H, W), ``tau`` is below 1, or ``total`` is unknown.
 
     Example:
         >>> import torch
@@ -59,22 +57,13 @@ def size_weights(
         >>> size_weights(labels, tau=4.5, total='image')
         tensor([[[1.6667, 1.6667, 1.6667, 1.0000, 4.5000, 4.5000, 0.0000]]])
     """
-    check_ndim('labels', labels, 3)
-    if labels.is_floating_point() or labels.is_complex():
-        raise TypeError(f'labels must hold integers, but holds {labels.dtype}')
-    if not tau >= 1:
-        raise ValueError(f'tau must be at least 1, but got {tau}')
+    check_shapes(labels=(labels, 'N H W'))
+    check_range('tau', tau, '[1, inf]')
     check_choice('total', total, ('class', 'image'))
     if labels.numel() == 0:
         return torch.ones(labels.shape, device=labels.device)
     values = labels.detach().cpu().numpy().astype(np.int64)  # (N, H, W)
     is_ignored = values == ignore_index
-    smallest = values.min(initial=0, where=~is_ignored)
-    if smallest < 0:
-        raise ValueError(
-            f'labels must hold class ids >= 0 or {ignore_index} (ignore), '
-            f'but the smallest is {smallest}'
-        )
     codes = np.where(is_ignored, 0, values + 1)
     if background_index is not None and not balance_background:
         codes[values == background_index] = 0
@@ -127,21 +116,12 @@ def size_balanced_cross_entropy(
     Raises:
         ValueError: Shapes do not fit together, or ``reduction`` or ``normalize`` is unknown.
     """
-    check_ndim('logits', logits, 4)
-    if logits.shape[:1] + logits.shape[2:] != labels.shape:
-        raise ValueError(
-            'logits (N, C, H, W) and labels (N, H, W) must fit together, '
-            f'but got {tuple(logits.shape)} and {tuple(labels.shape)}'
-        )
-    if weight is not None and weight.shape != labels.shape:
-        raise ValueError(
-            f'weight must be {tuple(labels.shape)} like labels, but got {tuple(weight.shape)}'
-        )
-    if class_weight is not None and (len(class_weight) != logits.shape[1] or min(class_weight) < 0):
-        raise ValueError(
-            f'class_weight must hold {logits.shape[1]} numbers >= 0, one per channel, '
-            f'but got {class_weight.tolist()}'
-        )
+    check_shapes(
+        logits=(logits, 'N C H W'),
+        labels=(labels, 'N H W'),
+        weight=(weight, 'N H W'),
+        class_weight=(class_weight, 'C'),
+    )
     check_choice('reduction', reduction, ('mean', 'sum', 'none'))
     check_choice('normalize', normalize, ('pixels', 'weights'))
     if avg_factor is not None and reduction != 'mean':

@@ -17,9 +17,18 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.svm import SVC
 from torch import Tensor
 
+from mmwsss.functional.checks import (
+    check_choice,
+    check_label_map,
+    check_range,
+    check_shapes,
+    to_numpy,
+)
+
 __all__ = ['PixelSVM', 'fit_pixel_svm', 'sample_pixels', 'select_seed_pixels', 'svm_expand']
 
 Array = Union[Tensor, np.ndarray]
+METHODS = ('exact', 'nystroem')
 
 # Kernel values per block: 2 MiB of float32 stays in the cache between product, power and product.
 _BLOCK = 2**19
@@ -87,13 +96,8 @@ class PixelSVM:
         The argmax over the machines; for two labels the sign of the only machine. Runs on the
         device of ``features``, in chunks that need a few MiB on the CPU; in float32, and again in
         float64 where the decision is closer than ``tolerance``.
-
-        Raises:
-            ValueError: the number of channels is not that of the fit.
         """
-        features = _check_features(features)
-        if len(features) != len(self.mean):
-            raise ValueError(f'features must have {len(self.mean)} channels, got {len(features)}')
+        features = torch.as_tensor(features).float()
         if len(self.values) == 1:
             return np.full(features.shape[1:], self.values[0], np.int64)
         chunks = features.flatten(1).split(_CHUNK, dim=1)
@@ -136,8 +140,7 @@ class PixelSVM:
         Raises:
             ValueError: ``n_components`` < 1.
         """
-        if n_components < 1:
-            raise ValueError(f'n_components must be at least 1, but got {n_components}')
+        check_range('n_components', n_components, '[1, inf)')
         count = len(self.vectors)
         if count <= n_components or len(self.values) == 1:
             return self
@@ -173,42 +176,15 @@ def svm_expand(
     seed: int = 0,
     ignore_index: int = 255,
     method: str = 'exact',
-    *,
-    penalty: float = 1.0,
-    gamma: float | str = 'scale',
-    max_iter: int = -1,
-    n_components: int = 256,
+    **settings: Any,
 ) -> Array:
-    """Learn the labelled pixels of one image and label all of its pixels.
+    """Learn the labelled pixels of one image and label all of its pixels, labelled or not.
 
-    Features are z-scored per channel over the image; the same number of pixels is drawn for
-    every label; a one-vs-rest RBF support vector machine (scikit-learn's ``SVC`` with its
-    defaults) is fit on them and decides every pixel, labelled or not.
-
-    Args:
-        features: (C, H, W) floating point or uint8, at the size of ``labels`` (resizing is the
-            caller's); tensor or array.
-        labels: (H, W) integers, at least one of them not ``ignore_index``; tensor or array.
-        n_samples: pixels per label, drawn with replacement from labels that have fewer.
-        seed: of the drawing.
-        ignore_index: label value of the pixels that are never drawn.
-        method: ``'exact'`` evaluates the machines that were fit, on the union of their support
-            vectors (labels as scikit-learn's up to rounding). ``'nystroem'``
-            replaces them by :meth:`PixelSVM.approximate` first, several times faster.
-        penalty: C of the SVC.
-        gamma: kernel coefficient: a number, ``'scale'`` (1 / (C var)) or ``'auto'`` (1 / C).
-        max_iter: steps of the solver for each machine; -1: until it converges. A machine that is
-            stopped raises scikit-learn's ``ConvergenceWarning`` and is counted in
-            :attr:`PixelSVM.stopped`.
-        n_components: number of kernel functions of ``'nystroem'``.
+    Arguments and errors are those of :func:`fit_pixel_svm`.
 
     Returns:
         (H, W) labels, dtype, device and kind (tensor or array) of ``labels``. With one label in
         the image that label everywhere.
-
-    Raises:
-        TypeError: ``labels`` is not integer.
-        ValueError: shapes do not fit, no labelled pixel, a non-finite feature, an unknown method.
 
     Example:
         >>> ramp = np.linspace(0, 1, 40).reshape(1, 4, 10)
@@ -217,18 +193,7 @@ def svm_expand(
         >>> svm_expand(ramp, labels, n_samples=20)[:, 0]
         array([2, 2, 7, 7])
     """
-    machine = fit_pixel_svm(
-        features,
-        labels,
-        n_samples,
-        seed,
-        ignore_index,
-        method,
-        penalty=penalty,
-        gamma=gamma,
-        max_iter=max_iter,
-        n_components=n_components,
-    )
+    machine = fit_pixel_svm(features, labels, n_samples, seed, ignore_index, method, **settings)
     out = machine.predict(features)
     if isinstance(labels, Tensor):
         return torch.from_numpy(out).to(labels)
@@ -248,25 +213,43 @@ def fit_pixel_svm(
     max_iter: int = -1,
     n_components: int = 256,
 ) -> PixelSVM:
-    """Fit the machines of :func:`svm_expand`, see there for arguments and errors."""
-    if method not in ('exact', 'nystroem'):
-        raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
-    features, labels = _check_features(features), _check_labels(labels)
-    if tuple(features.shape[1:]) != labels.shape:
-        raise ValueError(
-            f'features and labels must have the same size, but got {tuple(features.shape[1:])} '
-            f'and {labels.shape}'
-        )
+    """Fit one-vs-rest RBF support vector machines (scikit-learn's ``SVC``) to one image's labels.
+
+    Features are z-scored per channel over the image; the same number of pixels is drawn for
+    every label.
+
+    Args:
+        features: (C, H, W) floating point or uint8, at the size of ``labels`` (resizing is the
+            caller's); tensor or array.
+        labels: (H, W) integers, at least one of them not ``ignore_index``; tensor or array.
+        n_samples: pixels per label, drawn with replacement from labels that have fewer.
+        seed: of the drawing.
+        ignore_index: label value of the pixels that are never drawn.
+        method: ``'exact'`` evaluates the machines that were fit, on the union of their support
+            vectors (labels as scikit-learn's up to rounding). ``'nystroem'``
+            replaces them by :meth:`PixelSVM.approximate` first, several times faster.
+        penalty: C of the SVC.
+        gamma: kernel coefficient: a number, ``'scale'`` (1 / (C var)) or ``'auto'`` (1 / C).
+        max_iter: steps of the solver for each machine; -1: until it converges. A machine that is
+            stopped raises scikit-learn's ``ConvergenceWarning`` and is counted in
+            :attr:`PixelSVM.stopped`.
+        n_components: number of kernel functions of ``'nystroem'``.
+
+    Raises:
+        TypeError: ``labels`` is not integer.
+        ValueError: shapes do not fit, no labelled pixel, a non-finite feature, an unknown method,
+            or a number that scikit-learn refuses.
+    """
+    check_choice('method', method, METHODS)
+    features, labels = torch.as_tensor(features).float(), to_numpy(labels)
+    check_label_map('labels', labels)
+    check_shapes(features=(features, 'C H W'), labels=(labels, 'H W'))
     mean, scale = _moments(features)
     index = sample_pixels(labels, n_samples, seed, ignore_index)
     chosen = features.flatten(1)[:, torch.from_numpy(index).to(features.device)]
     samples = ((chosen.T.cpu().double() - mean) / scale).numpy()  # (n, C)
-    svc = SVC(
-        C=penalty,
-        gamma=_kernel_coefficient(samples, gamma),
-        cache_size=500,
-        max_iter=max_iter,
-    )
+    gamma = _kernel_coefficient(samples, gamma)
+    svc = SVC(C=penalty, gamma=gamma, cache_size=500, max_iter=max_iter)
     machine = PixelSVM(mean=mean, scale=scale, **_fit(samples, labels.ravel()[index], svc))
     return machine.approximate(n_components, seed) if method == 'nystroem' else machine
 
@@ -288,8 +271,7 @@ def sample_pixels(
     Raises:
         ValueError: ``n_samples`` < 1 or no labelled pixel.
     """
-    if n_samples < 1:
-        raise ValueError(f'n_samples must be at least 1, but got {n_samples}')
+    check_range('n_samples', n_samples, '[1, inf)')
     flat = np.asarray(labels).ravel()
     present = np.setdiff1d(flat, [ignore_index])
     if len(present) == 0:
@@ -322,21 +304,12 @@ def select_seed_pixels(
         (H, W) copy of ``labels`` with ``ignore_index`` at all other pixels.
 
     Raises:
-        ValueError: shapes do not fit, or ``top_fraction`` or a label is out of range.
+        ValueError: shapes do not fit, or ``top_fraction`` is out of range.
     """
-    scores, labels = np.asarray(scores), _check_labels(labels)
-    if scores.ndim != 3 or scores.shape[1:] != labels.shape:
-        raise ValueError(
-            f'scores must have shape (K, H, W) with (H, W) = {labels.shape}, got {scores.shape}'
-        )
-    if not 0 < top_fraction <= 1:
-        raise ValueError(f'top_fraction must lie in (0, 1], but got {top_fraction}')
-    present = np.setdiff1d(labels, [ignore_index])
-    if len(present) and not (present[0] >= 0 and present[-1] < len(scores)):
-        raise ValueError(f'labels must lie in 0..{len(scores) - 1}, but got {present.tolist()}')
+    check_shapes(labels=(labels, 'H W'), scores=(scores, 'K H W'))
     best = scores.argmax(axis=0)
     out = np.full_like(labels, ignore_index)
-    for value in present:
+    for value in np.setdiff1d(labels, [ignore_index]):
         agree = (labels == value) & (best == value)
         if agree.any():
             limit = np.quantile(scores[value][agree], 1 - top_fraction, method='higher')
@@ -382,16 +355,14 @@ def _fit(samples: np.ndarray, targets: np.ndarray, svc: SVC) -> dict[str, Any]:
     }
 
 
-def _kernel_coefficient(samples: np.ndarray, gamma: float | str) -> float:
-    """scikit-learn's meaning of ``gamma``."""
+def _kernel_coefficient(samples: np.ndarray, gamma: float | str) -> float | str:
+    """scikit-learn's meaning of ``gamma``; what has none is left for it to refuse."""
     if gamma == 'scale':
         variance = samples.var()
         return float(1 / (samples.shape[1] * variance)) if variance > 0 else 1.0
     if gamma == 'auto':
         return 1.0 / int(samples.shape[1])
-    if isinstance(gamma, str) or not gamma > 0:
-        raise ValueError(f"gamma must be 'scale', 'auto' or positive, but got {gamma!r}")
-    return float(gamma)
+    return gamma
 
 
 def _extend(pixels: Tensor, gamma: float) -> Tensor:
@@ -406,19 +377,3 @@ def _winner(decision: Tensor) -> tuple[Tensor, Tensor]:
         return (decision[0] > 0).long(), decision[0].abs()
     top = decision.topk(2, dim=0)
     return top.indices[0], top.values[0] - top.values[1]
-
-
-def _check_features(features: Array) -> Tensor:
-    features = torch.as_tensor(features)
-    if features.ndim != 3 or features.numel() == 0:
-        raise ValueError(f'features must have shape (C, H, W), but got {tuple(features.shape)}')
-    return features.float()
-
-
-def _check_labels(labels: Array) -> np.ndarray:
-    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
-    if labels.ndim != 2:
-        raise ValueError(f'labels must have shape (H, W), but got {labels.shape}')
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f'labels must be integers, but got {labels.dtype}')
-    return labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmwsss.functional.checks import check_choice, check_ndim
+from mmwsss.functional.checks import check_choice, check_shapes
 
 __all__ = ['valid_mask']
 
@@ -41,12 +41,8 @@ def valid_mask(
     Raises:
         ValueError: Shapes do not fit or ``cell`` is unknown.
     """
-    check_ndim('labels', labels, 2)
+    check_shapes(labels=(labels, 'N K'), boxes=(boxes, 'N 4'))
     check_choice('cell', cell, ('centre', 'nearest'))
-    if tuple(boxes.shape) != (len(labels), 4):
-        raise ValueError(
-            f'boxes must have shape ({len(labels)}, 4) as labels, but got {tuple(boxes.shape)}'
-        )
     dtype = labels.dtype if labels.is_floating_point() else torch.float32
     boxes = boxes.to(device=labels.device, dtype=torch.float64)
     left, top, right, bottom = boxes.T[:, :, None]  # (N, 1) each

@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.irn import irn_losses, resize_labels
+from mmwsss.models.image_model import ImageModel
+from mmwsss.utils.names import check_known
 
 __all__ = ['DisplacementBranch', 'EdgeBranch', 'IRNet']
 
@@ -90,7 +92,7 @@ class DisplacementBranch(nn.Module):
 
 
 @MODELS.register_module()
-class IRNet(BaseModel):
+class IRNet(ImageModel):
     """Inter-pixel relation network (Ahn et al., CVPR 2019) on a frozen mmseg backbone.
 
     The first stage sets the grid of edges and displacements (stride 4 in the paper). Only the
@@ -133,14 +135,8 @@ class IRNet(BaseModel):
         test_cfg: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
-        if isinstance(data_preprocessor, dict):
-            # Built here, not by MMEngine, so that it is found without a default scope.
-            data_preprocessor = MODELS.build(data_preprocessor)
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        if len(in_channels) <= NUM_DEEP_STAGES:
-            raise ValueError(
-                f'in_channels must name at least {NUM_DEEP_STAGES + 1} stages, but got {in_channels}'
-            )
+        super().__init__(data_preprocessor, init_cfg)
+        check_range('number of in_channels', len(in_channels), f'[{NUM_DEEP_STAGES + 1}, inf)')
         self.backbone = MODELS.build(backbone).requires_grad_(False)
         self.in_channels = tuple(in_channels)
         self.edge = EdgeBranch(in_channels, **(edge or {}))
@@ -151,11 +147,7 @@ class IRNet(BaseModel):
         self._stem_output: list[Tensor] = []
         if stem is not None:
             modules = dict(self.backbone.named_modules())
-            if not stem or stem not in modules:
-                raise ValueError(
-                    f'stem {stem!r} is no submodule of {type(self.backbone).__name__}; its children '
-                    f'are {[name for name, _ in self.backbone.named_children()]}'
-                )
+            check_known('backbone module as stem', stem, modules)
             modules[stem].register_forward_hook(lambda *args: self._stem_output.append(args[-1]))
         self.train(self.training)
 
@@ -183,39 +175,14 @@ class IRNet(BaseModel):
             )
         return stages
 
-    def forward(
-        self,
-        inputs: Tensor,
-        data_samples: Sequence[SegDataSample] | None = None,
-        mode: str = 'tensor',
-    ) -> dict[str, Tensor] | list[SegDataSample] | tuple[Tensor, Tensor]:
-        """Run the model.
-
-        Args:
-            inputs: normalised images (N, C, H, W).
-            data_samples: samples of the batch; needed by ``'loss'`` and ``'predict'``.
-            mode: ``'loss'`` returns a dict of losses, ``'predict'`` the samples with predictions,
-                ``'tensor'`` edge logits (N, 1, h, w) and displacement (N, 2, h, w).
-
-        Raises:
-            ValueError: unknown mode.
-        """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.branches(inputs)
-        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', but got {mode!r}")
-
-    def branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def tensors(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Edge logits (N, 1, h, w) and displacement (N, 2, h, w) of images (N, C, H, W)."""
         stages = self.extract_feat(inputs)
         return self.edge(stages), self.displacement(stages)
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """Losses from the confident labels in ``gt_sem_seg`` (H, W): 0, class ids, ignore."""
-        edge_logits, displacement = self.branches(inputs)
+        edge_logits, displacement = self.tensors(inputs)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
         labels = resize_labels(labels.to(inputs.device), edge_logits.shape[2:])
         return irn_losses(
@@ -252,7 +219,7 @@ class IRNet(BaseModel):
         both = F.pad(torch.cat([inputs, inputs.flip(-1)]), (0, cols - width, 0, rows - height))
         logits, displacement = (
             out[..., : -(-height * out.shape[2] // rows), : -(-width * out.shape[3] // cols)]
-            for out in self.branches(both)
+            for out in self.tensors(both)
         )
         straight, mirrored = logits.squeeze(1).chunk(2)
         return ((straight + mirrored.flip(-1)) / 2).sigmoid(), displacement[: len(inputs)]

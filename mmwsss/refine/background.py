@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.checks import check_range
 from mmwsss.io import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, require_maps
 from mmwsss.registry import REFINERS
@@ -24,7 +24,7 @@ class BackgroundThreshold(BaseRefiner):
     """
 
     def __init__(self, threshold: float) -> None:
-        check_fraction('threshold', threshold)
+        check_range('threshold', threshold, '[0, 1]')
         self.threshold = threshold
 
     def __call__(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mmwsss.io import IGNORE_INDEX, ClassMaps
+from mmwsss.refine.model import FrozenModel
 
 __all__ = ['BaseRefiner', 'MapsOrLabels', 'check_image', 'require_maps']
 
@@ -31,12 +32,14 @@ class BaseRefiner(ABC):
         device: Where it works, as torch names it.
         threshold: The constant score of its background, if it has one; scores state it.
         is_crf: Whether it is a dense CRF; scores state that.
+        network: The trained network that it asks, if it asks one.
     """
 
     needs_image: bool = False
     device: str = 'cpu'
     threshold: float | None = None
     is_crf: bool = False
+    network: FrozenModel | None = None
 
     @property
     def uses_accelerator(self) -> bool:
@@ -75,8 +78,8 @@ class BaseRefiner(ABC):
         return result
 
     def input_files(self) -> Sequence[str]:
-        """Files that decide the result, such as weights; their hashes are kept."""
-        return ()
+        """Files that decide the result, here those of the network; their hashes are kept."""
+        return self.network.files if self.network else ()
 
 
 def check_image(
@@ -87,9 +90,7 @@ def check_image(
     Raises:
         ValueError: It is missing, no RGB uint8 image, or not of the maps' size.
     """
-    if image is None:
-        raise ValueError(f'{image_id}: the image is needed, but got None')
-    if image.dtype != np.uint8 or image.shape != (*image_size, 3):
+    if image is None or image.dtype != np.uint8 or image.shape != (*image_size, 3):
         raise ValueError(
             f'{image_id}: image must be RGB uint8 {(*image_size, 3)}, but got {describe(image)}'
         )
@@ -118,26 +119,22 @@ def require_maps(maps: MapsOrLabels, refiner: str, background: str | None = None
     return maps
 
 
-def check_result(result: Any, image_size: tuple[int, int], class_ids: Set[int], who: str) -> None:
+def check_result(
+    result: MapsOrLabels, image_size: tuple[int, int], class_ids: Set[int], who: str
+) -> None:
     """Check what refiner ``who`` returned: maps or labels of this size and these classes, or 255.
 
     Raises:
-        TypeError, ValueError: It is something else.
+        ValueError: It is something else.
     """
     if isinstance(result, ClassMaps):
         size, ids = result.image_size, set(result.keys.tolist())
-    elif isinstance(result, np.ndarray) and np.issubdtype(result.dtype, np.integer):
-        size, ids = result.shape, set(np.unique(result).tolist()) - {IGNORE_INDEX}
     else:
-        raise TypeError(
-            f'{who} must return ClassMaps or integer labels, but got {describe(result)}'
-        )
-    if tuple(size) != tuple(image_size):
-        raise ValueError(f'{who} returned a result of size {size}, expected {tuple(image_size)}')
-    if ids - class_ids:
+        size, ids = np.shape(result), set(np.unique(result).tolist()) - {IGNORE_INDEX}
+    if size != image_size or ids - class_ids:
         raise ValueError(
-            f'{who} used the classes {sorted(ids - class_ids)}, but the image has only '
-            f'{sorted(class_ids)}'
+            f'{who} must return maps or labels {image_size} of the classes {sorted(class_ids)}, '
+            f'but returned {size} with {sorted(ids)}'
         )
 
 

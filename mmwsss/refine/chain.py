@@ -18,6 +18,7 @@ from mmwsss.refine.base import (
     require_maps,
 )
 from mmwsss.registry import REFINERS
+from mmwsss.utils.names import check_known
 
 __all__ = ['RefinerChain', 'StartedChain', 'build_refiner', 'labels_from_maps']
 
@@ -168,20 +169,13 @@ def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:
         cfg: ``dict(type=..., **arguments)``, or a refiner, which is returned.
 
     Raises:
-        ValueError: ``cfg`` has no ``type``, or one that is not registered.
-        TypeError: The arguments do not fit, or the type is no refiner.
+        ValueError: The type is not registered.
+        TypeError: The arguments do not fit.
     """
     if isinstance(cfg, BaseRefiner):
         return cfg
-    if not isinstance(cfg, dict) or 'type' not in cfg:
-        raise ValueError(f'a refiner is dict(type=..., ...), but got {cfg!r}')
-    kind = cfg['type']
-    if isinstance(kind, str) and kind not in REFINERS:
-        known = ', '.join(sorted(REFINERS.module_dict))
-        raise ValueError(f'there is no refiner {kind!r}; known are {known}')
-    refiner = REFINERS.build({**cfg, '_scope_': REFINERS.scope})
-    if not isinstance(refiner, BaseRefiner):
-        raise TypeError(f'{kind} is a {type(refiner).__name__}, expected a BaseRefiner')
+    check_known('type of a refiner', cfg['type'], REFINERS.module_dict)
+    refiner: BaseRefiner = REFINERS.build({**cfg, '_scope_': REFINERS.scope})
     return refiner
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.crf import SEED_KERNELS
 from mmwsss.functional.irn import (
     check_thresholds,
@@ -16,6 +16,7 @@ from mmwsss.functional.irn import (
 )
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, require_maps
 from mmwsss.registry import REFINERS
+from mmwsss.utils.names import check_known
 
 __all__ = ['ConfidentLabels']
 
@@ -60,10 +61,9 @@ class ConfidentLabels(BaseRefiner):
                 'fg_threshold and bg_threshold belong together: give both or none, but got '
                 f'{fg_threshold} and {bg_threshold}'
             )
-        check_fraction('bg_attenuation', bg_attenuation)
-        unknown = sorted(set(crf or ()) - set(SEED_KERNELS))
-        if unknown:
-            raise ValueError(f'crf has unknown keys {unknown}; known are {sorted(SEED_KERNELS)}')
+        check_range('bg_attenuation', bg_attenuation, '[0, 1]')
+        for name in crf or ():
+            check_known('key of crf', name, SEED_KERNELS)
         self.bg_attenuation = bg_attenuation
         self.crf: dict[str, Any] = dict(crf or {})
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.crf import SEED_KERNELS, dense_crf, dense_crf_labels
 from mmwsss.io import IGNORE_INDEX, ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, require_maps
@@ -49,8 +50,7 @@ class DenseCRF(BaseRefiner):
     is_crf = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.gt_prob < 1:
-            raise ValueError(f'gt_prob must lie between 0 and 1, but got {self.gt_prob}')
+        check_range('gt_prob', self.gt_prob, '(0, 1)')
         kernels = {name: asdict(self)[name] for name in SEED_KERNELS}
         self.kernels = {name: value for name, value in kernels.items() if value is not None}
 

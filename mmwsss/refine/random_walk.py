@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsss.functional.checks import check_fraction, check_positive
+from mmwsss.functional.checks import check_range, check_shapes
 from mmwsss.functional.random_walk import propagate
 from mmwsss.io import ClassMaps, safe_join
 from mmwsss.refine.base import (
     BaseRefiner,
     MapsOrLabels,
     check_image,
-    describe,
     require_maps,
 )
 from mmwsss.refine.model import FrozenModel
@@ -65,7 +63,6 @@ class RandomWalk(BaseRefiner):
         background_threshold: float | None = None,
         device: str = 'cpu',
     ) -> None:
-        self.network = None
         if config is not None and checkpoint is not None:
             self.network = FrozenModel(config, checkpoint, device)
         if (self.network is None) == (edge_dir is None) or (config is None) != (checkpoint is None):
@@ -74,20 +71,16 @@ class RandomWalk(BaseRefiner):
                 f'config={config!r}, checkpoint={checkpoint!r}, edge_dir={edge_dir!r}'
             )
         if background_threshold is not None:
-            check_fraction('background_threshold', background_threshold)
+            check_range('background_threshold', background_threshold, '[0, 1]')
         if power is None:
             power = 1.5 if background_threshold is None else 1.0
-        check_positive('power', power)
+        check_range('power', power, '(0, inf)')
         self.edge_dir = edge_dir or ''
         self.walk: dict[str, Any] = {'radius': radius, 'beta': beta, 'exp_times': exp_times}
         self.background_threshold = self.threshold = background_threshold
         self.power = power
         self.device = device
         self.needs_image = self.network is not None
-
-    def input_files(self) -> Sequence[str]:
-        """Config and checkpoint of the IRNet."""
-        return self.network.files if self.network else ()
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
@@ -117,19 +110,12 @@ class RandomWalk(BaseRefiner):
     def edge_map(self, image: np.ndarray | None, image_id: str) -> Tensor:
         """Edge map (h, w) of an image."""
         if self.network is None or image is None:
-            return self._read_edge(image_id)
+            array = np.load(safe_join(self.edge_dir, image_id, '.npy'), allow_pickle=False)
+            check_shapes(edge=(array, 'h w'))
+            return torch.from_numpy(array.astype(np.float32)).to(self.device)
         inputs, _ = self.network.inputs(image)
         edge: Tensor = self.network.model.edge_maps(inputs)[0][0]
         return edge
-
-    def _read_edge(self, image_id: str) -> Tensor:
-        path = Path(safe_join(self.edge_dir, image_id, '.npy'))
-        if not path.is_file():
-            raise FileNotFoundError(f'no edge map of {image_id!r}: {path}')
-        edge = np.load(path, allow_pickle=False)
-        if edge.ndim != 2 or not np.issubdtype(edge.dtype, np.floating):
-            raise ValueError(f'{path} must hold a float array (h, w), but holds {describe(edge)}')
-        return torch.from_numpy(edge.astype(np.float32)).to(self.device)
 
     def _propagate(
         self, scores: np.ndarray, edge: Tensor, image_size: tuple[int, int]

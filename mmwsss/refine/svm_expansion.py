@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +12,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.hooks import RemovableHandle
 
+from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.functional.crf import dense_crf_labels
-from mmwsss.functional.svm import fit_pixel_svm, select_seed_pixels
+from mmwsss.functional.svm import METHODS, fit_pixel_svm, select_seed_pixels
 from mmwsss.io import IGNORE_INDEX, ClassMaps, load_mask, safe_join
 from mmwsss.io.mask_io import MAX_ID
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image
@@ -81,11 +82,8 @@ class SVMExpansion(BaseRefiner):
                 'layers, config and checkpoint belong together: give all for features of a '
                 f'network or none for RGB, but got {config!r}, {checkpoint!r}, {tuple(layers)}'
             )
-        if not 0 < top_fraction <= 1:
-            raise ValueError(f'top_fraction must lie in (0, 1], but got {top_fraction}')
-        if method not in ('exact', 'nystroem'):
-            raise ValueError(f"method must be 'exact' or 'nystroem', but got {method!r}")
-        self.network = None
+        check_range('top_fraction', top_fraction, '(0, 1]')
+        check_choice('method', method, METHODS)
         if config is not None and checkpoint is not None:
             self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)
@@ -102,10 +100,6 @@ class SVMExpansion(BaseRefiner):
             'seed': seed,
         }
         self.device = device
-
-    def input_files(self) -> Sequence[str]:
-        """Config and checkpoint of the network."""
-        return self.network.files if self.network else ()
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
@@ -164,10 +158,6 @@ class SVMExpansion(BaseRefiner):
         known = index != undecided
         return np.where(known, maps.keys[np.where(known, index, 0)], IGNORE_INDEX)
 
-    def features(self, image: np.ndarray) -> Tensor:
-        """Features (C, H, W) of an RGB image (H, W, 3), at image size."""
-        return stack_features(self.layer_outputs(image), image)
-
     @torch.no_grad()
     def layer_outputs(self, image: np.ndarray) -> list[Tensor]:
         """What the network's ``layers`` say about an RGB image (H, W, 3): (1, C, h, w) each.
@@ -179,9 +169,12 @@ class SVMExpansion(BaseRefiner):
         if self.network is None:
             return []
         backbone = self.network.model.backbone
+        modules = dict(backbone.named_modules())
         outputs: dict[str | int, Any] = {}
-        names = [name for name in self.layers if isinstance(name, str)]
-        hooks = [self._watch(backbone, name, outputs) for name in names]
+        hooks = []
+        for name in modules.keys() & self.layers:
+            keep = functools.partial(_keep_output, outputs, name)
+            hooks.append(modules[name].register_forward_hook(keep))
         try:
             outputs.update(enumerate(backbone(self.network.inputs(image)[0])))
         finally:
@@ -189,24 +182,18 @@ class SVMExpansion(BaseRefiner):
                 hook.remove()
         for name in self.layers:
             if not isinstance(outputs.get(name), Tensor) or outputs[name].ndim != 4:
-                raise ValueError(f'layers names {name!r}, which gives no feature map (N, C, h, w)')
+                raise ValueError(
+                    f'layers names {name!r}, which gives no feature map (N, C, h, w); the children of '
+                    f'{type(backbone).__name__} are {[child for child, _ in backbone.named_children()]}'
+                )
         return [outputs[name] for name in self.layers]
 
-    @staticmethod
-    def _watch(backbone: nn.Module, name: str, outputs: dict[str | int, Any]) -> RemovableHandle:
-        modules = dict(backbone.named_modules())
-        if not name or name not in modules:
-            raise ValueError(
-                f'layers names {name!r}, but {type(backbone).__name__} has no such submodule; its '
-                f'children are {[child for child, _ in backbone.named_children()]}'
-            )
-        # A copy: the next layer may be an in-place ReLU.
-        handle: RemovableHandle = modules[name].register_forward_hook(
-            lambda module, args, output: outputs.__setitem__(
-                name, output.clone() if isinstance(output, Tensor) else output
-            )
-        )
-        return handle
+
+def _keep_output(
+    outputs: dict[str | int, Any], name: str, module: nn.Module, args: Any, output: Any
+) -> None:
+    # A copy: the next layer may be an in-place ReLU.
+    outputs[name] = output.clone() if isinstance(output, Tensor) else None
 
 
 def _image_of(maps: MapsOrLabels, image: np.ndarray | None, image_id: str) -> np.ndarray:

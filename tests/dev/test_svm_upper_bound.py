@@ -11,7 +11,7 @@ import pytest
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.functional.svm import svm_expand
 from mmwsss.io import load_mask, read_id_list
-from mmwsss.refine.svm_expansion import SVMExpansion
+from mmwsss.refine.svm_expansion import SVMExpansion, stack_features
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[2] / '.dev/svm_upper_bound.py'))
 
@@ -48,7 +48,9 @@ def expected_miou(tmp_path, checkpoint, demo_root, ids, layers) -> float:
     for name in ids:
         image = load_rgb(demo_root / f'JPEGImages/{name}.jpg')
         truth = load_mask(demo_root / f'SegmentationClass/{name}.png').astype(int)
-        labels = svm_expand(refiner.features(image), truth, **refiner.svm)
+        labels = svm_expand(
+            stack_features(refiner.layer_outputs(image), image), truth, **refiner.svm
+        )
         pairs.append((labels[truth != 255], truth[truth != 255]))
     labels, truth = (np.concatenate(part) for part in zip(*pairs))
     both = [(labels == c) | (truth == c) for c in range(6)]

@@ -61,11 +61,11 @@ def test_keep_labelled_zeroes_absent_classes_only():
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: peak_normalize(torch.zeros(2, 3, 4)), r'cam must have 4 dimensions.*\(2, 3, 4\)'),
-        (lambda: with_background(torch.zeros(3)), r'scores must have 4 dimensions'),
+        (lambda: peak_normalize(torch.zeros(2, 3, 4)), r'cam \(N, K, h, w\), but got \(2, 3, 4\)'),
+        (lambda: with_background(torch.zeros(3)), r'scores \(N, K, h, w\), but got \(3,\)'),
         (
             lambda: keep_labelled(torch.zeros(1, 5, 2, 2), torch.zeros(1, 2)),
-            r'maps must be \(N, K, h, w\) or .* \(1, 5, 2, 2\)',
+            r'maps \(N, K, h, w\), but got \(1, 2\), \(1, 5, 2, 2\)',
         ),
     ],
 )

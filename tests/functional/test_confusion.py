@@ -73,9 +73,9 @@ def test_mean_iou_leaves_out_undefined_classes():
     [
         ([[0.5]], [[1]], TypeError, 'pred must hold integers'),
         ([[1]], [[0.5]], TypeError, 'gt must hold integers'),
-        ([[5]], [[1]], ValueError, r'pred must hold class ids 0\.\.4 or 255 .* but holds \[5\]'),
-        ([[1]], [[-1]], ValueError, r'gt must hold class ids .* but holds \[-1\]'),
-        ([[1, 1]], [[1]], ValueError, r'pred must be \(1, 1\) like .* but got \(1, 2\)'),
+        ([[5]], [[1]], ValueError, r'pred must hold 0\.\.4 or 255 .* but holds \[5\]'),
+        ([[1]], [[-1]], ValueError, r'gt must hold 0\.\.4 .* but holds \[-1\]'),
+        ([[1, 1]], [[1]], ValueError, r'pred must be \(1, 1\), but got shape \(1, 2\)'),
         ([1], [1], ValueError, r'gt must be \(H, W\), but got shape \(1,\)'),
     ],
 )
@@ -128,10 +128,7 @@ def test_arguments_are_left_alone():
         ({'thresholds': []}, 'strictly increasing numbers'),
         ({'thresholds': [0.2, 0.2]}, 'strictly increasing numbers'),
         ({'thresholds': [0.2, 0.2 + 1e-12]}, 'strictly increasing numbers'),
-        ({'scores': np.full((1, 2, 2), np.nan, np.float32)}, 'must not be NaN'),
-        ({'scores': np.zeros((1, 2, 3), np.float32)}, r'must be \(1, 2, 2\), but got \(1, 2, 3\)'),
-        ({'keys': np.array([5])}, r'in 0\.\.4, but got \[5\]'),
-        ({'keys': np.array([1, 1]), 'scores': np.zeros((2, 2, 2))}, r'but got \[1, 1\]'),
+        ({'scores': np.zeros((1, 2, 3), np.float32)}, r'scores \(n, H, W\), but got .*\(1, 2, 3\)'),
     ],
 )
 def test_bad_maps(changes, message):
@@ -144,8 +141,3 @@ def test_bad_maps(changes, message):
     }
     with pytest.raises(ValueError, match=message):
         threshold_counts(**{**good, **changes})
-
-
-def test_integer_scores_are_refused():
-    with pytest.raises(TypeError, match='scores must be floating point'):
-        threshold_counts(np.zeros((1, 1, 1), int), np.array([1]), np.zeros((1, 1), int), [0.5], C)

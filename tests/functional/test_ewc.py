@@ -112,16 +112,12 @@ def test_check_names_what_does_not_fit(state):
     assert check_fisher_fits(parameters, anchors, fisher) == []
     frozen = {**parameters, 'new': nn.Parameter(torch.ones(2)), 'buffer': torch.ones(2)}
     assert check_fisher_fits(frozen, anchors, fisher) == ['new']
-    with pytest.raises(
-        ValueError, match=r'1 of 2 anchors .*: a \(3, 2\), \(3, 2\) \(the model: none\)'
-    ):
+    with pytest.raises(ValueError, match=r"'a' must have one shape .*'fisher': \(3, 2\)"):
         check_fisher_fits({'b': parameters['b']}, anchors, fisher)
-    with pytest.raises(ValueError, match=r'b \(4,\), \(4,\) \(the model: \(5,\)\)'):
+    with pytest.raises(ValueError, match=r"'b' must have one shape .*'model': \(5,\)"):
         check_fisher_fits({**parameters, 'b': torch.ones(5)}, anchors, fisher)
-    with pytest.raises(ValueError, match=r"differ in \['b'\]"):
+    with pytest.raises(ValueError, match=r"'b' must .* has \{'model': \(4,\), 'anchors': \(4,\)\}"):
         check_fisher_fits(parameters, anchors, {'a': fisher['a']})
-    with pytest.raises(ValueError, match='at least one, but'):
-        check_fisher_fits(parameters, {}, {})
     with pytest.raises(ValueError, match="information of 'b' must be finite"):
         check_fisher_fits(parameters, anchors, {**fisher, 'b': torch.full((4,), torch.nan)})
     with pytest.raises(ValueError, match="information of 'b' must be finite, the latter 0 or more"):

@@ -416,11 +416,11 @@ def test_single_pixels_on_no_instance_are_allowed():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(pred=np.zeros((4, 5), int)), r'pred must be \(4, 4\) like .* but got \(4, 5\)'),
-        (dict(pred=np.full((4, 4), 7)), r'pred must hold class ids 0\.\.2 .* but holds \[7\]'),
-        (dict(gt=np.full((4, 4), -1)), r'gt must hold class ids 0\.\.2 .* but holds \[-1\]'),
+        (dict(pred=np.zeros((4, 5), int)), r'pred must be \(4, 4\), but got shape \(4, 5\)'),
+        (dict(pred=np.full((4, 4), 7)), r'pred must hold 0\.\.2 .* but holds \[7\]'),
+        (dict(gt=np.full((4, 4), -1)), r'gt must hold 0\.\.2 .* but holds \[-1\]'),
         (dict(gt=np.zeros((1, 4, 4), int)), r'gt must be \(H, W\), but got shape \(1, 4, 4\)'),
-        (dict(instances=np.zeros((4, 5), int)), r'instances must be \(4, 4\) like'),
+        (dict(instances=np.zeros((4, 5), int)), r'instances must be \(4, 4\), but'),
         (
             dict(instances=[(np.zeros((3, 4), bool), 1)]),
             r'instance 0 must be a mask \(4, 4\) .* a mask \(3, 4\)',
@@ -442,6 +442,3 @@ def test_wrong_types_and_lengths():
         instance_ious(np.zeros((4, 4)), np.zeros((4, 4), int))
     with pytest.raises(ValueError, match='one of them ends after 1'):
         ia_miou([np.zeros((2, 2), int)], [np.zeros((2, 2), int)] * 2)
-    records = InstanceRecords(np.array([3]), np.array([1]), np.array([1.0]))
-    with pytest.raises(ValueError, match=r'must lie in 0\.\.2, but span 3\.\.3'):
-        ia_miou_from_records(records, num_classes=3)

@@ -197,7 +197,10 @@ def test_image_without_classes_is_background():
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: confident_labels(picture(), np.zeros((2, 24, 40)), [1]), 'scores must have shape'),
+        (
+            lambda: confident_labels(picture(), np.zeros((2, 24, 40)), [1]),
+            r'scores \(\d, H, W\), but got',
+        ),
         (
             lambda: confident_labels(
                 picture(), np.zeros((1, 24, 40)), [1], fg_threshold=0.1, bg_threshold=0.2
@@ -206,7 +209,7 @@ def test_image_without_classes_is_background():
         ),
         (
             lambda: confident_labels_threshold_free(picture(), np.zeros((1, 24, 40)), [1]),
-            'scores must have shape',
+            r'scores \(\d, H, W\), but got',
         ),
         (
             lambda: confident_labels_threshold_free(
@@ -220,21 +223,16 @@ def test_image_without_classes_is_background():
         ),
         (
             lambda: irn_losses(torch.zeros(1, 3, 4), torch.zeros(1, 2, 3, 4), torch.zeros(1, 3, 3)),
-            'edge and labels must have shape',
+            r'shapes must be edge \(N, h, w\), .* \(1, 3, 3\)',
         ),
         (
             lambda: irn_losses(
                 torch.zeros(1, 3, 4), torch.zeros(1, 1, 3, 4), torch.zeros(1, 3, 4).int()
             ),
-            r'displacement \(N, 2, h, w\), but got .* and \(1, 1, 3, 4\)',
+            r'displacement \(N, 2, h, w\), .* but got .*\(1, 1, 3, 4\)',
         ),
     ],
 )
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_float_labels_are_refused():
-    with pytest.raises(TypeError, match='labels must be integers'):
-        pair_labels(torch.zeros(2, 3), 2)

@@ -78,7 +78,5 @@ def test_an_image_without_classes_has_no_maps():
 
 
 def test_bad_scales_are_named():
-    with pytest.raises(ValueError, match='scale must be positive, but got 0'):
+    with pytest.raises(ValueError, match=r'scale must lie in \(0, inf\), but got 0'):
         scale_view(torch.rand(3, 4, 4), 0, flip=False)
-    with pytest.raises(ValueError, match='at least one scale'):
-        multi_scale_maps(torch.rand(3, 4, 4), red_and_green, scales=())

@@ -308,19 +308,26 @@ MAPS = torch.zeros(2, 3, 4, 4)
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: confidence_map(MAPS[0]), 'features must have 4 dimensions'),
+        (lambda: confidence_map(MAPS[0]), r'features \(N, C, h, w\), but got \(3, 4, 4\)'),
         (lambda: confidence_map(MAPS, 'all'), 'peak must be one of'),
-        (lambda: region_prototype(MAPS, MAPS), 'mask must have one channel'),
-        (lambda: region_prototype(MAPS, MAPS[:1, :1]), 'must have the batch and size of features'),
-        (lambda: foreground_probability(MAPS, torch.zeros(2, 3)), 'prototypes must have 3'),
-        (lambda: foreground_probability(MAPS, torch.zeros(2, 0, 3)), 'P >= 1'),
-        (lambda: foreground_probability(MAPS, torch.zeros(2, 5, 4)), 'prototypes must be'),
-        (lambda: foreground_probability(MAPS, torch.zeros(2, 5, 3), 0), 'chunk_size must be pos'),
-        (lambda: gaussian_smooth(MAPS, 0.0), 'sigma must be positive'),
+        (lambda: region_prototype(MAPS, MAPS), r'mask \(N, 1, h, w\), but'),
+        (
+            lambda: region_prototype(MAPS, MAPS[:1, :1]),
+            r'seeds \(N, K\+1, h, w\), but got .*\(1, 1, 4, 4\)',
+        ),
+        (lambda: foreground_probability(MAPS, torch.zeros(2, 3)), r'prototypes \(N, P, C\), but'),
+        (
+            lambda: foreground_probability(MAPS, torch.zeros(2, 5, 4)),
+            r'prototypes \(N, P, C\), but got .*\(2, 5, 4\)',
+        ),
+        (lambda: gaussian_smooth(MAPS, 0.0), r'sigma must lie in \(0, inf\)'),
         (lambda: gaussian_smooth(MAPS, 1.0, 4), 'kernel_size must be an odd'),
         (lambda: gaussian_smooth(MAPS, padding='reflect'), 'padding must be one of'),
-        (lambda: normalized_consistency(MAPS, MAPS[:1], MAPS[:, :, 0, 0]), 'enhanced must have'),
-        (lambda: raw_consistency(MAPS, MAPS[:, :2]), 'enhanced must have the shape'),
+        (
+            lambda: normalized_consistency(MAPS, MAPS[:1], MAPS[:, :, 0, 0]),
+            r'enhanced \(N, K, h, w\), but',
+        ),
+        (lambda: raw_consistency(MAPS, MAPS[:, :2]), r'enhanced \(N, C, h, w\), but'),
     ],
 )
 def test_errors_name_the_argument(call, message):

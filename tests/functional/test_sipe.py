@@ -412,15 +412,30 @@ MAPS, FEATURES = torch.zeros(2, 3, 4, 4), torch.zeros(2, 5, 4, 4)
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: structure_similarity(FEATURES[0], MAPS), 'features must have 4 dimensions'),
-        (lambda: structure_similarity(FEATURES, MAPS[:, :, :2]), 'scores must have the batch and'),
-        (lambda: structure_similarity(FEATURES, MAPS, chunk_size=0), 'chunk_size must be positive'),
-        (lambda: locate_seeds(MAPS, MAPS[:1]), 'valid must have the shape of similarity'),
+        (
+            lambda: structure_similarity(FEATURES[0], MAPS),
+            r'features \(N, C, h, w\), .* but got \(5, 4, 4\)',
+        ),
+        (
+            lambda: structure_similarity(FEATURES, MAPS[:, :, :2]),
+            r'scores \(N, K\+1, h, w\), but got .*\(2, 3, 2, 4\)',
+        ),
+        (
+            lambda: structure_similarity(FEATURES, MAPS, chunk_size=0),
+            r'chunk_size must lie in \[1, inf\)',
+        ),
+        (lambda: locate_seeds(MAPS, MAPS[:1]), r'valid \(N, K\+1, h, w\), but'),
         (lambda: locate_seeds(MAPS, MAPS, 1.01), r'bg_attenuation must lie in \[0, 1\]'),
         (lambda: locate_seeds(MAPS, MAPS, -0.01), r'bg_attenuation must lie in \[0, 1\]'),
-        (lambda: class_prototypes(MAPS[:1], FEATURES), 'seeds must have the batch and size'),
-        (lambda: prototype_activation(torch.zeros(2, 3, 4), FEATURES), 'prototypes must be'),
-        (lambda: prototype_activation(torch.zeros(2, 5), FEATURES), 'prototypes must have 3'),
+        (lambda: class_prototypes(MAPS[:1], FEATURES), r'seeds \(N, K\+1, h, w\), but'),
+        (
+            lambda: prototype_activation(torch.zeros(2, 3, 4), FEATURES),
+            r'prototypes \(N, K\+1, C\), but got .*\(2, 3, 4\)',
+        ),
+        (
+            lambda: prototype_activation(torch.zeros(2, 5), FEATURES),
+            r'prototypes \(N, K\+1, C\), but got .*\(2, 5\)',
+        ),
     ],
 )
 def test_errors_name_the_argument(call, message):

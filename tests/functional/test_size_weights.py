@@ -219,18 +219,14 @@ def test_all_ignored_gives_zero_and_a_finite_gradient(options):
 
 def test_malformed_arguments(batch):
     logits, labels = batch
-    with pytest.raises(ValueError, match='labels must have 3 dimensions'):
+    with pytest.raises(ValueError, match=r'labels \(N, H, W\), but got \(14, 17\)'):
         size_weights(labels[0], 2.0)
-    with pytest.raises(TypeError, match=r'labels must hold integers, but holds torch\.float32'):
-        size_weights(labels.float(), 2.0)
     for tau in (0.99, float('nan')):
-        with pytest.raises(ValueError, match=f'tau must be at least 1, but got {tau}'):
+        with pytest.raises(ValueError, match=rf'tau must lie in \[1, inf\], but got {tau}'):
             size_weights(labels, tau)
-    with pytest.raises(ValueError, match=r'but the smallest is -2'):
-        size_weights(labels - 2, 2.0)
-    with pytest.raises(ValueError, match=r'but got \(3, 4, 14, 17\) and \(2, 14, 17\)'):
+    with pytest.raises(ValueError, match=r'but got \(3, 4, 14, 17\), \(2, 14, 17\)'):
         size_balanced_cross_entropy(logits, labels[:2], 2.0)
-    with pytest.raises(ValueError, match=r'weight must be \(3, 14, 17\)'):
+    with pytest.raises(ValueError, match=r'weight \(N, H, W\), but got .*\(3,\)'):
         size_balanced_cross_entropy(logits, labels, 2.0, weight=torch.ones(3))
     with pytest.raises(ValueError, match="but got 'average'"):
         size_balanced_cross_entropy(logits, labels, 2.0, reduction='average')

@@ -65,8 +65,13 @@ def test_mirrored_box_gives_mirrored_mask():
 @pytest.mark.parametrize(
     ('labels', 'boxes', 'size', 'message'),
     [
-        (torch.zeros(2), torch.zeros(2, 4), (4, 4), 'labels must have 2 dimensions'),
-        (torch.zeros(2, 3), torch.zeros(1, 4), (4, 4), r'boxes must have shape \(2, 4\)'),
+        (torch.zeros(2), torch.zeros(2, 4), (4, 4), r'labels \(N, K\), .* but got \(2,\)'),
+        (
+            torch.zeros(2, 3),
+            torch.zeros(1, 4),
+            (4, 4),
+            r'boxes \(N, 4\), but got \(2, 3\), \(1, 4\)',
+        ),
     ],
 )
 def test_refuses_shapes(labels, boxes, size, message):

@@ -99,11 +99,14 @@ def test_labels_pass_through_and_may_be_undecided():
 @pytest.mark.parametrize(
     ('result', 'error', 'message'),
     [
-        (np.full((4, 6), 3), ValueError, r'Toy used the classes \[3\], .* only \[0, 2, 5\]'),
-        (foreground_maps(keys=(2, 4)), ValueError, r'Toy used the classes \[4\]'),
-        (np.zeros((6, 4), int), ValueError, r'size \(6, 4\), expected \(4, 6\)'),
-        (np.zeros((4, 6)), TypeError, r'ClassMaps or integer labels, but got an array float64'),
-        ('labels', TypeError, 'integer labels, but got str'),
+        (
+            np.full((4, 6), 3),
+            ValueError,
+            r'Toy must .* classes \[0, 2, 5\], but returned \(4, 6\) with \[3\]',
+        ),
+        (foreground_maps(keys=(2, 4)), ValueError, r'Toy must .* with \[2, 4\]'),
+        (np.zeros((6, 4), int), ValueError, r'labels \(4, 6\) .* returned \(6, 4\)'),
+        ('labels', ValueError, r'but returned \(\) with'),
     ],
 )
 def test_what_a_refiner_must_not_return(result, error, message):
@@ -121,7 +124,7 @@ def test_maps_without_background_cannot_end_a_chain():
 @pytest.mark.parametrize(
     ('image', 'message'),
     [
-        (None, 'im7: the image is needed'),
+        (None, 'im7: image must be RGB uint8 .* NoneType'),
         (np.zeros((4, 6, 3)), r'im7: image must be RGB uint8 .* float64 \(4, 6, 3\)'),
         (np.zeros((6, 4, 3), np.uint8), r'im7: image must be .*\(4, 6, 3\).* uint8 \(6, 4, 3\)'),
     ],
@@ -141,11 +144,13 @@ def test_refiners_are_found_from_any_default_scope(scope):
 @pytest.mark.parametrize(
     ('cfg', 'error', 'message'),
     [
-        ({'type': 'BackgroundTreshold'}, ValueError, "no refiner 'BackgroundTreshold'; known are"),
-        ({'threshold': 0.3}, ValueError, r'dict\(type=\.\.\., \.\.\.\), but got'),
-        ('BackgroundThreshold', ValueError, 'a refiner is dict'),
+        (
+            {'type': 'BackgroundTreshold'},
+            ValueError,
+            "'BackgroundTreshold' is unknown; the closest .* 'BackgroundThreshold'",
+        ),
+        ({'threshold': 0.3}, KeyError, 'type'),
         ({'type': 'BackgroundThreshold', 'treshold': 0.3}, TypeError, 'treshold'),
-        ({'type': 'NotARefiner'}, TypeError, 'expected a BaseRefiner'),
     ],
 )
 def test_bad_configs(cfg, error, message):
@@ -196,5 +201,5 @@ def test_result_of_an_accelerator_is_checked():
             return np.full((4, 6), 3)
 
     chain = RefinerChain([Wrong()])
-    with pytest.raises(ValueError, match=r'Wrong used the classes \[3\]'):
+    with pytest.raises(ValueError, match=r'Wrong must return .* with \[3\]'):
         chain.finish(chain.start(foreground_maps()))

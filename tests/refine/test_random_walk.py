@@ -139,10 +139,10 @@ def test_checkpoint_of_another_model_is_refused(irnet, tmp_path):
 
 def test_bad_edge_maps(tmp_path):
     refiner = RandomWalk(edge_dir=str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="no edge map of 'b'"):
+    with pytest.raises(FileNotFoundError, match=r'b\.npy'):
         refiner(scene(), None, 'b')
     np.save(tmp_path / 'b.npy', np.zeros((3, 4, 5)))
-    with pytest.raises(ValueError, match='must hold a float array'):
+    with pytest.raises(ValueError, match=r'edge \(h, w\), but got \(3, 4, 5\)'):
         refiner(scene(), None, 'b')
     np.save(tmp_path / 'c.npy', np.full((3, 4), 2.0))
     with pytest.raises(ValueError, match=r'edge must lie in \[0, 1\]'):
@@ -158,7 +158,7 @@ def test_bad_edge_maps(tmp_path):
         ({'config': 'a.py'}, 'either config and checkpoint'),
         ({'edge_dir': 'x', 'config': 'a.py', 'checkpoint': 'a.pth'}, 'either config and'),
         ({'edge_dir': 'x', 'background_threshold': 1.1}, 'background_threshold must lie in'),
-        ({'edge_dir': 'x', 'power': 0}, 'power must be positive'),
+        ({'edge_dir': 'x', 'power': 0}, r'power must lie in \(0, inf\)'),
     ],
 )
 def test_bad_arguments(arguments, message):

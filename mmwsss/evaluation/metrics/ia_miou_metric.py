@@ -12,7 +12,7 @@ from mmseg.registry import METRICS
 from mmwsss.evaluation.instance_score import MEANS, InstanceScore
 from mmwsss.evaluation.instances import InstanceFolder
 from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
-from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.ia_miou import InstanceRecords
 from mmwsss.functional.polygons import import_mask_api
 from mmwsss.io import require_file
@@ -68,7 +68,7 @@ class IAmIoUMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         if instance_dir is not None and instance_file is not None:
             raise ValueError('instance_dir and instance_file must not both be given')
-        check_fraction('tolerance', tolerance)
+        check_range('tolerance', tolerance, '[0, 1]')
         if instance_file is not None:  # now, and not at the first validation
             import_mask_api()
             require_file('instance_file', instance_file)

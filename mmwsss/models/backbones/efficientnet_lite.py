@@ -11,7 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmwsss.functional.checks import check_choice
+from mmwsss.functional.checks import check_ascending, check_choice
 from mmwsss.utils.checkpoint import weights_of
 
 __all__ = ['EfficientNetLite']
@@ -75,7 +75,10 @@ class EfficientNetLite(BaseModule):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        _check_arguments(variant, output_stride, out_indices, frozen_stages)
+        check_choice('variant', variant, tuple(range(len(_FACTORS))))
+        check_choice('output_stride', output_stride, (8, 16, 32))
+        check_choice('frozen_stages', frozen_stages, tuple(range(-1, len(_STAGES) + 1)))
+        check_ascending('out_indices', out_indices, len(_STAGES))
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
@@ -215,14 +218,3 @@ class _Block(nn.Sequential):
 
 def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-
-
-def _check_arguments(
-    variant: int, output_stride: int, out_indices: Sequence[int], frozen_stages: int
-) -> None:
-    check_choice('variant', variant, tuple(range(len(_FACTORS))))
-    check_choice('output_stride', output_stride, (8, 16, 32))
-    check_choice('frozen_stages', frozen_stages, tuple(range(-1, len(_STAGES) + 1)))
-    known = set(range(len(_STAGES)))
-    if not out_indices or list(out_indices) != sorted(set(out_indices) & known):
-        raise ValueError(f'out_indices must be ascending, from 0 to 6, but got {out_indices!r}')

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmwsss.functional.checks import check_choice, check_positive
+from mmwsss.functional.checks import check_ascending, check_choice, check_range
 
 __all__ = ['WideResNet38']
 
@@ -75,14 +75,11 @@ class WideResNet38(BaseModule):
             init_cfg = dict(type='Kaiming', layer='Conv2d')
         super().__init__(init_cfg=init_cfg)
         check_choice('output_stride', output_stride, tuple(_PLANS))
-        check_positive('width', width)
-        last = len(_STAGES) + len(_BOTTLENECKS) - 1
-        if list(out_indices) != sorted({*range(last + 1)} & {*out_indices}) or not out_indices:
-            raise ValueError(
-                f'out_indices must be ascending stages from 0 to {last}, but got {out_indices!r}'
-            )
-        if len(dropout) != len(_BOTTLENECKS) or not all(0 <= p < 1 for p in dropout):
-            raise ValueError(f'dropout must be two probabilities in [0, 1), but got {dropout!r}')
+        check_range('width', width, '(0, inf)')
+        check_range(
+            'number of dropout', len(dropout), f'[{len(_BOTTLENECKS)}, {len(_BOTTLENECKS)}]'
+        )
+        check_ascending('out_indices', out_indices, len(_STAGES) + len(_BOTTLENECKS))
         self.out_indices = tuple(out_indices)
         stride, dilation, last_dilation = _PLANS[output_stride]
 

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModel
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from mmwsss.functional.checks import check_choice
+from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.functional.multi_scale import mirror_sum, multi_scale_maps
 from mmwsss.io import IGNORE_INDEX
 from mmwsss.models.heads.base import stack_labels
+from mmwsss.models.image_model import ImageModel
+from mmwsss.utils.names import check_known
 
 __all__ = ['ImageLevelClassifier']
 
@@ -37,7 +38,7 @@ CHOICES = dict(
 
 
 @MODELS.register_module()
-class ImageLevelClassifier(BaseModel):
+class ImageLevelClassifier(ImageModel):
     """Any mmseg backbone and a map head, trained on image-level labels.
 
     Args:
@@ -80,10 +81,7 @@ class ImageLevelClassifier(BaseModel):
         train_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if isinstance(data_preprocessor, dict):
-            # Built here, not by MMEngine, so that it is found without a default scope.
-            data_preprocessor = MODELS.build(data_preprocessor)
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
         check_choice('norm_affine', norm_affine, ('frozen', 'trained'))
@@ -98,13 +96,8 @@ class ImageLevelClassifier(BaseModel):
     def _frozen(self, with_norms: bool = True) -> list[nn.Module]:
         """The backbone's frozen modules, with or without the norms that ``freeze_norm`` names."""
         known = dict(self.backbone.named_modules())
-        unknown = [name for name in self.frozen_modules if name not in known or not name]
-        if unknown:
-            children = [name for name, _ in self.backbone.named_children()]
-            raise ValueError(
-                f'frozen_modules names {unknown}, but {type(self.backbone).__name__} has no such '
-                f'submodule; its children are {children}'
-            )
+        for name in self.frozen_modules:
+            check_known('backbone module in frozen_modules', name, known)
         norms = (_BatchNorm, _InstanceNorm) if self.freeze_norm and with_norms else ()
         frozen = [known[name] for name in self.frozen_modules]
         return frozen + [module for module in known.values() if isinstance(module, norms)]
@@ -121,29 +114,9 @@ class ImageLevelClassifier(BaseModel):
         feats = self.backbone(inputs)
         return tuple(feats) if isinstance(feats, (tuple, list)) else (feats,)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        data_samples: Sequence[SegDataSample] | None = None,
-        mode: str = 'tensor',
-    ) -> dict[str, Tensor] | list[SegDataSample] | Tensor:
-        """Run :meth:`loss`, :meth:`predict` or, ``'tensor'``, compute the image logits (N, K).
-
-        Args:
-            inputs: Normalised images (N, C, H, W).
-            data_samples: Samples of the batch; needed by ``'loss'`` and ``'predict'``.
-            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
-
-        Raises:
-            ValueError: Unknown mode.
-        """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.head.class_logits(self.head(self.extract_feat(inputs)))
-        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', but got {mode!r}")
+    def tensors(self, inputs: Tensor) -> Tensor:
+        """Compute the image logits (N, K)."""
+        return self.head.class_logits(self.head(self.extract_feat(inputs)))
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """The head's losses, for which it may ask for features at further ``loss_scales``."""
@@ -249,13 +222,10 @@ class ImageLevelClassifier(BaseModel):
 
 def check_test_cfg(test_cfg: dict) -> dict:
     """Check the keys and values of ``test_cfg`` when the model is built."""
-    unknown = sorted(set(test_cfg) - set(DEFAULT_TEST_CFG))
-    if unknown:
-        raise ValueError(f'test_cfg has unknown keys {unknown}; known are {[*DEFAULT_TEST_CFG]}')
+    for name in test_cfg:
+        check_known('key of test_cfg', name, DEFAULT_TEST_CFG)
     for name, choices in CHOICES.items():
         check_choice(f'test_cfg.{name}', test_cfg[name], choices)
-    if not test_cfg['scales'] or min(test_cfg['scales']) <= 0:
-        raise ValueError(f'test_cfg.scales must be positive numbers, but got {test_cfg["scales"]}')
-    if not isinstance(test_cfg['stride'], int) or test_cfg['stride'] < 1:
-        raise ValueError(f'test_cfg.stride must be an int >= 1, but got {test_cfg["stride"]!r}')
+    check_range('smallest of test_cfg.scales', min(test_cfg['scales'], default=0), '(0, inf)')
+    check_range('test_cfg.stride', test_cfg['stride'], '[1, inf)')
     return test_cfg

@@ -11,6 +11,8 @@ from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmwsss.functional.checks import check_range
+
 __all__ = ['BaseMapHead', 'complete_loss_weights', 'stack_boxes', 'stack_labels']
 
 
@@ -103,8 +105,7 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if num_classes < 1:
-            raise ValueError(f'num_classes must be at least 1, but got {num_classes}')
+        check_range('num_classes', num_classes, '[1, inf)')
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.in_index = in_index

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional.cam import keep_labelled
-from mmwsss.functional.checks import check_choice
+from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.models.heads.base import BaseMapHead, stack_labels
 
 __all__ = ['CAMHead']
@@ -47,8 +47,7 @@ class CAMHead(BaseMapHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_classes, in_channels, in_index, init_cfg)
-        if not 0 <= dropout < 1:
-            raise ValueError(f'dropout must lie in [0, 1), but got {dropout}')
+        check_range('dropout', dropout, '[0, 1)')
         check_choice('rectify', rectify, ('sum', 'views'))
         self.rectify = rectify
         self.dropout = nn.Dropout2d(dropout)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmwsss.functional.checks import check_range
 from mmwsss.models.heads.single_feature import SingleFeatureDecodeHead
 
 __all__ = ['DeepLabV2Head']
@@ -34,8 +35,8 @@ class DeepLabV2Head(SingleFeatureDecodeHead):
             among them: there is no layer between the features and the classes.
 
     Raises:
-        ValueError: If ``dilations`` is empty or holds anything but positive integers, or if
-            ``input_transform`` leaves several feature maps.
+        ValueError: If ``dilations`` is empty or one is not positive, or if ``input_transform`` leaves
+            several feature maps.
 
     References:
         .. [1] Chen et al., DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous
@@ -52,10 +53,7 @@ class DeepLabV2Head(SingleFeatureDecodeHead):
         init_cfg: dict | list[dict] | None = None,
         **kwargs: object,
     ) -> None:
-        if not dilations or any(not isinstance(d, int) or d < 1 for d in dilations):
-            raise ValueError(
-                f'dilations must be one or more positive integers, but got {dilations!r}'
-            )
+        check_range('smallest of the dilations', min(dilations, default=0), '[1, inf)')
         super().__init__(
             in_channels,
             channels=1,  # width of the base class's classifier, which is removed below

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmwsss.functional.checks import check_range
 from mmwsss.models.heads.single_feature import SingleFeatureDecodeHead
 
 __all__ = ['LargeFOVHead']
@@ -38,8 +39,8 @@ class LargeFOVHead(SingleFeatureDecodeHead):
         **kwargs: The remaining arguments of mmseg's ``BaseDecodeHead``.
 
     Raises:
-        ValueError: If ``hidden_channels``, ``channels`` or ``dilation`` is not a positive integer,
-            or if ``input_transform`` leaves several feature maps.
+        ValueError: If ``hidden_channels``, ``channels`` or ``dilation`` is not positive, or if
+            ``input_transform`` leaves several feature maps.
 
     References:
         .. [1] Chen et al., Semantic Image Segmentation with Deep Convolutional Nets and Fully
@@ -58,10 +59,9 @@ class LargeFOVHead(SingleFeatureDecodeHead):
         init_cfg: dict | list[dict] | None = None,
         **kwargs: object,
     ) -> None:
-        sizes = {'hidden_channels': hidden_channels, 'channels': channels, 'dilation': dilation}
-        for name, value in sizes.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f'{name} must be a positive integer, but got {value!r}')
+        check_range('hidden_channels', hidden_channels, '[1, inf)')
+        check_range('channels', channels, '[1, inf)')
+        check_range('dilation', dilation, '[1, inf)')
         super().__init__(
             in_channels,
             channels=channels,

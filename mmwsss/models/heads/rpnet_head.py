@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize
-from mmwsss.functional.checks import check_choice, check_fraction, check_positive
+from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.functional.rpnet import (
     PEAKS,
     confidence_map,
@@ -139,10 +139,9 @@ class RPNetHead(BaseMapHead):
         check_choice('projection_peak', projection_peak, PEAKS)
         check_choice('consistency', consistency, CONSISTENCIES)
         check_choice('test_map', test_map, TEST_MAPS)
-        check_fraction('confidence_threshold', confidence_threshold)
-        check_fraction('drop_prob', drop_prob)
-        if group_size is not None:
-            check_positive('group_size', group_size)
+        check_range('confidence_threshold', confidence_threshold, '[0, 1]')
+        check_range('drop_prob', drop_prob, '[0, 1]')
+        check_range('group_size', 1 if group_size is None else group_size, '[1, inf)')
         channels = dict(zip(block_indices, block_channels))
         is_complete = len(block_indices) == len(block_channels) == len(channels) > 0
         is_counted = min(in_index, *channels, 0) == 0

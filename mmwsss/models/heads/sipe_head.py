@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize, with_background
-from mmwsss.functional.checks import check_choice, check_fraction
+from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.functional.sipe import (
     at_least_float32,
     class_prototypes,
@@ -151,8 +151,8 @@ class SIPEHead(BaseMapHead):
                 'side_in_channels, side_channels and side_indices must have one entry per side '
                 f'convolution, but got {side_in_channels}, {side_channels} and {side_indices}'
             )
-        check_fraction('bg_attenuation', bg_attenuation)
-        check_fraction('test_seed_fraction', test_seed_fraction)
+        check_range('bg_attenuation', bg_attenuation, '[0, 1]')
+        check_range('test_seed_fraction', test_seed_fraction, '[0, 1]')
         if estimated_background and test_map == 'is_cam' and not background_modeling:
             raise ValueError(
                 'estimated_background=True needs background_modeling=True with test_map=is_cam'

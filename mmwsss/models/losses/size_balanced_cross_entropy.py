@@ -9,6 +9,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.size_weights import size_balanced_cross_entropy
 
 __all__ = ['SizeBalancedCrossEntropyLoss']
@@ -70,12 +71,11 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
         self.reduction = reduction
         self.loss_weight = loss_weight
         self._loss_name = loss_name
-        weights = None if class_weight is None else torch.tensor(self.class_weight)
-        logits = torch.zeros(1, 2 if weights is None else len(weights), 1, 1)
-        label = torch.zeros(1, 1, 1, dtype=torch.long)
-        size_balanced_cross_entropy(  # checks the options now
-            logits, label, **self.options, class_weight=weights, reduction=reduction
-        )
+        check_range('smallest class_weight', min(class_weight or [0]), '[0, inf)')
+        logits, label = torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)
+        size_balanced_cross_entropy(
+            logits, label, **self.options, reduction=reduction
+        )  # checks them
 
     @property
     def loss_name(self) -> str:

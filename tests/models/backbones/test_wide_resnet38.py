@@ -97,11 +97,11 @@ def test_every_weight_of_the_returned_stages_gets_a_gradient():
     [
         (dict(output_stride=32), r'output_stride must be one of \(8, 16\), but got 32'),
         (dict(out_indices=()), 'out_indices must be ascending'),
-        (dict(out_indices=(1, 6)), r'stages from 0 to 5, but got \(1, 6\)'),
+        (dict(out_indices=(1, 6)), r'ascending in 0\.\.5, but got \(1, 6\)'),
         (dict(out_indices=(3, 1)), 'out_indices must be ascending'),
-        (dict(dropout=(0.3,)), 'dropout must be two probabilities'),
-        (dict(dropout=(0.3, 1.0)), 'dropout must be two probabilities'),
-        (dict(width=0), 'width must be positive'),
+        (dict(dropout=(0.3,)), r'number of dropout must lie in \[2, 2\], but got 1'),
+        (dict(dropout=(0.3, 1.1)), 'dropout probability has to be between 0 and 1'),
+        (dict(width=0), r'width must lie in \(0, inf\)'),
     ],
 )
 def test_wrong_arguments_are_refused(kwargs, message):

@@ -562,7 +562,7 @@ def test_channels_last_changes_nothing():
         (dict(consistency_scales=(0.5, 1.0)), 'consistency_scales must be positive, 1 first'),
         (dict(consistency_scales=()), 'consistency_scales must be positive, 1 first'),
         (dict(consistency_scales=(1.0, 0.0)), 'consistency_scales must be positive, 1 first'),
-        (dict(group_size=0), 'group_size must be positive'),
+        (dict(group_size=0), r'group_size must lie in \[1, inf\)'),
         (dict(confidence_threshold=1.1), r'confidence_threshold must lie in \[0, 1\]'),
         (dict(confidence_peak='all'), 'confidence_peak must be one of'),
         (dict(drop_prob=-0.1), r'drop_prob must lie in \[0, 1\]'),
