@@ -89,5 +89,5 @@ def check_label_map(
     if len(ids):
         ignored = '' if ignore_index is None else f' or {ignore_index} (ignore)'
         raise ValueError(
-            f'{name} must hold 0..{num_classes - 1}{ignored}, but holds {ids[:10].tolist()}'
+            f'{name} must hold class ids 0..{num_classes - 1}{ignored}, but holds {ids[:10].tolist()}'
         )

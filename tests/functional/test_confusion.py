@@ -73,8 +73,8 @@ def test_mean_iou_leaves_out_undefined_classes():
     [
         ([[0.5]], [[1]], TypeError, 'pred must hold integers'),
         ([[1]], [[0.5]], TypeError, 'gt must hold integers'),
-        ([[5]], [[1]], ValueError, r'pred must hold 0\.\.4 or 255 .* but holds \[5\]'),
-        ([[1]], [[-1]], ValueError, r'gt must hold 0\.\.4 .* but holds \[-1\]'),
+        ([[5]], [[1]], ValueError, r'pred must hold class ids 0\.\.4 or 255 .* but holds \[5\]'),
+        ([[1]], [[-1]], ValueError, r'gt must hold class ids 0\.\.4 .* but holds \[-1\]'),
         ([[1, 1]], [[1]], ValueError, r'pred must be \(1, 1\), but got shape \(1, 2\)'),
         ([1], [1], ValueError, r'gt must be \(H, W\), but got shape \(1,\)'),
     ],

@@ -210,7 +210,7 @@ def test_unknown_pixels_are_filled_along_colours():
     assert (dense_crf_labels(image, known, 2, ignore_index=255, **NO_PAIRWISE) < 2).all()
     unknown = np.full_like(known, 255)
     assert (dense_crf_labels(image, unknown, 2, ignore_index=255) == 255).all()
-    with pytest.raises(ValueError, match=r'labels must hold 0\.\.1'):
+    with pytest.raises(ValueError, match=r'labels must hold class ids 0\.\.1'):
         dense_crf_labels(image, known, 2)
 
 
@@ -271,8 +271,8 @@ def test_bad_arguments_of_dense_crf(change, error, message):
             r'labels must be \(4, 5\), but got shape \(4, 4\)',
         ),
         ({'labels': np.zeros((4, 5))}, TypeError, 'labels must hold integers'),
-        ({'labels': np.full((4, 5), 2)}, ValueError, r'labels must hold 0\.\.1'),
-        ({'labels': np.full((4, 5), -1)}, ValueError, r'labels must hold 0\.\.1'),
+        ({'labels': np.full((4, 5), 2)}, ValueError, r'labels must hold class ids 0\.\.1'),
+        ({'labels': np.full((4, 5), -1)}, ValueError, r'labels must hold class ids 0\.\.1'),
         ({'gt_prob': 1.0}, ValueError, r'gt_prob must lie in \(0, 1\)'),
     ],
 )

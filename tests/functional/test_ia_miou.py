@@ -417,8 +417,8 @@ def test_single_pixels_on_no_instance_are_allowed():
     ('change', 'message'),
     [
         (dict(pred=np.zeros((4, 5), int)), r'pred must be \(4, 4\), but got shape \(4, 5\)'),
-        (dict(pred=np.full((4, 4), 7)), r'pred must hold 0\.\.2 .* but holds \[7\]'),
-        (dict(gt=np.full((4, 4), -1)), r'gt must hold 0\.\.2 .* but holds \[-1\]'),
+        (dict(pred=np.full((4, 4), 7)), r'pred must hold class ids 0\.\.2 .* but holds \[7\]'),
+        (dict(gt=np.full((4, 4), -1)), r'gt must hold class ids 0\.\.2 .* but holds \[-1\]'),
         (dict(gt=np.zeros((1, 4, 4), int)), r'gt must be \(H, W\), but got shape \(1, 4, 4\)'),
         (dict(instances=np.zeros((4, 5), int)), r'instances must be \(4, 4\), but'),
         (
