@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwsss.functional.checks import check_label_map, check_shapes
+from mmwsss.functional.checks import check_label_map, check_range, check_shapes
 
 __all__ = [
     'ThresholdCounts',
@@ -132,12 +132,13 @@ def threshold_counts(
 
     Raises:
         TypeError: ``gt`` does not hold integers.
-        ValueError: Shapes do not fit, ``gt`` holds an id outside the list, or ``thresholds`` are
+        ValueError: Shapes do not fit, an id lies outside the list, or ``thresholds`` are
             empty or not increasing.
     """
     scores, keys, gt = np.asarray(scores), np.asarray(keys), np.asarray(gt)
     check_label_map('gt', gt, num_classes, ignore_index)
     check_shapes(keys=(keys, 'n'), gt=(gt, 'H W'), scores=(scores, 'n H W'))
+    check_range('largest key', keys.max(initial=0), f'[0, {num_classes - 1}]')
     levels = np.asarray(thresholds, dtype=np.float64).astype(scores.dtype)
     if levels.ndim != 1 or not len(levels) or not (np.diff(levels) > 0).all():
         raise ValueError(f'thresholds must be strictly increasing numbers, but got {thresholds}')

@@ -104,19 +104,11 @@ def ia_miou(
                 f'but one of them ends after {n}'
             )
         pred, gt, of_image = (*items, None)[:3]
+        settings: dict[str, Any] = dict(tolerance=tolerance, include_background=include_background)
         try:
-            of_image = instance_ious(
-                pred,
-                gt,
-                of_image,
-                num_classes,
-                ignore_index,
-                tolerance=tolerance,
-                include_background=include_background,
-            )
+            records.append(instance_ious(pred, gt, of_image, num_classes, ignore_index, **settings))
         except ValueError as error:
             raise ValueError(f'image {n}: {error}') from error
-        records.append(of_image)
     return ia_miou_from_records(records, num_classes)
 
 

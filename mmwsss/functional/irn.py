@@ -80,9 +80,7 @@ def confident_labels(
     check_thresholds(fg_threshold, bg_threshold)
     scores = _check_scores(image, scores, len(class_ids))
     strict, loose = (
-        np.concatenate([np.full_like(scores, value, shape=(1, *scores.shape[1:])), scores]).argmax(
-            0
-        )
+        np.pad(scores, ((1, 0), (0, 0), (0, 0)), constant_values=value).argmax(0)
         for value in (fg_threshold, bg_threshold)
     )
     return _combine(image, strict, loose, class_ids, ignore_index, kernels)

@@ -41,9 +41,12 @@ def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> Mask
         raise ValueError(
             f'a segmentation must be polygons or run lengths, but is a {type(segmentation).__name__}'
         )
-    size = _size_of(segmentation)
-    if size != tuple(image_size):  # first, for a wrong size may be an enormous one
-        raise ValueError(f'run lengths must be of size {image_size}, but are {size}')
+    size = segmentation.get('size')
+    if size not in (
+        [*image_size],
+        (*image_size,),
+    ):  # first, for a wrong size may be an enormous one
+        raise ValueError(f"'size' of run lengths must be {image_size}, but is {size!r}")
     return decode_rle(segmentation)
 
 
@@ -117,15 +120,15 @@ def decode_rle(rle: Mapping[str, Any]) -> Mask:
         bool (H, W).
 
     Raises:
-        ValueError: A key is missing, or the runs do not add up to H x W.
+        ValueError: The runs are no integers, or do not add up to H x W.
 
     Example:
         >>> decode_rle({'size': [2, 3], 'counts': [1, 2, 3]}).astype(int)
         array([[0, 1, 0],
                [1, 0, 0]])
     """
-    height, width = _size_of(rle)
-    counts = rle['counts']
+    height, width = rle['size']
+    counts = rle.get('counts')
     if isinstance(counts, (str, bytes)):
         counts = _uncompress(counts.encode() if isinstance(counts, str) else counts)
     try:
@@ -140,16 +143,6 @@ def decode_rle(rle: Mapping[str, Any]) -> Mask:
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(width, height).T
-
-
-def _size_of(rle: Mapping[str, Any]) -> tuple[int, int]:
-    if 'size' not in rle or 'counts' not in rle:
-        raise ValueError(f"run lengths need 'size' and 'counts', but have {sorted(rle)}")
-    try:
-        height, width = (int(n) for n in rle['size'])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"'size' of run lengths must be (H, W), but is {rle['size']!r}") from error
-    return height, width
 
 
 def _uncompress(text: bytes) -> list[int]:

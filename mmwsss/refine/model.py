@@ -30,16 +30,12 @@ class FrozenModel:
     """
 
     def __init__(self, config: str, checkpoint: str, device: str = 'cpu') -> None:
-        self.config, self.checkpoint, self.device = str(config), str(checkpoint), device
+        self.config, self.checkpoint = self.files = str(config), str(checkpoint)
+        self.device = device
         self._model: BaseModel | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_model': None}
-
-    @property
-    def files(self) -> tuple[str, str]:
-        """Config and checkpoint."""
-        return self.config, self.checkpoint
 
     @property
     def model(self) -> BaseModel:
@@ -49,15 +45,12 @@ class FrozenModel:
             FileNotFoundError, ValueError: config or checkpoint is missing or does not fit.
         """
         if self._model is None:
-            self._model = self._load()
+            model_cfg = {**load_config(self.config).model, 'init_cfg': None}
+            model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
+            model = MODELS.build(model_cfg)
+            load_weights(model, load_checkpoint_file(self.checkpoint), self.checkpoint)
+            self._model = model.to(self.device).eval()
         return self._model
-
-    def _load(self) -> BaseModel:
-        model_cfg = {**load_config(self.config).model, 'init_cfg': None}
-        model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
-        model = MODELS.build(model_cfg)
-        load_weights(model, load_checkpoint_file(self.checkpoint), self.checkpoint)
-        return model.to(self.device).eval()
 
     @torch.no_grad()
     def inputs(self, image: np.ndarray) -> tuple[Tensor, list[SegDataSample]]:

@@ -166,7 +166,7 @@ def test_one_failing_crf_stops_no_other(tmp_path, monkeypatch, workers, dies):
             ValueError,
             "crf: argument 'sxy' is unknown; valid names are gaussian_sxy",
         ),
-        ({'crf': {'bilateral_srgb': 0}}, ValueError, 'bilateral_srgb must be positive'),
+        ({'crf': {'bilateral_srgb': 0}}, ValueError, r'bilateral_srgb must lie in \(0, inf\)'),
         ({'min_peak': 1}, ValueError, r'min_peak must lie in \[0, 1\)'),
         ({'workers': -1}, ValueError, 'workers must be >= 0'),
     ],

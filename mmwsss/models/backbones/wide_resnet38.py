@@ -87,7 +87,7 @@ class WideResNet38(BaseModule):
             return max(4, int(count * width) // 4 * 4)
 
         inside = channels(64)
-        self.conv1a = nn.Conv2d(3, inside, 3, padding=1, bias=False)
+        self.conv1a = _conv(3, inside, 3)
         self.stages: list[list[str]] = []
         for name, count, middle, outside in _STAGES:
             first = dict(stride=2) if name != 'b5' else dict(stride=stride, dilation=dilation)
@@ -136,6 +136,11 @@ class WideResNet38(BaseModule):
         return tuple(outputs)
 
 
+def _conv(inside: int, outside: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    padding = kernel // 2 * dilation
+    return nn.Conv2d(inside, outside, kernel, stride, padding, dilation, bias=False)
+
+
 class _Block(nn.Module):
     """BN-ReLU-3x3-BN-ReLU-3x3 and a shortcut, 1x1 after the first BN-ReLU where shapes change.
 
@@ -155,16 +160,12 @@ class _Block(nn.Module):
         self.middle_channels, self.out_channels = middle, outside
         first = dilation if first_dilation is None else first_dilation
         self.bn_branch2a = nn.BatchNorm2d(inside)
-        self.conv_branch2a = nn.Conv2d(
-            inside, middle, 3, stride, padding=first, dilation=first, bias=False
-        )
+        self.conv_branch2a = _conv(inside, middle, 3, stride, first)
         self.bn_branch2b1 = nn.BatchNorm2d(middle)
-        self.conv_branch2b1 = nn.Conv2d(
-            middle, outside, 3, padding=dilation, dilation=dilation, bias=False
-        )
+        self.conv_branch2b1 = _conv(middle, outside, 3, 1, dilation)
         self.conv_branch1 = None
         if inside != outside or stride != 1:
-            self.conv_branch1 = nn.Conv2d(inside, outside, 1, stride, bias=False)
+            self.conv_branch1 = _conv(inside, outside, 1, stride)
 
     def forward(self, x: Tensor, activated: Tensor) -> Tensor:
         shortcut = x if self.conv_branch1 is None else self.conv_branch1(activated)
@@ -178,14 +179,12 @@ class _Bottleneck(nn.Module):
     def __init__(self, inside: int, outside: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.bn_branch2a = nn.BatchNorm2d(inside)
-        self.conv_branch2a = nn.Conv2d(inside, outside // 4, 1, bias=False)
+        self.conv_branch2a = _conv(inside, outside // 4, 1)
         self.bn_branch2b1 = nn.BatchNorm2d(outside // 4)
-        self.conv_branch2b1 = nn.Conv2d(
-            outside // 4, outside // 2, 3, padding=dilation, dilation=dilation, bias=False
-        )
+        self.conv_branch2b1 = _conv(outside // 4, outside // 2, 3, 1, dilation)
         self.bn_branch2b2 = nn.BatchNorm2d(outside // 2)
-        self.conv_branch2b2 = nn.Conv2d(outside // 2, outside, 1, bias=False)
-        self.conv_branch1 = nn.Conv2d(inside, outside, 1, bias=False)
+        self.conv_branch2b2 = _conv(outside // 2, outside, 1)
+        self.conv_branch1 = _conv(inside, outside, 1)
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor, activated: Tensor) -> Tensor:

@@ -20,8 +20,7 @@ class DeepLabV2Head(SingleFeatureDecodeHead):
     """Atrous spatial pyramid of DeepLabV2 [1]_: parallel 3x3 convolutions whose outputs are summed.
 
     Every branch maps the features straight to the class logits, has a bias and no normalisation:
-    ``logits = sum_d conv3x3(features, dilation=d)``. The head has no layer but these, so each of its
-    parameters gets a gradient in every step. It works behind any mmseg backbone.
+    ``logits = sum_d conv3x3(features, dilation=d)``. It works behind any mmseg backbone.
 
     Args:
         in_channels: Channels C of the feature map read.
@@ -70,14 +69,7 @@ class DeepLabV2Head(SingleFeatureDecodeHead):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Compute class logits.
-
-        Args:
-            inputs: Feature maps of the backbone; the one at ``in_index`` is (N, C, h, w).
-
-        Returns:
-            Logits (N, num_classes, h, w), at the resolution of the features.
-        """
+        """Compute logits (N, num_classes, h, w) from the feature map (N, C, h, w) at ``in_index``."""
         features = self._transform_inputs(inputs)
         if self.dropout is not None:
             features = self.dropout(features)

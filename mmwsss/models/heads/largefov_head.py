@@ -78,14 +78,7 @@ class LargeFOVHead(SingleFeatureDecodeHead):
         self.fc_dropout = nn.Dropout(dropout_ratio)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Compute class logits.
-
-        Args:
-            inputs: Feature maps of the backbone; the one at ``in_index`` is (N, C, h, w).
-
-        Returns:
-            Logits (N, num_classes, h, w), at the resolution of the features.
-        """
+        """Compute logits (N, num_classes, h, w) from the feature map (N, C, h, w) at ``in_index``."""
         features = self._transform_inputs(inputs)
         features = self.fc_dropout(F.relu(self.fc6(features)))
         features = self.fc_dropout(F.relu(self.fc7(features)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
+from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -43,8 +44,8 @@ class RPNetHead(BaseMapHead):
     """Cross-image region prototypes.
 
     Source: Liu et al., Cross-Image Region Mining with Region Prototypical Network for Weakly Supervised
-    Segmentation (RPNet), 2021. Images come in groups of g that share a class. For the features ``f_n``
-    of each used block n:
+    Segmentation (RPNet), 2021; departures are in ``docs/methods/rpnet.md``. Images come in groups of g
+    that share a class. For the features ``f_n`` of each used block n:
 
     1. mask ``M_n``: pixels of confidence ``max_c f_n / max_xy f_n`` above ``confidence_threshold``, each
        dropped with probability ``drop_prob`` in training;
@@ -55,17 +56,9 @@ class RPNetHead(BaseMapHead):
     5. ``L = w_cls L_c(plain) + w_cls_enhanced L_c(enhanced) + w_consistency L_s``, where ``L_s`` compares
        the class maps of the plain branch with the mean of the enhanced ones at ``consistency_scales``.
 
-    The released code does 1 to 4 differently, see ``matching``. How the formulas are computed:
-
-    - The projection of a mean is the mean of the projections, so a block is projected at every pixel
-      only where its pixels are compared. The classifier has no bias: ``classifier(G(F) f_N)`` equals
-      ``G(F) A`` with ``A = classifier(f_N)``.
-    - Gradients: masks have none. Both added losses reach features and projections through prototypes and
-      pixels. They fall when ``F`` is the same everywhere; the logged ``foreground_std`` (spread of
-      ``G(F)`` within an image) then goes to zero and the method becomes a CAM.
-    - Departure: padding of the crop gives no prototype (``skip_padding``); the paper does not say.
-
-    The plain map is that of ``CAMHead``: at test time nothing is computed beyond it unless
+    Masks have no gradient. Both added losses fall when ``F`` is the same everywhere; the logged
+    ``foreground_std`` (spread of ``G(F)`` within an image) then goes to zero and the method becomes a CAM.
+    At test time nothing is computed beyond the plain map, which is that of ``CAMHead``, unless
     ``test_map='enhanced'``, which takes each view as a group of one, without dropping.
 
     Dropping draws from a generator seeded by the sample's metainfo ``noise_seed``, which ``PairDataset``
@@ -229,7 +222,7 @@ class RPNetHead(BaseMapHead):
             for scaled in scaled_feats:
                 with torch.no_grad():
                     other = torch.mul(*self._branches(scaled, data_samples, image_size))
-                maps.append(_resize(other, logits.shape[2:]))
+                maps.append(resize(other, logits.shape[2:], mode='bilinear'))
             terms['consistency'] = normalized_consistency(logits, maps, labels)
         losses = {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
         spread = weight.detach().flatten(1).std(dim=1, correction=0).mean()
@@ -301,7 +294,7 @@ class RPNetHead(BaseMapHead):
             regions = F.interpolate(masks[0], size=pixels.shape[2:], mode='nearest')
             prototypes = self._prototypes(feats, index, regions, group_size)
             cosine = foreground_probability(pixels, prototypes)
-            maps.append(_resize(cosine, masks[0].shape[2:]))
+            maps.append(resize(cosine, masks[0].shape[2:], mode='bilinear'))
         foreground = torch.cat(maps, dim=1).amax(dim=1, keepdim=True)
         peak = foreground.amax(dim=(2, 3), keepdim=True)
         return RELEASED_PEAK * foreground / peak.clamp(min=1e-5)
@@ -310,6 +303,7 @@ class RPNetHead(BaseMapHead):
         self, feats: Sequence[Tensor], index: int, regions: Tensor, group_size: int
     ) -> Tensor:
         """Region prototypes of a block, those of the whole group for each image: (N, g * R, C')."""
+        # The projection of a mean is the mean of the projections, which takes longer.
         means = class_prototypes(regions, self._scaled(feats[index]))
         own = F.linear(means, self.projections[str(index)].weight.flatten(1))
         groups = own.reshape(len(own) // group_size, -1, own.shape[2])
@@ -324,10 +318,6 @@ class RPNetHead(BaseMapHead):
         return peak_normalize(features) if self.projection_peak == 'channel' else features.relu()
 
 
-def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(maps, size=tuple(size), mode='bilinear', align_corners=False)
-
-
 def resolve_group_size(data_samples: Sequence[SegDataSample], expected: int | None) -> int:
     """Number of images in a group: ``expected``, or what the samples' metainfo says, or 1.
 
@@ -335,17 +325,13 @@ def resolve_group_size(data_samples: Sequence[SegDataSample], expected: int | No
         ValueError: The samples or ``expected`` disagree, or the batch is not made of whole groups.
     """
     sizes = {expected, *(sample.get('group_size') for sample in data_samples)} - {None}
-    if len(sizes) > 1:
-        raise ValueError(
-            f'head.group_size={expected} and the samples must agree, but got {sorted(sizes)}'
-        )
-    size = sizes.pop() if sizes else 1
+    size = max(sizes, default=1)
     groups = [sample.get('group_index') for sample in data_samples]
     parts = [set(groups[start : start + size]) for start in range(0, len(groups), size)]
-    if len(groups) % size or max(map(len, parts)) > 1:
+    if len(sizes) > 1 or len(groups) % size or max(map(len, parts)) > 1:
         raise ValueError(
-            f'a batch must be made of whole groups of {size} images, but got {len(groups)} images of '
-            f"the groups {groups}: use PairDataset with collate_fn=dict(type='flatten_groups')"
+            f'a batch must be made of whole groups of group_size={sorted(sizes)} images, but got the '
+            f"groups {groups}: use PairDataset with collate_fn=dict(type='flatten_groups')"
         )
     return size
 
@@ -355,8 +341,7 @@ def drop_pixels(
 ) -> list[Tensor]:
     """Set each pixel of the masks (N, 1, h_n, w_n) to zero with a probability.
 
-    Samples with the metainfo ``noise_seed`` get the same draw on every device and whatever else is in
-    the batch.
+    Samples with the metainfo ``noise_seed`` get the same draw on every device and in any batch.
     """
     seeds = [sample.get('noise_seed') for sample in data_samples]
     generators = [None if s is None else torch.Generator().manual_seed(int(s)) for s in seeds]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor
 
+from mmwsss.functional.checks import check_choice
+
 __all__ = ['SingleFeatureDecodeHead']
 
 
@@ -27,11 +29,7 @@ class SingleFeatureDecodeHead(BaseDecodeHead):
     """
 
     def __init__(self, in_channels: int | Sequence[int], channels: int, **kwargs: object) -> None:
-        if kwargs.get('input_transform') not in (None, 'resize_concat'):
-            raise ValueError(
-                f"input_transform must be None or 'resize_concat', for {type(self).__name__} reads "
-                f'one feature map, but got {kwargs["input_transform"]!r}'
-            )
+        check_choice('input_transform', kwargs.get('input_transform'), (None, 'resize_concat'))
         super().__init__(in_channels, channels, **kwargs)
 
     def _transform_inputs(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:

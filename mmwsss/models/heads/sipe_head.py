@@ -62,14 +62,11 @@ class SIPEHead(BaseMapHead):
     The hierarchical feature ``h`` joins 1x1 convolutions of several stages, each normalised per pixel
     and resized to the size of stage ``size_index``. The semantic feature is the classified one.
 
-    Gradients: both losses train the classifier and the backbone, ``L_gsc`` through ``S`` (its peak and
-    background included). ``IS`` trains the side convolutions, through pixels and prototypes, and never
-    the backbone, whose stages they see detached; with ``feature='semantic'`` it trains nothing. Seeds
-    have no gradient. That stages 1 and 2 get none at all is a setting of ``ImageLevelClassifier``
-    (``frozen_modules``). Side convolutions that no loss reaches (``gsc=False`` or
-    ``feature='semantic'``) are frozen at their random initial values, so that checkpoints load
-    whatever the switches are. Under autocast only convolutions and the correlation product run in
-    half precision.
+    Gradients: both losses train the classifier and the backbone, ``L_gsc`` through ``S``; ``IS`` trains
+    the side convolutions only, which see the stages detached; seeds have none. Side convolutions that
+    no loss reaches (``gsc=False`` or ``feature='semantic'``) are frozen, so that checkpoints load
+    whatever the switches are. Under autocast only convolutions and the correlation product run in half
+    precision.
 
     Args:
         num_classes: Foreground classes K.

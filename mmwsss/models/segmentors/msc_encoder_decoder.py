@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.utils import OptSampleList, SampleList, add_prefix
 from torch import Tensor
@@ -26,13 +27,12 @@ class MSCEncoderDecoder(EncoderDecoder):
         loss = sum_s CE(logits_s, labels) + CE(max_s logits_s, labels),    s in {1} + scales
 
     Each is its own term of the loss dictionary: ``decode_x1.loss_ce``, ``decode_x0.75.loss_ce``,
-    ``decode_x0.5.loss_ce`` and ``decode_max.loss_ce`` (with the names of the losses configured). The
-    terms are added and not averaged, as in the released code: a
-    gradient is about ``len(scales) + 2`` times that of a plain ``EncoderDecoder``.
+    ``decode_x0.5.loss_ce`` and ``decode_max.loss_ce`` (with the names of the losses configured). They are
+    added and not averaged, as in the released code: a gradient is about ``len(scales) + 2`` times that
+    of a plain ``EncoderDecoder``.
 
-    Departure from the released code: there the label map is reduced to the resolution of the
-    logits; here logits are enlarged to that of the labels, as every mmseg head does, so that any
-    mmseg loss sees the whole label map.
+    Departure: the released code reduces the label map to the resolution of the logits; here logits are
+    enlarged to that of the labels, as every mmseg head does.
 
     The decode head must be one whose loss is ``loss_by_feat(forward(features))`` with one logit
     tensor, which holds for mmseg's heads derived from ``BaseDecodeHead`` except those with a loss of
@@ -67,14 +67,11 @@ class MSCEncoderDecoder(EncoderDecoder):
         self.fuse_predictions = fuse_predictions
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict[str, Tensor]:
-        """Compute one loss per scale and one on the fused logits.
+        """Compute one loss per scale and one on the fused logits, see the class.
 
         Args:
             inputs: Images (N, 3, H, W), normalised.
             data_samples: N samples with ``gt_sem_seg`` (1, H, W).
-
-        Returns:
-            Loss terms and accuracies, prefixed ``decode_x<scale>`` and ``decode_max``.
         """
         features = self.extract_feat(inputs)
         logits = self._logits_per_scale(inputs, features)
@@ -89,15 +86,7 @@ class MSCEncoderDecoder(EncoderDecoder):
         return losses
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Predict logits at the size of the input.
-
-        Args:
-            inputs: Images (N, 3, H, W), normalised.
-            batch_img_metas: N dictionaries with ``img_shape``.
-
-        Returns:
-            Logits (N, num_classes, H, W).
-        """
+        """Predict logits (N, num_classes, H, W) of normalised images (N, 3, H, W)."""
         return self.decode_head.predict_by_feat(self._predicted_logits(inputs), batch_img_metas)
 
     def _forward(self, inputs: Tensor, data_samples: OptSampleList = None) -> Tensor:
@@ -123,9 +112,7 @@ class MSCEncoderDecoder(EncoderDecoder):
         return self._resize(inputs, [math.floor((n - 1) * scale) + 1 for n in inputs.shape[2:]])
 
     def _resize(self, values: Tensor, size: Sequence[int]) -> Tensor:
-        return F.interpolate(
-            values, size=tuple(size), mode='bilinear', align_corners=self.align_corners
-        )
+        return resize(values, tuple(size), None, 'bilinear', self.align_corners, warning=False)
 
     def _fuse(self, logits: list[Tensor]) -> Tensor:
         """Element-wise maximum (N, C, h, w) at the resolution of the first entry."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmengine.structures import PixelData
@@ -27,7 +27,7 @@ class ScoreTTAModel(SegTTAModel):
     mmseg's holds the logits of all of them.
     """
 
-    def test_step(self, data: dict[str, Any] | list | tuple) -> SampleList:
+    def test_step(self, data: dict[str, Any]) -> SampleList:
         """Predict the views one after the other and average their scores.
 
         Args:
@@ -36,76 +36,40 @@ class ScoreTTAModel(SegTTAModel):
         Returns:
             See :meth:`merge_preds`.
         """
-        merged: list[_Merged] = []
-        for view in views_of(data):
-            samples = self.module.test_step(view)
-            merged = merged or [_Merged() for _ in samples]
-            for image, sample in zip(merged, samples):
-                image.add(sample)
-            del samples, sample  # nor the logits of this view while the next is predicted
-        return [image.result() for image in merged]
+        views = range(len(next(iter(data.values()))))
+        return _merge(self.module.test_step({k: v[i] for k, v in data.items()}) for i in views)
 
     def merge_preds(self, data_samples_list: list[SampleList]) -> SampleList:
         """Merge the predictions of all views of each image.
 
         Args:
-            data_samples_list: For each image its views, with ``seg_logits`` (K, H, W), K >= 2.
+            data_samples_list: For each image its views, with ``seg_logits`` (K, H, W), K >= 2, which
+                they lose.
 
         Returns:
             One sample per image, the last view's with merged ``seg_logits`` and ``pred_sem_seg``
             (1, H, W); ground truth and path are the first view's.
         """
-        merged = [_Merged() for _ in data_samples_list]
-        for image, views in zip(merged, data_samples_list):
-            for view in views:
-                image.add(view)
-        return [image.result() for image in merged]
+        return _merge(zip(*data_samples_list))
 
 
-class _Merged:
-    """The views of one image: the sum of their scores, and all of the samples but their logits."""
-
-    def __init__(self) -> None:
-        self.total: Tensor | None = None
-        self.count = 0
-        self.first = self.last = SegDataSample()
-
-    def add(self, sample: SegDataSample) -> None:
-        """Add a view."""
-        scores = sample.seg_logits.data.softmax(dim=0)
-        self.total = scores if self.total is None else self.total.add_(scores)
-        self.last = sample.new()
-        del self.last.seg_logits
-        if not self.count:
-            self.first = self.last
-        self.count += 1
-
-    def result(self) -> SegDataSample:
-        """The last sample with the averaged scores."""
-        logits = self.total.div_(self.count).clamp_(min=1e-12).log_()
-        self.last.set_data(
-            {
-                'seg_logits': PixelData(data=logits),
-                'pred_sem_seg': PixelData(data=logits.argmax(dim=0, keepdim=True)),
-            }
-        )
-        if hasattr(self.first, 'gt_sem_seg'):
-            self.last.set_data({'gt_sem_seg': self.first.gt_sem_seg})
-        self.last.set_metainfo({'img_path': self.first.img_path})
-        return self.last
-
-
-def views_of(data: dict[str, Any] | list | tuple) -> Iterator[dict[str, Any] | list]:
-    """Yield the batch of each view.
-
-    Raises:
-        TypeError: ``data`` is neither a dictionary nor a list.
-    """
-    if isinstance(data, dict):
-        for i in range(len(next(iter(data.values())))):
-            yield {key: value[i] for key, value in data.items()}
-    elif isinstance(data, (list, tuple)):
-        for i in range(len(data[0])):
-            yield [value[i] for value in data]
-    else:
-        raise TypeError(f'data must be a dictionary or a list, but got {type(data).__name__}')
+def _merge(views: Iterable[Sequence[SegDataSample]]) -> SampleList:
+    """Average the scores of each image over the views, holding the logits of one at a time."""
+    totals: list[Tensor] = []
+    for count, samples in enumerate(views, start=1):
+        scores = [sample.seg_logits.data.softmax(dim=0) for sample in samples]
+        for sample in samples:
+            del sample.seg_logits
+        if count == 1:
+            firsts, totals = samples, scores
+        else:
+            totals = [total.add_(score) for total, score in zip(totals, scores)]
+        del scores
+    for first, last, total in zip(firsts, samples, totals):
+        logits = total.div_(count).clamp_(min=1e-12).log_()
+        last.seg_logits = PixelData(data=logits)
+        last.pred_sem_seg = PixelData(data=logits.argmax(dim=0, keepdim=True))
+        if 'gt_sem_seg' in first:
+            last.gt_sem_seg = first.gt_sem_seg
+        last.set_metainfo({'img_path': first.img_path})
+    return list(samples)

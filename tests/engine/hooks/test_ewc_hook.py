@@ -342,7 +342,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, whole_run):
         values['decode_head.extra.weight'] = torch.ones(2)
     torch.save(state, tmp_path / 'f.pth')
     with pytest.raises(
-        ValueError, match=r'decode_head\.extra\.weight \(2,\), \(2,\) \(the model: none\)'
+        ValueError, match=r"decode_head\.extra\.weight' must have one shape .*'fisher': \(2,\)"
     ):
         run(tmp_path / '1', hook)
     for values in (state['fisher'], state['anchors']):
@@ -350,7 +350,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, whole_run):
         values['backbone.conv.bias'] = torch.ones(5)
     torch.save(state, tmp_path / 'f.pth')
     with pytest.raises(
-        ValueError, match=r'backbone\.conv\.bias \(5,\), \(5,\) \(the model: \(4,\)\)'
+        ValueError, match=r"backbone\.conv\.bias' must have one shape .*'model': \(4,\)"
     ):
         run(tmp_path / '2', hook)
     torch.save({'state_dict': {}}, tmp_path / 'f.pth')

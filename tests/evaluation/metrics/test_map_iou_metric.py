@@ -91,8 +91,8 @@ def one_sample(**changes) -> dict:
     ('changes', 'message'),
     [
         ({'pred_map_keys': torch.tensor([1])}, r'im0: expected integer keys'),
-        ({'pred_map_keys': torch.tensor([0, 1, 3])}, r'im0: keys must be .* in 0\.\.2'),
-        ({'ori_shape': (6, 9)}, r'im0: scores must be \(3, 6, 8\)'),
+        ({'pred_map_keys': torch.tensor([0, 1, 3])}, r'im0: largest key must lie in \[0, 2\]'),
+        ({'ori_shape': (6, 9)}, r'im0: shapes must be .*scores \(n, H, W\), but got .*\(6, 8\)'),
         ({'gt_sem_seg': {'data': torch.full((1, 6, 8), 3)}}, r'im0: gt must hold class ids 0\.\.2'),
     ],
 )

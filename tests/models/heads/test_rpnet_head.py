@@ -345,15 +345,15 @@ def wrong_group(**meta):
 @pytest.mark.parametrize(
     ('settings', 'samples', 'message'),
     [
-        ({}, make_samples(3, group_size=2), 'whole groups of 2 images, but got 3 images'),
-        (dict(group_size=3), make_samples(4), 'whole groups of 3 images, but got 4 images'),
+        ({}, make_samples(3, group_size=2), r'whole groups of group_size=\[2\] images'),
+        (dict(group_size=3), make_samples(4), r'whole groups of group_size=\[3\] images'),
         (
             dict(group_size=4),
             make_samples(4, group_size=2),
-            r'group_size=4 .* agree, but got \[2, 4\]',
+            r'group_size=\[2, 4\] images',
         ),
-        ({}, wrong_group(group_size=4), r'the samples must agree, but got \[2, 4\]'),
-        ({}, wrong_group(group_index=7), r'whole groups of 2 images, but .* groups \[0, 7, 1, 1\]'),
+        ({}, wrong_group(group_size=4), r'group_size=\[2, 4\] images'),
+        ({}, wrong_group(group_index=7), r'group_size=\[2\] .* groups \[0, 7, 1, 1\]'),
     ],
 )
 def test_broken_groups_are_refused(settings, samples, message):
