@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from mmwsss.functional.checks import check_fraction
+from mmwsss.functional.checks import check_range
 from mmwsss.io import atomic_path
 
 __all__ = ['Tile', 'class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
@@ -187,7 +187,7 @@ def _blend(
     image: np.ndarray, picture: np.ndarray, alpha: float, where: np.ndarray | None = None
 ) -> np.ndarray:
     """Lay a picture over an image, ``where`` alone."""
-    check_fraction('alpha', alpha)
+    check_range('alpha', alpha, '[0, 1]')
     weight = alpha if where is None else alpha * where[..., None]
     mixed = (1 - weight) * image + weight * picture
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
