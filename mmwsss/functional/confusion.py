@@ -125,23 +125,19 @@ def threshold_counts(
         scores: Floating point (n, H, W), not NaN.
         keys: Integer (n,), the class id of each map, strictly increasing.
         gt: Integer (H, W), class ids 0 .. C - 1 or ``ignore_index``.
-        thresholds: T numbers, strictly increasing in the precision of ``scores``, in which they
-            are compared.
+        thresholds: T increasing numbers; compared in the precision of ``scores``.
         num_classes: Number C of classes with background.
         ignore_index: Pixels of this value in ``gt`` do not count.
 
     Raises:
         TypeError: ``gt`` does not hold integers.
-        ValueError: Shapes do not fit, an id lies outside the list, or ``thresholds`` are
-            empty or not increasing.
+        ValueError: Shapes do not fit, or an id lies outside the list.
     """
     scores, keys, gt = np.asarray(scores), np.asarray(keys), np.asarray(gt)
     check_label_map('gt', gt, num_classes, ignore_index)
     check_shapes(keys=(keys, 'n'), gt=(gt, 'H W'), scores=(scores, 'n H W'))
     check_range('largest key', keys.max(initial=0), f'[0, {num_classes - 1}]')
     levels = np.asarray(thresholds, dtype=np.float64).astype(scores.dtype)
-    if levels.ndim != 1 or not len(levels) or not (np.diff(levels) > 0).all():
-        raise ValueError(f'thresholds must be strictly increasing numbers, but got {thresholds}')
     valid = gt != ignore_index
     best, label = _winning_foreground(scores, keys, valid)
     true = gt[valid].astype(np.int64)

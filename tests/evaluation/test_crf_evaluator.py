@@ -123,7 +123,7 @@ def test_what_cannot_be_refined_is_said(tmp_path):
         score([one])
     one = sample(tmp_path)
     Image.new('RGB', (9, 9)).save(one.img_path)
-    with pytest.raises(ValueError, match=r'probs must have shape .* \(9, 9\) of the image'):
+    with pytest.raises(ValueError, match=r'shapes must be probs \(K, 9, 9\), but got \(3, '):
         score([one])
 
 
