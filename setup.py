@@ -66,7 +66,7 @@ setup(
         'matplotlib>=3.7',
         'rich>=12.6',
         'jinja2>=3.0',
-        'markupsafe>=2.0',
+        'markupsafe>=2.0.1',
     ],
     extras_require={
         'openmmlab': OPENMMLAB,
