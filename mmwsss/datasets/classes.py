@@ -17,7 +17,6 @@ __all__ = ['UNUSED_NAME', 'resolve_metainfo', 'without_255']
 # Id 255 means "ignore" in masks and in mmseg's losses and metrics, so longer lists leave it out.
 UNUSED_ID = 255
 UNUSED_NAME = '(255: ignored)'
-_MAX_CLASSES = 65535
 
 
 def resolve_metainfo(
@@ -43,8 +42,8 @@ def resolve_metainfo(
 
     Raises:
         FileNotFoundError: The text file does not exist.
-        ValueError: There are no classes, they repeat, background is not first, there are more
-            than fit 16-bit masks, or a name is not among the classes of ``own``.
+        ValueError: There are no classes, they repeat, background is not first, or a name is not among the
+            classes of ``own``.
     """
     info = dict(metainfo or {})
     if classes is None:
@@ -57,7 +56,9 @@ def resolve_metainfo(
     if isinstance(classes, str):
         classes = _read_classes(classes, data_root, backend_args)
     names = without_255(_with_background([str(name) for name in classes]))
-    _check(names, own.get('classes'))
+    ClassTable(names)  # refuses what is no list of classes
+    for name in names if 'classes' in own else ():
+        check_known('classes: class', name, own['classes'])
     info['classes'] = names
     if 'palette' not in info and 'palette' not in own:
         info['palette'] = voc_palette(len(names))
@@ -84,14 +85,3 @@ def without_255(names: Sequence[str]) -> Sequence[str]:
     if len(names) <= UNUSED_ID or names[UNUSED_ID] == UNUSED_NAME:
         return names
     return (*names[:UNUSED_ID], UNUSED_NAME, *names[UNUSED_ID:])
-
-
-def _check(names: tuple[str, ...], valid: Sequence[str] | None) -> None:
-    ClassTable(names)
-    if len(names) > _MAX_CLASSES:
-        raise ValueError(
-            f'masks are 16-bit at most, so at most {_MAX_CLASSES} classes with background fit, but '
-            f'got {len(names)}'
-        )
-    for name in names if valid is not None else ():
-        check_known('classes: class', name, valid)

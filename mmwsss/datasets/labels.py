@@ -67,7 +67,12 @@ def read_image_labels(
     source = options.pop('source', None)
     check_known('labels: source', source, LABEL_SOURCES)
     reader = LABEL_SOURCES[source]
-    _check_options(source, reader, options)
+    parameters = inspect.signature(reader).parameters.values()
+    valid = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != 'backend_args']
+    for name in options:
+        check_known(f'labels: option of source {source!r}', name, valid)
+    if not options.get('path'):
+        raise ValueError(f'labels: source {source!r} needs a path')
     return reader(list(ids), ClassTable(classes), backend_args=backend_args, **options)
 
 
@@ -88,12 +93,3 @@ def read_image_ids(path: str, backend_args: dict[str, Any] | None = None) -> lis
     if isinstance(content, dict) and {'images', 'annotations', 'categories'} <= set(content):
         return [image_name(image, path) for image in content['images']]
     return list(load_json_names(path, backend_args))
-
-
-def _check_options(source: str, reader: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(reader).parameters.values()
-    valid = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != 'backend_args']
-    for name in options:
-        check_known(f'labels: option of source {source!r}', name, valid)
-    if not options.get('path'):
-        raise ValueError(f'labels: source {source!r} needs a path')

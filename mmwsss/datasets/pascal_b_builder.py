@@ -22,7 +22,6 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,8 +32,9 @@ from mmwsss.datasets.label_sources.coco import image_name, load_instances
 from mmwsss.functional.balanced_sampling import balanced_subset
 from mmwsss.functional.ia_miou import LARGE_AREA, SMALL_AREA
 from mmwsss.functional.polygons import segmentation_to_mask
-from mmwsss.io import load_mask, safe_join, save_mask
+from mmwsss.io import load_mask, process_items, safe_join, save_mask
 from mmwsss.io.atomic import atomic_path, write_lines, write_text
+from mmwsss.utils.names import check_known, name_some
 
 from .voc import VOC12WSSSDataset
 
@@ -89,24 +89,13 @@ def read_category_table(path: str | os.PathLike[str] = CATEGORY_TABLE) -> dict[s
         Source -> category name -> class name.
 
     Raises:
-        ValueError: A column is missing, a class is unknown, a reason is missing or a row repeated.
+        ValueError: A class is unknown.
     """
     table: dict[str, dict[str, str]] = defaultdict(dict)
-    seen = set()
     for n, row in enumerate(csv.DictReader(get_text(os.fspath(path)).splitlines()), start=2):
-        source, category, name = (row.get(key) for key in ('source', 'category', 'class'))
-        if None in (source, category, name) or not row.get('reason'):
-            raise ValueError(
-                f'{path}, line {n}: every row needs source, category, class and reason'
-            )
-        if (source, category) in seen or name not in ('', *CLASSES[1:]):
-            raise ValueError(
-                f'{path}, line {n}: {source}, {category} must be there once, as a class of VOC, '
-                f'but is {"there twice" if (source, category) in seen else repr(name)}'
-            )
-        seen.add((source, category))
-        if name:
-            table[source][category] = name
+        check_known(f'{path}, line {n}: class', row.get('class'), ('', *CLASSES[1:]))
+        if row['class']:
+            table[row['source']][row['category']] = row['class']
     return dict(table)
 
 
@@ -228,17 +217,23 @@ def count_objects(classes: np.ndarray, instances: np.ndarray) -> np.ndarray:
 
 
 def count_all(candidates: Sequence[Candidate], workers: int = 0) -> dict[str, np.ndarray]:
-    """Render and count every candidate, on ``workers`` processes (0: in this one), by image id."""
-    if workers > 0:
-        with ProcessPoolExecutor(workers) as pool:
-            counts = list(pool.map(_count_rendered, candidates, chunksize=16))
-    else:
-        counts = [_count_rendered(candidate) for candidate in candidates]
-    return {candidate.name: count for candidate, count in zip(candidates, counts)}
+    """Render and count every candidate, on ``workers`` processes (0: in this one), by image id.
 
+    Raises:
+        ValueError: Some cannot be rendered; the message names all of them.
+    """
+    by_name = {candidate.name: candidate for candidate in candidates}
+    counts: dict[str, np.ndarray] = {}
 
-def _count_rendered(candidate: Candidate) -> np.ndarray:
-    return count_objects(*render(candidate))
+    def work(name: str) -> np.ndarray:
+        return count_objects(*render(by_name[name]))
+
+    report = process_items(
+        list(by_name), work, None, 'counting', workers, on_result=counts.__setitem__
+    )
+    if report.failed:
+        raise ValueError(report.summary())
+    return counts
 
 
 def choose_images(
@@ -246,11 +241,8 @@ def choose_images(
 ) -> list[str]:
     """Sample image ids toward ``target`` objects per class and size.
 
-    Args:
-        counts: Image id -> :func:`count_objects`.
-        target: See :func:`mmwsss.functional.balanced_sampling.balanced_subset`, as the others.
-        max_images: See there.
-        seed: See there.
+    ``counts`` has the :func:`count_objects` of each image id; the other arguments are those of
+    :func:`mmwsss.functional.balanced_sampling.balanced_subset`.
 
     Raises:
         ValueError: There is no image.
@@ -279,7 +271,7 @@ def statistics(before: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[s
         ``before`` and ``after``, each with ``images`` and ``objects`` (class -> size -> number).
     """
     result = {}
-    for key, chosen in (('before', list(before)), ('after', list(names))):
+    for key, chosen in (('before', before), ('after', names)):
         zero = np.zeros((len(CLASSES) - 1, len(SIZES)), dtype=np.int64)
         total = sum((before[name] for name in chosen), start=zero)
         objects = {name: dict(zip(SIZES, row.tolist())) for name, row in zip(CLASSES[1:], total)}
@@ -312,7 +304,7 @@ def write_set(
     if unknown:
         raise ValueError(
             f'{len(unknown)} images of the list are no candidates (not annotated, excluded or not '
-            f'exhaustively annotated): {", ".join(unknown[:5])}'
+            f'exhaustively annotated): {name_some(unknown)}'
         )
     for name in names:
         paths = [safe_join(folder, name, '.jpg') for folder in image_dirs]

@@ -37,7 +37,7 @@ class SeededSampler(Sampler):
 
     Raises:
         TypeError: The dataset does not understand keys.
-        ValueError: The dataset is empty, or ``epoch_size`` is no positive integer or goes with ``infinite``.
+        ValueError: ``epoch_size`` is no positive integer or goes with ``infinite``.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class SeededSampler(Sampler):
                 f'SeededSampler needs a dataset with item keys such as WSSSDataset, but got '
                 f"{type(dataset).__name__}; use mmengine's DefaultSampler or InfiniteSampler for it"
             )
-        if len(dataset) == 0:
-            raise ValueError('SeededSampler needs a dataset with at least one item, but got none')
-        is_integer = isinstance(epoch_size, Integral) and not isinstance(epoch_size, bool)
-        if epoch_size is not None and (infinite or not is_integer or epoch_size < 1):
+        is_count = (
+            type(epoch_size) is not bool and isinstance(epoch_size, Integral) and epoch_size > 0
+        )
+        if epoch_size is not None and (infinite or not is_count):
             raise ValueError(
                 'epoch_size must be a positive integer or None, and None with infinite=True, but got '
                 f'{epoch_size!r} and infinite={infinite}'
@@ -75,9 +75,10 @@ class SeededSampler(Sampler):
     def epoch_keys(self, epoch: int) -> list[int]:
         """Keys of one pass over the dataset in global order, over all ranks."""
         generator = torch.Generator().manual_seed(self.seed + epoch)
-        order = torch.randperm(self.size, generator=generator) if self.shuffle else None
-        indices = range(self.size) if order is None else order.tolist()
-        return [encode_key(index, epoch, self.seed, self.size) for index in indices]
+        order = torch.arange(self.size)
+        if self.shuffle:
+            order = torch.randperm(self.size, generator=generator)
+        return [encode_key(index, epoch, self.seed, self.size) for index in order.tolist()]
 
     def stream(self, start: int) -> Iterator[int]:
         """Keys of all passes in global order, over all ranks, from place ``start`` on."""

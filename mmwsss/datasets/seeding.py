@@ -21,9 +21,7 @@ __all__ = ['ItemKey', 'SeededItems', 'decode_key', 'encode_key', 'item_of_key', 
 
 EPOCHS = 1 << 24
 SEEDS = 1 << 32
-KEY_FLAG = (
-    1 << 100
-)  # above every plain index, so that an index past the end is never taken for a key
+KEY_FLAG = 1 << 100  # above every plain index: one past the end is never taken for a key
 
 
 class ItemKey(NamedTuple):
@@ -38,11 +36,9 @@ def encode_key(index: int, epoch: int, seed: int, size: int) -> int:
     """Pack (seed, epoch, index) into one integer that is at least ``KEY_FLAG``.
 
     Raises:
-        ValueError: The index, the epoch or the seed is out of range.
+        ValueError: The epoch or the seed is out of range.
     """
-    if not 0 <= index < size:
-        raise ValueError(f'index must lie in [0, {size}), but got {index}')
-    if not 0 <= epoch < EPOCHS or not 0 <= seed < SEEDS:
+    if not (0 <= epoch < EPOCHS and 0 <= seed < SEEDS):
         raise ValueError(f'epoch and seed must fit 24 and 32 bits, but got {epoch} and {seed}')
     return KEY_FLAG + (seed * EPOCHS + epoch) * size + index
 
@@ -79,11 +75,9 @@ def item_of_key(get: Callable[[int], Any], key: int, size: int) -> Any:
         key: Plain index, or a key of :func:`encode_key`.
         size: Number of items.
     """
-    found = decode_key(key, size)
-    if found.seed is None:
-        return get(found.index)
-    with seeded_item(key):
-        return get(found.index)
+    index, _, seed = decode_key(key, size)
+    with contextlib.nullcontext() if seed is None else seeded_item(key):
+        return get(index)
 
 
 class SeededItems(Dataset):

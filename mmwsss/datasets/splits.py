@@ -111,18 +111,13 @@ def ids_of_folder(
 
     Raises:
         FileNotFoundError: ``folder`` does not exist.
-        ValueError: It has no images, or two with the same id.
+        ValueError: It has no images.
     """
     _check_folder(folder, backend_args)
     suffixes = IMAGE_SUFFIXES if suffix is None else (suffix,)
     found = _suffixes_by_stem(folder, suffixes, backend_args, recursive=True)
     if not found:
         raise ValueError(f'the folder {folder} holds no images ({", ".join(suffixes)})')
-    repeated = sorted(name for name, of_name in found.items() if len(of_name) > 1)
-    if repeated:
-        raise ValueError(
-            f'{folder} holds several images for {len(repeated)} ids: {name_some(repeated)}'
-        )
     return sorted(found)
 
 

@@ -134,15 +134,18 @@ class WSSSDataset(BaseSegDataset):
         self.class_counts: dict[str, int] | None = None
         self.num_dropped = 0
         prefix = {key: path for key, path in (data_prefix or {}).items() if path is not None}
-        self._images_in_root = not is_abs(prefix.get('img_path', ''))
-        if isinstance(classes, str) and not is_abs(classes):
-            _check_data_root(data_root, kwargs.get('backend_args'))
+        backend_args = kwargs.get('backend_args')
+        names_file = classes if isinstance(classes, str) else '/'
+        in_root = not (is_abs(prefix.get('img_path', '')) and is_abs(names_file))
+        if data_root and in_root and not (lazy_init or fileio.isdir(data_root, backend_args)):
+            raise FileNotFoundError(
+                f'data_root: the folder does not exist: {data_root} (a relative one starts from the '
+                'working directory; --cfg-options data_root=... gives another)'
+            )
         super().__init__(
             ann_file=ann_file,
             img_suffix=img_suffix,
-            metainfo=resolve_metainfo(
-                self.METAINFO, classes, metainfo, data_root, kwargs.get('backend_args')
-            ),
+            metainfo=resolve_metainfo(self.METAINFO, classes, metainfo, data_root, backend_args),
             data_root=data_root,
             data_prefix={'img_path': '', **prefix},
             lazy_init=True,
@@ -193,13 +196,15 @@ class WSSSDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read split and labels, and find the files; see the class."""
-        if self._images_in_root:
-            _check_data_root(self.data_root, self.backend_args)
         ids = self._load_ids()
         labels = self._load_labels(ids)
         if labels is not None:
             ids = self._handle_unlabeled(ids, labels)
-        self._check_count(len(ids))
+        expected = 0 if self.subset else self.expected_count
+        if expected is None:
+            expected = self.EXPECTED_COUNTS.get(self.split_name, 0) if self.ann_file else 0
+        what = f'{type(self).__name__}, {self.ann_file}: the split {self.split_name!r}'
+        warn_count(what, len(ids), expected or len(ids))
         if self.fraction is not None:
             if labels is None:
                 raise ValueError('fraction needs labels: it is taken of the images of every class')
@@ -282,15 +287,12 @@ class WSSSDataset(BaseSegDataset):
         without = [name for name in ids if not labels[name]]
         if not without or self.unlabeled == 'keep':
             return ids
-        if self.unlabeled == 'error':
+        if self.unlabeled == 'error' or len(without) == len(ids):
             raise ValueError(
                 f'{len(without)} of {len(ids)} images of the split {self.split_name!r} have no '
-                f"label: {name_some(without)} (unlabeled='drop' leaves them out, 'keep' keeps "
-                'them with an empty label)'
+                f"label: {name_some(without)} (unlabeled='drop' leaves some out, 'keep' keeps them)"
             )
         self.num_dropped = len(without)
-        if len(without) == len(ids):
-            raise ValueError(f'no image of the split {self.split_name!r} has a label')
         return [name for name in ids if labels[name]]
 
     def _counts_text(self) -> str:
@@ -299,13 +301,6 @@ class WSSSDataset(BaseSegDataset):
             return ', '.join(f'{name} {count}' for name, count in counts.items())
         ordered = sorted(counts.values())
         return f'{ordered[0]} to {ordered[-1]}, median {ordered[len(ordered) // 2]}'
-
-    def _check_count(self, count: int) -> None:
-        expected = 0 if self.subset else self.expected_count
-        if expected is None:
-            expected = self.EXPECTED_COUNTS.get(self.split_name, 0) if self.ann_file else 0
-        what = f'{type(self).__name__}, {self.ann_file}: the split {self.split_name!r}'
-        warn_count(what, count, expected or count)
 
     def _check_mask_record(self) -> None:
         """Check that ``pseudo_mask_dir`` was made for these classes."""
@@ -350,12 +345,3 @@ class WSSSDataset(BaseSegDataset):
         if masks is not None:
             info['seg_map_path'] = masks.path(name)
         return info
-
-
-def _check_data_root(data_root: str | None, backend_args: dict[str, Any] | None) -> None:
-    """Name ``data_root`` where it is what is missing, rather than the first file below it."""
-    if data_root and not fileio.isdir(data_root, backend_args=backend_args):
-        raise FileNotFoundError(
-            f'data_root: the folder does not exist: {data_root} (a relative one starts from the '
-            'working directory; --cfg-options data_root=... gives another)'
-        )

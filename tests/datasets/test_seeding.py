@@ -27,16 +27,9 @@ def test_a_plain_index_is_left_alone():
     assert decode_key(-1, 10) == (-1, None, None)
 
 
-@pytest.mark.parametrize(
-    ('index', 'epoch', 'seed', 'message'),
-    [
-        (10, 0, 0, r'index must lie in \[0, 10\)'),
-        (0, -1, 0, 'epoch and seed'),
-        (0, 0, 2**32, 'epoch and seed'),
-    ],
-)
-def test_out_of_range(index, epoch, seed, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize(('index', 'epoch', 'seed'), [(0, -1, 0), (0, 0, 2**32)])
+def test_out_of_range(index, epoch, seed):
+    with pytest.raises(ValueError, match=f'but got {epoch} and {seed}'):
         encode_key(index, epoch, seed, size=10)
 
 
@@ -106,8 +99,6 @@ def test_skip_continues_the_stream(rank):
 def test_datasets_without_keys_are_refused():
     with pytest.raises(TypeError, match='item keys such as WSSSDataset, but got list'):
         SeededSampler([1, 2], seed=0)
-    with pytest.raises(ValueError, match='at least one item'):
-        SeededSampler(KeyedList(), seed=0)
 
 
 @pytest.mark.parametrize('epoch_size', [3, 8, 20])

@@ -77,12 +77,6 @@ def test_ids_of_folder_takes_any_image(tiny):
     assert ids_of_folder(str(tiny / 'images'), '.png') == ['second']
 
 
-def test_ids_of_folder_refuses_two_images_of_one_id(tiny):
-    (tiny / 'images' / 'first.png').touch()
-    with pytest.raises(ValueError, match='several images for 1 ids: first'):
-        ids_of_folder(str(tiny / 'images'))
-
-
 def test_empty_and_missing_folder(tmp_path):
     with pytest.raises(ValueError, match=r'holds no images \(\.jpg, \.jpeg, \.png\)'):
         ids_of_folder(str(tmp_path))

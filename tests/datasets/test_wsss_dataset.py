@@ -123,7 +123,7 @@ def test_unlabeled_images_are_named_dropped_or_kept(tiny):
 
 def test_a_split_without_any_label_is_an_error(tiny):
     (tiny / 'one.txt').write_text('third\n')
-    with pytest.raises(ValueError, match="no image of the split 'one' has a label"):
+    with pytest.raises(ValueError, match="1 of 1 images of the split 'one' have no label"):
         build(tiny, ann_file='one.txt', unlabeled='drop')
 
 

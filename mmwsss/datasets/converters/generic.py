@@ -27,7 +27,7 @@ from ..classes import without_255
 from ..images import upright_rgb
 from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
-from ..label_sources.table import SEPARATOR, load_csv_names, load_json_names
+from ..label_sources.table import SEPARATOR, Rows, load_csv_names, load_json_names
 from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
 
 __all__ = ['convert_folder', 'doubtful_classes']
@@ -78,28 +78,32 @@ def convert_folder(
 
     Raises:
         FileNotFoundError: A folder or file does not exist.
-        ValueError: Not one of ``labels`` and ``masks``, classes are missing, a label file is
-            malformed, or no image is left.
+        ValueError: Classes are missing, a label file is malformed, or no image is left.
     """
-    if (labels is None) == (masks is None):
-        raise ValueError('one of labels and masks must be given, and not both')
     if not 0 <= val_fraction < 1:
         raise ValueError(f'val_fraction must lie in [0, 1), but got {val_fraction}')
-    names = None if labels is None else _matched(_load_names(labels), ids_of_folder(images))
+    ids, names = ids_of_folder(images), None
+    if labels is not None:
+        load = load_json_names if labels.lower().endswith('.json') else load_csv_names
+        names = _matched(load(labels), ids)
+        ids = sorted({*ids, *names})  # what lacks its partner is named
     table = _class_table(classes, names)
     for row, where in (names or {}).values():
         table.ids_of(row, where)  # refuses unknown names
-    scored = None if true_masks is None else _ids_with_mask(true_masks, _all_ids(images, names))
+    scored = set(ids)
+    if true_masks is not None:
+        exists = os.path.isdir(true_masks)
+        scored -= set(FileIndex(true_masks, '.png').missing(ids) if exists else ids)
     found: dict[str, Item] = {}
     report = process_items(
-        _all_ids(images, names),
+        ids,
         partial(
             _inspect,
             index=FileIndex(images, None),
             names=names,
             masks=masks,
             table=table,
-            true_masks=true_masks if scored else None,
+            true_masks=true_masks,
         ),
         description='images',
         workers=workers,
@@ -109,21 +113,19 @@ def convert_folder(
     if not found:
         raise ValueError(f'no image of {images} is in order:\n{report.summary()}')
     labelled = [name for name, (_, label) in found.items() if label]
-    val = [name for name in labelled if scored is None or name in scored]
-    count = min(round(len(labelled) * val_fraction), len(val))
-    splits = _split(labelled, val, count, seed)
+    candidates = [name for name in labelled if name in scored]
+    count = min(round(len(labelled) * val_fraction), len(candidates))
+    drawn = np.random.default_rng(seed).permutation(len(candidates))[:count].tolist()
+    val = {candidates[i] for i in drawn}
+    splits = {'train': [name for name in labelled if name not in val]}
+    if val:
+        splits['val'] = [name for name in labelled if name in val]
     statistics = _statistics(found, splits, table, report)
     _write(Path(out), found, splits, table, statistics)
     return report, statistics
 
 
-def _load_names(labels: str) -> dict[str, tuple[list[str], str]]:
-    return load_json_names(labels) if labels.lower().endswith('.json') else load_csv_names(labels)
-
-
-def _matched(
-    names: dict[str, tuple[list[str], str]], ids: Sequence[str]
-) -> dict[str, tuple[list[str], str]]:
+def _matched(names: Rows, ids: Sequence[str]) -> Rows:
     """Give labels the ids of their images where they are written in another way.
 
     A file's name with its suffix is taken for the id, and so is one that differs only in how its
@@ -132,8 +134,8 @@ def _matched(
     Raises:
         ValueError: Two labels are of one image.
     """
-    known = {**{_composed(name): name for name in ids}, **{name: name for name in ids}}
-    matched: dict[str, tuple[list[str], str]] = {}
+    known = {**{_composed(name): name for name in ids}, **dict(zip(ids, ids))}
+    matched: Rows = {}
     for name, row in names.items():
         stem = name[: name.rindex('.')] if name.lower().endswith(IMAGE_SUFFIXES) else name
         options = (name, _composed(name), stem, _composed(stem))
@@ -150,9 +152,7 @@ def _composed(name: str) -> str:
     return unicodedata.normalize('NFC', name)
 
 
-def _class_table(
-    classes: Sequence[str] | None, names: Mapping[str, tuple[list[str], str]] | None
-) -> ClassTable:
+def _class_table(classes: Sequence[str] | None, names: Rows | None) -> ClassTable:
     if classes is None:
         if names is None:
             raise ValueError('masks hold numbers only: classes must be given')
@@ -161,23 +161,10 @@ def _class_table(
     return ClassTable(without_255(('background', *foreground)))
 
 
-def _ids_with_mask(masks: str, ids: Sequence[str]) -> set[str]:
-    """Return those ids that have a mask; none if there is no such folder."""
-    if not os.path.isdir(masks):
-        return set()
-    return set(ids) - set(FileIndex(masks, '.png').missing(ids))
-
-
-def _all_ids(images: str, names: Mapping[str, Any] | None) -> list[str]:
-    """Return the ids of the images and of the labels, so that what lacks its partner is named."""
-    ids = ids_of_folder(images)
-    return ids if names is None else sorted({*ids, *names})
-
-
 def _inspect(
     name: str,
     index: FileIndex,
-    names: Mapping[str, tuple[list[str], str]] | None,
+    names: Rows | None,
     masks: str | None,
     table: ClassTable,
     true_masks: str | None = None,
@@ -198,16 +185,6 @@ def _inspect(
     return size, [table.classes[i] for i in label]
 
 
-def _split(
-    ids: Sequence[str], candidates: Sequence[str], count: int, seed: int
-) -> dict[str, list[str]]:
-    """Draw ``count`` of the candidates for ``val``; the rest of ``ids`` is ``train``."""
-    chosen = np.random.default_rng(seed).permutation(len(candidates))[:count].tolist()
-    val = {candidates[i] for i in chosen}
-    splits = {'train': [name for name in ids if name not in val]}
-    return {**splits, 'val': [name for name in ids if name in val]} if val else splits
-
-
 def _statistics(
     found: Mapping[str, Item],
     splits: Mapping[str, Sequence[str]],
@@ -224,9 +201,7 @@ def _statistics(
         'images': len(found),
         'failed': len(report.failed),
         'unlabeled': [name for name, (_, label) in found.items() if not label],
-        'classes_per_labelled_image': round(float(np.mean([len(x) for x in labelled])), 3)
-        if labelled
-        else 0.0,
+        'classes_per_labelled_image': round(sum(map(len, labelled)) / max(len(labelled), 1), 3),
         'height': {'min': int(sizes[:, 0].min()), 'max': int(sizes[:, 0].max())},
         'width': {'min': int(sizes[:, 1].min()), 'max': int(sizes[:, 1].max())},
         'splits': {

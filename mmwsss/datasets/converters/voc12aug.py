@@ -12,7 +12,7 @@ from scipy.io import loadmat
 
 from mmwsss.io.atomic import write_lines
 from mmwsss.io.damage import parsing
-from mmwsss.io.mask_io import is_mask_file, load_mask, save_mask
+from mmwsss.io.mask_io import check_mask, is_mask_file, load_mask, save_mask
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
 
@@ -78,22 +78,12 @@ def read_sbd_mat(path: str | os.PathLike[str]) -> np.ndarray:
     """Return the class mask, uint8 (H, W), of one of SBD's ``cls/<id>.mat`` files.
 
     Raises:
-        FileNotFoundError: The file does not exist.
-        ValueError: The file is damaged or another kind of file.
+        ValueError: The file is missing, damaged or another kind of file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'mask not found: {path}')
-    with parsing(f'{path} is not a readable .mat file'):
+    with parsing(f'{path} is not a readable .mat file with GTcls.Segmentation'):
         content = loadmat(path, squeeze_me=True, struct_as_record=False)
-    with parsing(f'{path} holds no GTcls.Segmentation'):
         mask = np.asarray(content['GTcls'].Segmentation)
-    if mask.ndim != 2 or mask.min() < 0 or mask.max() >= NUM_CLASSES:
-        raise ValueError(
-            f'{path}: expected class ids 0 .. {NUM_CLASSES - 1} (H, W), but got {mask.shape} '
-            f'from {mask.min()} to {mask.max()}'
-        )
-    return mask.astype(np.uint8)
+    return check_mask(mask, path, NUM_CLASSES, ignore_index=None)
 
 
 def _voc_list(voc: Path, split: str) -> list[str]:
@@ -104,8 +94,6 @@ def _voc_list(voc: Path, split: str) -> list[str]:
 
 def _sbd_ids(sbd: Path) -> tuple[str, list[str]]:
     """Return the kind of files in ``sbd`` and the ids of them."""
-    if not sbd.is_dir():
-        raise FileNotFoundError(f'the folder of SBD does not exist: {sbd}')
     found = {suffix: sorted(p.stem for p in sbd.glob(f'*{suffix}')) for suffix in ('.mat', '.png')}
     kinds = [suffix for suffix, ids in found.items() if ids]
     if len(kinds) != 1:
@@ -122,7 +110,6 @@ def _make_mask(name: str, voc: Path, sbd: Path, suffix: str, own: set[str]) -> N
     else:
         path = safe_join(sbd, name, suffix)
     mask = read_sbd_mat(path) if path.suffix == '.mat' else load_mask(path, NUM_CLASSES)
-    if mask.shape != size:
-        raise ValueError(f'{path}: the mask is {mask.shape}, but the image is {size}')
+    check_mask(mask, path, image_size=size)
     palette = VOC12WSSSDataset.METAINFO['palette']
     save_mask(safe_join(voc / 'SegmentationClassAug', name, '.png'), mask, palette)

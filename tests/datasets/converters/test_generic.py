@@ -104,8 +104,6 @@ def test_bad_masks_are_named(tiny):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'labels': None}, 'one of labels and masks'),
-        ({'masks': 'x'}, 'one of labels and masks'),
         ({'labels': None, 'masks': 'x'}, 'classes must be given'),
         ({'val_fraction': 1.0}, r'val_fraction must lie in \[0, 1\), but got 1.0'),
         ({'val_fraction': -0.1}, 'val_fraction must lie'),

@@ -64,7 +64,7 @@ def test_a_failure_is_named_and_the_next_run_finishes(folders):
     report = convert_voc12aug(voc, sbd, progress=False)
     assert report.exit_code == 1
     assert list(report.failed) == ['c']
-    assert 'expected class ids 0 .. 20 (H, W), but got (6, 8) from 21 to 21' in report.failed['c']
+    assert 'holds class ids outside the list: 21; expected 0 .. 20' in report.failed['c']
     assert not (voc / 'ImageSets/Segmentation/train_aug.txt').exists()
     write_mat(sbd / 'c.mat', filled(3))
     report = convert_voc12aug(voc, sbd, progress=False)
@@ -77,12 +77,13 @@ def test_other_size_and_missing_image_are_named(folders):
     write_mat(sbd / 'c.mat', np.zeros((2, 3), np.uint8))
     (voc / 'JPEGImages/d.jpg').unlink()
     failed = convert_voc12aug(voc, sbd, progress=False).failed
-    assert 'the mask is (2, 3), but the image is (6, 8)' in failed['c']
+    assert 'the mask is 2 x 3 (height x width), expected 6 x 8' in failed['c']
     assert 'd.jpg' in failed['d']
 
 
 @pytest.mark.parametrize(
-    ('content', 'message'), [(b'hello', 'is not a readable .mat file'), (None, 'holds no GTcls')]
+    ('content', 'message'),
+    [(b'hello', 'is not a readable .mat file'), (None, 'with GTcls.Segmentation')],
 )
 def test_files_that_are_not_sbds(tmp_path, content, message):
     path = tmp_path / 'x.mat'
@@ -96,7 +97,7 @@ def test_files_that_are_not_sbds(tmp_path, content, message):
 
 def test_wrong_folders(folders, tmp_path):
     voc, sbd = folders
-    with pytest.raises(FileNotFoundError, match='folder of SBD does not exist'):
+    with pytest.raises(ValueError, match=r'nope must hold .* but holds neither'):
         convert_voc12aug(voc, tmp_path / 'nope')
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match='but holds neither'):
