@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets.transforms.loading import load_rgb
+from mmwsss.engine.hooks.map_visualization_hook import image_datasets
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
@@ -45,6 +47,14 @@ class ImageIndex:
     palette: list[list[int]] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
+    @contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Note why a config or dataset does not load, and go on behind it."""
+        try:
+            yield
+        except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
+            self.problems[name] = f'{type(error).__name__}: {error}'
+
 
 def image_index(
     run: Run,
@@ -67,18 +77,13 @@ def image_index(
     trained = run.of_kind('train', 'test').items()
     paths = [path.parent / Path(record.config).name for path, record in trained if record.config]
     for path in paths if config is None else [Path(config)]:
-        try:
-            cfg = load_config(path, dict(cfg_options or {}))
-        except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
-            if config is not None:
-                raise
-            index.problems[f'config {path}'] = f'{type(error).__name__}: {error}'
-            continue
-        loaders = [cfg.get(key) or {} for key in ('val_dataloader', 'test_dataloader')]
-        for dataset in (cfg.get('map_dataset'), *(loader.get('dataset') for loader in loaders)):
-            if dataset and dataset not in seen:  # trainings of a run share theirs
-                seen.append(dataset)
-                add_dataset(index, dataset, path)
+        with index.noting(f'config {path}') if config is None else nullcontext():
+            for dataset in image_datasets(load_config(path, dict(cfg_options or {}))):
+                if dataset not in seen:  # trainings of a run share theirs
+                    seen.append(dataset)
+                    where = dataset.get('data_root', '')
+                    with index.noting(f'dataset {dataset.get("type")} of {where} in {path}'):
+                        add_dataset(index, dataset)
     if truth is not None:
         index.truth = masks_in(Path(truth))
         return index
@@ -96,16 +101,10 @@ def masks_in(folder: Path) -> dict[str, str]:
         return {}
 
 
-def add_dataset(index: ImageIndex, cfg: Any, config: Path) -> None:
-    """Add the images and true masks of a dataset; one that does not load is a problem."""
-    try:
-        dataset = DATASETS.build(without_pipelines(cfg))
-        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    except (AttributeError, *KNOWN_ERRORS) as error:
-        name = f'dataset {cfg.get("type")} of {cfg.get("data_root", "")} in {config}'
-        index.problems[name] = f'{type(error).__name__}: {error}'
-        return
-    for info in infos:
+def add_dataset(index: ImageIndex, cfg: Any) -> None:
+    """Add the images and true masks of a dataset."""
+    dataset = DATASETS.build(without_pipelines(cfg))
+    for info in [dataset.get_data_info(i) for i in range(len(dataset))]:
         name = info.get('img_id', Path(info['img_path']).stem)
         index.images.setdefault(name, info['img_path'])
         if info.get('seg_map_path'):
@@ -193,10 +192,8 @@ class StageResult:
         wrong = np.nan_to_num(self.shares)
         np.fill_diagonal(wrong, 0)
         order = np.argsort(-wrong, axis=None, kind='stable')[:number]
-        pairs = [np.unravel_index(i, wrong.shape) for i in order]
-        return [
-            (self.classes[i], self.columns[j], wrong[i, j]) for i, j in pairs if wrong[i, j] > 0
-        ]
+        pairs = zip(*np.unravel_index(order[wrong.flat[order] > 0], wrong.shape))
+        return [(self.classes[i], self.columns[j], wrong[i, j]) for i, j in pairs]
 
 
 def score_stage(
@@ -222,10 +219,8 @@ def score_stage(
         folder = Path(index.truth[ids[0]]).parent.parent / VOC_INSTANCES
         complete = all(safe_join(folder, name, '.png').is_file() for name in ids)
         instances = folder if complete else None
-    score, counts = (
-        InstanceScore(classes, instances),
-        np.zeros((len(classes), len(classes) + 1), int),
-    )
+    score = InstanceScore(classes, instances)
+    counts = np.zeros((len(classes), len(classes) + 1), int)
     result = StageResult(stage, classes, len(files), score, counts)
 
     def work(name: str) -> tuple[np.ndarray, InstanceRecords]:
@@ -269,10 +264,8 @@ def draw_stage(
                 continue
             picture = Picture(name, f'mIoU {100 * iou[name]:.1f}', tiles)
             result.pictures.setdefault(heading, []).append(picture)
-            labels = (parts.mask, parts.prediction, parts.truth)
-            seen.update(*(np.unique(each).tolist() for each in labels if each is not None))
-    shown = (i for i in sorted(seen) if 0 < i < len(classes))
-    result.legend = [(classes[i], 'rgb({}, {}, {})'.format(*palette[i])) for i in shown]
+            seen.update(parts.shown_classes(len(classes)))
+    result.legend = [(classes[i], 'rgb({}, {}, {})'.format(*palette[i])) for i in sorted(seen)]
 
 
 def image_parts(

@@ -173,10 +173,8 @@ def read_curves(run: Run) -> dict[str, Curves]:
                     curves[key] = {**kept, **points}
         lines = {key: sorted(points.items()) for key, points in curves.items() if len(points) > 1}
         if lines:
-            named = {
-                key: ([x for x, _ in line], [y for _, y in line]) for key, line in lines.items()
-            }
-            trainings[run.name(path)] = named
+            named = {key: [[*values] for values in zip(*line)] for key, line in lines.items()}
+            trainings[run.name(path)] = {key: (x, y) for key, (x, y) in named.items()}
     return trainings
 
 

@@ -18,7 +18,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from mmwsss.functional.confusion import iou_from_counts, mean_iou
-from mmwsss.io import Record, Score, atomic_path
+from mmwsss.io import Record, Score
+from mmwsss.io.atomic import write_text
 from mmwsss.io.record import ARGMAX, percent, plain_values
 from mmwsss.report import charts
 from mmwsss.report.images import ImageIndex, StageResult, draw_stage, image_index, score_stage
@@ -132,8 +133,7 @@ def write_run_report(
     """
     report = describe_run(open_run(root), options or ReportOptions())
     path = Path(root, PAGE) if out is None else Path(out)
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(render_page(report), encoding='utf-8')
+    write_text(path, render_page(report))
     return path, report
 
 

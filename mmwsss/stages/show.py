@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from mmwsss.io import BatchReport, process_items, safe_join, save_mask
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Segmented, class_ids, own_chain, segment_image
@@ -63,5 +61,5 @@ def save_segmented(path: str | Path, segmented: Segmented, localizer: ImageLevel
     classes, palette = (localizer.dataset_meta[key] for key in ('classes', 'palette'))
     parts = ImageParts(segmented.name, segmented.image, segmented.maps, mask=segmented.mask)
     tiles = image_tiles(parts, classes, palette, side=640)
-    seen = [int(i) for i in np.unique(segmented.mask) if 0 < i < len(classes)]
-    save_panel(path, [tiles], class_legend(classes, palette, seen), tile_width=2.6)
+    legend = class_legend(classes, palette, parts.shown_classes(len(classes)))
+    save_panel(path, [tiles], legend, tile_width=2.6)

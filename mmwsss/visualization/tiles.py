@@ -41,6 +41,11 @@ class ImageParts:
     prediction: np.ndarray | None = None
     truth: np.ndarray | None = None
 
+    def shown_classes(self, number: int) -> list[int]:
+        """Ids of the object classes in the labels, of ``number`` classes with background."""
+        labels = [each for each in (self.mask, self.prediction, self.truth) if each is not None]
+        return sorted({i for each in labels for i in np.unique(each).tolist() if 0 < i < number})
+
 
 def image_tiles(
     parts: ImageParts,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
+from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
@@ -20,7 +20,7 @@ __all__ = ['LoadImage', 'LoadMask', 'load_rgb']
 
 
 @TRANSFORMS.register_module()
-class LoadImage(LoadImageFromFile):
+class LoadImage(BaseTransform):
     """``LoadImageFromFile`` by Pillow, which refuses truncated files; errors name the image.
 
     OpenCV, the default of mmcv, fills what a truncated JPEG lacks with grey and goes on.
@@ -30,37 +30,28 @@ class LoadImage(LoadImageFromFile):
     Adds ``img`` (BGR uint8 (H, W, 3), contiguous), ``img_shape`` and ``ori_shape``.
 
     Args:
-        imdecode_backend: Decoder of mmcv.
-        **kwargs: Further arguments of ``LoadImageFromFile``.
+        backend_args: File backend of mmengine; None is the local disk.
 
     Raises:
         FileNotFoundError: The image does not exist.
         OSError: The image cannot be decoded.
     """
 
-    def __init__(self, imdecode_backend: str = 'pillow', **kwargs: Any) -> None:
-        super().__init__(imdecode_backend=imdecode_backend, **kwargs)
+    def __init__(self, backend_args: dict[str, Any] | None = None) -> None:
+        self.backend_args = backend_args
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Load ``results['img_path']``."""
         path = results['img_path']
-        plain = (self.color_type, self.imdecode_backend) == ('color', 'pillow')
         try:
-            loaded = self._load_upright(results) if plain else super().transform(results)
+            content = fileio.get(path, backend_args=self.backend_args)
+            with Image.open(io.BytesIO(content)) as image:
+                pixels = upright_rgb(image)
         except FileNotFoundError as error:
             raise FileNotFoundError(f'{_name(results)} does not exist: {path}') from error
         except Exception as error:
             raise OSError(f'{_name(results)} cannot be read ({path}): {error}') from error
-        if loaded is not None:
-            loaded['img'] = np.ascontiguousarray(loaded['img'])
-        return loaded
-
-    def _load_upright(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Do what ``LoadImageFromFile`` does, for every kind of grey and colour."""
-        content = fileio.get(results['img_path'], backend_args=self.backend_args)
-        with Image.open(io.BytesIO(content)) as image:
-            pixels = upright_rgb(image)[..., ::-1]
-        results['img'] = pixels.astype(np.float32) if self.to_float32 else pixels
+        results['img'] = np.ascontiguousarray(pixels[..., ::-1])
         results['img_shape'] = results['ori_shape'] = pixels.shape[:2]
         return results
 
@@ -91,26 +82,22 @@ class LoadMask(LoadAnnotations):
     """
 
     def _load_seg_map(self, results: dict[str, Any]) -> None:
-        label_map = results.get('label_map')
-        num_fg_classes = results.get('num_fg_classes')
-        num_classes = None if num_fg_classes is None else num_fg_classes + 1
+        label_map, num_classes = results.get('label_map'), None
         if label_map:
             num_classes = len(label_map)
-        mask = self._read(results, num_classes)
-        results['gt_seg_map'] = _relabelled(mask, label_map) if label_map else mask
-        results.setdefault('seg_fields', []).append('gt_seg_map')
-
-    def _read(self, results: dict[str, Any], num_classes: int | None) -> np.ndarray:
+        elif 'num_fg_classes' in results:
+            num_classes = results['num_fg_classes'] + 1
         path = results['seg_map_path']
         backend = fileio.get_file_backend(path, backend_args=self.backend_args)
-        size = results.get('ori_shape')
         try:
             with backend.get_local_path(path) as local:
-                return load_mask(local, num_classes, image_size=None if size is None else size[:2])
+                mask = load_mask(local, num_classes, image_size=results.get('ori_shape'))
         except FileNotFoundError as error:
             raise FileNotFoundError(f'mask of {_name(results)} not found: {path}') from error
         except ValueError as error:
             raise ValueError(f'mask of {_name(results)}: {error}') from error
+        results['gt_seg_map'] = _relabelled(mask, label_map) if label_map else mask
+        results.setdefault('seg_fields', []).append('gt_seg_map')
 
 
 def _relabelled(mask: np.ndarray, label_map: dict[int, int]) -> np.ndarray:

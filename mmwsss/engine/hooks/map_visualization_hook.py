@@ -161,10 +161,9 @@ class MapVisualizationHook(Hook):
     def panel(self, parts: ImageParts) -> np.ndarray:
         """Lay out an image in the colours of the dataset."""
         classes, palette = (self.dataset.metainfo[key] for key in ('classes', 'palette'))
-        labels = [x for x in (parts.mask, parts.prediction, parts.truth) if x is not None]
-        seen = sorted({int(i) for x in labels for i in np.unique(x) if 0 < i < len(classes)})
         tiles = image_tiles(parts, classes, palette, self.max_side)
-        return panel_image([tiles], class_legend(classes, palette, seen))
+        legend = class_legend(classes, palette, parts.shown_classes(len(classes)))
+        return panel_image([tiles], legend)
 
 
 def image_datasets(cfg: Any) -> list[dict[str, Any]]:
