@@ -34,7 +34,11 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
     """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith('I'):
-        return np.repeat(_high_byte(np.asarray(image))[..., None], 3, axis=2)
+        grey = np.asarray(image)
+        low, high = int(grey.min()), int(grey.max())
+        if low < 0 or high > MAX_16_BIT:
+            raise ValueError(f'grey values must lie in 0..{MAX_16_BIT}, but span {low}..{high}')
+        return np.repeat((grey.astype(np.int64) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if image.mode in ('LA', 'RGBA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         opaque = Image.new('RGBA', image.size, (*BEHIND_TRANSPARENT, 255))
         image = Image.alpha_composite(opaque, image.convert('RGBA'))
@@ -50,10 +54,3 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     with Image.open(path) as image:
         turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
         return (image.width, image.height) if turned else (image.height, image.width)
-
-
-def _high_byte(grey: np.ndarray) -> np.ndarray:
-    low, high = int(grey.min()), int(grey.max())
-    if low < 0 or high > MAX_16_BIT:
-        raise ValueError(f'grey values must lie in 0..{MAX_16_BIT}, but span {low}..{high}')
-    return (grey.astype(np.int64) >> 8).astype(np.uint8)

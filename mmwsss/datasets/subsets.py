@@ -41,7 +41,11 @@ def choose_subsets(
     wanted = sorted(set(fractions))
     if not wanted or not all(0 < fraction <= 1 for fraction in wanted):
         raise ValueError(f'fractions must lie in (0, 1], but got {[str(f) for f in wanted]}')
-    images = images_by_class(labels, seed)
+    names = sorted(labels)
+    images: dict[int, list[str]] = {}  # by class, in one random order of all
+    for place in np.random.default_rng(seed).permutation(len(names)).tolist():
+        for class_id in labels[names[place]]:
+            images.setdefault(class_id, []).append(names[place])
     if not images:
         raise ValueError('labels must give at least one image a class, but none has one')
     rarest_first = sorted(images, key=lambda class_id: (len(images[class_id]), class_id))
@@ -49,7 +53,11 @@ def choose_subsets(
     parts = {}
     for fraction in wanted:
         for class_id in rarest_first:
-            fill_class(chosen, images[class_id], share(len(images[class_id]), fraction))
+            of_class = images[class_id]
+            target = max(1, int(fraction * len(of_class) + Fraction(1, 2)))  # halves rounded up
+            missing = target - sum(name in chosen for name in of_class)
+            candidates = [name for name in of_class if name not in chosen]
+            chosen.update(candidates[: max(missing, 0)])
         parts[fraction] = [name for name in labels if name in chosen]
     return dict(reversed(parts.items()))
 
@@ -77,29 +85,6 @@ def choose_fraction(
             f"fraction must be a number in (0, 1] such as 0.25 or '1/4', but got {fraction!r}"
         ) from None
     return choose_subsets(labels, {wanted, *FRACTIONS}, seed)[wanted]
-
-
-def images_by_class(labels: Mapping[str, Sequence[int]], seed: int) -> dict[int, list[str]]:
-    """Ids of the images of each class, in one random order of all images."""
-    names = sorted(labels)
-    order = np.random.default_rng(seed).permutation(len(names))
-    images: dict[int, list[str]] = {}
-    for place in order.tolist():
-        for class_id in labels[names[place]]:
-            images.setdefault(class_id, []).append(names[place])
-    return images
-
-
-def share(count: int, fraction: Fraction) -> int:
-    """``fraction`` of ``count`` images, halves rounded up, at least one."""
-    return max(1, int(fraction * count + Fraction(1, 2)))
-
-
-def fill_class(chosen: set[str], images: Sequence[str], target: int) -> None:
-    """Add the first of a class's images that are missing until ``target`` of them are chosen."""
-    missing = target - sum(name in chosen for name in images)
-    candidates = (name for name in images if name not in chosen)
-    chosen.update(name for name, _ in zip(candidates, range(missing)))
 
 
 def subset_statistics(

@@ -76,7 +76,11 @@ def convert_coco(
         if expected_count is None:
             expected_count = COCO14WSSSDataset.EXPECTED_COUNTS.get(split, len(images))
         warn_count(f'COCO {split}', len(images), expected_count)
-        labels = {name: _label(items, class_ids, table) for name, (_, items) in images.items()}
+        ids_of = {
+            name: sorted({class_ids[item['category_id']] for item in items})
+            for name, (_, items) in images.items()
+        }
+        labels = {name: [table.classes[i] for i in ids] for name, ids in ids_of.items()}
         write_text(Path(out, f'labels_{split}.json'), json.dumps(labels, indent=0) + '\n')
         write_lines(Path(out, f'{split}.txt'), images)
     return report
@@ -104,7 +108,15 @@ def draw_mask(
     Raises:
         ValueError: A segmentation is malformed.
     """
-    regions = [_region(item, size) for item in annotations]
+    regions = []
+    for item in annotations:
+        region = np.zeros(size, bool)
+        if item['segmentation']:
+            try:
+                region = segmentation_to_mask(item['segmentation'], size)
+            except ValueError as error:
+                raise ValueError(f'annotation {item.get("id")!r}: {error}') from error
+        regions.append(region)
     order = sorted(range(len(regions)), key=lambda i: -int(regions[i].sum()))
     mask = np.zeros(size, np.uint8)
     for i in order:
@@ -112,16 +124,6 @@ def draw_mask(
         crowd = bool(item.get('iscrowd', 0))
         mask[regions[i]] = IGNORE_INDEX if crowd else class_ids[item['category_id']]
     return mask
-
-
-def _region(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Return the pixels of one annotation, bool (H, W)."""
-    if not item['segmentation']:
-        return np.zeros(size, bool)
-    try:
-        return segmentation_to_mask(item['segmentation'], size)
-    except ValueError as error:
-        raise ValueError(f'annotation {item.get("id")!r}: {error}') from error
 
 
 def _images_with_labels(
@@ -150,10 +152,3 @@ def _write_mask(
     size, annotations = images[name]
     palette = voc_palette(len(COCO_CLASSES) + 1)
     save_mask(safe_join(folder, name, '.png'), draw_mask(size, annotations, class_ids), palette)
-
-
-def _label(
-    annotations: Sequence[Mapping[str, Any]], class_ids: Mapping[int, int], table: ClassTable
-) -> list[str]:
-    ids = sorted({class_ids[item['category_id']] for item in annotations})
-    return [table.classes[i] for i in ids]

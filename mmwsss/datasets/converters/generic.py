@@ -87,7 +87,12 @@ def convert_folder(
         load = load_json_names if labels.lower().endswith('.json') else load_csv_names
         names = _matched(load(labels), ids)
         ids = sorted({*ids, *names})  # what lacks its partner is named
-    table = _class_table(classes, names)
+    if classes is None and names is None:
+        raise ValueError('masks hold numbers only: classes must be given')
+    if classes is None:
+        classes = sorted({name for row, _ in names.values() for name in row})
+    foreground = (name for name in classes if name != 'background')
+    table = ClassTable(without_255(('background', *foreground)))
     for row, where in (names or {}).values():
         table.ids_of(row, where)  # refuses unknown names
     scored = set(ids)
@@ -134,11 +139,12 @@ def _matched(names: Rows, ids: Sequence[str]) -> Rows:
     Raises:
         ValueError: Two labels are of one image.
     """
-    known = {**{_composed(name): name for name in ids}, **dict(zip(ids, ids))}
+    composed = partial(unicodedata.normalize, 'NFC')
+    known = {**{composed(name): name for name in ids}, **dict(zip(ids, ids))}
     matched: Rows = {}
     for name, row in names.items():
         stem = name[: name.rindex('.')] if name.lower().endswith(IMAGE_SUFFIXES) else name
-        options = (name, _composed(name), stem, _composed(stem))
+        options = (name, composed(name), stem, composed(stem))
         found = next((known[option] for option in options if option in known), name)
         if found in matched:
             raise ValueError(
@@ -146,19 +152,6 @@ def _matched(names: Rows, ids: Sequence[str]) -> Rows:
             )
         matched[found] = row
     return matched
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize('NFC', name)
-
-
-def _class_table(classes: Sequence[str] | None, names: Rows | None) -> ClassTable:
-    if classes is None:
-        if names is None:
-            raise ValueError('masks hold numbers only: classes must be given')
-        classes = sorted({name for row, _ in names.values() for name in row})
-    foreground = (name for name in classes if name != 'background')
-    return ClassTable(without_255(('background', *foreground)))
 
 
 def _inspect(
@@ -174,9 +167,9 @@ def _inspect(
     with Image.open(index.path(name)) as image:
         size = upright_rgb(image).shape[:2]
     if true_masks is not None and safe_join(true_masks, name, '.png').is_file():
-        load_mask(safe_join(true_masks, name, '.png'), len(table) + 1, image_size=size)
+        load_mask(safe_join(true_masks, name, '.png'), len(table.classes), image_size=size)
     if masks is not None:
-        mask = load_mask(safe_join(masks, name, '.png'), len(table) + 1, image_size=size)
+        mask = load_mask(safe_join(masks, name, '.png'), len(table.classes), image_size=size)
         label = present_classes(mask)
     elif name in names:
         label = table.ids_of(*names[name])

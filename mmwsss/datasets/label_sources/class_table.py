@@ -32,14 +32,6 @@ class ClassTable:
             repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
             raise ValueError(f'classes must differ, but these repeat: {name_some(repeated)}')
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @property
-    def foreground(self) -> tuple[str, ...]:
-        """The names without background."""
-        return self.classes[1:]
-
     @property
     def names(self) -> tuple[str, ...]:
         """The foreground classes that images can have: without the entry at 255 of a long list."""
@@ -56,7 +48,7 @@ class ClassTable:
             ValueError: The dataset does not have this foreground class.
         """
         if name not in self._ids:
-            check_known(f'{where}: foreground class', name, self.foreground)
+            check_known(f'{where}: foreground class', name, self.classes[1:])
         return self._ids[name]
 
     def ids_of(self, names: Iterable[str], where: str) -> list[int]:

@@ -52,7 +52,7 @@ def read_masks(
 
     def label_of(image_id: str) -> list[int]:
         with backend.get_local_path(str(safe_join(path, image_id, suffix))) as local:
-            mask = load_mask(local, len(table) + 1, ignore_index)
+            mask = load_mask(local, len(table.classes), ignore_index)
         return present_classes(mask, ignore_index, min_pixels)
 
     return collect_labels(ids, label_of, path, 'masks')

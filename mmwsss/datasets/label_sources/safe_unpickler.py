@@ -184,31 +184,28 @@ def _resolved(value: Any) -> Any:
     raise UnsafePickleError(f'refused: an object of type {type(value).__name__.strip("_")}')
 
 
-def _allowed_names() -> dict[tuple[str, str], Any]:
-    """Return the stand-in of each name that NumPy's own pickles use."""
-    names: dict[tuple[str, str], Any] = {
-        ('numpy', 'ndarray'): _Callable(lambda *args: _Array()),
-        ('numpy', 'dtype'): _Callable(_Dtype),
-        ('_codecs', 'encode'): _Callable(_encode),
-        ('torch._utils', '_rebuild_tensor_v2'): _Callable(_tensor),
-        ('torch.storage', '_load_from_bytes'): _Callable(_Storage),
-        ('collections', 'OrderedDict'): _Callable(lambda: None),  # a tensor's hooks: none
-    }
-    for core in ('numpy.core', 'numpy._core'):
-        names[f'{core}.multiarray', '_reconstruct'] = _Callable(lambda *args: _Array())
-        names[f'{core}.multiarray', 'scalar'] = _Callable(_scalar)
-        names[f'{core}.numeric', '_frombuffer'] = _Callable(_build)
-    return names
+# The stand-in of each name that NumPy's and torch's own pickles use.
+_ALLOWED: dict[tuple[str, str], _Callable] = {
+    ('numpy', 'ndarray'): _Callable(lambda *args: _Array()),
+    ('numpy', 'dtype'): _Callable(_Dtype),
+    ('_codecs', 'encode'): _Callable(_encode),
+    ('torch._utils', '_rebuild_tensor_v2'): _Callable(_tensor),
+    ('torch.storage', '_load_from_bytes'): _Callable(_Storage),
+    ('collections', 'OrderedDict'): _Callable(lambda: None),  # a tensor's hooks: none
+}
+for _core in ('numpy.core', 'numpy._core'):
+    _ALLOWED[f'{_core}.multiarray', '_reconstruct'] = _Callable(lambda *args: _Array())
+    _ALLOWED[f'{_core}.multiarray', 'scalar'] = _Callable(_scalar)
+    _ALLOWED[f'{_core}.numeric', '_frombuffer'] = _Callable(_build)
 
 
 class _PlainUnpickler(pickle.Unpickler):
     """An unpickler that imports nothing."""
 
     def find_class(self, module: str, name: str) -> Any:
-        allowed = _allowed_names()
-        if (module, name) not in allowed:
+        if (module, name) not in _ALLOWED:
             raise UnsafePickleError(
                 f'refused: the file asks for {module}.{name}; only dictionaries, strings, numbers '
                 'and plain numeric arrays are read'
             )
-        return allowed[module, name]
+        return _ALLOWED[module, name]

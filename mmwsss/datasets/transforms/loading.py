@@ -96,15 +96,12 @@ class LoadMask(LoadAnnotations):
             raise FileNotFoundError(f'mask of {_name(results)} not found: {path}') from error
         except ValueError as error:
             raise ValueError(f'mask of {_name(results)}: {error}') from error
-        results['gt_seg_map'] = _relabelled(mask, label_map) if label_map else mask
+        if label_map:
+            table = np.arange(max(IGNORE_INDEX, *label_map, *label_map.values()) + 1)
+            table[list(label_map)] = list(label_map.values())
+            mask = compact_labels(table)[mask]
+        results['gt_seg_map'] = mask
         results.setdefault('seg_fields', []).append('gt_seg_map')
-
-
-def _relabelled(mask: np.ndarray, label_map: dict[int, int]) -> np.ndarray:
-    table = np.arange(max(IGNORE_INDEX, *label_map, *label_map.values()) + 1)
-    for old, new in label_map.items():
-        table[old] = new
-    return compact_labels(table)[mask]
 
 
 def _name(results: dict[str, Any]) -> str:

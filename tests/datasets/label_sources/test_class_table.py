@@ -6,8 +6,7 @@ from mmwsss.datasets.label_sources.class_table import ClassTable
 def test_ids_are_positions_sorted_and_unique():
     table = ClassTable(['background', 'cat', 'dog', 'cow'])
     assert table.ids_of(['cow', 'cat', 'cow'], 'here') == [1, 3]
-    assert len(table) == 3
-    assert table.foreground == ('cat', 'dog', 'cow')
+    assert table.names == ('cat', 'dog', 'cow')
 
 
 @pytest.mark.parametrize(
