@@ -50,21 +50,18 @@ def flatten_groups(batch: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[
 class PairDataset:
     """Wraps a dataset with image-level labels: an item is a group of images that share a class.
 
-    Item i draws a class among the labels of image i, each with the same probability, and then its
-    partners among the other images of that class: without repetition as long as there are others, the
-    image itself only where no other has the class. Images without label are left out, so that item i is
-    the i-th *labelled* image.
+    Item i draws a class among the labels of the i-th *labelled* image, each with the same probability, and
+    then its partners among the other images of that class: without repetition as long as there are
+    others, the image itself only where no other has the class.
 
     With :class:`~mmwsss.datasets.samplers.SeededSampler` a draw and its augmentations follow from (seed,
-    epoch, i) alone; a group size of 1 trains as the plain dataset does. With other samplers the draws
-    come from NumPy's global generator.
+    epoch, i) alone; with other samplers the draws come from NumPy's global generator.
 
     An item is a list of g items of the wrapped dataset, whose ``data_samples`` have the metainfo
     ``group_size`` (g), ``group_index`` (i), ``view_index`` (0..g-1) and ``shared_class`` (0-based, as an
     index into ``gt_label``), and with ``SeededSampler`` ``noise_seed``, for random numbers that the network
     draws for this view; without ``data_samples`` the entries are added to the item. ``batch_size``
-    counts groups; ``collate_fn=dict(type='flatten_groups')`` makes a flat batch of
-    ``batch_size * group_size`` images.
+    counts groups; ``collate_fn=dict(type='flatten_groups')`` makes a flat batch.
 
     Source: Liu et al., RPNet, 2021: pairs with a class in common; how they are drawn is not stated.
 

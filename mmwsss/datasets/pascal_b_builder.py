@@ -3,15 +3,10 @@
 Source: Mun et al., WACV 2024: classes of VOC, objects from LVIS (potted plants from COCO), other
 annotations become background, images sampled so that classes and sizes are balanced.
 
-What counts as labelled, which decides whether a pixel may be called background:
-
-* COCO annotates its categories in every image, except that crowds are one annotation. They become
-  ignore (255).
-* LVIS annotates a category only in the images that it verified for it. An image in which a category of
-  ours is marked as not exhaustively annotated (``not_exhaustive_category_ids``) is dropped: a mask cannot
-  say where its unlabelled objects are.
-* In an LVIS image that was not verified for a class (neither annotated nor listed in
-  ``neg_category_ids``), objects of the class that COCO knows become ignore.
+What counts as labelled decides whether a pixel may be called background. Crowds of COCO become ignore (255).
+An image in which LVIS marks a category of ours as not exhaustively annotated is dropped. In an image that
+LVIS did not verify for a class (neither annotated nor in ``neg_category_ids``), objects of the class that
+COCO knows become ignore.
 """
 
 from __future__ import annotations

@@ -21,19 +21,17 @@ class SeededSampler(Sampler):
     """Yield keys that encode (seed, epoch, index); rank r of R takes every R-th of the global order.
 
     With the same global batch, one process and several ranks see the same images, with the same
-    augmentations, in the same iterations; a resumed run continues the sequence. By epochs this needs a
-    number of images that the ranks share evenly, or a last batch that is dropped either way: else the
-    few images that pad the epoch may complete one more batch.
+    augmentations, in the same iterations; a resumed run continues the sequence. (By epochs, if the ranks
+    share the images evenly or drop the last batch: else images that pad the epoch may add a batch.)
 
     Args:
         dataset: A dataset that understands keys (``WSSSDataset``, ``PairDataset``).
         shuffle: Draw a new permutation each epoch.
         seed: Seed; the runner's if None.
         infinite: Go on with the next epoch forever, for iteration-based training.
-        epoch_size: Items of a training epoch, over all ranks. The permutations follow each other
-            without a break, and an epoch ends after so many items: a part of a dataset trains for as
-            many iterations as all of it. None: the dataset's ``epoch_size``, which a ``WSSSDataset`` with
-            a ``fraction`` has, else its size.
+        epoch_size: Items of a training epoch, over all ranks; the permutations follow each other
+            without a break. None: the dataset's ``epoch_size``, which a ``WSSSDataset`` with a
+            ``fraction`` has, else its size.
 
     Raises:
         TypeError: The dataset does not understand keys.

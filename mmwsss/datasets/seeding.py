@@ -1,9 +1,7 @@
 """Random numbers that belong to an item, not to a worker.
 
-Augmentations drawn from a worker's global state change with the number of workers and of ranks, and
-restart from the beginning when a run is resumed. Here the sampler hands out a *key* that encodes
-(seed, epoch, index), and the dataset runs its pipeline with generators seeded by that key. The same
-draw then gives the same image whatever process loads it.
+The sampler hands out a *key* that encodes (seed, epoch, index), and the dataset runs its pipeline with
+generators seeded by that key: the same draw gives the same image whatever process loads it.
 """
 
 from __future__ import annotations

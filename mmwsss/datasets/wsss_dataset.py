@@ -60,25 +60,21 @@ class WSSSDataset(BaseSegDataset):
             :func:`~mmwsss.datasets.classes.resolve_metainfo`. A part of the classes of a dataset
             that has METAINFO keeps the labels of that part; masks are mapped by ``label_map``.
         pseudo_mask_dir: Folder of masks to use instead of ``data_prefix['seg_map_path']``, in the
-            class ids of ``classes``; a relative path starts from the *working directory*, not from
-            ``data_root``. Its record must name the same classes, and every image of the split
-            must have its mask. Without record there is a warning.
-        subset: Text file of image ids, as ``tools/dataset_converters/subset.py`` writes it, to use of
-            the split; a relative path starts from the *working directory*. All must be in the split,
-            whose number of images is then not checked. None: the whole split.
-        fraction: Part of the images of every class to use, a number such as 0.25 or a text such as
-            ``'1/4'``; see :func:`~mmwsss.datasets.subsets.choose_fraction`. Needs ``labels``. An epoch
-            of ``SeededSampler`` stays as long as with all images (``epoch_size``). None: all.
-        fraction_seed: Seed of that choice; the same seed gives the same images whatever the seed of
-            the training.
+            class ids of ``classes``; a relative path starts from the *working directory*. Its record
+            must name the same classes (no record: a warning), and every image must have its mask.
+        subset: Text file of those image ids of the split to use, as
+            ``tools/dataset_converters/subset.py`` writes it; a relative path starts from the *working
+            directory*. The number of images of the split is then not checked. None: the whole split.
+        fraction: Part of the images of every class to use, such as 0.25 or ``'1/4'``; see
+            :func:`~mmwsss.datasets.subsets.choose_fraction`. Needs ``labels``. An epoch of
+            ``SeededSampler`` stays as long as with all images (``epoch_size``). None: all.
+        fraction_seed: Seed of that choice.
         expected_count: Number of images that the split should have; another number is a warning.
             None: the dataset's own number, by the name of ``ann_file``. 0: no check.
         unlabeled: What to do about images without any label: ``'error'`` names them, ``'drop'``
             leaves them out, ``'keep'`` keeps them with an empty label.
-        check_files: ``'error'``: image and mask files are looked for when the dataset is built
-            (each folder is listed once), and missing ones are named, so that a training fails at
-            its start. ``'lazy'``: they are not looked for; loading such an image fails, by name.
-            ``map_dataset`` uses this, so that ``make_maps.py`` does the rest and reports.
+        check_files: ``'error'``: image and mask files are looked for when the dataset is built, and
+            missing ones are named. ``'lazy'``: loading a missing image fails, by name.
         img_suffix: Ending of the image files. None: per image, ``.jpg``, ``.jpeg`` or ``.png``.
         metainfo: As in mmseg.
         data_root: Folder that relative paths start from.

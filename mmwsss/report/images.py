@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_
 from mmwsss.functional.ia_miou import InstanceRecords
 from mmwsss.io import load_class_maps, load_mask, process_items, safe_join, voc_palette
 from mmwsss.refine.chain import RefinerChain
-from mmwsss.report.read import Run, Stage
+from mmwsss.report.read import Run, Stage, noting
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.tiles import ImageParts, Tile, image_tiles
@@ -47,14 +47,6 @@ class ImageIndex:
     palette: list[list[int]] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
-    @contextmanager
-    def noting(self, name: str) -> Iterator[None]:
-        """Note why a config or dataset does not load, and go on behind it."""
-        try:
-            yield
-        except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
-            self.problems[name] = f'{type(error).__name__}: {error}'
-
 
 def image_index(
     run: Run,
@@ -77,12 +69,14 @@ def image_index(
     trained = run.of_kind('train', 'test').items()
     paths = [path.parent / Path(record.config).name for path, record in trained if record.config]
     for path in paths if config is None else [Path(config)]:
-        with index.noting(f'config {path}') if config is None else nullcontext():
+        with noting(index.problems, f'config {path}') if config is None else nullcontext():
             for dataset in image_datasets(load_config(path, dict(cfg_options or {}))):
                 if dataset not in seen:  # trainings of a run share theirs
                     seen.append(dataset)
-                    where = dataset.get('data_root', '')
-                    with index.noting(f'dataset {dataset.get("type")} of {where} in {path}'):
+                    name = (
+                        f'dataset {dataset.get("type")} of {dataset.get("data_root", "")} in {path}'
+                    )
+                    with noting(index.problems, name):
                         add_dataset(index, dataset)
     if truth is not None:
         index.truth = masks_in(Path(truth))

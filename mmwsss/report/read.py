@@ -8,7 +8,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,16 +54,20 @@ class Run:
         """Path of the record with a hash, as the inputs of other records name it."""
         return next((p for p, record in self.records.items() if record.sha256() == digest), None)
 
-    @contextmanager
-    def reading(self, path: Path) -> Iterator[None]:
+    def reading(self, path: Path) -> AbstractContextManager[None]:
         """Note what is wrong with a file when the block that reads it fails, and go on behind it."""
-        try:
-            yield
-        except (AttributeError, *KNOWN_ERRORS) as error:
-            text = ' '.join(str(error).removeprefix(str(path)).lstrip(' :').split())
-            text = text if isinstance(error, ValueError) else f'{type(error).__name__}: {text}'
-            name = path.relative_to(self.root).as_posix()
-            self.problems[name] = text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}...'
+        return noting(self.problems, path.relative_to(self.root).as_posix(), str(path))
+
+
+@contextmanager
+def noting(problems: dict[str, str], name: str, prefix: str = '') -> Iterator[None]:
+    """Note a failure of the block under a name, without a prefix of its message, and go on behind it."""
+    try:
+        yield
+    except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
+        text = ' '.join(str(error).removeprefix(prefix).lstrip(' :').split())
+        text = text if isinstance(error, ValueError) else f'{type(error).__name__}: {text}'
+        problems[name] = text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}...'
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,10 @@ _NEVER_IN_FILES = {'SwinTransformer': (r'norm\d\.',)}
 class CheckInitialWeightsHook(Hook):
     """Compare every ``init_cfg=dict(type='Pretrained', ...)`` of a model with its file.
 
-    MMEngine loads such files without insisting on anything: a file with other names (another
-    naming scheme, a missing ``prefix``) leaves random weights in place and only logs. Training then
-    ends several points too low. This hook raises instead, before the first iteration, when any
-    weight or statistic of the module has no counterpart of the same shape in the file. Entries of
-    the file that the module does not have (a classifier, say) are fine.
+    MMEngine only logs when a file has other names (another naming scheme, a missing ``prefix``) and leaves
+    random weights in place. This hook raises instead, before the first iteration, when any weight or
+    statistic of the module has no counterpart of the same shape in the file. Entries of the file that the
+    module does not have (a classifier, say) are fine.
 
     Backbones that load files in a way of their own (mmseg's Swin, MiT, ViT: they convert names, resize
     position tables) are asked to do so once more, on a copy filled with NaN: what is NaN afterwards is

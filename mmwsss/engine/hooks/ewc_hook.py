@@ -44,16 +44,14 @@ class EWCHook(Hook):
     replaces the losses named in ``task_b_loss``, and from then on adds
     ``loss_ewc = (lambda / 2) sum_i F_i (theta_i - theta*_i)^2`` to the losses.
 
-    A PyTorch forward hook of the model extends the loss dictionary, so that mixed precision, gradient
-    accumulation and DDP treat the term like any other. Anchors and Fisher information are part of every
-    checkpoint written in task B (key ``ewc``; twice the size of the parameters), readable with
-    ``weights_only=True``. A run resumes in either task.
+    A forward hook of the model extends the loss dictionary, so that mixed precision, gradient accumulation
+    and DDP treat the term like any other. Every checkpoint written in task B holds anchors and Fisher
+    information (key ``ewc``; twice the size of the parameters); a run resumes in either task.
 
     The Fisher information is the mean over images of the squared gradient of the training loss of one
-    image (all entries of the loss dictionary, or ``fisher_losses``). That loss is the *mean* over pixels of
-    the negative log-likelihood, so ``F``, and with it the useful ``strength``, differs from the sum by a
-    factor (H W)^2. Normalisation layers and dropout are in evaluation mode meanwhile. Parameters that
-    are frozen in task A, or new, have no anchor and stay free; the log names them.
+    image, the *mean* over pixels of the negative log-likelihood. Normalisation layers and dropout are in
+    evaluation mode meanwhile. Parameters that are frozen in task A, or new, have no anchor and stay free;
+    the log names them.
 
     Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024
     (loss ``L_sb``); Kirkpatrick et al., PNAS 2017. The authors' released code averages the Fisher

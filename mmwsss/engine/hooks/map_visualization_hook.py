@@ -36,12 +36,10 @@ class MapVisualizationHook(Hook):
 
     For a localizer: the image, the map of each class, the mask of the config's refiners, and the true mask
     if the dataset loads it. For a segmenter: the image, its prediction and the true mask. The pictures go
-    to the backends of MMEngine's visualizer: ``LocalVisBackend`` writes files to ``vis_data/vis_image``,
-    ``TensorboardVisBackend`` images to TensorBoard. Rank 0 draws; no display is needed.
+    to the backends of MMEngine's visualizer. Rank 0 draws; no display is needed.
 
-    The images are evenly spaced over the dataset, so that every run shows the same ones. Training is
-    not touched: the model returns to its mode, and random numbers go on as if nothing had happened. An
-    image that cannot be read is left out with one warning that names it.
+    The images are evenly spaced over the dataset. The model returns to its mode, and random numbers go on
+    as if nothing had happened. An image that cannot be read is left out with one warning that names it.
 
     Args:
         interval: Draw after every so many epochs or iterations, and after the last.
