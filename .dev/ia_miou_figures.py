@@ -38,7 +38,6 @@ from mmwsss.functional.ia_miou import (
 )
 from mmwsss.io import load_mask, process_items, read_id_list, write_json
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
-from mmwsss.visualization.sizes import save_figure
 
 ORDERS = {'smallest': 'smallest first', 'largest': 'largest first', 'random': 'at random'}
 IGNORE = 255
@@ -81,7 +80,7 @@ def main(args: argparse.Namespace) -> int:
     else:
         curves = removal(args)
         figure = draw_removal(curves, args.title)
-    save_figure(figure, args.figure, dpi=80)
+    figure.savefig(args.figure, dpi=80)
     if args.json:
         write_json(args.json, curves)
     print(f'wrote {args.figure}')

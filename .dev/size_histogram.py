@@ -30,7 +30,7 @@ from mmwsss.functional.ia_miou import (
 )
 from mmwsss.io import load_mask, process_items, read_id_list, write_json
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
-from mmwsss.visualization.sizes import LABELS, SIZE_COLOURS, draw_size_bars, save_figure
+from mmwsss.visualization.sizes import LABELS, SIZE_COLOURS, draw_size_bars
 
 SIZES = ('S', 'M', 'L')
 
@@ -81,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         write_json(args.json, content)
     if args.figure:
-        save_figure(draw(content, args.title), args.figure)
+        draw(content, args.title).savefig(args.figure)
     return finish_report(report)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -162,11 +163,11 @@ class PairDataset:
             'group_index': key.index % len(self),
             'shared_class': group.shared_class - 1,
         }
-        keys = [None if key.seed is None else view_key(idx, j) for j in range(self.group_size)]
-        return [
-            self._view(image, keys[j], {**meta, 'view_index': j})
-            for j, image in enumerate(group.images)
-        ]
+        views = []
+        for j, image in enumerate(group.images):
+            view_key = None if key.seed is None else idx + (j << VIEW_SHIFT)
+            views.append(self._view(image, view_key, {**meta, 'view_index': j}))
+        return views
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         """Iterate over the items once. (Indices past the end are keys, so Python needs to be told.)"""
@@ -225,11 +226,9 @@ class PairDataset:
 
     def _view(self, image: int, key: int | None, meta: dict[str, int]) -> dict[str, Any]:
         """Load one image of a group and note its place."""
-        if key is None:
+        with contextlib.nullcontext() if key is None else seeded_item(key):
             item = self.dataset[image]
-        else:
-            with seeded_item(key):
-                item = self.dataset[image]
+        if key is not None:
             meta = {**meta, 'noise_seed': noise_seed(key)}
         sample = item.get('data_samples')
         if isinstance(sample, BaseDataElement):
@@ -278,11 +277,6 @@ def draw_partners(
         places = generator.choice(others, min(others, count - len(partners)), replace=False)
         partners.extend(images[places + (places >= own)].tolist())
     return partners
-
-
-def view_key(key: int, view: int) -> int:
-    """Key of a view's augmentations; that of the first view is the item's own."""
-    return key + (view << VIEW_SHIFT)
 
 
 def noise_seed(key: int) -> int:

@@ -66,26 +66,14 @@ def seeded_item(key: int) -> Iterator[None]:
 
 
 def item_of_key(get: Callable[[int], Any], key: int, size: int) -> Any:
-    """Get the item of a plain index, or that of a sampler's key with the randomness that the key fixes.
-
-    Args:
-        get: From a plain index to the item.
-        key: Plain index, or a key of :func:`encode_key`.
-        size: Number of items.
-    """
+    """``get(index)`` of a plain index, or of a key of :func:`encode_key` with the randomness that it fixes."""
     index, _, seed = decode_key(key, size)
     with contextlib.nullcontext() if seed is None else seeded_item(key):
         return get(index)
 
 
 class SeededItems(Dataset):
-    """Some items of a dataset, each with augmentations that depend on the seed and its index only.
-
-    Args:
-        dataset: The dataset.
-        indices: Its indices to take, in order.
-        seed: The seed.
-    """
+    """Items ``indices`` of a dataset, each with augmentations that depend on the seed and its index only."""
 
     def __init__(self, dataset: Any, indices: Sequence[int], seed: int) -> None:
         self.dataset, self.indices, self.seed = dataset, indices, seed

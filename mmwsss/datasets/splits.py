@@ -150,11 +150,7 @@ class FileIndex:
         self._found: dict[str, dict[str, list[str]]] = {}
 
     def path(self, image_id: str) -> str:
-        """Return the path of an id's file; it need not exist.
-
-        Raises:
-            ValueError: The id leaves the folder, or several image files have it.
-        """
+        """Return the path of an id's file, which need not exist; several files are an error."""
         if self.suffix is not None:
             return self._join(image_id, self.suffix)
         suffixes = self._suffixes(image_id)

@@ -221,7 +221,12 @@ class WSSSDataset(BaseSegDataset):
             self._check_missing('pseudo mask', masks, ids)
         elif masks and self.check_files == 'error':
             self._check_missing('mask', masks, ids)
-        return [self._data_info(name, images, masks, labels) for name in ids]
+        return [
+            self._data_info(
+                name, images.path(name), masks and masks.path(name), labels and labels[name]
+            )
+            for name in ids
+        ]
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Return the class ids (1..K) of an image, as mmengine's ``ClassBalancedDataset`` asks.
@@ -322,22 +327,15 @@ class WSSSDataset(BaseSegDataset):
             )
 
     def _data_info(
-        self,
-        name: str,
-        images: FileIndex,
-        masks: FileIndex | None,
-        labels: dict[str, list[int]] | None,
+        self, name: str, image: str, mask: str | None, label: list[int] | None
     ) -> dict[str, Any]:
         info = {
             'img_id': name,
-            'img_path': images.path(name),
+            'img_path': image,
             'num_fg_classes': self.num_fg_classes,
             'label_map': None if self.pseudo_mask_dir else self.label_map,
             'reduce_zero_label': self.reduce_zero_label,
             'seg_fields': [],
         }
-        if labels is not None:
-            info['img_label'] = labels[name]
-        if masks is not None:
-            info['seg_map_path'] = masks.path(name)
-        return info
+        optional = {'img_label': label, 'seg_map_path': mask}
+        return {**info, **{key: value for key, value in optional.items() if value is not None}}

@@ -56,14 +56,8 @@ def image_index(
 ) -> ImageIndex:
     """Look up images and true masks in the datasets of a run's configs, and where its scores say.
 
-    The configs are those that MMEngine leaves beside the records of trainings and tests; they are
-    executed as every config is.
-
-    Args:
-        run: The run.
-        config: A config to use instead.
-        cfg_options: Replaced settings.
-        truth: Folder of true masks to use instead of those of the datasets.
+    The configs are those that MMEngine leaves beside the records of trainings and tests; ``config`` and the
+    folder ``truth`` are used instead of theirs.
     """
     index, seen = ImageIndex(), []
     trained = run.of_kind('train', 'test').items()
@@ -193,14 +187,7 @@ class StageResult:
 def score_stage(
     stage: Stage, index: ImageIndex, instances: str | Path | None = None, workers: int = 0
 ) -> StageResult | None:
-    """Compare the masks of a stage with the true ones, image by image.
-
-    Args:
-        stage: The stage.
-        index: Where the true masks are.
-        instances: Folder of instance maps, or a COCO or LVIS file. None: ``SegmentationObject`` beside
-            the true masks where it has all images, else connected regions.
-        workers: Processes; 0 works in this one.
+    """Compare the masks of a stage with the true ones, image by image; see :class:`ReportOptions`.
 
     Returns:
         The scores; None if there are no true masks of these images or no list of classes.
@@ -235,10 +222,10 @@ def score_stage(
 def draw_stage(
     result: StageResult, index: ImageIndex, number: int, predictions: Sequence[Path] = ()
 ) -> None:
-    """Add pictures of the best and of the worst images of a stage.
+    """Add pictures of the ``number`` best and worst images of a stage to its scores.
 
     Args:
-        result: The scores, which get the pictures.
+        result: The scores.
         index: Where images and true masks are.
         number: Best images, and worst ones.
         predictions: Folders of a segmenter's masks, perhaps of the same images.

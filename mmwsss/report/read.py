@@ -97,9 +97,6 @@ class Stage:
 def open_run(root: str | os.PathLike[str]) -> Run:
     """Read the records of a run, three levels deep.
 
-    Args:
-        root: Folder of the run.
-
     Raises:
         FileNotFoundError: There is no such folder.
         ValueError: It holds no record.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from mmwsss.io import atomic_path
-
-__all__ = ['LABELS', 'SIZE_COLOURS', 'draw_size_bars', 'save_figure']
+__all__ = ['LABELS', 'SIZE_COLOURS', 'draw_size_bars']
 
 SIZE_COLOURS = {'S': '#d1495b', 'M': '#edae49', 'L': '#30638e'}
 LABELS = {'S': 'small, below 32²', 'M': 'medium, below 96²', 'L': 'large'}
@@ -37,9 +33,3 @@ def draw_size_bars(axes: Axes, objects: Mapping[str, Mapping[str, int]]) -> None
     axes.yaxis.set_major_formatter('{x:.0f}')
     axes.grid(axis='y', linewidth=0.4)
     axes.set_axisbelow(True)
-
-
-def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 100) -> None:
-    """Write a figure as PNG, whole or not at all; it needs no display."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=dpi, format='png')

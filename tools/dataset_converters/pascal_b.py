@@ -40,7 +40,7 @@ from mmwsss.datasets.pascal_b_builder import (
 )
 from mmwsss.io import atomic_path, hash_file, read_id_list
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
-from mmwsss.visualization.sizes import draw_size_bars, save_figure
+from mmwsss.visualization.sizes import draw_size_bars
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -149,7 +149,8 @@ def draw(summary: Mapping[str, Any], path: str) -> None:
             axes.legend(frameon=False, ncols=3)
             axes.tick_params(axis='x', labelbottom=False)
     after.set_ylim(before.get_ylim())
-    save_figure(figure, path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format='png')
 
 
 if __name__ == '__main__':

@@ -15,12 +15,7 @@ __all__ = ['collect_labels', 'load_json']
 
 
 def load_json(path: str, backend_args: dict[str, Any] | None = None, **options: Any) -> Any:
-    """Read a JSON file; ``options`` are those of ``json.loads``.
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: It is not JSON.
-    """
+    """Read a JSON file; ``options`` are those of ``json.loads``."""
     content = fileio.get(path, backend_args=backend_args)
     with parsing(f'{path} is not JSON'):
         return json.loads(content, **options)

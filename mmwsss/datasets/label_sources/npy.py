@@ -61,12 +61,7 @@ def read_npy(
 
 
 def load_vectors(path: str, backend_args: dict[str, Any] | None = None) -> dict[Any, np.ndarray]:
-    """Read the dictionary id -> vector of :func:`read_npy`; ids are strings or integers.
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: The file is damaged or holds something else; the message names it.
-    """
+    """Read the dictionary id -> vector of :func:`read_npy`; ids are strings or integers."""
     content = fileio.get(path, backend_args=backend_args)
     with parsing(path):
         if not zipfile.is_zipfile(io.BytesIO(content)):

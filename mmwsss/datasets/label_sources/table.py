@@ -59,12 +59,7 @@ def read_json(
 
 
 def load_csv_names(path: str, backend_args: dict[str, Any] | None = None) -> Rows:
-    """Read the CSV of :func:`read_csv`: image id -> (class names, place in the file).
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: A row is malformed or an id repeats; the message gives the line.
-    """
+    """Read the CSV of :func:`read_csv`: image id -> (class names, place in the file)."""
     content = fileio.get(path, backend_args=backend_args)
     with parsing(f'{path} is not a text file in UTF-8'):
         lines = content.decode('utf-8-sig').splitlines()
@@ -82,12 +77,7 @@ def load_csv_names(path: str, backend_args: dict[str, Any] | None = None) -> Row
 
 
 def load_json_names(path: str, backend_args: dict[str, Any] | None = None) -> Rows:
-    """Read the JSON of :func:`read_json`: image id -> (class names, place in the file).
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: It is not such an object, or an id repeats.
-    """
+    """Read the JSON of :func:`read_json`: image id -> (class names, place in the file)."""
     content = load_json(path, backend_args, object_pairs_hook=tuple)
     if not isinstance(content, tuple):
         raise ValueError(

@@ -52,11 +52,7 @@ def read_voc_xml(
 
 
 def object_names(content: bytes, where: str, include_difficult: bool = True) -> list[str]:
-    """Return the class names of the objects in one annotation; parts of objects do not count.
-
-    Raises:
-        ValueError: ``content`` is not well-formed, defines entities, or has a nameless object.
-    """
+    """Return the class names of the objects in one annotation; parts of objects do not count."""
     if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
         raise ValueError(f'{where}: document type and entity definitions are refused')
     with parsing(f'{where} is not well-formed XML'):

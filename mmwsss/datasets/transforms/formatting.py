@@ -14,20 +14,6 @@ from .valid_box import get_valid_box
 
 __all__ = ['PackWSSSInputs', 'multi_hot']
 
-META_KEYS = (
-    'img_id',
-    'img_path',
-    'seg_map_path',
-    'ori_shape',
-    'img_shape',
-    'pad_shape',
-    'scale_factor',
-    'flip',
-    'flip_direction',
-    'reduce_zero_label',
-    'valid_box',
-)
-
 
 @TRANSFORMS.register_module()
 class PackWSSSInputs(PackSegInputs):
@@ -35,18 +21,16 @@ class PackWSSSInputs(PackSegInputs):
 
     The packed ``SegDataSample`` has ``gt_label``, float32 (K,) multi-hot (entry k - 1 for class
     id k), if the dataset knows the image's label (``img_label``); ``gt_sem_seg`` if a mask was
-    loaded; and the metainfo of ``meta_keys``, among it ``img_id`` and ``valid_box``
-    (x1, y1, x2, y2), the half-open pixel box that shows the image (all of it without padded crop).
-
-    Args:
-        meta_keys: Entries to keep as metainfo.
+    loaded; and beside mmseg's metainfo ``img_id`` and ``valid_box`` (x1, y1, x2, y2), the half-open
+    pixel box that shows the image (all of it without padded crop).
 
     Raises:
         ValueError: A class id of ``img_label`` does not lie in 1..``num_fg_classes``.
     """
 
-    def __init__(self, meta_keys: Sequence[str] = META_KEYS) -> None:
-        super().__init__(meta_keys=tuple(meta_keys))
+    def __init__(self) -> None:
+        super().__init__()
+        self.meta_keys = ('img_id', *self.meta_keys, 'valid_box')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``inputs`` and ``data_samples``."""

@@ -17,11 +17,7 @@ _TOLERANCE = 1e-3
 
 
 def set_valid_box(results: dict[str, Any], box: tuple[int, int, int, int]) -> None:
-    """Record the valid box of ``results['img']``.
-
-    Args:
-        results: The pipeline's dictionary.
-        box: (x1, y1, x2, y2) in pixels of the canvas; x2 and y2 are exclusive.
+    """Record the valid box (x1, y1, x2, y2) of ``results['img']`` in pixels; x2 and y2 are exclusive.
 
     Raises:
         ValueError: There are boxes already: the step ran twice, or the data has boxes.

@@ -75,7 +75,8 @@ class EWCHook(Hook):
         seed: Seed of augmentations during the estimation.
 
     Raises:
-        ValueError: A number is out of range.
+        ValueError: A number is out of range, a name in ``task_b_loss`` is no head with a loss, or a resumed
+            checkpoint or ``fisher_file`` does not fit.
     """
 
     # After hooks that change parameters between iterations, before the checkpoint is written.
@@ -120,12 +121,7 @@ class EWCHook(Hook):
         self._loaded = checkpoint.get('ewc')
 
     def before_train(self, runner: Runner) -> None:
-        """Check the configuration against the model and, in a run resumed in task B, go on there.
-
-        Raises:
-            ValueError: A name in ``task_b_loss`` is no head with a ``loss_decode``, or the checkpoint
-                does not fit the configuration or the model.
-        """
+        """Check the configuration against the model and, in a run resumed in task B, go on there."""
         model = unwrapped(runner.model)
         self._unhook()
         self._state = None

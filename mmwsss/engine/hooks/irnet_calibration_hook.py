@@ -40,11 +40,7 @@ class IRNetCalibrationHook(Hook):
         self.seed = seed
 
     def before_train(self, runner: Runner) -> None:
-        """Check that the model can be calibrated.
-
-        Raises:
-            TypeError: it is no IRNet.
-        """
+        """Refuse a model that cannot be calibrated."""
         model = unwrapped(runner.model)
         if not isinstance(model, IRNet):
             raise TypeError(

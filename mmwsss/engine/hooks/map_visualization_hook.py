@@ -51,7 +51,7 @@ class MapVisualizationHook(Hook):
         max_side: Longest side of a picture of one image in pixels; larger images are reduced.
 
     Raises:
-        ValueError: A number is below 1.
+        ValueError: A number is below 1, or the config names no dataset to take images from.
     """
 
     priority = 'LOW'
@@ -75,11 +75,7 @@ class MapVisualizationHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Build the dataset and choose the images.
-
-        Raises:
-            ValueError: The config names no dataset to take images from.
-        """
+        """Build the dataset and choose the images."""
         datasets = [self.dataset_cfg] if self.dataset_cfg else image_datasets(runner.cfg)
         if not datasets:
             raise ValueError(
