@@ -94,10 +94,9 @@ def allow_safe_resume() -> None:
     """Let ``torch.load(weights_only=True)`` read the checkpoints that MMEngine writes.
 
     A training checkpoint holds the message hub's ``HistoryBuffer`` objects: NumPy arrays and
-    references to the class's own statistics methods. From torch 2.6 on, safe loading is the default
-    and refuses them unless they are allow-listed, which the original mmengine does not do. Listed are
-    data containers and, in place of ``getattr``, a look-up of exactly those methods; loading stays in
-    weights-only mode.
+    references to the class's own statistics methods, which the original mmengine does not allow-list.
+    Listed are data containers and, in place of ``getattr``, a look-up of exactly those methods; loading
+    stays in weights-only mode.
     """
     import numpy as np
     import torch

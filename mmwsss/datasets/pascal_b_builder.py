@@ -238,13 +238,8 @@ def choose_images(
 
     ``counts`` has the :func:`count_objects` of each image id; the other arguments are those of
     :func:`mmwsss.functional.balanced_sampling.balanced_subset`.
-
-    Raises:
-        ValueError: There is no image.
     """
     names = sorted(counts)
-    if not names:
-        raise ValueError('there is no image to choose from')
     table = np.stack([counts[name].ravel() for name in names])
     return [names[i] for i in balanced_subset(table, target, max_images, seed)]
 

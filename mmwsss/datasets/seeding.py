@@ -66,7 +66,7 @@ def seeded_item(key: int) -> Iterator[None]:
 
 
 def item_of_key(get: Callable[[int], Any], key: int, size: int) -> Any:
-    """``get(index)`` of a plain index, or of a key of :func:`encode_key` with the randomness that it fixes."""
+    """``get(index)`` of a plain index, or of a key of :func:`encode_key` with the randomness it fixes."""
     index, _, seed = decode_key(key, size)
     with contextlib.nullcontext() if seed is None else seeded_item(key):
         return get(index)

@@ -28,9 +28,8 @@ def read_split(path: str, backend_args: dict[str, Any] | None = None) -> list[st
     """Read the image ids of a split.
 
     Three kinds of file are read: a text file with one id a line (an image suffix is dropped; of
-    VOC's two-column lines ``/JPEGImages/x.jpg /SegmentationClassAug/x.png`` the first file's name
-    without folder is the id), a CSV of labels and a JSON of labels or instances, whose ids are
-    taken.
+    VOC's two-column lines ``/JPEGImages/x.jpg /SegmentationClassAug/x.png`` the id is ``x``), a CSV of
+    labels and a JSON of labels or instances, whose ids are taken.
 
     Args:
         path: The file.

@@ -68,12 +68,7 @@ def choose_fraction(
     """Choose one part as :func:`choose_subsets` does beside those of ``FRACTIONS``.
 
     So 1/4 gives the images of the list that ``tools/dataset_converters/subset.py`` writes by default, and
-    contains those of 1/8 and 1/16.
-
-    Args:
-        labels: Image id -> class ids.
-        fraction: In (0, 1]: a number such as 0.25 or a text such as ``'1/4'``.
-        seed: Seed of the random order.
+    contains those of 1/8 and 1/16. ``fraction`` lies in (0, 1]: a number, or a text such as ``'1/4'``.
 
     Raises:
         ValueError: ``fraction`` is no number in (0, 1], or no image has a label.

@@ -306,8 +306,7 @@ class WSSSDataset(BaseSegDataset):
     def _check_mask_record(self) -> None:
         """Check that ``pseudo_mask_dir`` was made for these classes."""
         if Path(self.pseudo_mask_dir, RECORD_NAME).is_file():
-            record = read_record(self.pseudo_mask_dir)
-            classes = list(self._metainfo['classes'])
+            record, classes = read_record(self.pseudo_mask_dir), list(self._metainfo['classes'])
             check_record(record, folder=self.pseudo_mask_dir, kind='masks', classes=classes)
         else:
             print_log(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmwsss.io import RECORD_NAME, Record, read_record
+from mmwsss.io import RECORD_NAME, Record, parsing, read_record
 from mmwsss.io.record import from_json
 from mmwsss.utils.cli import KNOWN_ERRORS
 
@@ -129,13 +129,10 @@ def is_record(path: Path) -> bool:
     Raises:
         ValueError: It is not JSON.
     """
-    if path.name == RECORD_NAME:
-        return True
-    try:
+    with parsing('is not JSON'):
         content = json.loads(path.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'is not JSON: {error}') from error
-    return isinstance(content, dict) and content.get('kind') == 'score'
+    is_score = isinstance(content, dict) and content.get('kind') == 'score'
+    return path.name == RECORD_NAME or is_score
 
 
 def mask_stages(run: Run) -> list[Stage]:

@@ -196,9 +196,8 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
     report.stages.append(result)
     iou, digest = iou_from_counts(result.counts), stage.record.sha256()
     per_class = plain_values(dict(zip(result.classes, iou)))
-    if (
-        stage.is_predicted
-    ):  # a test loop keeps no classes; its predictions are with CRF if it had one
+    if stage.is_predicted:
+        # A test loop keeps no scores by class; its predictions are with CRF if it had one.
         own = [s for s in stage.record.scores if s.what == stage.what and not s.per_class]
         for score in sorted(own, key=lambda score: score.protocol.crf is True)[-1:]:
             report.scores = [
@@ -217,24 +216,15 @@ def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     """Say which parts there are not, and which files cannot be used."""
     root = shlex.quote(str(run.root))
     score, test = f'python tools/eval_masks.py {root}/', 'python tools/test.py CONFIG CHECKPOINT'
+    pictures = any(stage.pictures for stage in report.stages)
+    predicted = any(stage.is_predicted for stage in mask_stages(run))
+    in_test, train = f'--work-dir {root}/test --out {root}/test', 'python tools/train.py CONFIG'
     wanted: list[tuple[Any, str, str]] = [
         (report.scores, 'scores', f'{score}masks GT --json {root}/masks_score'),
         (report.curves, 'threshold curve', f'{score}maps GT --maps --json {root}/maps_score'),
-        (
-            any(stage.pictures for stage in report.stages),
-            'images with panels',
-            f'python tools/report.py {root} --images 4',
-        ),
-        (
-            any(stage.is_predicted for stage in mask_stages(run)),
-            'predictions of a segmenter',
-            f'{test} --work-dir {root}/test --out {root}/test/predictions',
-        ),
-        (
-            report.trainings,
-            'training curves',
-            f'python tools/train.py CONFIG --work-dir {root}/localizer',
-        ),
+        (pictures, 'images with panels', f'python tools/report.py {root} --images 4'),
+        (predicted, 'predictions of a segmenter', f'{test} {in_test}/predictions'),
+        (report.trainings, 'training curves', f'{train} --work-dir {root}/localizer'),
     ]
     for there, part, command in wanted:
         if not there:

@@ -239,8 +239,6 @@ def test_malformed_tables_and_files(tmp_path, sources):
         write_set(tmp_path / 'o', candidates, ['77'], [], {})
     with pytest.raises(FileNotFoundError, match=r'000000000001\.jpg is in none of'):
         write_set(tmp_path / 'o', candidates, ['000000000001'], [tmp_path], {})
-    with pytest.raises(ValueError, match='no image to choose from'):
-        choose_images({}, 1, 1)
     with pytest.raises(ValueError, match="image 'x': a polygon must be"):
         render(Candidate('x', SIZE, [(1, [[0, 0]], 1)], []))
     many = [(1, box(0, 0, 2, 2), i) for i in range(255)]

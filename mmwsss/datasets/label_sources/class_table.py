@@ -38,7 +38,7 @@ class ClassTable:
         return (*self.classes[1:IGNORE_INDEX], *self.classes[IGNORE_INDEX + 1 :])
 
     def id_of(self, name: str, where: str) -> int:
-        """Return the class id (1..K) of a foreground class; an unknown one is an error that says ``where``."""
+        """Return the class id (1..K) of a foreground class; an unknown one is an error at ``where``."""
         if name not in self._ids:
             check_known(f'{where}: foreground class', name, self.classes[1:])
         return self._ids[name]

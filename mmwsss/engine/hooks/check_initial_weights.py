@@ -63,7 +63,18 @@ class CheckInitialWeightsHook(Hook):
         for name, module in unwrapped(runner.model).named_modules():
             patterns = self.ignore.get(type(module).__name__, ())
             for cfg in _pretrained_cfgs(module):
-                _check_file(name, module, cfg['checkpoint'], cfg.get('prefix'), patterns)
+                found = _read_state(cfg['checkpoint'], cfg.get('prefix'))
+                left = _left_random(module, found)
+                bad = [key for key in left if not any(re.match(each, key) for each in patterns)]
+                if bad:
+                    where = f'under {cfg["prefix"]!r}, ' if cfg.get('prefix') else ''
+                    raise ValueError(
+                        f'initial weights {cfg["checkpoint"]!r} do not fit {name or "the model"} '
+                        f'({type(module).__name__}): of {len(module.state_dict())} weights {len(bad)} '
+                        'are missing in the file or have another shape there, e.g. '
+                        f'{name_some(bad, _SHOWN)}. The file has {len(found)} entries {where}e.g. '
+                        f'{name_some(found, _SHOWN) or "none"}.'
+                    )
 
 
 def _pretrained_cfgs(module: nn.Module) -> list[dict]:
@@ -72,29 +83,14 @@ def _pretrained_cfgs(module: nn.Module) -> list[dict]:
     return [cfg for cfg in cfgs if cfg.get('type') in ('Pretrained', 'PretrainedInit')]
 
 
-def _check_file(
-    name: str, module: nn.Module, checkpoint: str, prefix: str | None, patterns: Sequence[str]
-) -> None:
-    found = _read_state(checkpoint, prefix)
-    state = module.state_dict().items()
-    wanted = {key: value for key, value in state if not key.endswith('num_batches_tracked')}
-    own = (
-        isinstance(module, BaseModule) and type(module).init_weights is not BaseModule.init_weights
-    )
-    if own and isinstance(module.init_cfg, dict):  # of a list, other entries would fill the NaNs
-        bad = _left_by_own_loading(module)
-    else:
-        bad = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
-    bad = [key for key in bad if not any(re.match(pattern, key) for pattern in patterns)]
-    if bad:
-        entries = f'entries under {prefix!r}' if prefix else 'entries'
-        have = name_some(found, _SHOWN) or 'none'
-        raise ValueError(
-            f'initial weights {checkpoint!r} do not fit {name or "the model"} '
-            f'({type(module).__name__}): of {len(wanted)} weights {len(bad)} are missing in the file '
-            f'or have another shape there, e.g. {name_some(bad, _SHOWN)}. The file has '
-            f'{len(found)} {entries}, e.g. {have}.'
-        )
+def _left_random(module: nn.Module, found: Mapping[str, Tensor]) -> list[str]:
+    """Names of the weights and statistics that the entries of a file do not fill."""
+    # Of a list of configs, other entries would fill the NaNs.
+    alone = isinstance(module, BaseModule) and isinstance(module.init_cfg, dict)
+    if alone and type(module).init_weights is not BaseModule.init_weights:
+        return _left_by_own_loading(module)
+    wanted = (k for k in module.state_dict().items() if not k[0].endswith('num_batches_tracked'))
+    return [k for k, v in wanted if k not in found or found[k].shape != v.shape]
 
 
 def _left_by_own_loading(module: BaseModule) -> list[str]:

@@ -29,6 +29,7 @@ from mmwsss.functional.ewc import (
 )
 from mmwsss.io import atomic_path
 from mmwsss.utils.checkpoint import load_checkpoint_file, unwrapped
+from mmwsss.utils.names import check_known
 
 __all__ = ['EWCHook', 'load_fisher_file']
 
@@ -247,11 +248,8 @@ class EWCHook(Hook):
             data = model.data_preprocessor(batch, True)
             losses = model._run_forward(data, mode='loss')
             names = losses if self.fisher_losses is None else self.fisher_losses
-            missing = [name for name in names if name not in losses]
-            if missing:
-                raise ValueError(
-                    f'fisher_losses: the model returns no {missing[0]!r}, but {sorted(losses)}'
-                )
+            for name in names:
+                check_known('fisher_losses: loss', name, losses)
             loss, _ = model.parse_losses({name: losses[name] for name in names})
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
             yield dict(zip(parameters, gradients))
@@ -299,6 +297,5 @@ def _moved(state: Mapping[str, Any], device: torch.device | str) -> dict[str, An
 
 def _head(model: nn.Module, name: str) -> nn.Module:
     heads = {n: module for n, module in model.named_modules() if hasattr(module, 'loss_decode')}
-    if name not in heads:
-        raise ValueError(f'task_b_loss names {name!r}, but the heads with a loss are {list(heads)}')
+    check_known('task_b_loss: head', name, heads)
     return heads[name]

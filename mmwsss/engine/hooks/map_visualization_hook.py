@@ -20,6 +20,7 @@ from torch import nn
 from mmwsss.datasets.seeding import seeded_item
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.engine.evaluating import evaluating
+from mmwsss.functional.checks import check_positive
 from mmwsss.io import ClassMaps
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.utils.checkpoint import unwrapped
@@ -65,10 +66,9 @@ class MapVisualizationHook(Hook):
         refiners: Sequence[dict[str, Any]] | None = None,
         max_side: int = 320,
     ) -> None:
-        values = {'interval': interval, 'num_images': num_images, 'max_side': max_side}
-        for name, value in values.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f'{name} must be an integer of at least 1, but got {value!r}')
+        check_positive('interval', interval)
+        check_positive('num_images', num_images)
+        check_positive('max_side', max_side)
         self.interval, self.by_epoch, self.num_images = interval, by_epoch, num_images
         self.dataset_cfg, self.refiners, self.max_side = dataset, refiners, max_side
         self.warned: set[str | int] = set()
