@@ -16,6 +16,8 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import DATASETS
 from scipy.sparse import csr_array
 
+from mmwsss.functional.checks import check_choice
+
 from .seeding import decode_key, encode_key, seeded_item
 
 __all__ = ['Group', 'PairDataset', 'flatten_groups', 'image_label']
@@ -88,8 +90,7 @@ class PairDataset:
         class_balanced: bool = False,
         lazy_init: bool = False,
     ) -> None:
-        if group_size not in GROUP_SIZES:
-            raise ValueError(f'group_size must be one of {GROUP_SIZES}, but got {group_size!r}')
+        check_choice('group_size', group_size, GROUP_SIZES)
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
         self.group_size = int(group_size)
         self.class_balanced = bool(class_balanced)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mmwsss.functional.checks import check_range
+
 __all__ = ['FRACTIONS', 'choose_fraction', 'choose_subsets', 'subset_statistics']
 
 # Those of RPNet's table II; parts of other sizes contain the smaller ones of these.
@@ -39,8 +41,8 @@ def choose_subsets(
         ValueError: A fraction does not lie in (0, 1], or no image has a label.
     """
     wanted = sorted(set(fractions))
-    if not wanted or not all(0 < fraction <= 1 for fraction in wanted):
-        raise ValueError(f'fractions must lie in (0, 1], but got {[str(f) for f in wanted]}')
+    for fraction in wanted:
+        check_range('fractions', fraction, '(0, 1]')
     names = sorted(labels)
     images: dict[int, list[str]] = {}  # by class, in one random order of all
     for place in np.random.default_rng(seed).permutation(len(names)).tolist():

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mmwsss.functional.checks import check_range
 from mmwsss.io.atomic import write_lines, write_text
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import safe_join
@@ -80,8 +81,7 @@ def convert_folder(
         FileNotFoundError: A folder or file does not exist.
         ValueError: Classes are missing, a label file is malformed, or no image is left.
     """
-    if not 0 <= val_fraction < 1:
-        raise ValueError(f'val_fraction must lie in [0, 1), but got {val_fraction}')
+    check_range('val_fraction', val_fraction, '[0, 1)')
     ids, names = ids_of_folder(images), None
     if labels is not None:
         load = load_json_names if labels.lower().endswith('.json') else load_csv_names

@@ -10,6 +10,8 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.datasets.transforms import Resize
 from mmseg.registry import TRANSFORMS
 
+from mmwsss.functional.checks import check_range
+
 __all__ = ['RandomResizeLongSide']
 
 
@@ -39,11 +41,7 @@ class RandomResizeLongSide(BaseTransform):
         interpolation: str = 'bicubic',
         backend: str = 'pillow',
     ) -> None:
-        if not 1 <= min_size <= max_size:
-            raise ValueError(
-                f'1 <= min_size <= max_size must hold, but got min_size={min_size}, '
-                f'max_size={max_size}'
-            )
+        check_range('min_size', min_size, f'[1, {max_size}]')
         self.min_size = min_size
         self.max_size = max_size
         self.resize = Resize(

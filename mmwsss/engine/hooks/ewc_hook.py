@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmwsss.datasets.seeding import SeededItems
 from mmwsss.engine.evaluating import evaluating
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.ewc import (
     check_fisher_fits,
     ewc_penalty,
@@ -98,10 +99,9 @@ class EWCHook(Hook):
     ) -> None:
         if not isinstance(task_b_begin, int) or task_b_begin < 0:
             raise ValueError(f'task_b_begin must be an integer >= 0, but got {task_b_begin}')
-        if not strength >= 0:
-            raise ValueError(f'strength must be 0 or more, but got {strength}')
-        if num_images is not None and num_images < 1:
-            raise ValueError(f'num_images must be 1 or more, but got {num_images}')
+        check_range('strength', strength, '[0, inf]')
+        if num_images is not None:
+            check_range('num_images', num_images, '[1, inf]')
         self.strength = strength
         self.task_b_begin = task_b_begin
         self.task_b_loss = dict(task_b_loss or {})

@@ -20,7 +20,7 @@ from torch import nn
 from mmwsss.datasets.seeding import seeded_item
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.engine.evaluating import evaluating
-from mmwsss.functional.checks import check_positive
+from mmwsss.functional.checks import check_range
 from mmwsss.io import ClassMaps
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.utils.checkpoint import unwrapped
@@ -66,9 +66,9 @@ class MapVisualizationHook(Hook):
         refiners: Sequence[dict[str, Any]] | None = None,
         max_side: int = 320,
     ) -> None:
-        check_positive('interval', interval)
-        check_positive('num_images', num_images)
-        check_positive('max_side', max_side)
+        check_range('interval', interval, '[1, inf]')
+        check_range('num_images', num_images, '[1, inf]')
+        check_range('max_side', max_side, '[1, inf]')
         self.interval, self.by_epoch, self.num_images = interval, by_epoch, num_images
         self.dataset_cfg, self.refiners, self.max_side = dataset, refiners, max_side
         self.warned: set[str | int] = set()

@@ -59,7 +59,7 @@ def test_same_numpy_seed_same_size(numpy_seed):
 
 @pytest.mark.parametrize(('low', 'high'), [(0, 5), (6, 5), (-3, 5)])
 def test_bad_range(low, high):
-    with pytest.raises(ValueError, match=f'but got min_size={low}, max_size={high}'):
+    with pytest.raises(ValueError, match=rf'min_size must lie in \[1, {high}\], but got {low}'):
         RandomResizeLongSide(low, high)
 
 

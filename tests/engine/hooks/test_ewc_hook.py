@@ -371,12 +371,12 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, whole_run):
 
 
 def test_malformed_arguments(tmp_path):
-    with pytest.raises(ValueError, match='strength must be 0 or more, but got -1'):
+    with pytest.raises(ValueError, match=r'strength must lie in \[0, inf\], but got -1'):
         EWCHook(strength=-1)
     for begin in (-1, 2.5):
         with pytest.raises(ValueError, match=rf'task_b_begin must be an integer >= 0, .*{begin}'):
             EWCHook(task_b_begin=begin)
-    with pytest.raises(ValueError, match='num_images must be 1 or more, but got 0'):
+    with pytest.raises(ValueError, match=r'num_images must lie in \[1, inf\], but got 0'):
         EWCHook(num_images=0)
     wrong = {**EWC, 'task_b_loss': dict(head=dict(type='CrossEntropyLoss'))}
     with pytest.raises(ValueError, match=r"task_b_loss: head 'head' is unknown; .* '?decode_head"):

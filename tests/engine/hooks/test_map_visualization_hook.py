@@ -98,7 +98,7 @@ def test_pictures_reach_tensorboard(demo_root, tmp_path):
 
 def test_numbers_below_one_and_configs_without_data_are_refused(demo_root):
     for key in ('interval', 'num_images', 'max_side'):
-        with pytest.raises(ValueError, match=f'{key} must be positive, but got 0'):
+        with pytest.raises(ValueError, match=rf'{key} must lie in \[1, inf\], but got 0'):
             MapVisualizationHook(**{key: 0})
     with pytest.raises(ValueError, match='name a `dataset`'):
         MapVisualizationHook().before_train(SimpleNamespace(cfg=Config({})))
