@@ -7,6 +7,8 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmwsss.functional.checks import check_range
+
 __all__ = ['image_size', 'upright_rgb']
 
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 exchange rows and columns
@@ -35,9 +37,8 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith('I'):
         grey = np.asarray(image)
-        low, high = int(grey.min()), int(grey.max())
-        if low < 0 or high > MAX_16_BIT:
-            raise ValueError(f'grey values must lie in 0..{MAX_16_BIT}, but span {low}..{high}')
+        for extreme in (int(grey.min()), int(grey.max())):
+            check_range('grey values', extreme, f'[0, {MAX_16_BIT}]')
         return np.repeat((grey.astype(np.int64) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if image.mode in ('LA', 'RGBA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         opaque = Image.new('RGBA', image.size, (*BEHIND_TRANSPARENT, 255))

@@ -116,8 +116,7 @@ class WSSSDataset(BaseSegDataset):
     ) -> None:
         check_choice('unlabeled', unlabeled, _UNLABELED)
         check_choice('check_files', check_files, _CHECK_FILES)
-        if reduce_zero_label:
-            raise ValueError('reduce_zero_label must be False: class id 0 is background')
+        check_choice('reduce_zero_label', reduce_zero_label, (False,))  # id 0 is background
         self.labels = dict(labels) if labels else None
         self.expected_count = expected_count
         self.unlabeled = unlabeled

@@ -95,13 +95,11 @@ def bar_chart(
         figure, axes = new_axes(0.2 + len(groups) * (0.14 + 0.155 * number))
         place = np.arange(len(groups)) * (number + 0.9)
         for j, values in enumerate(series):
-            for i, value in enumerate(values):
-                defined = value is not None and not math.isnan(value)
-                width = value if defined else 0.0
-                text = f'{100 * width:.2f}' if defined else '-'
-                text += f' {notes[j][i]}' if notes else ''
-                axes.barh(place[i] + j, width, 0.8, color=series_colour(j))
-                axes.text(width + 0.01, place[i] + j, plain_text(text), va='center', fontsize=8)
+            widths = np.array(values, float)  # None becomes NaN
+            bars = axes.barh(place + j, np.nan_to_num(widths), 0.8, color=series_colour(j))
+            texts = ['-' if math.isnan(width) else f'{100 * width:.2f}' for width in widths]
+            texts = [f'{t} {note}' for t, note in zip(texts, notes[j])] if notes else texts
+            axes.bar_label(bars, [plain_text(text) for text in texts], padding=3, fontsize=8)
         axes.set_yticks(place + (number - 1) / 2, [plain_text(group) for group in groups])
         axes.set_xlim(0, 1.14 + 0.022 * longest)
         axes.set_ylim((number + 0.9) * len(groups) - 1, -0.8)

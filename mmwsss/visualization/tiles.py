@@ -117,15 +117,8 @@ def error_overlay(
     """
     named = np.where(given == ignore_index, 0, given)
     wrong = (given != truth) & (truth != ignore_index)
-    kinds = {
-        'missed': wrong & (named == 0),
-        'too much': wrong & (truth == 0) & (named != 0),
-        'wrong class': wrong & (truth != 0) & (named != 0),
-    }
-    picture = to_grey(image).astype(np.float64)
-    for kind, where in kinds.items():
-        picture[where] = (1 - alpha) * picture[where] + alpha * np.array(ERROR_COLOURS[kind])
-    return np.rint(picture).astype(np.uint8)
+    kinds = np.select([~wrong, named == 0, truth == 0], [0, 1, 2], 3)  # in the order of the colours
+    return overlay(to_grey(image), kinds, [(0, 0, 0), *ERROR_COLOURS.values()], alpha)
 
 
 def shrink(picture: np.ndarray, side: int) -> np.ndarray:

@@ -207,7 +207,7 @@ def test_wrong_class_name_names_line_and_closest(tiny):
     [
         ({'unlabeled': 'skip'}, "unlabeled must be one of .* but got 'skip'"),
         ({'check_files': 'never'}, "check_files must be one of .* but got 'never'"),
-        ({'reduce_zero_label': True}, 'reduce_zero_label must be False'),
+        ({'reduce_zero_label': True}, 'reduce_zero_label must be one of .False'),
     ],
 )
 def test_bad_options(tiny, option, message):

@@ -70,10 +70,8 @@ def read_coco(
 
     def label_of(name: str) -> list[int] | None:
         image_id = image_ids.get(name, image_ids.get(PurePosixPath(name).name))
-        names = found.get(image_id, ())
-        if image_id is None:
-            return None
-        return sorted({class_ids[n] for n in names if n in class_ids})
+        labels = {class_ids[n] for n in found.get(image_id, ()) if n in class_ids}
+        return None if image_id is None else sorted(labels)
 
     return collect_labels(ids, label_of, path)
 

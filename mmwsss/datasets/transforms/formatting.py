@@ -10,6 +10,8 @@ from mmseg.datasets.transforms import PackSegInputs
 from mmseg.registry import TRANSFORMS
 from torch import Tensor
 
+from mmwsss.functional.checks import check_range
+
 from .valid_box import get_valid_box
 
 __all__ = ['PackWSSSInputs', 'multi_hot']
@@ -49,9 +51,8 @@ def multi_hot(label: Sequence[int], num_fg_classes: int) -> Tensor:
     Raises:
         ValueError: A class id does not lie in 1..K.
     """
-    wrong = [i for i in label if not 1 <= i <= num_fg_classes]
-    if wrong:
-        raise ValueError(f'class ids must lie in 1..{num_fg_classes}, but got {wrong}')
+    for class_id in label:
+        check_range('class ids', class_id, f'[1, {num_fg_classes}]')
     target = torch.zeros(num_fg_classes)
     target[torch.as_tensor(label, dtype=torch.long) - 1] = 1
     return target
