@@ -33,21 +33,7 @@ from mmwsss.utils.names import check_known, name_some
 
 from .voc import VOC12WSSSDataset
 
-__all__ = [
-    'CATEGORY_TABLE',
-    'Candidate',
-    'Source',
-    'choose_images',
-    'count_all',
-    'count_objects',
-    'list_candidates',
-    'read_category_table',
-    'read_source',
-    'render',
-    'statistics',
-    'voc_candidates',
-    'write_set',
-]
+__all__ = ['choose_images', 'count_all', 'list_candidates', 'read_source', 'write_set']
 
 CATEGORY_TABLE = Path(__file__).parent / 'tables' / 'pascal_b_categories.csv'
 CLASSES = VOC12WSSSDataset.METAINFO['classes']
@@ -76,9 +62,8 @@ class Candidate(NamedTuple):
 def read_category_table(path: str | os.PathLike[str] = CATEGORY_TABLE) -> dict[str, dict[str, str]]:
     """Read which category of a source is which class.
 
-    Args:
-        path: CSV with the columns source, category, class, reason; rows without class record what was
-            considered and left out.
+    The columns of the CSV are source, category, class, reason; rows without class record what was considered
+    and left out.
 
     Returns:
         Source -> category name -> class name.

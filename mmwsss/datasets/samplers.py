@@ -51,9 +51,7 @@ class SeededSampler(Sampler):
                 f'SeededSampler needs a dataset with item keys such as WSSSDataset, but got '
                 f"{type(dataset).__name__}; use mmengine's DefaultSampler or InfiniteSampler for it"
             )
-        is_count = (
-            type(epoch_size) is not bool and isinstance(epoch_size, Integral) and epoch_size > 0
-        )
+        is_count = isinstance(epoch_size, Integral) and epoch_size > 0
         if epoch_size is not None and (infinite or not is_count):
             raise ValueError(
                 'epoch_size must be a positive integer or None, and None with infinite=True, but got '

@@ -1,12 +1,5 @@
 """Pictures of maps and masks."""
 
-from mmwsss.visualization.panels import (
-    class_legend,
-    colorize,
-    heatmap,
-    overlay,
-    panel_image,
-    save_panel,
-)
+from mmwsss.utils.packages import export_modules
 
-__all__ = ['class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
+__all__ = export_modules(__name__)

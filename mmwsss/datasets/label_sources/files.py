@@ -26,15 +26,8 @@ def collect_labels(
 ) -> dict[str, list[int]]:
     """Return the label of every image, or name those that have none.
 
-    Args:
-        ids: Image ids.
-        label_of: From an id to its class ids; None, or a missing file, if ``path`` lacks it.
-        path: Where the labels come from, for the message.
-        files: What each image has a file of; empty for a single file.
-
-    Raises:
-        FileNotFoundError: Some of ``files`` are missing.
-        ValueError: The single file lacks images.
+    ``label_of`` gives the class ids of an image id; None, or a missing file, if ``path`` lacks it. ``files``
+    says what each image has a file of; it is empty for a single file.
     """
     labels: dict[str, list[int] | None] = {}
     for image_id in ids:

@@ -57,29 +57,25 @@ class PaddedRandomCrop(BaseTransform):
             offsets.append(shift if space > 0 else -shift)
         return offsets[0], offsets[1]
 
-    def _paste(self, array: np.ndarray, offsets: tuple[int, int], fill: int) -> np.ndarray:
-        canvas = np.full((*self.crop_size, *array.shape[2:]), fill, dtype=array.dtype)
-        target, source = zip(
-            *(
-                _overlap(crop, length, offset)
-                for crop, length, offset in zip(self.crop_size, array.shape, offsets)
-            )
-        )
-        canvas[target] = array[source]
-        return canvas
-
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Cut ``results['img']`` and the maps of ``results['seg_fields']``."""
         size = results['img'].shape[:2]
-        offsets = self._draw_offsets(size)
+        overlaps = map(_overlap, self.crop_size, size, self._draw_offsets(size))
+        target, source = zip(*overlaps)
+
+        def paste(array: np.ndarray, fill: int) -> np.ndarray:
+            canvas = np.full((*self.crop_size, *array.shape[2:]), fill, dtype=array.dtype)
+            canvas[target] = array[source]
+            return canvas
+
         for key in results.get('seg_fields', []):
             if results[key].shape[:2] != size:
                 raise ValueError(
                     f'{key} must have the size {size} of the image, but has {results[key].shape}'
                 )
-            results[key] = self._paste(results[key], offsets, self.seg_pad_val)
-        results['img'] = self._paste(results['img'], offsets, self.pad_val)
-        (rows, columns), _ = zip(*(_overlap(*axis) for axis in zip(self.crop_size, size, offsets)))
+            results[key] = paste(results[key], self.seg_pad_val)
+        results['img'] = paste(results['img'], self.pad_val)
+        rows, columns = target
         set_valid_box(results, (columns.start, rows.start, columns.stop, rows.stop))
         results['img_shape'] = results['pad_shape'] = self.crop_size
         return results

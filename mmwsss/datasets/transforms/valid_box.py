@@ -42,13 +42,9 @@ def get_valid_box(results: dict[str, Any]) -> tuple[int, int, int, int]:
     boxes = results.get('gt_bboxes')
     if boxes is None:
         return 0, 0, width, height
-    left, top, right, bottom = np.asarray(boxes, dtype=np.float64)[0]
-    box = (
-        int(np.ceil(left - _TOLERANCE)),
-        int(np.ceil(top - _TOLERANCE)),
-        int(np.floor(right + _TOLERANCE)),
-        int(np.floor(bottom + _TOLERANCE)),
-    )
+    start, stop = np.asarray(boxes, dtype=np.float64)[0].reshape(2, 2)
+    start, stop = np.ceil(start - _TOLERANCE), np.floor(stop + _TOLERANCE)
+    box = (int(start[0]), int(start[1]), int(stop[0]), int(stop[1]))
     if not (0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height):
         raise ValueError(
             f'valid_box must lie in the image of {height} x {width} (height x width), but is '

@@ -124,7 +124,6 @@ class EWCHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check the configuration against the model and, in a run resumed in task B, go on there."""
         model = unwrapped(runner.model)
-        self._unhook()
         self._state = None
         self._new_losses = {}
         for name, cfg in self.task_b_loss.items():
@@ -142,7 +141,7 @@ class EWCHook(Hook):
                 'it was written by a run without EWCHook)'
             )
         print_log(f'EWC: resume in task B at iteration {runner.iter}', logger='current')
-        self._enter_task_b(model, _checked_state(self._loaded, 'the resumed checkpoint'))
+        self._enter_task_b(model, self._loaded)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any | None = None
@@ -160,7 +159,8 @@ class EWCHook(Hook):
         """Write the Fisher information of a run that ended with task A; unhook the model."""
         if self._state is None and self.save_fisher and runner.iter == self.task_b_begin:
             self._save(runner, self._estimate(runner))
-        self._unhook()
+        if self._handle is not None:
+            self._handle.remove()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Put anchors and Fisher information into the checkpoint, on the CPU."""
@@ -186,16 +186,11 @@ class EWCHook(Hook):
             logger='current',
         )
 
-    def _unhook(self) -> None:
-        if self._handle is not None:
-            self._handle.remove()
-        self._handle = None
-
     def _penalty(self, model: nn.Module) -> Tensor:
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         anchors, fisher = self._state['anchors'], self._state['fisher']
-        penalty = ewc_penalty(trainable, anchors, fisher, self.strength)
-        return penalty.to(next(model.parameters()).device)
+        device = next(model.parameters()).device
+        return ewc_penalty(trainable, anchors, fisher, self.strength).to(device)
 
     def _add_penalty(
         self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
@@ -278,13 +273,9 @@ def load_fisher_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     content = load_checkpoint_file(os.fspath(path))
     if isinstance(content, dict) and 'ewc' in content:
         content = content['ewc']
-    return _checked_state(content, str(path))
-
-
-def _checked_state(state: Any, source: str) -> dict[str, Any]:
-    if not isinstance(state, dict) or state.get('format') != FORMAT:
-        raise ValueError(f'{source} holds no Fisher information of the format {FORMAT!r}')
-    return state
+    if not isinstance(content, dict) or content.get('format') != FORMAT:
+        raise ValueError(f'{path} holds no Fisher information of the format {FORMAT!r}')
+    return content
 
 
 def _moved(state: Mapping[str, Any], device: torch.device | str) -> dict[str, Any]:
