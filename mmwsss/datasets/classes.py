@@ -49,10 +49,7 @@ def resolve_metainfo(
     if classes is None:
         classes = info.get('classes', own.get('classes'))
     if classes is None:
-        raise ValueError(
-            'classes must be given: a list of names, the path of a text file with one name a '
-            'line, or metainfo=dict(classes=...)'
-        )
+        raise ValueError('classes must be given: names, or the path of a text file with one a line')
     if isinstance(classes, str):
         classes = _read_classes(classes, data_root, backend_args)
     names = without_255(_with_background([str(name) for name in classes]))

@@ -277,10 +277,8 @@ def write_set(
     out = Path(out)
     unknown = [name for name in names if name not in candidates]
     if unknown:
-        raise ValueError(
-            f'{len(unknown)} images of the list are no candidates (not annotated, excluded or not '
-            f'exhaustively annotated): {name_some(unknown)}'
-        )
+        why = '(not annotated, excluded or not exhaustively annotated)'
+        raise ValueError(f'{len(unknown)} images are no candidates {why}: {name_some(unknown)}')
     for name in names:
         paths = [safe_join(folder, name, '.jpg') for folder in image_dirs]
         image = next((path for path in paths if path.is_file()), None)

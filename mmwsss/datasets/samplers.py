@@ -53,10 +53,8 @@ class SeededSampler(Sampler):
             )
         is_count = isinstance(epoch_size, Integral) and epoch_size > 0
         if epoch_size is not None and (infinite or not is_count):
-            raise ValueError(
-                'epoch_size must be a positive integer or None, and None with infinite=True, but got '
-                f'{epoch_size!r} and infinite={infinite}'
-            )
+            allowed = 'a positive integer or None, and None with infinite=True'
+            raise ValueError(f'epoch_size must be {allowed}, but got {epoch_size!r}')
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)
         self.shuffle = shuffle

@@ -235,7 +235,7 @@ def test_malformed_tables_and_files(tmp_path, sources):
     with pytest.raises(ValueError, match='none of its categories is a lvis category'):
         read_source([tmp_path / 'coco.json'], 'lvis', {'lvis': {'puppy': 'dog'}})
     candidates = {c.name: c for c in list_candidates(*sources)}
-    with pytest.raises(ValueError, match=r'1 images of the list are no candidates .*: 77'):
+    with pytest.raises(ValueError, match=r'1 images are no candidates .*: 77'):
         write_set(tmp_path / 'o', candidates, ['77'], [], {})
     with pytest.raises(FileNotFoundError, match=r'000000000001\.jpg is in none of'):
         write_set(tmp_path / 'o', candidates, ['000000000001'], [tmp_path], {})

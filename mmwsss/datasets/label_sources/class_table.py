@@ -23,9 +23,9 @@ class ClassTable:
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)
         if len(self.classes) < 2 or self.classes[0] != 'background':
+            names = name_some(self.classes)
             raise ValueError(
-                "classes must hold 'background' first and a foreground class after it, "
-                f'but got {name_some(self.classes)!r}'
+                f"classes must hold 'background' first and another name, not {names!r}"
             )
         self._ids = {name: i for i, name in enumerate(self.classes) if i > 0}
         if len(self._ids) != len(self.classes) - 1:

@@ -31,8 +31,7 @@ class PaddedRandomCrop(BaseTransform):
         seg_pad_val: Value of padding in segmentation maps.
 
     Raises:
-        ValueError: ``crop_size`` is smaller than 1, or a segmentation map differs in size from
-            the image.
+        ValueError: ``crop_size`` is smaller than 1.
     """
 
     def __init__(
@@ -69,10 +68,6 @@ class PaddedRandomCrop(BaseTransform):
             return canvas
 
         for key in results.get('seg_fields', []):
-            if results[key].shape[:2] != size:
-                raise ValueError(
-                    f'{key} must have the size {size} of the image, but has {results[key].shape}'
-                )
             results[key] = paste(results[key], self.seg_pad_val)
         results['img'] = paste(results['img'], self.pad_val)
         rows, columns = target

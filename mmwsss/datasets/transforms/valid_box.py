@@ -47,7 +47,7 @@ def get_valid_box(results: dict[str, Any]) -> tuple[int, int, int, int]:
     box = (int(start[0]), int(start[1]), int(stop[0]), int(stop[1]))
     if not (0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height):
         raise ValueError(
-            f'valid_box must lie in the image of {height} x {width} (height x width), but is '
-            f'{box}: a transform after the padded crop changed the image and not the box'
+            f'valid_box must lie in the image of {height} x {width} (height x width), but is {box}: '
+            'a transform after the padded crop moved the image alone'
         )
     return box
