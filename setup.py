@@ -65,7 +65,7 @@ setup(
         'pillow>=9.3',
         'matplotlib>=3.7',
         'rich>=12.6',
-        'jinja2>=3.0',
+        'jinja2>=3.1',
         'markupsafe>=2.0.1',
     ],
     extras_require={
