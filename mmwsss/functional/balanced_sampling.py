@@ -32,11 +32,6 @@ def balanced_subset(
 
     Raises:
         ValueError: ``target`` or ``max_images`` is not positive.
-
-    Example:
-        >>> import numpy as np
-        >>> balanced_subset(np.array([[9, 0], [1, 1], [0, 2], [1, 0]]), target=2, max_images=2)
-        array([1, 3])
     """
     check_range('target', target, '(0, inf)')
     check_range('max_images', max_images, '[1, inf)')

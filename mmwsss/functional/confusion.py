@@ -117,9 +117,7 @@ def threshold_counts(
 
     At threshold t a pixel is foreground where its largest foreground score exceeds t; its label is
     then the class of that score (the smallest id of equals), else background. A background map
-    among ``scores`` is not looked at. The number of thresholds below a pixel's score says at which
-    of them it is foreground, so a histogram over that number and its cumulative sums hold the exact
-    counts of all thresholds.
+    among ``scores`` is not looked at.
 
     Args:
         scores: Floating point (n, H, W), not NaN.
@@ -138,6 +136,7 @@ def threshold_counts(
     check_shapes(keys=(keys, 'n'), gt=(gt, 'H W'), scores=(scores, 'n H W'))
     check_range('largest key', keys.max(initial=0), f'[0, {num_classes - 1}]')
     levels = np.asarray(thresholds, dtype=np.float64).astype(scores.dtype)
+    # A histogram over the number of thresholds below a pixel's score holds the counts of all.
     valid = gt != ignore_index
     best, label = _winning_foreground(scores, keys, valid)
     true = gt[valid].astype(np.int64)

@@ -31,9 +31,8 @@ _FORBIDDEN_ENERGY = 1e4
 class CRFLattice:
     """The two filters of one image's dense CRF, to be used for any number of CRFs on that image.
 
-    Building the permutohedral lattices costs about as much as ten mean-field steps, and neither
-    depends on the unary term. The number of labels is fixed when the lattices are built; a CRF
-    with fewer labels runs on the same lattices, its missing labels being impossible.
+    Building them costs about as much as ten mean-field steps. A CRF with fewer labels than they were
+    built for runs on them with its missing labels being impossible.
 
     Args:
         image: (H, W, 3) uint8. RGB or BGR: the bilateral filter treats the channels alike.
@@ -127,9 +126,8 @@ class CRFLattice:
     ) -> list[np.ndarray]:
         """Clean label maps of the image that are believed with probability ``gt_prob``.
 
-        The maps do not influence each other. Filtering them side by side is faster than one after
-        the other, because a filter's look-ups are shared by all channels. The lattice must have
-        been built for as many labels as occur in all maps together.
+        The maps do not influence each other; side by side they share a filter's look-ups. The lattice
+        must have been built for as many labels as occur in all maps together.
 
         Args:
             maps: label maps (H, W), integers in ``0..num_labels - 1``, or ``ignore_index``.
@@ -186,8 +184,7 @@ class CRFLattice:
     def _steps(self, counts: list[int], iterations: int) -> list[np.ndarray]:
         """Mean field of several CRFs side by side, their labels being rows of one.
 
-        Potts messages stay within a label, so only the normalisation joins the rows: the library
-        normalises all rows together, and dividing each CRF's rows by their sum undoes that. The
+        The library normalises all rows together; dividing each CRF's rows by their sum undoes that. The
         energies of two CRFs differ by far less than the 87 at which float32 would underflow.
         """
         state, *scratch = self._crf.startInference()

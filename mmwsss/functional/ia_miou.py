@@ -2,9 +2,8 @@
 
 Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024.
 
-:func:`instance_ious` turns one image into one record per ground-truth instance (class, area, IoU),
-:func:`ia_miou_from_records` turns the records of a data set into scores. Records of disjoint sets of images
-simply concatenate, so images may be processed in any order and on any number of processes.
+Records of disjoint sets of images simply concatenate, so images may be processed in any order and on any
+number of processes.
 """
 
 from __future__ import annotations
@@ -43,10 +42,9 @@ class InstanceRecords(NamedTuple):
 
 
 class _Members(NamedTuple):
-    """Which pixels belong to which instance; a pixel may belong to several.
+    """Runs of pixels: of instance ``owner[k]``, ``length[k]`` long, from flat index ``pixel[k]`` on.
 
-    Neighbours in a row that agree in everything are one run: of instance ``owner[k]``, from flat index
-    ``pixel[k]`` on, ``length[k]`` pixels long. ``classes`` (n,) are those of the instances.
+    A pixel may belong to several instances; ``classes`` (n,) are theirs.
     """
 
     owner: Array
@@ -176,9 +174,8 @@ def instance_ious(
     instance owns its intersection, and the pixels on none of them are shared in proportion to the
     intersections. The IoU of an instance is (intersection) / (its area + its share of such pixels).
 
-    Ignored pixels are removed first, from prediction and ground truth, so they can cut a component
-    (and, without an instance map, an instance) in two. Areas are counted after the removal, an
-    instance with no pixel left is dropped.
+    Ignored pixels are removed first, from prediction and ground truth, so they can cut a component in
+    two. Areas are counted after the removal, an instance with no pixel left is dropped.
 
     Args:
         pred: Integer (H, W) array or tensor. Pixels that hold ``ignore_index`` have no class.
@@ -196,8 +193,7 @@ def instance_ious(
             if ``gt`` has another class than the instance, unless another given mask of that class
             covers the pixel. VOC-style maps that were made together agree exactly, hence 0.
         include_background: Add a record of class 0 with the plain IoU of the image's background, if it
-            has any. The paper leaves background out; its published averages, made with the authors'
-            released code, include it as one more class.
+            has any. The paper leaves it out; its published averages include it as one more class.
 
     Returns:
         One record per instance, in the order of the instance ids, of the given masks, or of the
@@ -207,13 +203,11 @@ def instance_ious(
         TypeError: A map does not hold integers.
         ValueError: Shapes differ, a label is no class, or ``instances`` and ``gt`` contradict each other:
             more than ``tolerance`` of an instance on other classes, an instance on background, or a
-            class of ``gt`` without any instance (single pixels on no instance are allowed; they count
-            as pixels on no instance).
+            class of ``gt`` without any instance (single pixels on none are allowed).
 
     Note:
-        Where masks of one class overlap, the shared pixels of a component are those on *no* instance of
-        the class; the paper's difference of areas would count the overlap twice. The released code
-        fills the holes of components, which it finds by their contours; here a hole is a hole.
+        Departures: where masks of one class overlap, the paper's difference of areas would count the
+        overlap twice; the released code fills the holes of components.
     """
     pred, gt = to_numpy(pred), to_numpy(gt)
     check_range('tolerance', tolerance, '[0, 1]')

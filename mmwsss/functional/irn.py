@@ -181,7 +181,7 @@ def irn_losses(
     background pairs (mean over both coordinates). Total: ``(pos + neg) / 2 + (fg + bg) / 2``.
     An empty set of pairs adds 0.
 
-    Difference to the authors' code: all pairs inside the image count, also those of the pixels
+    Departure: all pairs inside the image count; the authors' code leaves those out whose pixels are
     closer than ``radius`` to its border.
 
     Args:
@@ -191,9 +191,8 @@ def irn_losses(
         radius: largest distance of a pair.
         ignore_index: label of unknown pixels.
         eps: keeps the logarithms finite.
-        mean_over_processes: averages a tensor over the processes of a distributed training. With
-            it the means are those of the global batch, however many processes share it, provided
-            that gradients are averaged.
+        mean_over_processes: averages a tensor over the processes of a distributed training, for means
+            over the global batch where gradients are averaged.
 
     Returns:
         ``loss_affinity_pos``, ``loss_affinity_neg``, ``loss_displacement_fg`` and

@@ -33,10 +33,6 @@ def half_plane_offsets(radius: float) -> Offsets:
 
     Raises:
         ValueError: ``radius`` is not positive.
-
-    Example:
-        >>> half_plane_offsets(2)
-        ((0, 1), (1, -1), (1, 0), (1, 1))
     """
     check_range('radius', radius, '(0, inf)')
     reach = math.ceil(radius)
@@ -61,10 +57,6 @@ def line_pixels(dy: int, dx: int) -> Offsets:
 
     Returns:
         Pairs (y, x) in reading order.
-
-    Example:
-        >>> line_pixels(2, 2)
-        ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1), (2, 2))
     """
     if dy == 0 and dx == 0:
         return ((0, 0),)
@@ -94,11 +86,6 @@ def path_affinity(edge: Tensor, radius: float) -> Tensor:
 
     Raises:
         ValueError: ``radius`` is not positive.
-
-    Example:
-        >>> edge = torch.tensor([[0.0, 0.75, 0.0]])
-        >>> path_affinity(edge, radius=3)[1]  # two pixels to the right
-        tensor([[0.2500, 0.0000, 0.0000]])
     """
     flat = edge.reshape(-1, *edge.shape[-2:])
     index = _strongest_path_pixel(flat.detach(), radius)  # (N, D, h, w)
@@ -114,11 +101,9 @@ def propagate(
     """Spread class maps by a random walk that does not cross edges.
 
     ``maps' = (maps * (1 - e)) T^(2^exp_times)``; T is ``a^beta`` of all pixel pairs within
-    ``radius`` with 1 on the diagonal, its columns normalised to sum 1. The walk is
-    exact: ``2^exp_times`` products of the sparse matrix with the maps. As the neighbours of all
-    pixels lie at the same offsets, a product is a sum of shifted, weighted maps: memory is
-    ``D h w`` numbers (D = 34 for radius 5) and no matrix is ever built. Squaring the dense matrix
-    gives the same in ``(h w)^2`` memory.
+    ``radius`` with 1 on the diagonal, its columns normalised to sum 1. The walk is exact. As the
+    neighbours of all pixels lie at the same offsets, each of its steps is a sum of shifted, weighted
+    maps: memory is ``D h w`` numbers (D = 34 for radius 5) and no matrix is ever built.
 
     Args:
         scores: (..., K, h, w) class maps, finite; any number K of channels, also a background's.

@@ -1,15 +1,7 @@
 """Region prototypes across images as pure tensor functions (Liu et al., RPNet, 2021).
 
-The steps, for features ``f`` of one block, projected features ``o`` of the classified block and class
-logits ``A``::
-
-    mask = confidence_map(f) > threshold               # confident regions
-    prototypes = region_prototype(f, mask)             # one vector per image and block
-    foreground = foreground_probability(o, prototypes) # of all images of a group
-    enhanced = gaussian_smooth(foreground) * A
-    loss = normalized_consistency(A, enhanced, labels)
-
-Means, norms and divisions run in at least float32; results have the input's dtype.
+How they make up the method is said in :class:`~mmwsss.models.heads.RPNetHead`. Means, norms and divisions
+run in at least float32; results have the input's dtype.
 """
 
 from __future__ import annotations
@@ -80,12 +72,6 @@ def region_prototype(features: Tensor, mask: Tensor, eps: float = 1e-5) -> Tenso
 
     Raises:
         ValueError: Shapes do not fit.
-
-    Example:
-        >>> import torch
-        >>> features = torch.tensor([[[[1.0, 3.0, 8.0]]]])
-        >>> region_prototype(features, torch.tensor([[[[1.0, 1.0, 0.0]]]]))
-        tensor([[2.]])
     """
     check_shapes(mask=(mask, 'N 1 h w'))
     return class_prototypes(mask, features, eps)[:, 0]

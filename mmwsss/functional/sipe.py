@@ -1,15 +1,8 @@
 """Image-specific prototype exploration as pure tensor functions (Chen et al., SIPE, CVPR 2022).
 
-The steps, for features ``f``, ``h`` and background-first class scores ``S``::
-
-    similarity = structure_similarity(f, S)        # soft IoU of structure map and class map
-    seeds = locate_seeds(similarity, valid)        # one class per pixel
-    prototypes = class_prototypes(seeds, h)        # mean feature of each class's seeds
-    activation = prototype_activation(prototypes, h)
-
-Half precision: normalisations, sums over pixels and divisions run in float32 whatever the input;
-only the product of features with features, which takes nearly all the time, runs in the input's (or
-autocast's) dtype. Results have the input's dtype.
+How they make up the method is said in :class:`~mmwsss.models.heads.SIPEHead`. Normalisations, sums over
+pixels and divisions run in at least float32; only the product of features with features, which takes
+nearly all the time, runs in the input's (or autocast's) dtype. Results have the input's dtype.
 """
 
 from __future__ import annotations
@@ -49,11 +42,9 @@ def structure_similarity(
     Source: Chen et al., SIPE, CVPR 2022, section 3.2 (structure-aware seed locating). Departure: where
     the union is zero (a zero feature vector and an empty map) the similarity is 0 instead of 0 / 0.
 
-    Sums over j are products of the correlation matrix with the score maps. The matrix is symmetric: it
-    is computed in strips of ``chunk_size`` rows from the diagonal to the right, each used twice, and
-    again in the backward pass. Time is half of the full product for small strips; memory beside the
-    input is a normalised copy of ``features`` and N * chunk_size * hw numbers. There are no second
-    derivatives.
+    The symmetric matrix c is computed in strips of ``chunk_size`` rows from the diagonal to the right, each
+    used twice, and again in the backward pass: half of the time of the full product, a normalised copy
+    of ``features`` and N * chunk_size * hw numbers of memory. There are no second derivatives.
 
     Args:
         features: Features (N, C, h, w), floating point.
@@ -157,8 +148,7 @@ def class_prototypes(seeds: Tensor, features: Tensor, eps: float = 1e-5) -> Tens
     """Average the features over each class's seeds.
 
     Source: Chen et al., SIPE, CVPR 2022, section 3.2. The released code divides by the number of all
-    pixels instead of the number of seeds; the cosine that follows makes the two equal, and the mean
-    does not shrink with the object.
+    pixels instead; the cosine that follows makes the two equal.
 
     Args:
         seeds: Weights (N, K + 1, h, w), usually one-hot.

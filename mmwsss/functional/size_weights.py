@@ -90,9 +90,8 @@ def size_balanced_cross_entropy(
 ) -> Tensor:
     """Size-weighted cross-entropy, the term ``L_sw`` of the paper (eq. 4).
 
-    ``L_sw = -(1 / (N H W)) sum_nyx w_nyx log p_nyx(label)``: the mean runs over all pixels of the batch,
-    ignored ones included, and weights twice as large double the loss. The authors' released code
-    divides by the sum of the weights instead (``normalize='weights'``).
+    ``L_sw = -(1 / (N H W)) sum_nyx w_nyx log p_nyx(label)``, ignored pixels counting in N H W. The
+    authors' released code divides by the sum of the weights instead (``normalize='weights'``).
 
     Args:
         logits: (N, C, H, W), scores before the softmax.

@@ -77,8 +77,8 @@ class PixelSVM:
     def decision(self, pixels: Tensor) -> Tensor:
         """Decision values of z-scored pixels: (C, n) -> (M, n), in the precision of ``pixels``.
 
-        Works in chunks whose kernel values stay in the CPU's cache. The product with the few rows
-        of weights from the left and the power of two instead of e each save half of the time.
+        Works in chunks whose kernel values stay in the CPU's cache. Weights from the left and powers
+        of two instead of e each save half of the time.
         """
         vectors, weights, bias = self._parameters(pixels)
         extended = _extend(pixels, self.gamma)  # (C + 2, n)
@@ -94,8 +94,8 @@ class PixelSVM:
         """Label every pixel: (C, H, W) features of the image it was fit on -> (H, W) int64.
 
         The argmax over the machines; for two labels the sign of the only machine. Runs on the
-        device of ``features``, in chunks that need a few MiB on the CPU; in float32, and again in
-        float64 where the decision is closer than ``tolerance``.
+        device of ``features``, in chunks, in float32, and again in float64 where the decision is
+        closer than ``tolerance``.
         """
         features = torch.as_tensor(features).float()
         if len(self.values) == 1:
@@ -127,9 +127,8 @@ class PixelSVM:
         """Nystroem form: the same decision functions in the span of fewer kernel functions.
 
         ``n_components`` of the support vectors are drawn, and their weights fit by least squares
-        to the exact decision values at 4000 support vectors (or all, if fewer). Unlike training
-        a linear machine on Nystroem features, this keeps the decision that was learnt. Pixels
-        whose decision is closer than ``tolerance`` are left to the exact machine.
+        to the exact decision values at 4000 support vectors (or all, if fewer). Pixels whose decision
+        is closer than ``tolerance`` are left to the exact machine.
 
         Args:
             n_components: number of kernel functions, >= 1; with as many as there are support

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 
 from mmengine.model import BaseModel
@@ -16,7 +15,7 @@ __all__ = ['ImageModel']
 
 
 class ImageModel(BaseModel):
-    """A model of images that the Runner calls in mmseg's three modes.
+    """A model of images that is called in mmseg's modes, each a method of the subclass.
 
     Args:
         data_preprocessor: Config of the preprocessor; built here, not by MMEngine, so that it is found
@@ -37,7 +36,7 @@ class ImageModel(BaseModel):
         data_samples: Sequence[SegDataSample] | None = None,
         mode: str = 'tensor',
     ) -> dict[str, Tensor] | list[SegDataSample] | Tensor | tuple[Tensor, ...]:
-        """Run :meth:`loss`, :meth:`predict` or, with ``'tensor'``, :meth:`tensors`.
+        """Run ``loss`` or ``predict`` on images and samples or, with ``'tensor'``, ``tensors`` on images.
 
         Args:
             inputs: Normalised images (N, C, H, W).
@@ -51,15 +50,3 @@ class ImageModel(BaseModel):
         if mode == 'tensor':
             return self.tensors(inputs)
         return getattr(self, mode)(inputs, data_samples)
-
-    @abstractmethod
-    def tensors(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Compute the plain outputs of the network."""
-
-    @abstractmethod
-    def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
-        """Compute the training losses."""
-
-    @abstractmethod
-    def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> list[SegDataSample]:
-        """Add predictions to the samples."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
-from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -112,8 +111,6 @@ class IRNet(ImageModel):
             normalised 0, as GroupNorm saw it in training: the training's crop size. None: no padding.
         ignore_index: label of unknown pixels.
         data_preprocessor: config of the preprocessor, usually mmseg's ``SegDataPreProcessor``.
-        train_cfg: unused, accepted for symmetry with mmseg models.
-        test_cfg: unused, likewise.
         init_cfg: MMEngine initialisation.
 
     Raises:
@@ -131,8 +128,6 @@ class IRNet(ImageModel):
         test_size: tuple[int, int] | None = (512, 512),
         ignore_index: int = 255,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
-        train_cfg: dict[str, Any] | None = None,
-        test_cfg: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -193,18 +188,6 @@ class IRNet(ImageModel):
             ignore_index=self.ignore_index,
             mean_over_processes=_mean_over_processes,
         )
-
-    def predict(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> list[SegDataSample]:
-        """Add ``pred_edge`` (1, h, w) in [0, 1] and ``pred_displacement`` (2, h, w) to the samples.
-
-        Both are those of the unpadded image alone, whatever else is in its batch.
-        """
-        for image, sample in zip(inputs, data_samples):
-            height, width = sample.metainfo.get('img_shape', inputs.shape[2:])[:2]
-            edge, displacement = self.edge_maps(image[None, :, :height, :width])
-            sample.pred_edge = PixelData(data=edge)
-            sample.pred_displacement = PixelData(data=displacement[0])
-        return list(data_samples)
 
     @torch.no_grad()
     def edge_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

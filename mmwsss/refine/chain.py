@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,13 +100,7 @@ class RefinerChain:
         Arguments and errors are those of calling the chain.
         """
         chain = self._enter(maps, image, image_id)
-        if not self.uses_accelerator:
-            return chain
-        for refiner in self.refiners[: self._last]:
-            chain = self._step(refiner, refiner, chain, image, image_id)
-        last = self.refiners[self._last]
-        state = last.start(chain.state, image if last.needs_image else None, image_id)
-        return replace(chain, state=state)
+        return self._run(slice(self._split), chain, image, image_id)
 
     def finish(
         self, started: StartedChain, image: np.ndarray | None = None, image_id: str = ''
@@ -118,10 +112,8 @@ class RefinerChain:
             image: The same image.
             image_id: Its id.
         """
-        for i, refiner in enumerate(self.refiners[self._last :]):
-            run = refiner.finish if self.uses_accelerator and i == 0 else refiner
-            started = self._step(refiner, run, started, image, image_id)
-        return compact_labels(_labels(started.state))
+        chain = self._run(slice(self._split, None), started, image, image_id)
+        return compact_labels(_labels(chain.state))
 
     def steps(
         self, maps: ClassMaps, image: np.ndarray | None = None, image_id: str = ''
@@ -133,33 +125,33 @@ class RefinerChain:
             maps have no background yet is left out.
         """
         chain = self._enter(maps, image, image_id)
-        for i, refiner in enumerate(self.refiners, start=1):
-            chain = self._step(refiner, refiner, chain, image, image_id)
+        for i, refiner in enumerate(self.refiners):
+            chain = self._run(slice(2 * i, 2 * i + 2), chain, image, image_id)
             if not isinstance(chain.state, ClassMaps) or chain.state.has_background:
-                yield f'{i}. {type(refiner).__name__}', _labels(chain.state)
+                yield f'{i + 1}. {type(refiner).__name__}', _labels(chain.state)
 
     def _enter(self, maps: ClassMaps, image: np.ndarray | None, image_id: str) -> StartedChain:
         if self.needs_image:
             check_image(image, maps.image_size, image_id)
         return StartedChain(maps, maps.image_size, frozenset({0, *maps.keys.tolist()}))
 
-    def _step(
-        self,
-        refiner: BaseRefiner,
-        run: Callable[..., MapsOrLabels],
-        chain: StartedChain,
-        image: np.ndarray | None,
-        image_id: str,
+    def _run(
+        self, part: slice, chain: StartedChain, image: np.ndarray | None, image_id: str
     ) -> StartedChain:
-        """Run a refiner, or its second half, on a chain's state and check what it returns."""
-        result = run(chain.state, image if refiner.needs_image else None, image_id)
-        check_result(result, chain.image_size, chain.class_ids, type(refiner).__name__)
-        return replace(chain, state=result)
+        """Run a part of the refiners' halves, which are their starts and finishes in turn."""
+        halves = [(r, half) for r in self.refiners for half in (r.start, r.finish)]
+        for refiner, half in halves[part]:
+            state = half(chain.state, image if refiner.needs_image else None, image_id)
+            if half == refiner.finish:
+                check_result(state, chain.image_size, chain.class_ids, type(refiner).__name__)
+            chain = replace(chain, state=state)
+        return chain
 
     @property
-    def _last(self) -> int:
-        """Index of the last refiner that uses an accelerator, 0 if none does."""
-        return max((i for i, r in enumerate(self.refiners) if r.uses_accelerator), default=0)
+    def _split(self) -> int:
+        """How many halves go up to the start of the last refiner that uses an accelerator."""
+        splits = (2 * i + 1 for i, r in enumerate(self.refiners) if r.uses_accelerator)
+        return max(splits, default=0)
 
 
 def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:

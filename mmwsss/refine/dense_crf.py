@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 import numpy as np
 
 from mmwsss.functional.checks import check_range
@@ -12,12 +10,12 @@ from mmwsss.io import IGNORE_INDEX, ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, check_image, require_maps
 from mmwsss.refine.chain import labels_from_maps
 from mmwsss.registry import REFINERS
+from mmwsss.utils.names import check_known
 
 __all__ = ['DenseCRF']
 
 
 @REFINERS.register_module()
-@dataclass
 class DenseCRF(BaseRefiner):
     """Dense CRF of the classes an image has (Krähenbühl and Koltun, NIPS 2011).
 
@@ -30,29 +28,30 @@ class DenseCRF(BaseRefiner):
             the result is labels.
         gt_prob: confidence in labels.
         iterations: mean-field steps.
-        gaussian_sxy: standard deviation of the smoothness kernel, pixels; None: the default.
-        gaussian_compat: its weight.
-        bilateral_sxy: spatial standard deviation of the appearance kernel, pixels.
-        bilateral_srgb: its colour standard deviation, 0..255 units.
-        bilateral_compat: its weight.
-    """
+        **kernels: ``gaussian_sxy``, ``gaussian_compat``, ``bilateral_sxy``, ``bilateral_srgb`` and
+            ``bilateral_compat``, see :class:`~mmwsss.functional.crf.CRFLattice`.
 
-    from_labels: bool = False
-    gt_prob: float = 0.7
-    iterations: int = 10
-    gaussian_sxy: float | None = None
-    gaussian_compat: float | None = None
-    bilateral_sxy: float | None = None
-    bilateral_srgb: float | None = None
-    bilateral_compat: float | None = None
+    Raises:
+        ValueError: ``gt_prob`` is out of range, or a kernel parameter is unknown.
+    """
 
     needs_image = True
     is_crf = True
 
-    def __post_init__(self) -> None:
-        check_range('gt_prob', self.gt_prob, '(0, 1)')
-        kernels = {name: asdict(self)[name] for name in SEED_KERNELS}
-        self.kernels = {name: value for name, value in kernels.items() if value is not None}
+    def __init__(
+        self,
+        from_labels: bool = False,
+        gt_prob: float = 0.7,
+        iterations: int = 10,
+        **kernels: float,
+    ) -> None:
+        check_range('gt_prob', gt_prob, '(0, 1)')
+        for name in kernels:
+            check_known('kernel parameter', name, SEED_KERNELS)
+        self.from_labels = from_labels
+        self.gt_prob = gt_prob
+        self.iterations = iterations
+        self.kernels = kernels
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -44,17 +45,13 @@ class SVMExpansion(BaseRefiner):
         top_fraction: part of a label's pixels to learn from, in (0, 1].
         crf_agreement: learn only where the CRF of the maps' argmax agrees with it.
         gt_dir: folder of true masks ``<image id>.png``.
-        n_samples: pixels per label.
-        method: ``'exact'`` or ``'nystroem'``.
-        penalty: C of the SVC.
-        gamma: its kernel coefficient.
-        max_iter: steps of its solver; -1: until it converges. An image whose machines are stopped
-            is named in a warning.
-        n_components: kernel functions of ``'nystroem'``.
-        seed: of the drawing of pixels.
         device: where the network runs. The classifier is fit and evaluated on the CPU, beside it.
+        **svm: ``n_samples``, ``method``, ``penalty``, ``gamma``, ``max_iter``, ``n_components`` and
+            ``seed`` of :func:`~mmwsss.functional.fit_pixel_svm`. An image whose machines ``max_iter``
+            stops is named in a warning.
 
     Raises:
+        TypeError: an unknown setting of the SVM.
         ValueError: features without a network or the other way round, or a number out of range.
     """
 
@@ -68,14 +65,8 @@ class SVMExpansion(BaseRefiner):
         top_fraction: float = 0.5,
         crf_agreement: bool = False,
         gt_dir: str | None = None,
-        n_samples: int = 2500,
-        method: str = 'exact',
-        penalty: float = 1.0,
-        gamma: float | str = 'scale',
-        max_iter: int = -1,
-        n_components: int = 256,
-        seed: int = 0,
         device: str = 'cpu',
+        **svm: Any,
     ) -> None:
         if not (config is None) == (checkpoint is None) == (not layers):
             raise ValueError(
@@ -83,22 +74,17 @@ class SVMExpansion(BaseRefiner):
                 f'network or none for RGB, but got {config!r}, {checkpoint!r}, {tuple(layers)}'
             )
         check_range('top_fraction', top_fraction, '(0, 1]')
-        check_choice('method', method, METHODS)
+        check_choice('method', svm.get('method', 'exact'), METHODS)
+        inspect.signature(fit_pixel_svm).bind(
+            None, None, **svm
+        )  # fails now, not at the first image
         if config is not None and checkpoint is not None:
             self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)
         self.top_fraction = top_fraction
         self.crf_agreement = self.is_crf = crf_agreement  # a score states that a CRF took part
         self.gt_dir = gt_dir
-        self.svm: dict[str, Any] = {
-            'n_samples': n_samples,
-            'method': method,
-            'penalty': penalty,
-            'gamma': gamma,
-            'max_iter': max_iter,
-            'n_components': n_components,
-            'seed': seed,
-        }
+        self.svm = svm
         self.device = device
 
     def __call__(

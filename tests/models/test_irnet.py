@@ -143,17 +143,16 @@ def test_backbone_stays_in_evaluation_mode():
     assert not model.eval().edge.training
 
 
-def test_predict_averages_image_and_mirror():
+def test_edge_maps_average_image_and_mirror():
     model = tiny().eval()
     inputs = torch.randn(1, 3, 32, 32)
-    out = model(inputs, [sample()], mode='predict')[0]
+    edge, field = model.edge_maps(inputs)
     straight = model(inputs)[0]
     mirrored = model(inputs.flip(-1))[0].flip(-1)
-    torch.testing.assert_close(out.pred_edge.data, ((straight + mirrored) / 2).sigmoid()[0])
+    torch.testing.assert_close(edge, ((straight + mirrored) / 2).sigmoid()[0])
     assert not torch.allclose(straight, mirrored, atol=1e-3)
-    flipped = model(inputs.flip(-1), [sample()], mode='predict')[0]
-    torch.testing.assert_close(flipped.pred_edge.data.flip(-1), out.pred_edge.data)
-    assert out.pred_displacement.data.shape == (2, 8, 8)
+    torch.testing.assert_close(model.edge_maps(inputs.flip(-1))[0].flip(-1), edge)
+    assert field.shape == (1, 2, 8, 8)
 
 
 def arrays(module: nn.Module) -> dict[str, np.ndarray]:
@@ -204,16 +203,6 @@ def test_images_beyond_the_test_size_stay_whole():
     assert (edge.shape, field.shape) == ((2, 8, 16), (2, 2, 8, 16))
     longer = torch.nn.functional.pad(images, (0, 0, 0, 16))
     torch.testing.assert_close(field, plain.edge_maps(longer)[1][:, :, :8])
-
-
-def test_prediction_does_not_depend_on_the_padding_of_a_batch():
-    model = tiny().eval()
-    inputs = torch.randn(1, 3, 32, 40)
-    out = model(inputs, [sample((20, 40))], mode='predict')[0]
-    edge, field = model.edge_maps(inputs[:, :, :20])
-    assert edge.shape == (1, 5, 10)
-    torch.testing.assert_close(out.pred_edge.data, edge)
-    torch.testing.assert_close(out.pred_displacement.data, field[0])
 
 
 def test_mean_shift_is_subtracted_at_test_time_only():

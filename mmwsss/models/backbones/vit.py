@@ -16,15 +16,10 @@ class GridVisionTransformer(VisionTransformer):
 
     It takes the same arguments and weights. Two things differ:
 
-    - An image whose sides are no multiples of the patch size is resized (bilinear) to the nearest ones.
-      mmseg pads it with zeros at the right and the bottom instead: the token grid then spans more than
-      the image, so that maps resized to the image are stretched by up to a patch, and those of the
-      mirror image in the other direction.
+    - An image whose sides are no multiples of the patch size is resized (bilinear) to the nearest ones;
+      mmseg pads it at the right and the bottom, which stretches the maps by up to a patch.
     - Position embeddings are resized whenever the grid differs from the trained one. mmseg compares the
       number of tokens only, so that a 7x28 grid gets the rows of a 14x14 one.
-
-    At the trained size the outputs are equal to mmseg's. Outputs are tuples of (N, C, h, w), one per
-    entry of ``out_indices``, all at the stride of the patch size.
     """
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:

@@ -61,7 +61,6 @@ class ImageLevelClassifier(ImageModel):
             ``'bfloat16'`` run the backbone under autocast, and the head in float32),
             ``resize='float'`` (scales resize the normalised image; ``'uint8'``: PIL resizes the picture,
             which is normalised afterwards, as in the released code; on the CPU).
-        train_cfg: Unused, accepted for symmetry with mmseg models.
         init_cfg: MMEngine initialisation.
 
     Raises:
@@ -78,7 +77,6 @@ class ImageLevelClassifier(ImageModel):
         norm_affine: str = 'frozen',
         frozen_modules: Sequence[str] = (),
         test_cfg: dict | None = None,
-        train_cfg: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -88,7 +86,6 @@ class ImageLevelClassifier(ImageModel):
         self.freeze_norm = freeze_norm
         self.frozen_modules = tuple(frozen_modules)
         self.test_cfg = check_test_cfg({**DEFAULT_TEST_CFG, **(test_cfg or {})})
-        self.train_cfg = train_cfg
         for module in self._frozen(with_norms=norm_affine == 'frozen'):
             module.requires_grad_(False)
         self.train(self.training)
@@ -171,7 +168,9 @@ class ImageLevelClassifier(ImageModel):
         """
         if label is None:
             label = self.predict_label(image)
-        keys = self.map_keys(label)
+        keys = label.nonzero()[:, 0] + 1
+        if self.head.has_background:
+            keys = torch.cat([keys.new_zeros(1), keys])
         channels = keys if self.head.has_background else keys - 1
         logits: list[Tensor] = []
         mean = getattr(self.data_preprocessor, 'mean', 0.0)
@@ -201,11 +200,6 @@ class ImageLevelClassifier(ImageModel):
         """Backbone features in ``test_cfg['precision']``, handed on in the views' dtype."""
         with self._autocast(views, self.test_cfg['precision']):
             return tuple(feat.to(views.dtype) for feat in self.extract_feat(views))
-
-    def map_keys(self, label: Tensor) -> Tensor:
-        """Class ids (n,) of the maps that an image with this multi-hot label (K,) gets."""
-        keys = label.nonzero()[:, 0] + 1
-        return torch.cat([keys.new_zeros(1), keys]) if self.head.has_background else keys
 
     @torch.no_grad()
     def predict_label(self, image: Tensor) -> Tensor:

@@ -78,9 +78,8 @@ def complete_loss_weights(
 class BaseMapHead(BaseModule, metaclass=ABCMeta):
     """Base of the heads that turn backbone features into class maps.
 
-    A head states spatial tensors in :meth:`forward`; everything else is computed from them, so that
-    training and inference share one path. At test time the classifier sums each of these tensors over
-    an image and its un-mirrored mirror before it asks for maps.
+    A head states spatial tensors in :meth:`forward`; everything else is computed from them. At test time
+    the classifier sums each over an image and its un-mirrored mirror before it asks for maps.
 
     Args:
         num_classes: Foreground classes K (VOC 20, COCO 80); background is not counted.

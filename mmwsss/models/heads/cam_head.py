@@ -20,12 +20,10 @@ class CAMHead(BaseMapHead):
     """Class activation maps: a 1x1 convolution without bias and its spatial mean.
 
     ``A_k = w_k . f``; image score = mean of ``A_k``; loss = multi-label soft margin; map = ``relu(A_k)``.
-    The fusion over scales divides each map by its peak, so maps on disk are scores in [0, 1) without a
-    background channel: a mask needs a background threshold.
+    There is no background channel: a mask needs a background threshold.
 
-    Source: Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016. Departure: a
-    1x1 convolution before the mean replaces the linear layer after it, the two being equal without
-    bias; this is how the weakly supervised literature computes CAM.
+    Source: Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016, whose linear
+    layer after the mean equals the convolution before it.
 
     Args:
         num_classes: Foreground classes K.

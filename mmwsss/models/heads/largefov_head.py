@@ -24,8 +24,7 @@ class LargeFOVHead(SingleFeatureDecodeHead):
     """Head of DeepLab-LargeFOV [1]_: ``fc6`` (dilated 3x3), ``fc7`` (1x1), classifier (1x1).
 
     ``fc6`` and ``fc7`` are each followed by ReLU and element-wise dropout. In the paper both start
-    from VGG-16's fully connected layers; behind another backbone there is nothing to copy, so they
-    start from He's initialisation and belong to the layers with the raised learning rate.
+    from VGG-16's fully connected layers, here from He's initialisation.
 
     Args:
         in_channels: Channels C of the feature map read.

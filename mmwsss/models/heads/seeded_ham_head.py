@@ -16,9 +16,8 @@ __all__ = ['SeededLightHamHead']
 class SeededLightHamHead(LightHamHead):
     """mmseg's ``LightHamHead`` whose random start of the matrix factorisation is fixed in evaluation.
 
-    Hamburger, SegNeXt's attention, factorises the features from random bases, at test time too: mmseg's
-    head gives an image other scores with every call. Here each prediction starts from the same bases and
-    depends on the image alone. Training and weights are mmseg's.
+    mmseg's head starts from random bases and gives an image other scores with every call. Here each
+    prediction starts from the same bases and depends on the image alone. Training and weights are mmseg's.
 
     Args:
         test_seed: Seed of the bases in evaluation mode.

@@ -15,9 +15,8 @@ __all__ = ['SingleFeatureDecodeHead']
 class SingleFeatureDecodeHead(BaseDecodeHead):
     """mmseg's ``BaseDecodeHead`` for one feature map, from any of mmseg's backbones.
 
-    Some backbones (MobileNetV2 among them) return a bare tensor when only one output is asked for,
-    others a tuple of one. Indexing the former with ``in_index`` would take the first image of the
-    batch for the feature map, so a bare tensor is taken as the only feature map here.
+    A bare tensor, which some backbones return where others return a tuple of one, is the only feature
+    map; ``in_index`` would take the first image of the batch for it.
 
     Args:
         in_channels: Channels of the feature map, or of each of those that are concatenated.

@@ -17,9 +17,8 @@ __all__ = ['GlobalCrossEntropyLoss']
 class GlobalCrossEntropyLoss(CrossEntropyLoss):
     """Softmax cross-entropy, averaged over the labelled pixels of the *global* batch.
 
-    mmseg's ``CrossEntropyLoss(avg_non_ignore=True)`` divides by the labelled pixels of one process, and
-    DDP then averages the processes, whose counts differ: a pixel beside many ignored ones counts more.
-    Here every labelled pixel of the batch counts the same. With one process the two losses are equal.
+    mmseg's ``CrossEntropyLoss(avg_non_ignore=True)`` divides by the labelled pixels of one process: a pixel
+    beside many ignored ones counts more. With one process the two losses are equal.
 
     Args:
         loss_weight: Factor of the loss.

@@ -20,39 +20,32 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
     """Cross-entropy in which small components of a class weigh more, ``L_sw`` of the paper.
 
     Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmentation, WACV 2024.
-    With ``EWCHook``, which adds the penalty ``loss_ewc``, it makes up the paper's ``L_sb``. The
-    components are found in the label map that the loss sees, so the loss fits every head that passes
-    logits (N, C, H, W) and labels (N, H, W); heads that train on sampled points (``PointHead``) or with
-    one sigmoid channel do not.
+    With ``EWCHook``, which adds the penalty ``loss_ewc``, it makes up the paper's ``L_sb``. It fits every
+    head that passes logits (N, C, H, W) and labels (N, H, W), not those that train on sampled points
+    (``PointHead``) or with one sigmoid channel.
 
     Args:
         tau: Largest weight, at least 1. The default is that of the authors' released code.
-        total: See :func:`mmwsss.functional.size_weights.size_balanced_cross_entropy`, as the others.
-        normalize: ``'pixels'``, as written, or ``'weights'``, as released.
-        balance_background: Weigh background components as well; otherwise background weighs 1.
-        background_index: The background class; None for data without one.
         class_weight: A factor per class.
-        avg_non_ignore: Count only the pixels that are not ignored; the paper counts all.
         reduction: ``'mean'``, ``'sum'`` or ``'none'``.
         loss_weight: Factor of the loss.
         loss_name: Its key in the loss dictionary; must contain ``loss`` to take part in training.
+        **options: ``total``, ``normalize``, ``balance_background``, ``background_index`` and
+            ``avg_non_ignore`` of :func:`mmwsss.functional.size_weights.size_balanced_cross_entropy`.
 
     Raises:
+        TypeError: An option is unknown.
         ValueError: An argument is not as described.
     """
 
     def __init__(
         self,
         tau: float = 5.0,
-        total: str = 'class',
-        normalize: str = 'pixels',
-        balance_background: bool = False,
-        background_index: int | None = 0,
         class_weight: Sequence[float] | None = None,
-        avg_non_ignore: bool = False,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
         loss_name: str = 'loss_sw',
+        **options: Any,
     ) -> None:
         super().__init__()
         if 'loss' not in loss_name:
@@ -60,22 +53,14 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
                 f"loss_name must contain 'loss' to be trained on, but got {loss_name!r}"
             )
         self.class_weight = class_weight if class_weight is None else list(map(float, class_weight))
-        self.options: dict[str, Any] = {
-            'tau': tau,
-            'total': total,
-            'normalize': normalize,
-            'balance_background': balance_background,
-            'background_index': background_index,
-            'avg_non_ignore': avg_non_ignore,
-        }
+        self.options = {'tau': tau, **options}
         self.reduction = reduction
         self.loss_weight = loss_weight
         self._loss_name = loss_name
         check_range('smallest class_weight', min(class_weight or [0]), '[0, inf)')
         logits, label = torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)
-        size_balanced_cross_entropy(
-            logits, label, **self.options, reduction=reduction
-        )  # checks them
+        # Checks the options now.
+        size_balanced_cross_entropy(logits, label, **self.options, reduction=reduction)
 
     @property
     def loss_name(self) -> str:

@@ -19,12 +19,9 @@ __all__ = ['ScoreTTAModel']
 class ScoreTTAModel(SegTTAModel):
     """mmseg's ``SegTTAModel`` whose ``seg_logits`` are those of its labels.
 
-    The softmax scores of all views are averaged, as there; ``seg_logits`` is their logarithm, so that
-    its softmax gives the averaged scores back. mmseg's leaves the logits of the last view, which the
-    dense CRF at test time has no use for. For two classes or more.
-
-    The scores are added up view by view, so that memory does not grow with the number of views, while
-    mmseg's holds the logits of all of them.
+    The softmax scores of all views are averaged, as there; ``seg_logits`` is their logarithm, not the
+    logits of the last view, as the dense CRF at test time needs. For two classes or more. Memory does
+    not grow with the number of views.
     """
 
     def test_step(self, data: dict[str, Any]) -> SampleList:
