@@ -114,13 +114,18 @@ def confident_labels_threshold_free(
     return _combine(image, scores.argmax(0), loose, class_ids, ignore_index, kernels)
 
 
-def check_thresholds(fg_threshold: float, bg_threshold: float) -> None:
-    """Raise ValueError unless the thresholds of :func:`confident_labels` are in order."""
-    if not 0 <= bg_threshold <= fg_threshold <= 1:
+def check_thresholds(fg_threshold: float | None, bg_threshold: float | None) -> tuple[float, float]:
+    """Return the thresholds of :func:`confident_labels` if both are there and in order.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if fg_threshold is None or bg_threshold is None or not 0 <= bg_threshold <= fg_threshold <= 1:
         raise ValueError(
             'thresholds must fulfil 0 <= bg_threshold <= fg_threshold <= 1, '
             f'but got {bg_threshold} and {fg_threshold}'
         )
+    return fg_threshold, bg_threshold
 
 
 def resize_labels(labels: Tensor, size: Sequence[int]) -> Tensor:

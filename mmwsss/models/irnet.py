@@ -95,8 +95,7 @@ class IRNet(ImageModel):
     """Inter-pixel relation network (Ahn et al., CVPR 2019) on a frozen mmseg backbone.
 
     The first stage sets the grid of edges and displacements (stride 4 in the paper). Only the
-    branches ``edge`` and ``displacement`` are trained. The sums of the losses are divided by the pair
-    counts of the *global* batch: training does not depend on how many processes share it.
+    branches ``edge`` and ``displacement`` are trained; losses are means over the pairs of the *global* batch.
 
     Args:
         backbone: config of a backbone that returns a tuple of feature maps. For the paper's:
@@ -107,8 +106,8 @@ class IRNet(ImageModel):
         edge: width and groups of the edge branch, see :class:`EdgeBranch`.
         displacement: widths and groups, see :class:`DisplacementBranch`.
         radius: largest distance of a pixel pair in training, in grid pixels.
-        test_size: (H, W); a smaller image is padded to it at test time, right and below, with the
-            normalised 0, as GroupNorm saw it in training: the training's crop size. None: no padding.
+        test_size: (H, W), the training's crop size, to which a smaller image is padded at test time,
+            right and below, as GroupNorm saw it in training. None: no padding.
         ignore_index: label of unknown pixels.
         data_preprocessor: config of the preprocessor, usually mmseg's ``SegDataPreProcessor``.
         init_cfg: MMEngine initialisation.

@@ -20,18 +20,17 @@ MapsOrLabels = Union[ClassMaps, np.ndarray]
 class BaseRefiner(ABC):
     """Turns the class maps, or the labels, of one image into better ones.
 
-    A refiner sees one image at a time and keeps nothing between images, so that images may be worked
-    on in any order and in any process. It may use the classes of its input and background, no other.
-
-    On an accelerator a chain works in two processes: up to :meth:`start` of its last refiner with
-    an accelerator in one that may use it, and from that refiner's :meth:`finish` on in a pool's.
+    It keeps nothing between images, so that they may be worked on in any order and in any process, and
+    may use the classes of its input and background, no other. On an accelerator a chain works in two
+    processes: up to :meth:`start` of its last refiner with an accelerator in one that may use it, and
+    from that refiner's :meth:`finish` on in a pool's.
 
     Attributes:
         needs_image: Whether it looks at the image; if no refiner of a chain does, no image is
             loaded.
         device: Where it works, as torch names it.
         threshold: The constant score of its background, if it has one; scores state it.
-        is_crf: Whether it is a dense CRF; scores state that.
+        is_crf: Whether a dense CRF takes part; scores state that.
         network: The trained network that it asks, if it asks one.
     """
 
@@ -91,9 +90,8 @@ def check_image(
         ValueError: It is missing, no RGB uint8 image, or not of the maps' size.
     """
     if image is None or image.dtype != np.uint8 or image.shape != (*image_size, 3):
-        raise ValueError(
-            f'{image_id}: image must be RGB uint8 {(*image_size, 3)}, but got {describe(image)}'
-        )
+        got = None if image is None else f'{image.dtype} {image.shape}'
+        raise ValueError(f'{image_id}: image must be RGB uint8 {(*image_size, 3)}, but got {got}')
     return image
 
 
@@ -110,7 +108,7 @@ def require_maps(maps: MapsOrLabels, refiner: str, background: str | None = None
         ValueError: A background map is needed and not there.
     """
     if not isinstance(maps, ClassMaps):
-        raise TypeError(f'{refiner} needs ClassMaps, but got {describe(maps)}')
+        raise TypeError(f'{refiner} needs ClassMaps, but got labels {maps.shape}')
     if background is not None and not maps.has_background:
         raise ValueError(
             f'{refiner}: the class maps have no background map (keys {maps.keys.tolist()}): '
@@ -136,10 +134,3 @@ def check_result(
             f'{who} must return maps or labels {image_size} of the classes {sorted(class_ids)}, '
             f'but returned {size} with {sorted(ids)}'
         )
-
-
-def describe(value: Any) -> str:
-    """Type of a value, with dtype and shape of an array."""
-    if isinstance(value, np.ndarray):
-        return f'an array {value.dtype} {value.shape}'
-    return type(value).__name__

@@ -53,14 +53,8 @@ class ConfidentLabels(BaseRefiner):
         crf: Mapping[str, float] | None = None,
     ) -> None:
         self.thresholds: tuple[float, float] | None = None
-        if fg_threshold is not None and bg_threshold is not None:
-            check_thresholds(fg_threshold, bg_threshold)
-            self.thresholds = fg_threshold, bg_threshold
-        elif fg_threshold is not None or bg_threshold is not None:
-            raise ValueError(
-                'fg_threshold and bg_threshold belong together: give both or none, but got '
-                f'{fg_threshold} and {bg_threshold}'
-            )
+        if fg_threshold is not None or bg_threshold is not None:
+            self.thresholds = check_thresholds(fg_threshold, bg_threshold)
         check_range('bg_attenuation', bg_attenuation, '[0, 1]')
         for name in crf or ():
             check_known('key of crf', name, SEED_KERNELS)

@@ -33,5 +33,5 @@ def test_refuses_maps_with_background_and_labels():
     refiner = BackgroundThreshold(0.3)
     with pytest.raises(ValueError, match='background map of their own'):
         refiner(refiner(MAPS))
-    with pytest.raises(TypeError, match=r'needs ClassMaps, but got an array int64 \(1, 2\)'):
+    with pytest.raises(TypeError, match=r'needs ClassMaps, but got labels \(1, 2\)'):
         refiner(np.zeros((1, 2), np.int64))

@@ -124,7 +124,7 @@ def test_maps_without_background_cannot_end_a_chain():
 @pytest.mark.parametrize(
     ('image', 'message'),
     [
-        (None, 'im7: image must be RGB uint8 .* NoneType'),
+        (None, 'im7: image must be RGB uint8 .* None'),
         (np.zeros((4, 6, 3)), r'im7: image must be RGB uint8 .* float64 \(4, 6, 3\)'),
         (np.zeros((6, 4, 3), np.uint8), r'im7: image must be .*\(4, 6, 3\).* uint8 \(6, 4, 3\)'),
     ],

@@ -85,8 +85,8 @@ def test_in_a_chain_and_another_process():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'fg_threshold': 0.3}, 'fg_threshold and bg_threshold belong together'),
-        ({'bg_threshold': 0.3}, 'fg_threshold and bg_threshold belong together'),
+        ({'fg_threshold': 0.3}, '0 <= bg_threshold <= fg_threshold <= 1'),
+        ({'bg_threshold': 0.3}, '0 <= bg_threshold <= fg_threshold <= 1'),
         ({'fg_threshold': 0.1, 'bg_threshold': 0.2}, '0 <= bg_threshold <= fg_threshold <= 1'),
         ({'bg_attenuation': 1.5}, 'bg_attenuation must lie in'),
         ({'crf': {'sxy': 3}}, "key of crf 'sxy' is unknown; valid names are gaussian_sxy"),

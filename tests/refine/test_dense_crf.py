@@ -91,7 +91,7 @@ def test_errors():
     image, maps, _ = scene()
     with pytest.raises(ValueError, match='put a BackgroundThreshold before it'):
         DenseCRF()(ClassMaps(maps.keys[1:], maps.scores[1:], SIZE), image)
-    with pytest.raises(ValueError, match=r'photo1: image must be RGB uint8 .* NoneType'):
+    with pytest.raises(ValueError, match=r'photo1: image must be RGB uint8 .* None'):
         DenseCRF()(maps, None, 'photo1')
     with pytest.raises(ValueError, match=r'gt_prob must lie in \(0, 1\)'):
         DenseCRF(gt_prob=1)

@@ -56,11 +56,10 @@ class ImageLevelClassifier(ImageModel):
             ``labels='gt'`` (classes of the image's label; ``'predicted'``: classes whose probability
             exceeds ``score_threshold=0.5``, at least the best one),
             ``stride=1`` (maps are written at 1/stride of the image size),
-            ``precision='float32'`` (maps are computed in the weights' own precision even where a
-            caller's autocast is on, so that mixed precision changes no mask; ``'float16'`` and
-            ``'bfloat16'`` run the backbone under autocast, and the head in float32),
-            ``resize='float'`` (scales resize the normalised image; ``'uint8'``: PIL resizes the picture,
-            which is normalised afterwards, as in the released code; on the CPU).
+            ``precision='float32'`` (whatever a caller's autocast is; ``'float16'`` and ``'bfloat16'`` run
+            the backbone under autocast, and the head in float32),
+            ``resize='float'`` (scales resize the normalised image; ``'uint8'``: PIL resizes the picture
+            before it is normalised, as in the released code; on the CPU).
         init_cfg: MMEngine initialisation.
 
     Raises:
