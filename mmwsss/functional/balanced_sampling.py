@@ -16,9 +16,7 @@ def balanced_subset(
 
     A cell is e.g. a class and a size. The sum over cells of ``(number of objects - target)^2`` is lowered
     greedily, image by image, until no further image lowers it. Then each chosen image in turn is
-    exchanged for the image that lowers the sum most, or given up, until a pass changes nothing. Images
-    full of objects that are already common raise the sum and are left; rare cells attract images until
-    they are filled or have no more. Equals are taken in a random order drawn from ``seed``.
+    exchanged for the image that lowers the sum most, or given up, until a pass changes nothing.
 
     Args:
         counts: Integer (M, D), objects of image m in cell d.

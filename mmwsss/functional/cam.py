@@ -24,11 +24,6 @@ def peak_normalize(cam: Tensor, eps: float = 1e-5) -> Tensor:
 
     Raises:
         ValueError: ``cam`` does not have four dimensions.
-
-    Example:
-        >>> import torch
-        >>> peak_normalize(torch.tensor([[[[-1.0, 2.0, 4.0]]]])).round(decimals=3)
-        tensor([[[[0.0000, 0.5000, 1.0000]]]])
     """
     check_shapes(cam=(cam, 'N K h w'))
     positive = cam.clamp(min=0)

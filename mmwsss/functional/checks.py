@@ -76,8 +76,7 @@ def check_label_map(
 
     Raises:
         TypeError: It does not hold integers.
-        ValueError: It is not (H, W) or not ``shape``, or holds an id that is neither below
-            ``num_classes`` nor ``ignore_index``.
+        ValueError: Its shape or an id is wrong.
     """
     if labels.dtype.kind not in 'iu':
         raise TypeError(f'{name} must hold integers, but holds {labels.dtype}')

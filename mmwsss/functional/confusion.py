@@ -43,9 +43,8 @@ def confusion_counts(
     """Count the pixels of one image by true and predicted class.
 
     Args:
-        pred: Integer (H, W), class ids 0 .. C - 1, or ``ignore_index``: the prediction names no
-            class there. Such a pixel stays undecided, it does not become background: it misses
-            its true class and is no class's false positive.
+        pred: Integer (H, W), class ids 0 .. C - 1, or ``ignore_index``: undecided, not background. Such
+            a pixel misses its true class and is no class's false positive.
         gt: Integer (H, W), class ids or ``ignore_index``.
         num_classes: Number C of classes with background.
         ignore_index: See above.

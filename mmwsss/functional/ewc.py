@@ -73,12 +73,6 @@ def ewc_penalty(parameters: Tensors, anchors: Tensors, fisher: Tensors, strength
 
     Returns:
         A float32 scalar, differentiable in ``parameters``; 0 if there is nothing to penalise.
-
-    Example:
-        >>> import torch
-        >>> theta, anchor = {'w': torch.tensor([1.0, 3.0])}, {'w': torch.tensor([0.0, 1.0])}
-        >>> ewc_penalty(theta, anchor, {'w': torch.tensor([2.0, 0.5])}, strength=10.0)
-        tensor(20.)
     """
     terms = [
         (fisher[name].float() * (parameters[name].float() - anchor.float()).square()).sum()

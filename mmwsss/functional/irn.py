@@ -58,8 +58,7 @@ def confident_labels(
     """Labels that class maps without a background channel are sure about.
 
     Foreground where the CRF of (maps against ``fg_threshold``) says so; background where this and
-    the CRF of (maps against ``bg_threshold``) say background; the rest is ignored. Both CRFs run
-    side by side on one lattice.
+    the CRF of (maps against ``bg_threshold``) say background; the rest is ignored.
 
     Args:
         image: (H, W, 3) uint8.

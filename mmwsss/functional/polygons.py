@@ -121,11 +121,6 @@ def decode_rle(rle: Mapping[str, Any]) -> Mask:
 
     Raises:
         ValueError: The runs are no integers, or do not add up to H x W.
-
-    Example:
-        >>> decode_rle({'size': [2, 3], 'counts': [1, 2, 3]}).astype(int)
-        array([[0, 1, 0],
-               [1, 0, 0]])
     """
     height, width = rle['size']
     counts = rle.get('counts')

@@ -48,8 +48,7 @@ def half_plane_offsets(radius: float) -> Offsets:
 def line_pixels(dy: int, dx: int) -> Offsets:
     """Pixels of the straight path from (0, 0) to (dy, dx), both ends included.
 
-    They are the pixels of the bounding box of the two ends whose distance to the line through
-    them is smaller than one pixel.
+    They are the pixels of the ends' bounding box that are less than one pixel from their line.
 
     Args:
         dy: vertical offset, pixels.
@@ -81,8 +80,7 @@ def path_affinity(edge: Tensor, radius: float) -> Tensor:
     Returns:
         (..., D, h, w): entry ``[d, y, x]`` belongs to the pixels (y, x) and (y, x) + offset d. It
         is 0 where the second pixel is outside the image. Differentiable; the gradient goes to the
-        path's largest edge (the first one in reading order if there are several). Costs
-        ``8 D h w`` bytes of index memory, D = 34 for radius 5 and 152 for radius 10.
+        path's (first) largest edge. Costs ``8 D h w`` bytes of index memory.
 
     Raises:
         ValueError: ``radius`` is not positive.

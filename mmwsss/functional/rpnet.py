@@ -40,8 +40,8 @@ def confidence_map(features: Tensor, peak: str = 'channel', eps: float = 1e-5) -
 
     Args:
         features: Features (N, C, h, w) of one block, floating point.
-        peak: ``'channel'``: each channel is divided by its own peak (paper), which with many channels
-            brings nearly every pixel close to some peak. ``'image'``: by the largest value of the image.
+        peak: ``'channel'``: each channel is divided by its own peak (paper). ``'image'``: by the largest
+            value of the image.
         eps: Added to the peak; an image without a positive value has confidence 0.
 
     Returns:
@@ -100,12 +100,6 @@ def foreground_probability(
 
     Raises:
         ValueError: Shapes do not fit.
-
-    Example:
-        >>> import torch
-        >>> features = torch.tensor([[[[2.0, 0.0, 3.0]], [[0.0, 1.0, 4.0]]]])
-        >>> foreground_probability(features, torch.tensor([[[1.0, 0.0], [0.0, -1.0]]]))[0, 0]
-        tensor([[1.0000, 0.0000, 0.6000]])
     """
     check_shapes(features=(features, 'N C h w'), prototypes=(prototypes, 'N P C'))
     with torch.autocast(device_type=features.device.type, enabled=False):
@@ -163,8 +157,8 @@ def normalized_consistency(
     """Mean squared difference of two peak-normalised class maps of the labelled classes.
 
     ``mean over images, classes and pixels of y_k (S_k - S'_k)^2`` with ``S_k = relu(A_k) / (max + eps)``.
-    All K classes count in the mean; those that an image does not carry are zero. ``S'`` is the mean of
-    the normalised maps where there are several.
+    Classes that an image does not carry are zero. ``S'`` is the mean of the normalised maps where there are
+    several.
 
     Source: Liu et al., RPNet, 2021, in the form of the authors' released code, which averages four
     scales; the paper's equation 13 is :func:`raw_consistency`.

@@ -54,8 +54,7 @@ class PixelSVM:
         mean: (C,) per-channel mean of the image.
         scale: (C,) per-channel standard deviation of the image, infinite where it is 0.
         tolerance: pixels whose decision is closer than this are decided again, in float64 or by
-            ``exact``. In float32 a decision value is good to about 1e-4, and far from all samples
-            machines nearly tie.
+            ``exact``. In float32 a decision value is good to about 1e-4.
         exact: the machine that this one approximates, if it does.
         stopped: how many of the machines ``max_iter`` stopped before they converged.
     """
@@ -107,7 +106,8 @@ class PixelSVM:
 
     def _label(self, pixels: Tensor) -> Tensor:
         """Raw pixels (C, n) -> (n,) index of the label."""
-        best, margin = _winner(self.decision(self._normalize(pixels)))
+        mean, scale = (part.to(pixels)[:, None] for part in (self.mean, self.scale))
+        best, margin = _winner(self.decision((pixels - mean) / scale))
         close = (margin < self.tolerance).nonzero().squeeze(1)
         if len(close) and pixels.dtype != torch.float64:
             # Once per feature vector: a flat region may lie as a whole where machines tie.
@@ -116,10 +116,6 @@ class PixelSVM:
             different = different.double() if judge is self else different
             best[close] = judge._label(different)[where]
         return best
-
-    def _normalize(self, pixels: Tensor) -> Tensor:
-        mean, scale = (part.to(pixels)[:, None] for part in (self.mean, self.scale))
-        return (pixels - mean) / scale
 
     def approximate(
         self, n_components: int = 256, seed: int = 0, tolerance: float = 0.1
@@ -184,13 +180,6 @@ def svm_expand(
     Returns:
         (H, W) labels, dtype, device and kind (tensor or array) of ``labels``. With one label in
         the image that label everywhere.
-
-    Example:
-        >>> ramp = np.linspace(0, 1, 40).reshape(1, 4, 10)
-        >>> labels = np.full((4, 10), 255)
-        >>> labels[0], labels[3] = 2, 7
-        >>> svm_expand(ramp, labels, n_samples=20)[:, 0]
-        array([2, 2, 7, 7])
     """
     machine = fit_pixel_svm(features, labels, n_samples, seed, ignore_index, method, **settings)
     out = machine.predict(features)

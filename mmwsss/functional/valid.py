@@ -20,8 +20,7 @@ def valid_mask(
     """Mark the feature cells and classes that image labels and padding allow.
 
     Cell (i, j) of a feature map (h, w) covers ``H / h`` x ``W / w`` pixels of the padded image. One of
-    its points decides whether it lies in the image's box, whose right and lower edges do not belong to
-    it. The background is allowed in every valid cell.
+    its points decides whether it lies in the image's box. The background is allowed in every valid cell.
 
     Args:
         labels: Multi-hot labels (N, K); positive means that the class is present.
@@ -30,9 +29,8 @@ def valid_mask(
         image_size: Height and width (H, W) of the padded images in pixels.
         feature_size: Height and width (h, w) of the result.
         cell: The point that decides: ``'centre'``, ``((j + 0.5) W / w, (i + 0.5) H / h)``, or
-            ``'nearest'``, the top-left pixel ``(floor(j W / w), floor(i H / h))``, which a nearest
-            resize of the pixels' mask takes. A mirrored box gives the mirrored mask with
-            ``'centre'`` only.
+            ``'nearest'``, the top-left pixel ``(floor(j W / w), floor(i H / h))``, as a nearest resize
+            has it. A mirrored box gives the mirrored mask with ``'centre'`` only.
 
     Returns:
         Ones and zeros (N, K + 1, h, w), background first, on the labels' device; the labels' dtype if

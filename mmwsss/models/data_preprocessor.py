@@ -15,8 +15,7 @@ class WSSSDataPreProcessor(SegDataPreProcessor):
     """``SegDataPreProcessor`` that zeroes the padding of a crop *after* normalisation.
 
     A crop that pastes the image on a larger canvas records the pasted region as ``valid_box`` in the
-    sample's metainfo. Black padding would become ``-mean / std`` and look like an object; the recipes of
-    the weakly supervised literature pad with zeros after normalising.
+    sample's metainfo. Black padding would become ``-mean / std`` and look like an object.
     """
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class ImageModel(BaseModel):
 
         Args:
             inputs: Normalised images (N, C, H, W).
-            data_samples: Samples of the batch; needed by ``'loss'`` and ``'predict'``.
+            data_samples: Samples of the batch.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
 
         Raises:

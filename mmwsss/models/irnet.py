@@ -193,8 +193,7 @@ class IRNet(ImageModel):
         """Edge map (N, h, w) in [0, 1] and displacement (N, 2, h, w) of images of one size.
 
         The logits of the image and of its un-mirrored mirror are averaged, then squashed; the
-        displacement is the image's alone. Both are padded to ``test_size``; what is returned is the
-        part of the grid that the image covers.
+        displacement is the image's alone. Padding to ``test_size`` is cut off.
         """
         height, width = inputs.shape[2:]
         rows, cols = max(height, self.test_size[0]), max(width, self.test_size[1])
@@ -211,8 +210,7 @@ class IRNet(ImageModel):
         """Set ``displacement.mean_shift`` to the mean displacement over a training set.
 
         Args:
-            batches: what a data loader gives, not yet preprocessed. In a distributed run every
-                process passes its share.
+            batches: what a data loader gives, not yet preprocessed; every process passes its share.
 
         Returns:
             The new mean (2,): vertical, horizontal.

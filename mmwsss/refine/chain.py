@@ -95,23 +95,14 @@ class RefinerChain:
     def start(
         self, maps: ClassMaps, image: np.ndarray | None = None, image_id: str = ''
     ) -> StartedChain:
-        """Run all refiners up to the last one that uses an accelerator, and start that one.
-
-        Arguments and errors are those of calling the chain.
-        """
+        """Run all up to the start of the last refiner that uses an accelerator; arguments as above."""
         chain = self._enter(maps, image, image_id)
         return self._run(slice(self._split), chain, image, image_id)
 
     def finish(
         self, started: StartedChain, image: np.ndarray | None = None, image_id: str = ''
     ) -> np.ndarray:
-        """Run the rest, on the CPU: ``chain.finish(chain.start(...))`` is ``chain(...)``.
-
-        Args:
-            started: From :meth:`start`.
-            image: The same image.
-            image_id: Its id.
-        """
+        """Run the rest, on the CPU: ``chain.finish(chain.start(...), ...)`` is ``chain(...)``."""
         chain = self._run(slice(self._split, None), started, image, image_id)
         return compact_labels(_labels(chain.state))
 

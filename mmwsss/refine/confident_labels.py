@@ -25,11 +25,10 @@ __all__ = ['ConfidentLabels']
 class ConfidentLabels(BaseRefiner):
     """Label the pixels that class maps are sure about, and leave the others undecided (255).
 
-    Two variants, as in :class:`~mmwsss.refine.RandomWalk`. Without thresholds the maps' own background
-    competes, once as it is and once attenuated (as the released code of SIPE does). With thresholds the
-    foreground maps alone are compared with two constants (as IRNet, CVPR 2019). Either way both label
-    maps are cleaned by a dense CRF, on one pair of lattices; foreground is what the first says,
-    background where both say so.
+    Without thresholds the maps' own background competes, once as it is and once attenuated (as in SIPE's
+    released code). With thresholds the foreground maps alone are compared with two constants (as IRNet,
+    CVPR 2019). Both label maps are cleaned by a dense CRF; foreground is what the first says, background
+    where both say so.
 
     Args:
         fg_threshold: score of the background in the first map, in [0, 1]; the paper's is 0.30. None:

@@ -29,9 +29,9 @@ __all__ = ['RandomWalk']
 class RandomWalk(BaseRefiner):
     """Spread class maps by a random walk that stops at class boundaries (IRNet, CVPR 2019).
 
-    Two variants. Without ``background_threshold`` the background map walks like any other
-    (threshold-free, as SIPE does). With it the foreground maps alone walk, are divided by their
-    common maximum and compared with the constant (as the paper does). The result is class maps.
+    Without ``background_threshold`` the background map walks like any other (as SIPE does). With it the
+    foreground maps alone walk, are divided by their common maximum and compared with the constant (as
+    the paper does). The result is class maps.
 
     The edge map comes from a trained IRNet (``config`` and ``checkpoint``), or from files
     ``<edge_dir>/<image id>.npy`` with float arrays (h, w) in [0, 1].
@@ -129,10 +129,7 @@ class RandomWalk(BaseRefiner):
 
 
 def _enlarge(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
-    """Bring maps (K, h, w) to image size as the released code does: times the stride, then cropped.
-
-    A grid that no stride gives is resized to the image.
-    """
+    """Bring maps (K, h, w) to image size, if a stride fits by it and a crop as the released code does."""
     strides = [-(-side // cells) for side, cells in zip(image_size, maps.shape[1:])]
     grid = [-(-side // stride) for side, stride in zip(image_size, strides)]
     if grid != list(maps.shape[1:]):

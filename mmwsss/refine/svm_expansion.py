@@ -188,14 +188,9 @@ def _image_of(maps: MapsOrLabels, image: np.ndarray | None, image_id: str) -> np
 
 
 def stack_features(outputs: Sequence[Tensor], image: np.ndarray) -> Tensor:
-    """Bring layers' outputs to image size and join them.
+    """Join outputs (1, C_i, h_i, w_i) at image size: float32 (sum of C_i, H, W).
 
-    Args:
-        outputs: (1, C_i, h_i, w_i) each. Empty: the image itself is the feature.
-        image: RGB (H, W, 3).
-
-    Returns:
-        float32 (sum of C_i, H, W).
+    Without any the RGB ``image`` (H, W, 3) itself is the feature.
     """
     if not len(outputs):
         return torch.from_numpy(image).permute(2, 0, 1).float()

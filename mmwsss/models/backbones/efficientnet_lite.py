@@ -118,13 +118,10 @@ class EfficientNetLite(BaseModule):
         return names
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Compute the outputs of the stages.
+        """Compute (N, C, ceil(H / stride), ceil(W / stride)) per stage in ``out_indices``.
 
         Args:
             images: (N, 3, H, W), normalised; any size.
-
-        Returns:
-            One tensor (N, C, ceil(H / stride), ceil(W / stride)) per entry of ``out_indices``.
         """
         x = self.act1(self.bn1(self.conv_stem(images)))
         outputs = []

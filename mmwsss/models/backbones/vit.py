@@ -23,13 +23,10 @@ class GridVisionTransformer(VisionTransformer):
     """
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Compute the token grids of the layers in ``out_indices``.
+        """Compute the token grids (N, embed_dims, h, w) of the layers in ``out_indices``.
 
         Args:
-            inputs: Normalised images (N, C, H, W).
-
-        Returns:
-            Tensors (N, embed_dims, h, w), with h and w the sides in patches, rounded, at least 1.
+            inputs: Normalised images (N, C, H, W); h and w are the sides in patches, rounded.
         """
         patch = self.patch_size
         size = [max(1, round(side / patch)) * patch for side in inputs.shape[2:]]

@@ -116,13 +116,10 @@ class WideResNet38(BaseModule):
                 yield (index - 1 if position == 0 else -1), getattr(self, name)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Compute the outputs of the stages.
+        """Compute (N, C, ceil(H / stride), ceil(W / stride)) per stage in ``out_indices``.
 
         Args:
             images: (N, 3, H, W), normalised; any size.
-
-        Returns:
-            One tensor (N, C, ceil(H / stride), ceil(W / stride)) per entry of ``out_indices``.
         """
         x = self.conv1a(images)
         outputs = []

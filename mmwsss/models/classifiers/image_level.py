@@ -84,7 +84,14 @@ class ImageLevelClassifier(ImageModel):
         check_choice('norm_affine', norm_affine, ('frozen', 'trained'))
         self.freeze_norm = freeze_norm
         self.frozen_modules = tuple(frozen_modules)
-        self.test_cfg = check_test_cfg({**DEFAULT_TEST_CFG, **(test_cfg or {})})
+        for name in test_cfg or ():
+            check_known('key of test_cfg', name, DEFAULT_TEST_CFG)
+        self.test_cfg = {**DEFAULT_TEST_CFG, **(test_cfg or {})}
+        for name, choices in CHOICES.items():
+            check_choice(f'test_cfg.{name}', self.test_cfg[name], choices)
+        smallest = min(self.test_cfg['scales'], default=0)
+        check_range('smallest of test_cfg.scales', smallest, '(0, inf)')
+        check_range('test_cfg.stride', self.test_cfg['stride'], '[1, inf)')
         for module in self._frozen(with_norms=norm_affine == 'frozen'):
             module.requires_grad_(False)
         self.train(self.training)
@@ -211,14 +218,3 @@ class ImageLevelClassifier(ImageModel):
         label = (score > self.test_cfg['score_threshold']).float()
         label[score.argmax()] = 1
         return label
-
-
-def check_test_cfg(test_cfg: dict) -> dict:
-    """Check the keys and values of ``test_cfg`` when the model is built."""
-    for name in test_cfg:
-        check_known('key of test_cfg', name, DEFAULT_TEST_CFG)
-    for name, choices in CHOICES.items():
-        check_choice(f'test_cfg.{name}', test_cfg[name], choices)
-    check_range('smallest of test_cfg.scales', min(test_cfg['scales'], default=0), '(0, inf)')
-    check_range('test_cfg.stride', test_cfg['stride'], '[1, inf)')
-    return test_cfg

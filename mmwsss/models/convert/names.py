@@ -49,15 +49,10 @@ def drop_common_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def name_errors(
     keys: Collection[str], known: Mapping[str, str], optional: Collection[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """Compare the keys of a state dict with the names of a network.
+    """Keys of a state dict that are unknown, and known keys of weights that are missing.
 
-    Args:
-        keys: The keys.
-        known: What each known key stands for; several keys may be copies of one weight.
-        optional: What may be missing, beside the batch counters.
-
-    Returns:
-        The keys that are unknown, and the known keys of weights that are missing.
+    ``known`` says which weight a key stands for, of which there may be copies; ``optional`` are weights
+    that may be missing, beside the batch counters.
     """
     leftovers = [key for key in keys if key not in known]
     present = {known[key] for key in keys if key in known}

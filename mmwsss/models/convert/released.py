@@ -27,8 +27,7 @@ from mmwsss.models.convert.names import check_names, drop_common_prefixes, name_
 
 __all__ = ['ALIASES', 'mmwsss_to_released_sipe', 'released_sipe_to_mmwsss']
 
-#: Groups of copies that a released checkpoint may hold beside the weights themselves; those in 5 are of a
-#: CAM whose stem is a stage of its own.
+#: Groups of copies beside the weights themselves; those in 5 are of a CAM whose stem is its own stage.
 ALIASES = ('stage', 'backbone', 'newly_added', 'stage5', 'backbone5')
 
 DEPTHS = (50, 101, 152)

@@ -1,10 +1,7 @@
 """Names of weights: public WideResNet-38 files, and ours.
 
-Public files name the layers ``conv1a``, ``b2``, ``b2_1`` ... ``b5_2``, ``b6``, ``b7``, ``bn7``, with
-``bn_branch2a``, ``conv_branch2a``, ``bn_branch2b1``, ``conv_branch2b1``, ``conv_branch1`` and, in the
-bottlenecks, ``bn_branch2b2`` and ``conv_branch2b2`` inside; localizers trained from them add the classifier
-``fc8.weight``. Ours are those of ``ImageLevelClassifier``: ``backbone.*`` with the same names inside, and
-``head.classifier.weight``.
+Public files have the names inside ``WideResNet38``; localizers trained from them add the classifier
+``fc8.weight``. Ours are those of ``ImageLevelClassifier``: ``backbone.*`` and ``head.classifier.weight``.
 """
 
 from __future__ import annotations

@@ -29,9 +29,8 @@ class DeepLabV2Head(SingleFeatureDecodeHead):
             its ASPP-S (2, 4, 8, 12), at output stride 8.
         dropout_ratio: Channel dropout on the features. The paper's ResNet-101 head has none.
         init_cfg: Initial weights. Default: normal with standard deviation 0.01, zero bias.
-        **kwargs: The remaining arguments of mmseg's ``BaseDecodeHead`` (``in_index``,
-            ``loss_decode``, ``ignore_index``, ``align_corners``, ``sampler`` ...). ``channels`` is not
-            among them: there is no layer between the features and the classes.
+        **kwargs: The remaining arguments of mmseg's ``BaseDecodeHead`` but ``channels``: there is no
+            layer between the features and the classes.
 
     Raises:
         ValueError: If ``dilations`` is empty or one is not positive, or if ``input_transform`` leaves

@@ -74,15 +74,14 @@ class RPNetHead(BaseMapHead):
         proj_channels: Channels of the common space.
         group_size: Images in a group; None: what the samples' metainfo ``group_size`` says, 1 without it.
         matching: ``'classified'``: all prototypes are compared with ``O_N`` (paper). ``'same_block'``
-            (released): those of block n with ``O_n``, the largest cosine of all blocks resized to
-            the size of ``f_N``; every block takes the mask of the classified one; in training prototypes
-            of the dropped and of the whole mask; ``F`` is scaled so that its peak is 1.3; the Gaussian
-            sees zeros beyond the border.
+            (released): those of block n with ``O_n``, the cosines resized to ``f_N``; every block takes
+            the mask of the classified one; in training prototypes of the dropped and of the whole mask;
+            ``F`` is scaled so that its peak is 1.3; the Gaussian sees zeros beyond the border.
         confidence_threshold: In [0, 1).
         confidence_peak: ``'channel'`` or ``'image'``, see
             :func:`~mmwsss.functional.rpnet.confidence_map`.
         projection_peak: The ``max f_n`` of a projection: of each ``'channel'`` (released), or of the
-            ``'image'``, a positive factor that cancels in the cosine and is not computed.
+            ``'image'``, a factor that cancels in the cosine.
         drop_prob: Probability in [0, 1) that a pixel is dropped from its mask.
         sigma: Standard deviation of the Gaussian in feature pixels; None: no smoothing.
         kernel_size: Its odd size.
@@ -92,8 +91,8 @@ class RPNetHead(BaseMapHead):
             computed without gradient. The default is the released one; ``(1.0,)`` is the paper's text.
         loss_weights: Weights of ``cls``, ``cls_enhanced`` and ``consistency`` (the paper's lambda);
             missing ones are 1, 1 and 10. Released: ``cls_enhanced`` 0.
-        detach: Whether ``F`` is cut off from the gradient. The projections then stay at their random initial
-            values, which keep the cosines within a block on average, and are frozen.
+        detach: Whether ``F`` is cut off from the gradient. The projections then stay at their random
+            initial values and are frozen.
         skip_padding: Whether pixels outside of ``valid_box`` are left out of the masks.
         test_map: ``'plain'`` (released) or ``'enhanced'``.
         init_cfg: MMEngine initialisation; PyTorch's default for the convolutions if None.
@@ -196,16 +195,11 @@ class RPNetHead(BaseMapHead):
     ) -> dict[str, Tensor]:
         """Compute ``loss_cls``, ``loss_cls_enhanced`` and ``loss_consistency``, all weighted.
 
-        Args:
-            feats: Backbone features of whole groups, the images of a group side by side.
-            data_samples: Samples with ``gt_label`` (K,) and, with ``skip_padding``, the ``valid_box``
-                metainfo, pixels of the padded batch as (x1, y1, x2, y2), half-open.
-            image_size: Height and width of the padded batch in pixels.
-            scaled_feats: Features of the same images at the further ``consistency_scales``.
+        See the base class. The images of a group are side by side; ``scaled_feats`` are features of the
+        same images at the further ``consistency_scales``.
 
         Raises:
-            ValueError: A sample lacks its label or its valid box, or the batch is not made of whole
-                groups.
+            ValueError: A sample lacks its label or its valid box, or groups are not whole.
         """
         labels = stack_labels(data_samples, self.num_classes)
         weight, logits = self._branches(feats, data_samples, image_size)

@@ -87,9 +87,8 @@ class SIPEHead(BaseMapHead):
             (the paper and the released code) or ``'present'``, those of the image's label.
         valid_cell: Which point of a feature cell must lie in the unpadded image: ``'nearest'``, its
             top-left pixel (released), or ``'centre'``, see :func:`~mmwsss.functional.valid_mask`.
-        test_absent_classes: What classes outside the image's label do while seeds are located at test
-            time. ``'compete'`` (released): they keep their scores, and the pixels they win become no
-            seeds. ``'masked'``: their scores are zero, as in training.
+        test_absent_classes: Classes outside the image's label while seeds are located at test time:
+            ``'compete'`` (released): the pixels they win become no seeds; ``'masked'``, as in training.
         test_seed_fraction: Part of each class's seeds that make its prototype at test time, in (0, 1],
             the surest first, see :func:`~mmwsss.functional.sipe.keep_surest`. 1: all (the paper).
         gsc: Whether the consistency loss is used (the paper's GSC).
@@ -97,8 +96,7 @@ class SIPEHead(BaseMapHead):
         detach: Whether prototype features are cut off from the backbone.
         test_map: ``'is_cam'``, or ``'cam'`` for the general map of the same model.
         estimated_background: Whether :meth:`maps` returns the background channel, so that masks need
-            no threshold. By default, whenever the IS-CAM has one. With ``test_map='cam'``, True gives
-            the general CAM's own ``1 - max_k S_k``.
+            no threshold. By default, whenever the IS-CAM has one; with ``'cam'`` it is ``1 - max_k S_k``.
         chunk_size: Rows of the correlation matrix held at once.
         init_cfg: MMEngine initialisation; PyTorch's default for the convolutions if None.
 

@@ -34,11 +34,9 @@ class MSCEncoderDecoder(EncoderDecoder):
     Departure: the released code reduces the label map to the resolution of the logits; here logits are
     enlarged to that of the labels, as every mmseg head does.
 
-    The decode head must be one whose loss is ``loss_by_feat(forward(features))`` with one logit
-    tensor, which holds for mmseg's heads derived from ``BaseDecodeHead`` except those with a loss of
-    their own (EncHead, PointHead, mask classification). Auxiliary heads, if any, see the full scale.
-
-    Memory and time of a step grow by about ``sum(s**2 for s in scales)``: 0.81 for the default.
+    The loss of the decode head must be ``loss_by_feat(forward(features))`` with one logit tensor: not
+    that of EncHead, PointHead or mask classification. Auxiliary heads see the full scale. Memory and
+    time of a step grow by about ``sum(s**2 for s in scales)``: 0.81 for the default.
 
     Args:
         scales: Extra input scales, each in (0, 1). The full scale is always present.

@@ -31,26 +31,14 @@ class ScoreTTAModel(SegTTAModel):
             data: A batch of a ``TestTimeAug`` pipeline: for each key a list with one batch per view.
 
         Returns:
-            See :meth:`merge_preds`.
+            One sample per image, the last view's with merged ``seg_logits`` (K, H, W) and
+            ``pred_sem_seg`` (1, H, W); ground truth and path are the first view's.
         """
         views = range(len(next(iter(data.values()))))
-        return _merge(self.module.test_step({k: v[i] for k, v in data.items()}) for i in views)
-
-    def merge_preds(self, data_samples_list: list[SampleList]) -> SampleList:
-        """Merge the predictions of all views of each image.
-
-        Args:
-            data_samples_list: For each image its views, with ``seg_logits`` (K, H, W), K >= 2, which
-                they lose.
-
-        Returns:
-            One sample per image, the last view's with merged ``seg_logits`` and ``pred_sem_seg``
-            (1, H, W); ground truth and path are the first view's.
-        """
-        return _merge(zip(*data_samples_list))
+        return merge_views(self.module.test_step({k: v[i] for k, v in data.items()}) for i in views)
 
 
-def _merge(views: Iterable[Sequence[SegDataSample]]) -> SampleList:
+def merge_views(views: Iterable[Sequence[SegDataSample]]) -> SampleList:
     """Average the scores of each image over the views, holding the logits of one at a time."""
     totals: list[Tensor] = []
     for count, samples in enumerate(views, start=1):
