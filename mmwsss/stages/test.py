@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import TestLoop
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import failed_images, uses_crf, with_crf
@@ -103,17 +103,23 @@ def run_test(
             inputs={'checkpoint': hash_file(checkpoint)},
         )
         recorder = Recorder(cfg.work_dir, record)
-    metrics = runner.test()
-    datasets = test_datasets(runner)
-    scores = test_scores(metrics, protocol, datasets)
-    if recorder is not None:
-        folders = {} if out is None else {name: Path(out, name) for name in datasets}
-        predictions = {
-            scored_name(protocol, name): os.path.relpath(folder, cfg.work_dir)
-            for name, folder in folders.items()
-        }
-        complete = not failed_images(metrics)
-        recorder.finish(scores=scores, complete=complete, result={'predictions': predictions})
+    loops = getattr(runner.test_loop, 'parts', {'': runner.test_loop})
+    done = False
+    try:
+        metrics = runner.test()
+        done = True
+    finally:  # what stops the next dataset does not lose the scores of this one
+        found = metrics if done else getattr(runner.test_loop, 'scores', {})
+        scores = test_scores(found, protocol, {k: v.dataloader.dataset for k, v in loops.items()})
+        if recorder is not None:
+            folders = {} if out is None else {name: Path(out, name) for name in loops}
+            predictions = {
+                scored_name(protocol, name): os.path.relpath(folder, cfg.work_dir)
+                for name, folder in folders.items()
+            }
+            result = {'predictions': predictions, 'datasets': plain_values(described(loops))}
+            complete = done and not failed_images(found)
+            recorder.finish(scores=scores, complete=complete, result=result)
     if not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
     return metrics
@@ -125,10 +131,17 @@ def tta_scales(cfg: Config) -> list[float]:
     return sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
 
 
-def test_datasets(runner: Runner) -> dict[str, Any]:
-    """The datasets of the test loop by name; a single one has none."""
-    loops = getattr(runner.test_loop, 'parts', {'': runner.test_loop})
-    return {name: loop.dataloader.dataset for name, loop in loops.items()}
+def described(loops: Mapping[str, TestLoop]) -> dict[str, Any]:
+    """What the test loops score, by name of the dataset: its class, folder and list, and the metrics."""
+    return {
+        name: {
+            'dataset': type(loop.dataloader.dataset).__name__,
+            'data_root': getattr(loop.dataloader.dataset, 'data_root', None),
+            'ann_file': getattr(loop.dataloader.dataset, 'ann_file', None),
+            'metrics': [type(metric).__name__ for metric in loop.evaluator.metrics],
+        }
+        for name, loop in loops.items()
+    }
 
 
 def test_scores(

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner, TestLoop
 from mmengine.runner.base_loop import BaseLoop
 from mmseg.registry import LOOPS
 
-from mmwsss.io import write_json
-from mmwsss.io.record import plain_values
-
 __all__ = ['MultiDatasetTestLoop', 'test_sets']
-
-REPORT = 'test_sets.json'
 
 
 @LOOPS.register_module()
@@ -26,9 +18,7 @@ class MultiDatasetTestLoop(BaseLoop):
     """Test one model on several datasets with the same classes, one after the other.
 
     The first dataset is the config's ``test_dataloader`` with ``test_evaluator``. Scores have the name of
-    their dataset in front, e.g. ``pascal_b/mIoU``. They are logged and kept like those of one dataset;
-    ``test_sets.json`` beside the log holds them with the number of images, the list, the folders and the
-    metrics they come from.
+    their dataset in front, e.g. ``pascal_b/mIoU``. They are logged and kept like those of one dataset.
 
     Args:
         runner: The runner.
@@ -37,6 +27,10 @@ class MultiDatasetTestLoop(BaseLoop):
         name: Name of the first dataset.
         others: Dictionaries with ``name``, ``dataloader`` and ``evaluator``.
         fp16: Test in half precision.
+
+    Attributes:
+        parts: The loop of each dataset by name.
+        scores: Of the datasets that are done, as :meth:`run` returns them.
 
     Raises:
         ValueError: An entry of ``others`` has other keys, a name occurs twice or holds a ``/``, or
@@ -53,6 +47,7 @@ class MultiDatasetTestLoop(BaseLoop):
         fp16: bool = False,
     ) -> None:
         self.parts: dict[str, TestLoop] = {}
+        self.scores: dict[str, float] = {}
         first = dict(name=name, dataloader=dataloader, evaluator=evaluator)
         for part in (first, *others):
             own = part.get('name', '')
@@ -79,33 +74,14 @@ class MultiDatasetTestLoop(BaseLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        report: dict[str, dict[str, Any]] = {}
+        self.scores = {}
         for name, loop in self.parts.items():
             scores = self._test(loop)
-            report[name] = {**self._protocol(loop), 'scores': scores}
-            # Written after each: what stops the next dataset does not lose this one.
-            if is_main_process():
-                write_json(str(Path(self.runner.log_dir, REPORT)), plain_values(report))
-            print_log(_line(name, report[name]), logger='current')
-        metrics = {
-            f'{name}/{key}': v for name, part in report.items() for key, v in part['scores'].items()
-        }
-        self.runner.call_hook('after_test_epoch', metrics=metrics)
+            self.scores.update({f'{name}/{key}': value for key, value in scores.items()})
+            print_log(_line(name, loop.dataloader.dataset, scores), logger='current')
+        self.runner.call_hook('after_test_epoch', metrics=self.scores)
         self.runner.call_hook('after_test')
-        return metrics
-
-    def _protocol(self, loop: TestLoop) -> dict[str, Any]:
-        """What was scored, from the dataset and the metrics, with which weights and views."""
-        dataset = loop.dataloader.dataset
-        return {
-            'images': len(dataset),
-            'dataset': type(dataset).__name__,
-            'data_root': getattr(dataset, 'data_root', None),
-            'ann_file': getattr(dataset, 'ann_file', None),
-            'metrics': [type(metric).__name__ for metric in loop.evaluator.metrics],
-            'checkpoint': self.runner.cfg.get('load_from'),
-            'test_time_augmentation': isinstance(self.runner.model, BaseTTAModel),
-        }
+        return self.scores
 
     def _test(self, loop: TestLoop) -> dict[str, Any]:
         # Hooks ask the runner, and so this loop, for the loader and the evaluator.
@@ -132,8 +108,9 @@ def test_sets(cfg: Any) -> list[tuple[str, Any, Any]]:
     return [*found, *((part['name'], part['dataloader'], part['evaluator']) for part in others)]
 
 
-def _line(name: str, part: dict[str, Any]) -> str:
-    scores = part['scores'].items()
-    shown = ', '.join(f'{k} {v:.2f}' if isinstance(v, float) else f'{k} {v}' for k, v in scores)
-    where = f'{part["images"]} images of {part["data_root"]}, list {part["ann_file"]}'
-    return f'{name}: {shown} ({where})'
+def _line(name: str, dataset: Any, scores: Mapping[str, Any]) -> str:
+    shown = ', '.join(
+        f'{k} {v:.2f}' if isinstance(v, float) else f'{k} {v}' for k, v in scores.items()
+    )
+    where = f'{getattr(dataset, "data_root", None)}, list {getattr(dataset, "ann_file", None)}'
+    return f'{name}: {shown} ({len(dataset)} images of {where})'

@@ -16,6 +16,7 @@ from mmseg.registry import METRICS, MODELS
 
 from mmwsss.engine.loops.multi_dataset_test_loop import MultiDatasetTestLoop
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets as list_test_sets
+from mmwsss.io import read_record
 from mmwsss.stages.test import run_test, use_test_config
 from mmwsss.utils.config import load_config
 from tests.tiny_models import demo_dataset
@@ -85,17 +86,18 @@ def test_scores_are_those_of_each_dataset_alone(model, demo_root, tmp_path):
         found = {key: together[f'{name}/{key}'] for key in scores}
         assert found == pytest.approx(scores, nan_ok=True)
     assert len(together) == 14
-    (report,) = (tmp_path / 'work').rglob('test_sets.json')
-    report = json.loads(report.read_text())
-    assert [(name, p['images']) for name, p in report.items()] == [('val', 4), ('more', 8)]
-    assert report['more']['scores']['mIoU'] == together['more/mIoU']
-    assert report['more']['metrics'] == ['IoUMetric', 'IAmIoUMetric']
-    assert report['more']['ann_file'].endswith('train.txt')
-    assert report['more']['checkpoint'] == checkpoint
-    assert report['more']['test_time_augmentation'] is False
+    record = read_record(tmp_path / 'work')
+    val, more = record.scores
+    assert (val.what, val.protocol.images) == ('segmenter on val', 4)
+    assert (more.what, more.protocol.images) == ('segmenter on more', 8)
+    assert more.metrics['mIoU'] == pytest.approx(together['more/mIoU'] / 100)
+    assert more.protocol.flip is False
+    datasets = record.result['datasets']
+    assert datasets['more']['metrics'] == ['IoUMetric', 'IAmIoUMetric']
+    assert datasets['more']['ann_file'].endswith('train.txt')
     (logged,) = (tmp_path / 'work').glob('*/2*.json')
     assert json.loads(logged.read_text())['more/mIoU'] == pytest.approx(together['more/mIoU'])
-    assert [len(list((tmp_path / 'out' / name).glob('*.png'))) for name in report] == [4, 8]
+    assert [len(list((tmp_path / 'out' / name).glob('*.png'))) for name in datasets] == [4, 8]
 
 
 def test_one_command_with_another_file_of_test_sets_and_scales(model, demo_root, tmp_path):
@@ -106,10 +108,10 @@ def test_one_command_with_another_file_of_test_sets_and_scales(model, demo_root,
     args += ['--work-dir', str(tmp_path / 'work'), '--cfg-options', 'log_level=WARNING']
     args += ['test_cfg.name=first', 'test_dataloader.dataset.indices=2']
     assert tool['main'](tool['parse_args'](args)) == 0
-    (report,) = (tmp_path / 'work').rglob('test_sets.json')
-    report = json.loads(report.read_text())
-    assert [(name, p['images']) for name, p in report.items()] == [('first', 2), ('more', 8)]
-    assert report['first']['test_time_augmentation'] is True
+    record = read_record(tmp_path / 'work')
+    assert list(record.result['datasets']) == ['first', 'more']
+    assert [score.protocol.images for score in record.scores] == [2, 8]
+    assert record.scores[0].protocol.flip is True
 
 
 class Builder:
@@ -174,5 +176,8 @@ def test_what_was_scored_is_kept_when_the_next_dataset_fails(
     monkeypatch.setattr(MultiDatasetTestLoop, '_test', fails_second)
     with pytest.raises(OSError, match='disk is gone'):
         run_test(cfg, checkpoint)
-    (report,) = (tmp_path / 'work').rglob('test_sets.json')
-    assert list(json.loads(report.read_text())) == ['val']
+    record = read_record(tmp_path / 'work')
+    assert ([score.what for score in record.scores], record.complete) == (
+        ['segmenter on val'],
+        False,
+    )
