@@ -224,10 +224,6 @@ class Record:
         decisive = {key: value for key, value in content.items() if key not in CIRCUMSTANCES}
         return hash_text(json.dumps(decisive, sort_keys=True))
 
-    def has_begun(self) -> bool:
-        """Whether a tool has said what it makes; False: a pipeline has only asked for it."""
-        return bool(self.ids_sha256)
-
 
 def make_record(
     kind: str,

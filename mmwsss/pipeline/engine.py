@@ -13,13 +13,13 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.io import RECORD_NAME, Record, code_version, make_record, read_record, write_record
+from mmwsss.io import Record, code_version, find_record, make_record, read_record, write_record
 from mmwsss.io.record import first_difference, plain_values
 from mmwsss.pipeline.inputs import FileHashes, dataset_files, named_files, plain
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage
 from mmwsss.pipeline.launch import Launcher, folder_lock, run_command
 from mmwsss.pipeline.spec import PipelineSpec
-from mmwsss.pipeline.summary import Summary, write_summary
+from mmwsss.pipeline.summary import Summary, short_path, write_summary
 from mmwsss.utils.cli import option_words
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import map_texts
@@ -112,10 +112,8 @@ class Pipeline:
 
     def record(self, stage: str) -> Record | None:
         """The record of a stage; None if there is none, or one of something else."""
-        if not (self.folder(stage) / RECORD_NAME).is_file():
-            return None
-        record = read_record(self.folder(stage))
-        return record if record.request else None
+        record = find_record(self.folder(stage))
+        return record if record is not None and record.request else None
 
     def config(self, stage: Stage) -> Config:
         """A stage's config with its options, references to other stages left as they are."""
@@ -298,7 +296,7 @@ class Pipeline:
         words = kind.command(stage, cfg, self.folder(stage.name), self.fill)
         given = option_words({key: self.fill(value) for key, value in stage.options.items()})
         options = [*kind.fixed_options, *given] if kind.reads_options else []
-        path = short_path(self.tools / tool)
+        path = short_path(self.tools / tool, Path.cwd())
         return [path, *words, *(['--cfg-options', *options] if options else [])]
 
     def fill(self, node: Any) -> Any:
@@ -375,11 +373,3 @@ def change(before: dict[str, Any], now: dict[str, Any]) -> str:
         if difference:
             return f'{difference[0]} was {difference[1]}, is {difference[2]}'
     return 'it was made in another way'
-
-
-def short_path(path: Path) -> str:
-    """A path from the working directory where it lies below that."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -54,14 +54,11 @@ def named_files(node: Any) -> dict[str, Path]:
     return {text: Path(text) for text in sorted(named) if os.path.isfile(text)}
 
 
-def is_dataset(node: Mapping[str, Any]) -> bool:
-    """Whether a config's node describes a dataset with files of its own."""
-    return 'type' in node and ('data_prefix' in node or 'ann_file' in node)
-
-
 def datasets_in(node: Any) -> Iterator[dict[str, Any]]:
-    """Every dataset below a node, those inside wrappers too."""
-    return (dict(found) for found in dicts_in(node) if is_dataset(found))
+    """Every dataset with files of its own below a node, those inside wrappers too."""
+    for part in dicts_in(node):
+        if 'type' in part and ('data_prefix' in part or 'ann_file' in part):
+            yield dict(part)
 
 
 def listed_dataset(node: Mapping[str, Any]) -> tuple[Any, list[dict[str, Any]]]:

@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 from mmengine.config import Config
 
-from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record, atomic_path
+from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record
+from mmwsss.io.atomic import write_lines
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.maps import without_init
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 
 REFERENCE = re.compile(r'\{(\w+)(:config)?\}')  # {stage}, {stage:config}
-NO_VALIDATION = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
 Fill = Callable[[Any], Any]  # puts paths in the place of references
 
 
@@ -132,7 +132,7 @@ class Train(Kind):
         'runner_type',
     )
     data = ('train_dataloader',)
-    fixed_options = NO_VALIDATION
+    fixed_options = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
         """All that training reads; how the model is tested does not count."""
@@ -231,8 +231,7 @@ class Score(Kind):
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
         """Write the list of images."""
         _, infos = self.scored(stage, cfg)
-        with atomic_path(list_file(cfg, folder)) as temporary:
-            temporary.write_text('\n'.join(info['img_id'] for info in infos) + '\n', 'utf-8')
+        write_lines(list_file(cfg, folder), (info['img_id'] for info in infos))
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Score a folder."""
@@ -323,14 +322,11 @@ def lacking(dataset: Mapping[str, Any]) -> str:
         'list': dataset.get('ann_file'),
         'folder of masks': (dataset.get('data_prefix') or {}).get('seg_map_path'),
     }
-    paths = {what: os.path.join(root, path) for what, path in parts.items() if path}
-    absent = [f'there is no {what} {path}' for what, path in paths.items() if is_absent(path)]
-    return absent[0] if absent else ''
-
-
-def is_absent(path: str) -> bool:
-    """Whether a local path does not exist."""
-    return '://' not in path and not os.path.exists(path)
+    for what, part in parts.items():
+        path = part and os.path.join(root, part)
+        if path and '://' not in path and not os.path.exists(path):
+            return f'there is no {what} {path}'
+    return ''
 
 
 def truth_dataset(cfg: Config) -> dict[str, Any]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from mmwsss.io import Record, Score, atomic_path, write_json
-from mmwsss.io.record import from_json, percent
+from mmwsss.io import Record, Score, write_json
+from mmwsss.io.atomic import write_text
+from mmwsss.io.record import from_json, percent, read_json
 from mmwsss.pipeline.spec import PipelineSpec
 
-__all__ = ['StageSummary', 'Summary', 'read_summary', 'write_summary']
+__all__ = ['StageSummary', 'Summary', 'read_summary', 'short_path', 'write_summary']
 
 SUMMARY = 'summary.json'
 PAGE = 'summary.md'
 USUAL = ('mIoU', 'aAcc', 'mAcc')
+KEPT = ('command', 'seconds', 'code', 'complete', 'scores')  # of the record of a stage
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,14 @@ class Summary:
         return sum(stage.seconds for stage in self.stages)
 
 
+def short_path(path: str | Path, root: Path = CHECKOUT) -> str:
+    """A path from ``root`` where it lies below that, by default from the root of this checkout."""
+    try:
+        return str(Path(path).resolve().relative_to(root))
+    except ValueError:
+        return str(path)
+
+
 def write_summary(
     work_dir: Path, spec: PipelineSpec, records: Mapping[str, Record], seed: int | None
 ) -> Summary:
@@ -91,20 +101,16 @@ def write_summary(
         StageSummary(
             stage.name,
             stage.kind,
-            stage.config,
-            records[stage.name].command,
-            records[stage.name].seconds,
-            records[stage.name].code,
-            records[stage.name].created[:10],
-            records[stage.name].complete,
-            records[stage.name].scores,
+            stage.config and short_path(stage.config),
+            date=record.created[:10],
+            **{key: getattr(record, key) for key in KEPT},
         )
         for stage in spec.stages
-        if stage.name in records
+        if (record := records.get(stage.name)) is not None
     ]
     summary = Summary(
         name=spec.name,
-        pipeline=spec.path,
+        pipeline=short_path(spec.path),
         seed=seed,
         hardware=next((record.hardware for record in records.values()), ''),
         complete=all(stage.complete for stage in stages),
@@ -115,8 +121,7 @@ def write_summary(
     if path.is_file() and read_summary(path) == summary:
         return summary
     write_json(path, dataclasses.asdict(summary))
-    with atomic_path(work_dir / PAGE) as temporary:
-        temporary.write_text(page(summary), encoding='utf-8')
+    write_text(work_dir / PAGE, page(summary))
     return summary
 
 
@@ -127,11 +132,7 @@ def read_summary(path: str | Path) -> Summary:
         FileNotFoundError: There is no such file.
         ValueError: It is no summary; names the part that does not fit.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is not JSON: {error}') from error
-    summary: Summary = from_json(Summary, content, str(path))
+    summary: Summary = from_json(Summary, read_json(path), str(path))
     return summary
 
 

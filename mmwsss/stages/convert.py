@@ -34,8 +34,15 @@ def convert_file(
         Exit code: 0, or 1 after a message if the source cannot be read or does not fit.
     """
     try:
-        state, meta = _read(source)
-        content = conversion(state, meta)
+        loaded = load_checkpoint_file(source)
+        meta = loaded.get('meta') if isinstance(loaded, dict) else None
+        content = conversion(unwrap_state_dict(loaded), meta if isinstance(meta, dict) else {})
+    except UntrustedCheckpointError:
+        print(
+            f'error: {source} holds more than tensors and plain data; this tool reads nothing else',
+            file=sys.stderr,
+        )
+        return 1
     except (ValueError, FileNotFoundError) as error:
         print(f'error: {source}: {error}', file=sys.stderr)
         return 1
@@ -43,15 +50,3 @@ def convert_file(
         torch.save(content, temporary)
     print(f'{target}: {len(unwrap_state_dict(content))} weights written')
     return 0
-
-
-def _read(source: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        content = load_checkpoint_file(source)
-    except UntrustedCheckpointError as error:
-        raise ValueError(
-            f'{str(source)!r} holds more than tensors and plain data; this tool reads nothing else'
-        ) from error
-    state = unwrap_state_dict(content)
-    meta = content.get('meta')
-    return state, meta if isinstance(meta, dict) else {}

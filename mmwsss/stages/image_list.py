@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.utils.names import name_some
 
-__all__ = ['Images', 'image_infos', 'images_only', 'map_pipeline', 'split_name']
+__all__ = ['Images', 'images_only', 'map_pipeline', 'split_name']
 
 
 def parts_of(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -46,39 +46,6 @@ def images_only(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return {**dataset, **masks_aside, 'pipeline': []}
 
 
-def image_infos(dataset: Any, key: str = 'map_dataset') -> dict[str, tuple[int, dict[str, Any]]]:
-    """Find the images of a dataset by id.
-
-    Args:
-        dataset: The dataset.
-        key: Where the config has it; named in messages.
-
-    Returns:
-        Image id -> index and ``data_info``; the first one of an image that is there repeatedly.
-
-    Raises:
-        ValueError: The dataset gives its images no ids, or one id to several images.
-    """
-    found: dict[str, tuple[int, dict[str, Any]]] = {}
-    several = []
-    for i in range(len(dataset)):
-        info = dataset.get_data_info(i)
-        if 'img_id' not in info:
-            raise ValueError(
-                f'{key} must be a WSSSDataset or several in a WSSSConcatDataset, whose images have '
-                f'ids, but {type(dataset).__name__} gives {sorted(info)}'
-            )
-        first = found.setdefault(info['img_id'], (i, info))[1]
-        if first['img_path'] != info['img_path']:
-            several.append(info['img_id'])
-    if several:
-        raise ValueError(
-            f'{key} has several images of {len(several)} ids, and files are named by them: '
-            f'{name_some(several)}'
-        )
-    return found
-
-
 class Images:
     """The images of a dataset config.
 
@@ -88,7 +55,7 @@ class Images:
 
     Attributes:
         dataset: The dataset itself.
-        positions: Index of each image in it, by id.
+        positions: Index of each image in it, by id; the first one of an image that is there repeatedly.
         classes: Class names, background first.
         palette: Colours, or None.
         split: Name of the split.
@@ -96,12 +63,28 @@ class Images:
         labels: Class ids of each image by id; None where the dataset has none.
 
     Raises:
-        ValueError: See :func:`image_infos`.
+        ValueError: The dataset gives its images no ids, or one id to several images.
     """
 
     def __init__(self, dataset: Mapping[str, Any], key: str = 'map_dataset') -> None:
         self.dataset = DATASETS.build(dataset)
-        infos = image_infos(self.dataset, key)
+        infos: dict[str, tuple[int, dict[str, Any]]] = {}
+        several = []
+        for i in range(len(self.dataset)):
+            info = self.dataset.get_data_info(i)
+            if 'img_id' not in info:
+                raise ValueError(
+                    f'{key} must be a WSSSDataset or several in a WSSSConcatDataset, whose images have '
+                    f'ids, but {type(self.dataset).__name__} gives {sorted(info)}'
+                )
+            name = info['img_id']
+            if infos.setdefault(name, (i, info))[1]['img_path'] != info['img_path']:
+                several.append(name)
+        if several:
+            raise ValueError(
+                f'{key} has several images of {len(several)} ids, and files are named by them: '
+                f'{name_some(several)}'
+            )
         self.classes = list(self.dataset.metainfo['classes'])
         self.palette = self.dataset.metainfo.get('palette')
         self.split = split_name(dataset)

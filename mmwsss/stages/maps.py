@@ -197,21 +197,10 @@ def make_maps(
         protocol=map_protocol(model, images.split, checkpoint),
     )
     folder = OutputFolder(out, record, overwrite)
-    report = write_maps(model, images, shard(ids, *get_dist_info()), out, threads)
-    return folder.finish(report, ids)
-
-
-def write_maps(
-    model: ImageLevelClassifier,
-    images: Images,
-    ids: Sequence[str],
-    out: str | Path,
-    threads: int,
-) -> BatchReport:
-    """Write the maps of some ids; the part of :func:`make_maps` that one rank does."""
+    rank, world_size = get_dist_info()
     paths = {name: safe_join(out, name, '.npz') for name in ids}
-    return process_items(
-        ids,
+    report = process_items(
+        shard(ids, rank, world_size),
         lambda name, maps: save_class_maps(paths[name], maps),
         lambda name: is_class_map_file(paths[name]),
         'class maps',
@@ -220,5 +209,6 @@ def write_maps(
         readers=max(threads, 1),
         first=lambda _, item: compute_class_maps(model, item),
         threads=True,
-        progress=get_dist_info()[0] == 0,
+        progress=rank == 0,
     )
+    return folder.finish(report, ids)

@@ -96,7 +96,7 @@ class OutputFolder:
         remove_stale_temporaries(out)
         outputs = [path for path in out.rglob('*') if path.suffix == SUFFIXES[record.kind]]
         before, difference = find_record(out), ''
-        if before is None or not before.has_begun():
+        if before is None or not before.ids_sha256:  # only asked for by a pipeline, if at all
             if outputs:
                 difference = f'{len(outputs)} files of unknown origin, which are not touched'
         elif overwrite and before.kind == record.kind:

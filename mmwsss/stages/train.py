@@ -10,15 +10,13 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import LoggerHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 from mmseg.registry import RUNNERS
-from torch import nn
 
 from mmwsss.io import Protocol, Record, Recorder, make_record
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.stages.image_list import split_name
-from mmwsss.utils.checkpoint import guard_checkpoints
+from mmwsss.utils.checkpoint import guard_checkpoints, unwrapped
 from mmwsss.utils.cli import setup_launcher
 
 __all__ = [
@@ -139,11 +137,6 @@ def training_record(cfg: Config, runner: Runner) -> Record:
         protocol=Protocol(trained_on=trained_on, initial_weights=initial_weights(cfg)),
         result={'seed': runner.seed},
     )
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """A model without the wrapper of several processes."""
-    return model.module if is_model_wrapper(model) else model
 
 
 def initial_weights(cfg: Config) -> str:

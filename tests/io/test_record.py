@@ -204,7 +204,7 @@ def test_recorder_keeps_request_and_time(tmp_path):
     begun = read_record(tmp_path)
     assert begun.request == {'run': 'maps'}
     assert not begun.complete
-    assert begun.has_begun()
+    assert begun.ids_sha256
     done = recorder.finish(failed=['a'], complete=False)
     assert done == read_record(tmp_path)
     assert done.seconds >= 5

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mmengine.config import Config
-from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmwsss.io import load_mask, read_record, save_mask
-from mmwsss.stages.image_list import image_infos, images_only, map_pipeline, split_name
+from mmwsss.stages.image_list import Images, images_only, map_pipeline, split_name
 from mmwsss.stages.maps import make_maps
 from mmwsss.stages.masks import import_masks, make_masks
 from tests.tiny_models import demo_dataset
@@ -63,7 +62,7 @@ def test_ids_of_several_images_are_refused(tiny_cam, demo_root, tmp_path):
     (other / 'train_0001.jpg').touch()
     twice = demo_dataset(demo_root, check_files='lazy', pipeline=[])
     cfg.map_dataset = dict(type='WSSSConcatDataset', datasets=[twice, twice])
-    assert len(image_infos(DATASETS.build(cfg.map_dataset))) == 8  # the same images: no harm
+    assert len(Images(cfg.map_dataset).paths) == 8  # the same images: no harm
     moved = {**twice, 'data_prefix': {'img_path': str(other)}}
     cfg.map_dataset = dict(type='WSSSConcatDataset', datasets=[twice, moved])
     with pytest.raises(ValueError, match=r'map_dataset has several images of 8 ids.*train_0000'):
@@ -75,7 +74,8 @@ def test_ids_of_several_images_are_refused(tiny_cam, demo_root, tmp_path):
 
 
 def test_datasets_without_ids_are_named(demo_root):
-    plain = BaseSegDataset(
+    plain = dict(
+        type='BaseSegDataset',
         data_root=str(demo_root),
         data_prefix=dict(img_path='JPEGImages'),
         ann_file='ImageSets/Segmentation/train.txt',
@@ -84,4 +84,4 @@ def test_datasets_without_ids_are_named(demo_root):
     with pytest.raises(
         ValueError, match=r'map_dataset must be a WSSSDataset.*BaseSegDataset gives'
     ):
-        image_infos(plain)
+        Images(plain)

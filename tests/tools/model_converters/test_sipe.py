@@ -57,7 +57,7 @@ def test_objects_are_not_unpickled(main, tmp_path, capsys):
 
 def test_missing_file(main, tmp_path, capsys):
     assert main([str(tmp_path / 'none.pth'), str(tmp_path / 'ours.pth')]) == 1
-    assert 'does not exist' in capsys.readouterr().err
+    assert 'checkpoint not found' in capsys.readouterr().err
 
 
 def test_aliases_need_reverse(main, tmp_path):
