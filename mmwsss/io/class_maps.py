@@ -115,9 +115,6 @@ def load_class_maps(path: str | os.PathLike[str], num_classes: int | None = None
     path = require_file('class map', path)
     what = f'{path} is not a readable class map (.npz)'
     with parsing(what), np.load(path, allow_pickle=False) as archive:
-        missing = [field for field in _FIELDS if field not in archive.files]
-        if missing:
-            raise ValueError(f'expected the arrays {list(_FIELDS)}, but {missing} are missing')
         maps = ClassMaps(*(archive[field] for field in _FIELDS))
     if num_classes is not None and len(maps.keys) and maps.keys[-1] >= num_classes:
         raise ValueError(

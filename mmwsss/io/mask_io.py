@@ -82,7 +82,8 @@ def save_mask(
     labels = _compact(np.asarray(labels), path, MAX_ID if many else IGNORE_INDEX)
     image = Image.fromarray(labels)
     if labels.dtype == np.uint8:
-        image.putpalette(_full_palette(palette))
+        with parsing('palette must be (n, 3) in 0..255'):
+            image.putpalette(_full_palette(palette))
     with atomic_path(path) as temporary:
         image.save(temporary, format='PNG')
 
@@ -172,13 +173,13 @@ def _read_png(path: Path, deep: bool) -> Array:
 
 
 def _compact(labels: Array, path: object, highest: int) -> Array:
-    if labels.ndim != 2 or 0 in labels.shape or not np.issubdtype(labels.dtype, np.integer):
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    is_map = labels.ndim == 2 and labels.size and np.issubdtype(labels.dtype, np.integer)
+    if not is_map or low < 0 or high > highest:
         raise ValueError(
-            f'{path}: labels must be integers (H, W), but got {labels.dtype} {labels.shape}'
+            f'{path}: labels must be integers (H, W) in 0..{highest}, but got {labels.dtype} '
+            f'{labels.shape} in {low}..{high}'
         )
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high > highest:
-        raise ValueError(f'{path}: labels must lie in 0..{highest}, but span {low}..{high}')
     return compact_labels(labels)
 
 
@@ -186,11 +187,6 @@ def _full_palette(palette: Sequence[Sequence[int]] | None) -> list[int]:
     colours = np.array(voc_palette(256))
     if palette is not None:
         own = np.asarray(palette)
-        low, high = own.min(initial=0), own.max(initial=0)
-        if own.ndim != 2 or own.shape[1] != 3 or low < 0 or high > 255:
-            raise ValueError(
-                f'palette must be (n, 3) in 0..255, but got {own.shape} in {low}..{high}'
-            )
         own = own[: 256 if len(own) <= 256 else IGNORE_INDEX]
         colours[: len(own)] = own
     flat: list[int] = colours.ravel().tolist()

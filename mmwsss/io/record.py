@@ -292,8 +292,6 @@ def read_record(folder: str | os.PathLike[str], **expected: Any) -> Record:
     if version != FORMAT:
         raise RecordError(f'{path}: expected a record of format {FORMAT}, but got {version!r}')
     record: Record = from_json(Record, content, str(path))
-    if record.kind not in KINDS:
-        raise RecordError(f'{path}: kind must be one of {KINDS}, but got {record.kind!r}')
     check_record(record, folder=folder, **expected)
     return record
 

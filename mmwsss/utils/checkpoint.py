@@ -122,53 +122,41 @@ def first_line(error: Exception) -> str:
     return (found.group(1) if found else text.split('\n')[0]).split('. ')[0]
 
 
-def check_fit(model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path) -> None:
+def check_fit(
+    model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path, exact: bool = False
+) -> None:
     """Refuse a checkpoint that would leave weights of the model at random; MMEngine only logs it.
 
     Args:
         model: The model, maybe inside DDP or test-time augmentation.
         content: What the file holds: weights, or a checkpoint with ``state_dict``.
         checkpoint: The file, for the message.
+        exact: Refuse weights that the model does not have, too.
 
     Raises:
-        ValueError: Weights are missing in the file or have another shape there.
+        ValueError: Weights are missing in the file, have another shape there or are too many.
     """
-    model, found = unwrapped(model), weights_of(content, checkpoint)
-    wanted = {
-        key: value
-        for key, value in model.state_dict().items()
-        if isinstance(value, torch.Tensor) and not key.endswith('num_batches_tracked')
-    }
-    bad = [k for k, v in wanted.items() if getattr(found.get(k), 'shape', None) != v.shape]
-    if bad:
+    model, found, own = unwrapped(model), weights_of(content, checkpoint), {}
+    for key, value in model.state_dict().items():
+        own[key] = getattr(value, 'shape', None)
+    wanted = [k for k, v in own.items() if v is not None and not k.endswith('num_batches_tracked')]
+    bad = [key for key in wanted if getattr(found.get(key), 'shape', None) != own[key]]
+    surplus = [key for key in found if key not in own] if exact else []
+    if bad or surplus:
         raise ValueError(
             f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: of {len(wanted)} '
-            f'weights {len(bad)} are missing or have another shape there, e.g. {bad[:3]}'
-            f'{compared_parts(found, wanted)}'
+            f'weights {len(bad)} are missing or have another shape there, and {len(surplus)} are no '
+            f'weights of it, e.g. {[*bad, *surplus][:3]}{compared_parts(found, own)}'
         )
 
 
 def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path) -> None:
     """Load a checkpoint into a model, every weight of both.
 
-    Args:
-        model: As for :func:`check_fit`.
-        content: As for :func:`check_fit`.
-        checkpoint: The file, for the message.
-
-    Raises:
-        ValueError: A weight is missing in one of the two or has another shape.
+    Arguments and errors are those of :func:`check_fit` with ``exact``.
     """
-    check_fit(model, content, checkpoint)
-    model, found = unwrapped(model), weights_of(content, checkpoint)
-    result = model.load_state_dict(found, strict=False)
-    wrong = [*result.unexpected_keys, *result.missing_keys]
-    if wrong:
-        raise ValueError(
-            f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: it has weights that '
-            f'the model has not, or the other way round, e.g. {wrong[:3]}'
-            f'{compared_parts(found, model.state_dict())}'
-        )
+    check_fit(model, content, checkpoint, exact=True)
+    unwrapped(model).load_state_dict(weights_of(content, checkpoint))
 
 
 def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, Any]:

@@ -186,13 +186,12 @@ def run_tool(
         args: The parsed arguments; ``verbose`` is looked at if there.
     """
     verbose = getattr(args, 'verbose', False)
+    caught: tuple[type[Exception], ...] = () if verbose else KNOWN_ERRORS
     if verbose:
         logging.basicConfig(level=logging.DEBUG)
     try:
         code = main(args) or 0
-    except KNOWN_ERRORS as error:
-        if verbose:
-            raise
+    except caught as error:
         hint = '' if isinstance(error, CLEAR_ERRORS) else ' (--verbose shows where)'
         print(f'error: {error_text(error)}{hint}', file=sys.stderr, flush=True)
         code = EXIT_ERROR
