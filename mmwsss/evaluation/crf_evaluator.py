@@ -157,11 +157,7 @@ class DenseCRFEvaluator(Evaluator):
         super().process([{**sample, 'pred_sem_seg': {**sample['pred_sem_seg'], 'data': data}}])
 
     def _report_failed(self) -> int:
-        """Say which images of all ranks failed, and return their number.
-
-        Raises:
-            ValueError: All of them did.
-        """
+        """Say which images of all ranks failed, and return their number; ``ValueError`` if all did."""
         shares = all_gather_object((self.failed, self.seen))
         failed = {name: text for share, _ in shares for name, text in share.items()}
         seen = sum(count for _, count in shares)
@@ -211,11 +207,7 @@ def crf_labels(
 
 
 def probabilities(sample: dict[str, Any]) -> np.ndarray:
-    """Softmax (K, H, W) of a sample's logits.
-
-    Raises:
-        ValueError: There are none, of one class, or not those that its labels come from.
-    """
+    """Softmax (K, H, W) of a sample's logits; ``ValueError`` if its labels do not come from them."""
     name = sample['img_path']
     logits: Tensor = sample.get('seg_logits', {}).get('data', torch.empty(0))
     if logits.ndim != 3 or len(logits) < 2:

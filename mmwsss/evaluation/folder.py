@@ -353,16 +353,7 @@ def _score(
 
 
 class _Pass:
-    """One pass over the images of two folders: what it works on, and what becomes of it.
-
-    Args:
-        kind: Of ``pred``, as its record has it.
-        pred: Folder of predictions.
-        gt: Folder of ground truth.
-        classes: Class names.
-        ids: Images to score. None: all of ``gt``.
-        ignore_index: Named in text and record.
-    """
+    """One pass over the images of two folders: what it works on, and what becomes of it."""
 
     def __init__(
         self,

@@ -71,12 +71,7 @@ class InstanceFolder:
         self.suffix = suffix
 
     def __call__(self, image_id: str, image_size: tuple[int, int]) -> NDArray[Any]:
-        """Return the map (H, W) of an image.
-
-        Raises:
-            FileNotFoundError: The image has no map.
-            TypeError, ValueError: The file is no instance map.
-        """
+        """Return the map (H, W) of an image; errors are those of :func:`load_instance_map`."""
         if self.suffix is None:
             path = find_mask(self.folder, image_id)
         else:
@@ -135,11 +130,7 @@ class InstanceFile:
     def __call__(
         self, image_id: str, image_size: tuple[int, int]
     ) -> list[tuple[NDArray[np.bool_], int]]:
-        """Return the (mask (H, W), class id) of each instance of an image.
-
-        Raises:
-            ValueError: The file has no such image, or an annotation is malformed.
-        """
+        """Return (mask (H, W), class id) of each instance; ``ValueError`` names what is wrong."""
         key = self._image_of.get(image_id, self._image_of.get(PurePosixPath(image_id).name))
         if key is None:
             raise ValueError(f'{self.path} has no image {image_id!r}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -217,10 +218,6 @@ class Pipeline:
             return Decision(stage.name, 'again', change(record.request, request))
         if force:
             return Decision(stage.name, 'again', 'forced')
-        return self.decide_unchanged(stage, record)
-
-    def decide_unchanged(self, stage: Stage, record: Record) -> Decision:
-        """Decide about a stage whose inputs are those of its record."""
         if not record.complete:
             return Decision(stage.name, 'go on', 'was cut or failed')
         lost = record.outputs - len(self.output_files(stage.name))
@@ -300,16 +297,14 @@ class Pipeline:
         return [path, *words, *(['--cfg-options', *options] if options else [])]
 
     def fill(self, node: Any) -> Any:
-        """Put paths in the place of references."""
-        return map_texts(
-            node, lambda text: REFERENCE.sub(lambda m: self.path_of(m[1], bool(m[2])), text)
-        )
+        """Put paths in the place of references ``{name}`` and ``{name:config}``."""
 
-    def path_of(self, name: str, config: bool) -> str:
-        """What ``{name}`` or ``{name:config}`` stands for."""
-        if config:  # MMEngine writes it where it trains
-            return str(self.folder(name) / Path(self.spec.stage(name).config).name)
-        return str(self.output(name))
+        def path(match: re.Match[str]) -> str:
+            if match[2]:  # MMEngine writes it where it trains
+                return str(self.folder(match[1]) / Path(self.spec.stage(match[1]).config).name)
+            return str(self.output(match[1]))
+
+        return map_texts(node, lambda text: REFERENCE.sub(path, text))
 
     def processes(self, stage: Stage) -> int | None:
         """How many processes the launcher starts for a stage; says so if not all."""

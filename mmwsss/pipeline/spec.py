@@ -90,13 +90,7 @@ def read_pipeline(
 
 
 class _Reader:
-    """Reads the stages of one pipeline.
-
-    Args:
-        path: The pipeline's config, for messages.
-        content: Its content.
-        given: Options of the command line, without those of the pipeline itself.
-    """
+    """Reads the stages of one pipeline, with the options of the command line but its own."""
 
     def __init__(self, path: str, content: dict[str, Any], given: dict[str, Any]) -> None:
         self.path = path
@@ -179,9 +173,6 @@ def find_config(name: str, pipeline: str | Path) -> str:
     """Path of a config that a pipeline names.
 
     Relative paths start from the working directory or from a folder above the pipeline's config.
-
-    Raises:
-        FileNotFoundError: There is no such file.
     """
     if Path(name).is_file():
         return str(name)
@@ -192,11 +183,7 @@ def find_config(name: str, pipeline: str | Path) -> str:
 
 
 def in_order(stages: dict[str, Stage]) -> Iterator[Stage]:
-    """Stages behind all that they need, otherwise in the order given.
-
-    Raises:
-        ValueError: Stages need each other.
-    """
+    """Stages behind all that they need, otherwise in the order given; ``ValueError`` for a circle."""
     left = dict(stages)
     while left:
         ready = next((s for s in left.values() if not set(s.needs) & set(left)), None)

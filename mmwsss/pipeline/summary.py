@@ -24,18 +24,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class StageSummary:
-    """What a summary keeps of one stage.
+    """What a summary keeps of one stage: see :class:`~mmwsss.io.Record`.
 
     Attributes:
         name: Name of the stage.
         kind: What it ran.
-        config: Path of its config; empty without one.
-        command: Command line.
-        seconds: Wall time, interrupted runs included.
-        code: Version of the code.
         date: Day on which it was begun, ISO 8601.
-        complete: Whether it is done.
-        scores: What it measured.
     """
 
     name: str

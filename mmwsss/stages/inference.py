@@ -168,11 +168,7 @@ def find_images(path: str | Path) -> list[tuple[str, Path]]:
 
 
 def as_rgb(image: ImageSource) -> np.ndarray:
-    """An image as RGB uint8 (H, W, 3).
-
-    Raises:
-        ValueError: An array of another shape or type was given.
-    """
+    """An image as RGB uint8 (H, W, 3); ``ValueError`` for an array of another shape or type."""
     if not isinstance(image, np.ndarray):
         return load_rgb(image, Path(image).stem)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
@@ -181,11 +177,7 @@ def as_rgb(image: ImageSource) -> np.ndarray:
 
 
 def class_ids(localizer: ImageLevelClassifier, labels: Sequence[str]) -> list[int]:
-    """Ids (1..K) of class names, sorted.
-
-    Raises:
-        ValueError: A name is no class; names the closest one.
-    """
+    """Ids (1..K) of class names, sorted; ``ValueError`` for a name that is no class."""
     classes = list(localizer.dataset_meta['classes'])
     for name in labels:
         check_known('labels: class', name, classes[1:])

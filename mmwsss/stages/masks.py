@@ -119,22 +119,18 @@ def import_masks(
     Class list, palette and images come from ``cfg.map_dataset``, or from the training dataset of a
     config without one. Masks are checked (size, class ids) and written as they are; maps go through
     ``cfg.mask_cfg.refiners``. The first readable file decides which of the two the folder holds.
-    What :func:`make_masks` says of failures, resuming and ranks holds here. Files of images that
-    failed may be repaired or replaced before the next run; those of finished images may not change.
+    What :func:`make_masks` says of failures, resuming and ranks holds here. Files
+    of images that failed may be replaced before the next run; those of finished images may not change.
 
     Args:
         cfg: Config with ``map_dataset`` or ``train_dataloader``; for maps also with ``mask_cfg``.
-        folder: Files ``<id>.png``, ``.npy`` or ``.npz``, see
-            :func:`~mmwsss.stages.imported.read_foreign`.
+        folder: Files ``<id>.png``, ``.npy`` or ``.npz``.
         out: Folder for the masks.
         ids: Only these images of the dataset. None: all of them.
         workers: Processes of each rank; 0 works in this one.
         overwrite: Start again in a folder that holds masks already.
         keys: What the keys of foreign dictionaries mean, ``'foreground'`` or ``'ids'``.
         field: Array to take from files with several.
-
-    Returns:
-        The report of all ranks.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -223,16 +219,9 @@ def hash_files(paths: Sequence[str]) -> dict[str, str]:
 
 
 class MaskWriter:
-    """Make the mask of one image.
+    """Make the mask ``out/<id>.png`` of an image from the class maps ``maps/<id>.npz``.
 
-    Args:
-        chain: From class maps to labels.
-        maps: Folder of class maps.
-        out: Folder for the masks.
-        images: The images.
-
-    Attributes:
-        results: What the work on an image returned, by id.
+    ``results`` holds what the work on an image returned, by id.
     """
 
     def __init__(
@@ -246,12 +235,7 @@ class MaskWriter:
         return is_mask_file(safe_join(self.out, name, '.png'))
 
     def __call__(self, name: str, started: StartedChain | None = None) -> Any:
-        """Read the class maps of an image, refine them and write the mask.
-
-        Args:
-            name: Image id.
-            started: What :meth:`start` returned, if the chain works in two processes.
-        """
+        """Refine the class maps of an image, from what :meth:`start` returned on, and write the mask."""
         image = self.image(name)
         started = self.chain.start(self.read(name), image, name) if started is None else started
         self.save(name, self.chain.finish(started, image, name))
@@ -274,17 +258,9 @@ class MaskWriter:
 
 
 class ImportWriter(MaskWriter):
-    """Make the mask of one image from another program's file.
+    """Make the mask of one image from another program's file, of ``'masks'`` or ``'maps'``.
 
-    Args:
-        chain: From class maps to labels.
-        source: The files.
-        kind: ``'masks'`` or ``'maps'``, what all files must hold.
-        out: Folder for the masks.
-        images: The images.
-
-    Attributes:
-        results: Class ids in a mask that the image's label does not have, by image id.
+    ``results`` are the class ids in a mask that the image's label does not have.
     """
 
     def __init__(
@@ -347,13 +323,7 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
 def mask_protocol(
     maps: Protocol, chain: RefinerChain, mask_cfg: dict[str, Any], split: str
 ) -> Protocol:
-    """What a score of the masks will mean.
-
-    Args:
-        maps: What a score of the class maps means.
-        chain: The refiners.
-        mask_cfg: Of :func:`mask_settings`.
-        split: Name of the split.
+    """What a score of the masks will mean, from what one of the maps means.
 
     Raises:
         ValueError: Several refiners have a background threshold.
@@ -376,11 +346,7 @@ def mask_protocol(
 
 
 def check_background(chain: RefinerChain, maps: Record, folder: str | Path) -> None:
-    """Refuse a threshold for maps that have a background, before every image fails for it.
-
-    Raises:
-        ValueError: A :class:`~mmwsss.refine.BackgroundThreshold` is the first to see such maps.
-    """
+    """Refuse a threshold for maps that have a background, before every image fails for it."""
     first = chain.refiners[0] if chain.refiners else None
     if isinstance(first, BackgroundThreshold) and maps.settings.get('has_background'):
         raise ValueError(

@@ -149,11 +149,8 @@ def test_scores(
 ) -> list[Score]:
     """What a test measured, by dataset, without and with dense CRF.
 
-    Args:
-        metrics: Percentages as the test loop returns them: ``mIoU``, or with the dataset or ``crf`` and
-            ``no_crf`` in front, as in ``pascal_b/crf/mIoU``.
-        protocol: Of the model.
-        datasets: The datasets by name; a single one has no name.
+    ``metrics`` are percentages as the test loop returns them: ``mIoU``, or with the dataset or ``crf`` and
+    ``no_crf`` in front, as in ``pascal_b/crf/mIoU``; a single dataset has no name.
     """
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for key, value in plain_values(metrics).items():
@@ -180,11 +177,7 @@ def scored_name(protocol: Protocol, dataset: str) -> str:
 
 
 def check_8_bit(classes: Sequence[str]) -> None:
-    """Refuse ``--out`` for class ids that the files of mmseg's ``IoUMetric`` cannot hold.
-
-    Raises:
-        ValueError: There are more than 255 classes with background.
-    """
+    """Refuse ``--out`` for class ids that the files of mmseg's ``IoUMetric`` cannot hold."""
     if len(classes) > IGNORE_INDEX:
         raise ValueError(
             f'--out writes 8-bit masks, for at most {IGNORE_INDEX} classes with background, but the '

@@ -89,11 +89,7 @@ def package_file(name: str) -> str:
 
 
 def package_folder(package: str, weights: str) -> str:
-    """Folder of an installed package, which is not imported.
-
-    Raises:
-        ImportError: It is not installed; names the weights that need it.
-    """
+    """Folder of an installed package, which is not imported; ``ImportError`` names the weights."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
@@ -162,8 +158,7 @@ def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str |
 def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, Any]:
     """The weights of a checkpoint by name (and extra states), without the prefix of parallel training.
 
-    Raises:
-        ValueError: It holds no weights.
+    ``ValueError`` if it holds none.
     """
     found = content.get('state_dict', content) if isinstance(content, Mapping) else None
     if not isinstance(found, Mapping):

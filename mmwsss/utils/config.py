@@ -103,19 +103,10 @@ def known_keys() -> list[str]:
 def check_options(
     cfg: Config, options: Iterable[str], path: str | Path, where: str = '--cfg-options '
 ) -> None:
-    """Refuse an option whose key the config does not know.
+    """Refuse an option whose key the config (from the file ``path``) does not know.
 
     That is: a new top-level key, a path through a missing key, and, further down, a new key that differs
     little from one beside it (a misspelling; other new keys are arguments that the config left out).
-
-    Args:
-        cfg: The config, without the options.
-        options: Dotted keys.
-        path: The config's file, for messages.
-        where: What an option stands behind, for messages.
-
-    Raises:
-        ValueError: A key is unknown; the closest known one is named.
     """
     for option in options:
         node: Any = cfg
