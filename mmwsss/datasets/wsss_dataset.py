@@ -6,7 +6,7 @@ import logging
 import os.path as osp
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 from mmengine import fileio
@@ -16,7 +16,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmwsss.functional.checks import check_choice
-from mmwsss.io.record import RECORD_NAME, check_record, read_record
+from mmwsss.io.record import RECORD_NAME, find_record
 from mmwsss.utils.names import name_some
 
 from .classes import resolve_metainfo
@@ -304,10 +304,8 @@ class WSSSDataset(BaseSegDataset):
 
     def _check_mask_record(self) -> None:
         """Check that ``pseudo_mask_dir`` was made for these classes."""
-        if Path(self.pseudo_mask_dir, RECORD_NAME).is_file():
-            record, classes = read_record(self.pseudo_mask_dir), list(self._metainfo['classes'])
-            check_record(record, folder=self.pseudo_mask_dir, kind='masks', classes=classes)
-        else:
+        classes = list(self._metainfo['classes'])
+        if find_record(self.pseudo_mask_dir, kind='masks', classes=classes) is None:
             print_log(
                 f'{self.pseudo_mask_dir} has no {RECORD_NAME}: its class ids are taken to be '
                 'those of this dataset',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ Array = npt.NDArray[Any]
 IGNORE_INDEX = 255
 MAX_ID = 65535
 _PNG_START = b'\x89PNG\r\n\x1a\n'
+_PNG_KIND = 24  # place of bit depth and colour type
 _PNG_END = b'IEND\xaeB`\x82'
 _GREY, _PALETTE = 0, 3  # PNG colour types
 _COLOUR_TYPES = {_GREY: 'grey', 2: 'RGB', 4: 'grey with alpha', 6: 'RGBA'}
@@ -156,11 +156,11 @@ def is_mask_file(path: str | os.PathLike[str]) -> bool:
 
 
 def _read_png(path: Path, deep: bool) -> Array:
-    with path.open('rb') as file:
-        header = file.read(26)
-    if len(header) < 26 or not header.startswith(_PNG_START):
-        raise ValueError(f'{path} is not a PNG: masks are palette or grey PNG, or .npy')
-    depth, colour_type = struct.unpack('BB', header[24:26])
+    whole = parsing(f'{path} is not a whole PNG')
+    with whole, path.open('rb') as file, Image.open(file, formats=['PNG']) as image:
+        labels = np.array(image)
+        file.seek(_PNG_KIND)
+        depth, colour_type = file.read(2)
     depths = (8, 16) if deep else (8,)
     if colour_type != _PALETTE and not (colour_type == _GREY and depth in depths):
         raise ValueError(
@@ -168,8 +168,7 @@ def _read_png(path: Path, deep: bool) -> Array:
             f'({_COLOUR_TYPES.get(colour_type, "unknown")}) with {depth} bit, expected class ids as '
             f'8-bit palette or {" or ".join(map(str, depths))}-bit grey'
         )
-    with parsing(f'{path} is a damaged PNG'), Image.open(path) as image:
-        return np.array(image)
+    return labels
 
 
 def _compact(labels: Array, path: object, highest: int) -> Array:

@@ -132,9 +132,8 @@ def check_fit(
     Raises:
         ValueError: Weights are missing in the file, have another shape there or are too many.
     """
-    model, found, own = unwrapped(model), weights_of(content, checkpoint), {}
-    for key, value in model.state_dict().items():
-        own[key] = getattr(value, 'shape', None)
+    model, found = unwrapped(model), weights_of(content, checkpoint)
+    own = {key: getattr(value, 'shape', None) for key, value in model.state_dict().items()}
     wanted = [k for k, v in own.items() if v is not None and not k.endswith('num_batches_tracked')]
     bad = [key for key in wanted if getattr(found.get(key), 'shape', None) != own[key]]
     surplus = [key for key in found if key not in own] if exact else []

@@ -47,4 +47,4 @@ def check_known(what: str, name: str, known: Iterable[str]) -> None:
     """
     known = list(known)
     if name not in known:
-        raise ValueError(f'{what} {name!r} is unknown; {closest_name(name, known)}')
+        raise ValueError(f'{what} {name!r} is unknown; {closest_name(str(name), known)}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmseg.registry import DATASETS
@@ -44,8 +43,10 @@ def fill_num_classes(cfg: Any) -> None:
 def class_list(cfg: Any) -> tuple[str, ...]:
     """Class names of the config's dataset, background first; errors as above."""
     for place in PLACES:
-        for dataset in datasets(cfg.get(place)):
-            kind = DATASETS.get(dataset['type'])
+        for dataset in dicts_in(cfg.get(place)):  # wrappers before what they wrap
+            kind = DATASETS.get(str(dataset.get('type')))
+            if kind is None:
+                continue
             own = getattr(kind, 'METAINFO', {})
             classes = (dataset.get('metainfo') or {}).get('classes', own.get('classes'))
             if hasattr(kind, 'class_list') and (classes or dataset.get('classes')):
@@ -53,10 +54,3 @@ def class_list(cfg: Any) -> tuple[str, ...]:
             if classes:
                 return tuple(classes)
     raise ValueError(f"num_classes='auto' needs a dataset with classes in one of {PLACES}")
-
-
-def datasets(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the datasets below a node, wrappers before what they wrap."""
-    for part in dicts_in(node):
-        if 'type' in part and DATASETS.get(str(part['type'])) is not None:
-            yield part

@@ -85,7 +85,7 @@ def test_failures_are_named_and_the_rest_is_scored(folders):
     assert list(failed) == ['a', 'b', '../x', 'nowhere']
     assert 'pred/a.png' in failed['a']
     assert 'mask not found' in failed['a']
-    assert 'gt/b.png is a damaged PNG' in failed['b']
+    assert 'gt/b.png is not a whole PNG' in failed['b']
     assert 'must be a relative path' in failed['../x']
     assert score.numbers['mIoU'] == pytest.approx(
         np.nanmean(plain_iou(flat_masks(pred, ['sub/c']), flat_masks(gt, ['sub/c']), 4))

@@ -434,7 +434,9 @@ def test_bad_files_are_named_and_the_rest_is_imported(case, foreign, capsys):
     save_mask(folder / f'{ids[5]}.png', np.full_like(truth[ids[5]], label))
     report = import_masks(cfg, folder, out)
     assert list(report.failed) == ids[:4]
-    for name, text in zip(ids, ['the mask is', 'not a PNG', 'outside the list: 77', 'no file of']):
+    for name, text in zip(
+        ids, ['the mask is', 'not a whole PNG', 'outside the list: 77', 'no file of']
+    ):
         assert text in report.failed[name]
     assert report.exit_code == 1
     assert read_record(out).failed == ids[:4]

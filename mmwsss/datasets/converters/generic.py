@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import os
@@ -22,7 +21,7 @@ from mmwsss.io.atomic import write_lines, write_text
 from mmwsss.io.mask_io import load_mask
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import name_some, near_miss
 
 from ..classes import without_255
 from ..images import upright_rgb
@@ -33,7 +32,6 @@ from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
 
 __all__ = ['convert_folder', 'doubtful_classes']
 
-ALIKE = 0.85  # ratio of difflib from which two names may be one, misspelt
 RARE = 2  # images
 
 Item = tuple[tuple[int, int], list[str]]  # (height, width), class names
@@ -219,10 +217,9 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
     doubts = []
     for name in (n for n, count in counts.items() if count <= RARE):
         commoner = [other for other in counts if counts[other] > counts[name]]
-        alike = difflib.get_close_matches(name, commoner, n=1, cutoff=ALIKE)
-        if alike:
+        if alike := near_miss(name, commoner):
             doubts.append(
-                f'class {name!r} ({counts[name]} images) is nearly {alike[0]!r} ({counts[alike[0]]} '
+                f'class {name!r} ({counts[name]} images) is nearly {alike!r} ({counts[alike]} '
                 'images): a misspelling in the labels?'
             )
     single = [
