@@ -31,21 +31,13 @@ VOC_INSTANCES = 'SegmentationObject'
 
 @dataclass
 class ImageIndex:
-    """Where the images of a run and their true masks are.
+    """Where the images of a run and their true masks are."""
 
-    Attributes:
-        images: Path of each image by id.
-        truth: Path of each true mask by id.
-        classes: Class names, background first; empty if unknown.
-        palette: Their colours.
-        problems: Why a dataset could not be loaded, by its name.
-    """
-
-    images: dict[str, str] = field(default_factory=dict)
-    truth: dict[str, str] = field(default_factory=dict)
-    classes: list[str] = field(default_factory=list)
+    images: dict[str, str] = field(default_factory=dict)  # path by id
+    truth: dict[str, str] = field(default_factory=dict)  # path of the true mask by id
+    classes: list[str] = field(default_factory=list)  # background first; empty if unknown
     palette: list[list[int]] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # by config or dataset that did not load
 
 
 def image_index(
@@ -125,31 +117,19 @@ class Picture(NamedTuple):
 
 @dataclass
 class StageResult:
-    """What the masks of a stage score, and what they look like.
-
-    Attributes:
-        stage: The stage.
-        classes: Class names, background first.
-        asked: Number of masks in the folder.
-        instances: Instance-aware score of all images.
-        counts: int64 (C, C + 1) pixels by true and given class; the last column is undecided.
-        image_iou: Mean IoU of each image over the classes that it has or was given, 0..1.
-        errors: Of images that could not be scored, by id.
-        pictures: The best and the worst images by heading.
-        legend: Name and CSS colour of the object classes in the pictures.
-        problems: Why parts of the pictures are missing.
-    """
+    """What the masks of a stage score, and what they look like."""
 
     stage: Stage
-    classes: list[str]
-    asked: int
-    instances: InstanceScore
-    counts: np.ndarray
+    classes: list[str]  # background first
+    asked: int  # number of masks in the folder
+    instances: InstanceScore  # of all images
+    counts: np.ndarray  # int64 (C, C + 1) pixels by true and given class, the last one undecided
+    # Mean IoU of each image over the classes that it has or was given, 0..1.
     image_iou: dict[str, float] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    pictures: dict[str, list[Picture]] = field(default_factory=dict)
-    legend: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)  # of images that could not be scored
+    pictures: dict[str, list[Picture]] = field(default_factory=dict)  # 'best' and 'worst'
+    legend: list[tuple[str, str]] = field(default_factory=list)  # class name, CSS colour
+    problems: list[str] = field(default_factory=list)  # why parts of the pictures are missing
 
     @property
     def name(self) -> str:

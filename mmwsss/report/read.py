@@ -29,17 +29,11 @@ Curves = dict[str, tuple[list[float], list[float]]]  # name -> x, y
 
 @dataclass
 class Run:
-    """The records of a run.
-
-    Attributes:
-        root: The folder.
-        records: Records by path, in the order in which they were begun.
-        problems: What is wrong with files that cannot be used, by name.
-    """
+    """The records of a run."""
 
     root: Path
-    records: dict[Path, Record] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
+    records: dict[Path, Record] = field(default_factory=dict)  # in the order they were begun in
+    problems: dict[str, str] = field(default_factory=dict)  # with files, by their names
 
     def name(self, path: Path) -> str:
         """A file or folder as the page names it; a ``record.json`` has the name of its folder."""
@@ -72,21 +66,13 @@ def noting(problems: dict[str, str], name: str, prefix: str = '') -> Iterator[No
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder of masks.
-
-    Attributes:
-        name: As the page names it.
-        folder: The masks.
-        record: Of what made them.
-        what: The score of ``record`` that is of these masks; empty for masks of ``make_masks``.
-        maps: Folder of the maps that they were made of, where the run has it.
-    """
+    """A folder of masks."""
 
     name: str
     folder: Path
-    record: Record
-    what: str = ''
-    maps: Path | None = None
+    record: Record  # of what made them
+    what: str = ''  # the score of the record that is of these masks; empty for those of make_masks
+    maps: Path | None = None  # that they were made of, where the run has them
 
     @property
     def is_predicted(self) -> bool:

@@ -30,6 +30,7 @@ from mmwsss.version import __version__
 __all__ = ['Figure', 'ReportOptions', 'RunReport', 'render_page', 'write_run_report']
 
 PAGE = 'report.html'
+ThresholdCurve = list[tuple[float, float | None]]
 SIZES = {'all': 'IA-mIoU', 'small': 'IA_S', 'medium': 'IA_M', 'large': 'IA_L'}
 
 
@@ -92,9 +93,7 @@ class RunReport:
 
     title: str
     scores: list[tuple[str, Score]] = field(default_factory=list)
-    curves: list[tuple[str, list[tuple[float, float | None]], float | None]] = field(
-        default_factory=list
-    )
+    curves: list[tuple[str, ThresholdCurve, float | None]] = field(default_factory=list)
     stages: list[StageResult] = field(default_factory=list)
     trainings: dict[str, Curves] = field(default_factory=dict)
     steps: list[tuple[str, float, str]] = field(default_factory=list)
