@@ -40,8 +40,7 @@ class CRFLattice:
         gaussian_sxy: standard deviation of the smoothness kernel in pixels (theta_gamma).
         gaussian_compat: Potts weight of the smoothness kernel (w2); 0 switches it off.
         bilateral_sxy: spatial standard deviation of the appearance kernel in pixels (theta_alpha).
-        bilateral_srgb: colour standard deviation of the appearance kernel, in the image's 0..255
-            units (theta_beta).
+        bilateral_srgb: colour standard deviation of the appearance kernel, of 0..255 (theta_beta).
         bilateral_compat: Potts weight of the appearance kernel (w1); 0 switches it off.
 
     Raises:
@@ -133,8 +132,7 @@ class CRFLattice:
             maps: label maps (H, W), integers in ``0..num_labels - 1``, or ``ignore_index``.
             num_labels: number of labels each map could have: those a pixel does not have share
                 the probability ``1 - gt_prob``. Only those that occur enter the CRF.
-            gt_prob: confidence in the labels, inside (0, 1); above ``1 / num_labels`` for a label
-                to be the likeliest one.
+            gt_prob: confidence in the labels, inside (0, 1); usefully above ``1 / num_labels``.
             iterations: mean-field steps, >= 0.
             ignore_index: value of pixels about which nothing is known; they get a label, too.
                 None: there are no such pixels.

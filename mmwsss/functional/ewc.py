@@ -21,8 +21,7 @@ def sum_squared_gradients(
 ) -> tuple[dict[str, Tensor], int]:
     """Add up the squared gradients of single images, from which the diagonal Fisher follows.
 
-    The square is taken of each image's own gradient; the square of a batch mean would depend on the
-    batch size.
+    The square is of each image's own gradient: that of a batch mean would depend on the batch size.
 
     Args:
         gradients: For each image the gradient of its log-likelihood per parameter name. None: zero.

@@ -62,7 +62,7 @@ def confident_labels(
 
     Args:
         image: (H, W, 3) uint8.
-        scores: (K, H, W) maps of the classes of the image, in [0, 1].
+        scores: (K, H, W) maps of the classes of the image, in [0, 1], finite.
         class_ids: the K ids of the maps, > 0.
         fg_threshold: score of the background in the first CRF.
         bg_threshold: score of the background in the second, at most ``fg_threshold``.
@@ -77,7 +77,7 @@ def confident_labels(
         ValueError: shapes do not fit, or a number is out of range.
     """
     check_thresholds(fg_threshold, bg_threshold)
-    scores = _check_scores(image, scores, len(class_ids))
+    check_shapes(image=(image, 'H W 3'), scores=(scores, f'{len(class_ids)} H W'))
     strict, loose = (
         np.pad(scores, ((1, 0), (0, 0), (0, 0)), constant_values=value).argmax(0)
         for value in (fg_threshold, bg_threshold)
@@ -101,14 +101,14 @@ def confident_labels_threshold_free(
 
     Args:
         image: (H, W, 3) uint8.
-        scores: (K + 1, H, W) maps >= 0, background first.
+        scores: (K + 1, H, W) maps >= 0, finite, background first.
         class_ids: the K ids of the foreground maps, > 0.
         bg_attenuation: factor of the background channel in the second CRF, in [0, 1].
         ignore_index: value of the pixels that are neither.
         **kernels: as for :func:`confident_labels`, whose result and errors these are.
     """
     check_range('bg_attenuation', bg_attenuation, '[0, 1]')
-    scores = _check_scores(image, scores, len(class_ids) + 1)
+    check_shapes(image=(image, 'H W 3'), scores=(scores, f'{len(class_ids) + 1} H W'))
     loose = np.concatenate([bg_attenuation * scores[:1], scores[1:]]).argmax(0)
     return _combine(image, scores.argmax(0), loose, class_ids, ignore_index, kernels)
 
@@ -262,11 +262,3 @@ def _combine(
     out: np.ndarray = ids[strict]
     out[(strict == 0) & (loose != 0)] = ignore_index
     return out.astype(np.uint8 if ids.max() <= 255 else np.uint16)
-
-
-def _check_scores(image: np.ndarray, scores: np.ndarray, channels: int) -> np.ndarray:
-    scores = np.asarray(scores)
-    check_shapes(image=(np.asarray(image), 'H W 3'), scores=(scores, f'{channels} H W'))
-    if not np.isfinite(scores).all():
-        raise ValueError('scores must be finite')
-    return scores

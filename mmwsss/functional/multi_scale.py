@@ -49,11 +49,9 @@ def scale_view(image: Tensor, scale: float, flip: bool) -> Tensor:
 
 def _pil_resize(image: Tensor, size: Sequence[int]) -> Tensor:
     """PIL's bicubic resize of each channel of a uint8 image (C, H, W) to (h, w)."""
-    channels = [
-        np.asarray(Image.fromarray(channel).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-        for channel in image.cpu().numpy()
-    ]
-    return torch.from_numpy(np.stack(channels)).to(image.device)
+    channels = [Image.fromarray(channel) for channel in image.cpu().numpy()]
+    resized = [channel.resize((size[1], size[0]), Image.Resampling.BICUBIC) for channel in channels]
+    return torch.from_numpy(np.stack([np.asarray(channel) for channel in resized])).to(image.device)
 
 
 def mirror_sum(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -84,9 +82,8 @@ def fuse_scales(maps: Sequence[Tensor], size: tuple[int, int], eps: float = 1e-5
     """
     total = maps[0].new_zeros((len(maps[0]), *size), dtype=torch.float32)
     for one in maps if len(total) else ():  # an image without any class has nothing to resize
-        total += F.interpolate(one[None].float(), size=size, mode='bilinear', align_corners=False)[
-            0
-        ]
+        wide = one[None].float()
+        total += F.interpolate(wide, size=size, mode='bilinear', align_corners=False)[0]
     return total / (total.amax(dim=(1, 2), keepdim=True) + eps)
 
 

@@ -116,9 +116,8 @@ def keep_surest(
     """Keep the surest part of each class's seeds.
 
     A seed is the surer, the larger its class's share ``sim_ik / sum_l sim_il`` in the similarities of its
-    pixel; ceil(``fraction`` x number of seeds) stay (on a tie the first in row order).
-
-    Not part of SIPE: its seeds spread over more than the objects, see ``docs/methods/sipe.md``.
+    pixel; ceil(``fraction`` x number of seeds) stay (on a tie the first in row order). Not part of SIPE,
+    see ``docs/methods/sipe.md``.
 
     Args:
         seeds: One-hot seeds (N, K + 1, h, w) of :func:`locate_seeds`.

@@ -251,6 +251,5 @@ def _join(parts: Sequence[Tensor], size: Sequence[int]) -> Tensor:
 
 
 def _mean_over_processes(counts: Tensor) -> Tensor:
-    if get_world_size() > 1:
-        all_reduce(counts, op='mean')
+    all_reduce(counts, op='mean')
     return counts

@@ -64,8 +64,7 @@ class BaseRefiner(ABC):
         """Do what needs the accelerator; arguments as for calling the refiner.
 
         Returns:
-            What :meth:`finish` goes on with, picklable and without accelerator memory. Here: the
-            result.
+            What :meth:`finish` goes on with, picklable, on the CPU. Here: the result.
         """
         return self(maps, image, image_id)
 

@@ -30,8 +30,7 @@ class WideResNet38(BaseModule):
     """Model A1 of Wu et al. [1]_ without its classifier: a wide residual net with pre-activation.
 
     A 3x3 convolution to 64 channels, then six stages. Modules have the names of the public weights
-    (``conv1a``, ``b2``, ``b2_1`` ... ``b7``, ``bn7``), so that such a file needs no converter as initial
-    weights; whole localizers do, see :mod:`mmwsss.models.convert`.
+    (``conv1a``, ``b2``, ``b2_1`` ... ``b7``, ``bn7``).
 
     | output | stage | channels | stride (of 8 / of 16) | dilation (of 8 / of 16) |
     |---|---|---|---|---|
@@ -42,8 +41,7 @@ class WideResNet38(BaseModule):
     | 4 | ``b6`` | 2048 | 8 / 16 | 4 / 2 |
     | 5 | ``b7`` | 4096 | 8 / 16 | 4 / 2 |
 
-    The blocks add *unnormalised* sums. The output of a stage is therefore what the next one starts
-    from, its sum after the next batch norm and ReLU.
+    The blocks add *unnormalised* sums; a stage's output is its sum after the next batch norm and ReLU.
 
     Args:
         output_stride: 8 (as published) or 16 (a quarter of the pixels in the last stages). The

@@ -49,8 +49,7 @@ class ImageLevelClassifier(ImageModel):
         norm_affine: With ``freeze_norm``, whether their weights and biases are ``'frozen'`` too or
             ``'trained'`` outside of ``frozen_modules``, as in the released code of IRNet and SIPE.
         frozen_modules: Names of backbone submodules, such as ``('conv1', 'layer1')``, that get no
-            gradient and stay in evaluation mode. Freezing everything up to a stage is the same as
-            stopping the gradient at that stage's output.
+            gradient and stay in evaluation mode.
         test_cfg: How class maps are computed; missing keys take these defaults:
             ``scales=(1.0,)``, ``flip=True`` (each scale with its mirror),
             ``labels='gt'`` (classes of the image's label; ``'predicted'``: classes whose probability

@@ -17,14 +17,7 @@ __all__ = ['BaseMapHead', 'complete_loss_weights', 'stack_boxes', 'stack_labels'
 
 
 def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Tensor:
-    """Collect the multi-hot labels of a batch.
-
-    Args:
-        data_samples: One sample per image with ``gt_label``, a tensor (K,).
-        num_classes: Expected K.
-
-    Returns:
-        Float32 labels (N, K).
+    """Collect the multi-hot labels of a batch, the ``gt_label`` (K,) of each sample, as float32 (N, K).
 
     Raises:
         ValueError: A sample has no label or one of another length; the image is named.

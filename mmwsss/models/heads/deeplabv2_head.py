@@ -25,8 +25,8 @@ class DeepLabV2Head(SingleFeatureDecodeHead):
     Args:
         in_channels: Channels C of the feature map read.
         num_classes: Number of classes including background.
-        dilations: Dilation of each branch in feature pixels. The paper's ASPP-L is (6, 12, 18, 24),
-            its ASPP-S (2, 4, 8, 12), at output stride 8.
+        dilations: Of each branch, in feature pixels. The default is the paper's ASPP-L; its ASPP-S is
+            (2, 4, 8, 12), at output stride 8.
         dropout_ratio: Channel dropout on the features. The paper's ResNet-101 head has none.
         init_cfg: Initial weights. Default: normal with standard deviation 0.01, zero bias.
         **kwargs: The remaining arguments of mmseg's ``BaseDecodeHead`` but ``channels``: there is no

@@ -68,8 +68,7 @@ class RPNetHead(BaseMapHead):
         num_classes: Foreground classes K.
         in_channels: Channels of the classified feature.
         in_index: Its position in the backbone's outputs, counted from 0.
-        block_indices: Positions of the blocks that give prototypes. The default is the paper's best
-            pair, blocks 2 and 4 of four.
+        block_indices: Positions of the blocks that give prototypes; blocks 2 and 4 are the paper's best.
         block_channels: Their channels.
         proj_channels: Channels of the common space.
         group_size: Images in a group; None: what the samples' metainfo ``group_size`` says, 1 without it.
@@ -87,8 +86,8 @@ class RPNetHead(BaseMapHead):
         kernel_size: Its odd size.
         consistency: ``'normalized'``: of peak-normalised maps of the labelled classes (released);
             ``'raw'``: of the features at scale 1, summed (the paper's equation 13).
-        consistency_scales: Scales of the images whose enhanced maps are averaged, 1 first. The others are
-            computed without gradient. The default is the released one; ``(1.0,)`` is the paper's text.
+        consistency_scales: Scales of the images whose enhanced maps are averaged, 1 first, the others
+            without gradient. The default is the released one; ``(1.0,)`` is the paper's text.
         loss_weights: Weights of ``cls``, ``cls_enhanced`` and ``consistency`` (the paper's lambda);
             missing ones are 1, 1 and 10. Released: ``cls_enhanced`` 0.
         detach: Whether ``F`` is cut off from the gradient. The projections then stay at their random

@@ -65,8 +65,7 @@ class SIPEHead(BaseMapHead):
     Gradients: both losses train the classifier and the backbone, ``L_gsc`` through ``S``; ``IS`` trains
     the side convolutions only, which see the stages detached; seeds have none. Side convolutions that
     no loss reaches (``gsc=False`` or ``feature='semantic'``) are frozen, so that checkpoints load
-    whatever the switches are. Under autocast only convolutions and the correlation product run in half
-    precision.
+    whatever the switches are.
 
     Args:
         num_classes: Foreground classes K.
@@ -80,8 +79,7 @@ class SIPEHead(BaseMapHead):
         seed_feature: Feature in which seeds are located in training.
         test_seed_feature: The same at test time. Released: hierarchical; the paper is silent.
         background_modeling: Whether the background gets a prototype and a channel of the IS-CAM.
-            Without, seeds still compete with the background, but ``L_gsc`` and the maps are over the K
-            foreground classes.
+            Without, seeds still compete with it, but ``L_gsc`` and the maps are over the K classes.
         bg_attenuation: The paper's alpha, in [0, 1].
         background_from: Classes that the general CAM's background ``1 - max_k S_k`` looks at: ``'all'``
             (the paper and the released code) or ``'present'``, those of the image's label.

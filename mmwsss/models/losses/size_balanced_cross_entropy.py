@@ -52,7 +52,8 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
             raise ValueError(
                 f"loss_name must contain 'loss' to be trained on, but got {loss_name!r}"
             )
-        self.class_weight = class_weight if class_weight is None else list(map(float, class_weight))
+        weights = None if class_weight is None else torch.tensor(class_weight, dtype=torch.float32)
+        self.register_buffer('class_weight', weights, persistent=False)
         self.options = {'tau': tau, **options}
         self.reduction = reduction
         self.loss_weight = loss_weight
@@ -82,15 +83,12 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
                 'cls_score has one channel; this loss is a softmax over classes: '
                 'set out_channels of the decode head to its num_classes'
             )
-        class_weight = None
-        if self.class_weight is not None:
-            class_weight = torch.tensor(self.class_weight, device=cls_score.device)
         return self.loss_weight * size_balanced_cross_entropy(
             cls_score,
             label,
             **self.options,
             weight=weight,
-            class_weight=class_weight,
+            class_weight=self.class_weight,
             ignore_index=ignore_index,
             reduction=reduction_override or self.reduction,
             avg_factor=avg_factor,
