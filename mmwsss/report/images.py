@@ -20,7 +20,6 @@ from mmwsss.functional.ia_miou import InstanceRecords
 from mmwsss.io import load_class_maps, load_mask, process_items, safe_join, voc_palette
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.report.read import Run, Stage, noting
-from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.utils.config import load_config
 from mmwsss.visualization.tiles import ImageParts, Tile, image_tiles
 
@@ -129,7 +128,7 @@ class StageResult:
     errors: dict[str, str] = field(default_factory=dict)  # of images that could not be scored
     pictures: dict[str, list[Picture]] = field(default_factory=dict)  # 'best' and 'worst'
     legend: list[tuple[str, str]] = field(default_factory=list)  # class name, CSS colour
-    problems: list[str] = field(default_factory=list)  # why parts of the pictures are missing
+    problems: dict[str, str] = field(default_factory=dict)  # by image with a part that is missing
 
     @property
     def name(self) -> str:
@@ -204,11 +203,7 @@ def draw_stage(
 ) -> None:
     """Add pictures of the ``number`` best and worst images of a stage to its scores.
 
-    Args:
-        result: The scores.
-        index: Where images and true masks are.
-        number: Best images, and worst ones.
-        predictions: Folders of a segmenter's masks, perhaps of the same images.
+    ``predictions`` are folders of a segmenter's masks, perhaps of the same images.
     """
     iou, classes = result.image_iou, result.classes
     palette = index.palette if len(index.palette) >= len(classes) else voc_palette(len(classes))
@@ -217,15 +212,12 @@ def draw_stage(
     seen: set[int] = set()
     for heading, group in groups.items():
         for name in group:
-            try:
+            with noting(result.problems, name):
                 parts = image_parts(name, result, index, predictions)
                 tiles = image_tiles(parts, classes, palette)
-            except KNOWN_ERRORS as error:
-                result.problems.append(f'{name}: {error}')
-                continue
-            picture = Picture(name, f'mIoU {100 * iou[name]:.1f}', tiles)
-            result.pictures.setdefault(heading, []).append(picture)
-            seen.update(parts.shown_classes(len(classes)))
+                picture = Picture(name, f'mIoU {100 * iou[name]:.1f}', tiles)
+                result.pictures.setdefault(heading, []).append(picture)
+                seen.update(parts.shown_classes(len(classes)))
     result.legend = [(classes[i], 'rgb({}, {}, {})'.format(*palette[i])) for i in sorted(seen)]
 
 
@@ -242,10 +234,8 @@ def image_parts(
         if path.is_file():
             parts.prediction = load_mask(path, number)
     if stage.maps is not None:
-        try:
+        with noting(result.problems, name):
             parts.maps = load_class_maps(safe_join(stage.maps, name, '.npz'), number)
             chain = RefinerChain(stage.record.settings.get('refiners') or ())
             parts.steps.update(chain.steps(parts.maps, parts.image, name))
-        except KNOWN_ERRORS as error:
-            result.problems.append(f'{name}: {error}')
     return parts

@@ -159,8 +159,8 @@ def describe_run(run: Run, options: ReportOptions) -> RunReport:
         add_result(report, run, result)
         if options.images:
             draw_stage(result, index, options.images, () if stage.is_predicted else predictions)
-        for problem in dict.fromkeys(result.problems):
-            report.miss(f'parts of the images of {stage.name}', problem)
+        for name, reason in result.problems.items():
+            report.miss(f'parts of the images of {stage.name}', f'{name}: {reason}')
     add_missing(report, run, index)
     return report
 
