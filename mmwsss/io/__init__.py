@@ -13,7 +13,7 @@ from mmwsss.io.mask_io import (
     voc_palette,
 )
 from mmwsss.io.names import read_id_list, require_file, require_folder, safe_join, shard
-from mmwsss.io.pool import BatchReport, Outcome, WorkerPool, process_items
+from mmwsss.io.pool import BatchReport, WorkerPool, process_items
 from mmwsss.io.record import (
     RECORD_NAME,
     Protocol,
@@ -37,7 +37,6 @@ __all__ = [
     'RECORD_NAME',
     'BatchReport',
     'ClassMaps',
-    'Outcome',
     'Protocol',
     'Record',
     'RecordError',

@@ -205,9 +205,6 @@ def _call_work(name: str, *arguments: Any) -> Outcome:
     return _attempt(_WORK, name, *arguments)
 
 
-# --- lists of images ------------------------------------------------------------------------------
-
-
 @dataclass
 class BatchReport:
     """What became of every image.

@@ -105,8 +105,6 @@ class Pipeline:
         self.hashes = FileHashes(self.work_dir / HASHES, content)
         self.configs: dict[str, Config] = {}
 
-    # --- what there is ------------------------------------------------------------------------------
-
     def folder(self, stage: str) -> Path:
         """Folder of a stage."""
         return self.work_dir / stage
@@ -152,19 +150,15 @@ class Pipeline:
         given = {key: value for key, value in stage.arguments.items() if key != 'files'}
         for name in stage.needs:
             self.output(name)  # refuses what is not done
-        inputs = {
+        return {
             'run': stage.kind,
             'arguments': plain(given),
-            'settings': settings,
+            'settings': plain_values(settings),
             'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
             'files': self.hashes.of({**named_files([settings, given]), **kind.files(stage)}),
             'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
             'version': __version__,
         }
-        request: dict[str, Any] = plain_values(inputs)
-        return request
-
-    # --- what to do -----------------------------------------------------------------------------------
 
     def selected(self, first: str | None, last: str | None) -> list[str]:
         """Names of the stages from ``first`` to ``last``.
@@ -189,13 +183,10 @@ class Pipeline:
             last: Stages behind this one are left alone.
             force: Run the stages in between even where they are done.
         """
-        selected = self.selected(first, last)
-        pending: set[str] = set()
-        decisions = []
+        selected, decisions = self.selected(first, last), list[Decision]()
         for stage in self.spec.stages:
-            decision = self.decide(stage, selected, pending, force)
-            pending |= {stage.name} if decision.runs else set()
-            decisions.append(decision)
+            pending = {decision.stage for decision in decisions if decision.runs}
+            decisions.append(self.decide(stage, selected, pending, force))
         return decisions
 
     def decide(
@@ -226,8 +217,6 @@ class Pipeline:
             return Decision(stage.name, 'go on', f'{max(lost, len(gone))} of its files are gone')
         made = '' if record.code == code_version() else f', made by {record.code}'
         return Decision(stage.name, 'skip', f'done and unchanged{made}')
-
-    # --- doing it ---------------------------------------------------------------------------------------
 
     def run(
         self, first: str | None = None, last: str | None = None, force: bool = False

@@ -175,8 +175,7 @@ class Maps(Kind):
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
         """Model and dataset; initial weights are replaced by the checkpoint."""
-        settings: dict[str, Any] = without_init(super().settings(stage, cfg))
-        return settings
+        return dict(without_init(super().settings(stage, cfg)))
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Write the maps of ``map_dataset``."""

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmwsss.utils.names import check_known
+
 try:
     import fcntl
 except ImportError:  # not on this system: two runs in one folder are then the user's business
@@ -46,13 +48,11 @@ class Launcher:
     python: str = sys.executable
 
     def __post_init__(self) -> None:
-        if self.kind not in LAUNCHERS:
-            raise ValueError(f'launcher must be one of {LAUNCHERS}, but got {self.kind!r}')
+        check_known('launcher', self.kind, LAUNCHERS)
         if self.processes < 1 or (self.kind == 'none' and self.processes > 1):
             raise ValueError(
-                f'{self.processes} processes need a launcher, pytorch or slurm'
-                if self.processes > 1
-                else f'the number of processes must be at least 1, but got {self.processes}'
+                f'processes must be at least 1, and more need a launcher, pytorch or slurm, but got '
+                f'{self.processes} with launcher {self.kind!r}'
             )
 
     def command(self, tool: str, words: list[str], processes: int | None) -> list[str]:

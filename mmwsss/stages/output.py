@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_rank
 
 from mmwsss.io import (
+    RECORD_NAME,
     BatchReport,
     Protocol,
     Record,
@@ -98,7 +99,9 @@ class OutputFolder:
         before, difference = find_record(out), ''
         if before is None or not before.ids_sha256:  # only asked for by a pipeline, if at all
             if outputs:
-                difference = f'{len(outputs)} files of unknown origin, which are not touched'
+                difference = (
+                    f'{len(outputs)} files of unknown origin (no {RECORD_NAME}), not touched'
+                )
         elif overwrite and before.kind == record.kind:
             for path in outputs:
                 path.unlink()

@@ -97,7 +97,7 @@ def test_wrong_input_is_one_line(config, tmp_path, capsys):
     assert 'error: ' in capsys.readouterr().err
     assert run(tmp_path / 'nothing.py') == 2
     assert run(config, '--nproc', '2') == 2
-    assert '2 processes need a launcher' in capsys.readouterr().err
+    assert 'more need a launcher, pytorch or slurm, but got 2' in capsys.readouterr().err
 
 
 def test_the_summary_is_kept_for_the_tables(config, tmp_path):
