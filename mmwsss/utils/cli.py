@@ -162,11 +162,10 @@ def finish_report(report: BatchReport) -> int:
     """Print a report on rank 0, at most 30 failed images of it, and return the exit code."""
     if get_rank() == 0:
         lines = report.summary().splitlines()
-        hidden = len(lines) - 1 - MAX_SHOWN
-        if hidden > 0:
-            lines = [
-                *lines[: MAX_SHOWN + 1],
-                f'  and {hidden} more; the record or --json names them all',
+        hidden = lines[MAX_SHOWN + 1 :]
+        if hidden:
+            lines[MAX_SHOWN + 1 :] = [
+                f'  and {len(hidden)} more; the record or --json names them all'
             ]
         print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
     return report.exit_code
@@ -198,7 +197,9 @@ def run_tool(
     except KeyboardInterrupt:
         print('interrupted; the same command goes on from here', file=sys.stderr, flush=True)
         code = EXIT_INTERRUPTED
-    leave_distributed(code)
+    # After an error the launcher ends the other ranks.
+    if code in (0, 1) and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
     sys.exit(code)
 
 
@@ -210,9 +211,3 @@ def error_text(error: BaseException) -> str:
         text = ' '.join(str(error.args[0] if error.args else error).split())
     bare = not text or ' ' not in text
     return f'{type(error).__name__}: {text}'.rstrip(': ') if bare else text
-
-
-def leave_distributed(code: int) -> None:
-    """Close the process group after success; after an error the launcher ends the other ranks."""
-    if code in (0, 1) and torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()

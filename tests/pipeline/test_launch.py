@@ -29,9 +29,9 @@ def test_command_lines(monkeypatch):
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r'more need a launcher, .* but got 2'):
         Launcher('none', 2)
-    with pytest.raises(ValueError, match='must be one of'):
+    with pytest.raises(ValueError, match="launcher 'torchrun' is unknown"):
         Launcher('torchrun')
-    with pytest.raises(ValueError, match='at least 1, but got 0'):
+    with pytest.raises(ValueError, match=r'at least 1, .* but got 0'):
         Launcher('pytorch', 0)
 
 
