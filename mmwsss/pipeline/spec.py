@@ -50,8 +50,7 @@ class PipelineSpec:
             ValueError: There is none.
         """
         names = [stage.name for stage in self.stages]
-        if name not in names:
-            raise ValueError(f'{self.path} has no stage {name!r}; its stages are {names}')
+        check_known(f'{self.path}: stage', name, names)
         return self.stages[names.index(name)]
 
 
@@ -82,8 +81,7 @@ def read_pipeline(
     options = {key: value for key, value in given.items() if key not in own}
     reader = _Reader(str(path), content, options)
     check = content.get('check_data', 'content')
-    if check not in CHECKS:
-        raise ValueError(f'check_data must be one of {CHECKS}, but got {check!r}')
+    check_known('check_data', check, CHECKS)
     seed = content.get('seed') if seed is None else seed
     stages = tuple(in_order({name: reader.stage(name) for name in reader.stages}))
     return PipelineSpec(Path(path).stem, str(path), stages, seed, check, options)
@@ -119,9 +117,7 @@ class _Reader:
     def stage(self, name: str) -> Stage:
         """Check one entry of ``stages``."""
         entry, where = self.stages[name], f'{self.path}: stage {name!r}'
-        if 'run' not in entry:
-            raise ValueError(f'{where} needs `run`, one of {list(KINDS)}')
-        check_known(f'{where}: run', entry['run'], KINDS)
+        check_known(f'{where}: run', entry.get('run'), KINDS)
         kind = KINDS[entry['run']]
         for key in entry:
             check_known(f'{where}: key', key, [*STAGE_KEYS, *kind.arguments, *kind.optional])

@@ -34,7 +34,7 @@ def closest_name(name: str, valid: Iterable[str]) -> str:
     return f'valid names are {name_some(valid, shown=20)}'
 
 
-def check_known(what: str, name: str, known: Iterable[str]) -> None:
+def check_known(what: str, name: object, known: Iterable[str]) -> None:
     """Refuse an unknown name.
 
     Args:

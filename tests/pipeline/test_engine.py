@@ -200,7 +200,7 @@ def test_from_until_and_force(copied):
     assert plan[1].reason == 'not asked for, taken as it is'
     made.run(first='masks', last='masks_score', force=True)
     assert made.tools_run == ['make_masks.py', 'eval_masks.py']
-    with pytest.raises(ValueError, match="has no stage 'mask'"):
+    with pytest.raises(ValueError, match="stage 'mask' is unknown"):
         made.plan(first='mask')
     with pytest.raises(ValueError, match='comes before'):
         made.plan(first='masks', last='maps')
