@@ -291,10 +291,8 @@ def process_items(
         begun, waits for what has and re-raises KeyboardInterrupt.
 
     Raises:
-        ValueError: A number is negative or ``ids`` holds an id twice.
+        ValueError: A number is negative.
     """
-    if len(set(ids)) != len(ids):
-        raise ValueError(f'ids must differ, but {len(ids) - len(set(ids))} of them are repeated')
     report, start = BatchReport(), time.monotonic()
     todo = _skip_done(ids, is_done, report)
     workers = min(workers, len(todo))
