@@ -82,7 +82,8 @@ def run_test(
         for _, loader, _ in test_sets(cfg):
             loader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
-    scales = tta_scales(cfg) if tta else [1.0]
+    found = [node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline)] if tta else [1.0]
+    scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
     protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
     if crf:
         add_crf(cfg)
@@ -123,12 +124,6 @@ def run_test(
     if not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
     return metrics
-
-
-def tta_scales(cfg: Config) -> list[float]:
-    """The scales of ``tta_pipeline``."""
-    found = (node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline))
-    return sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
 
 
 def described(loops: Mapping[str, TestLoop]) -> dict[str, Any]:

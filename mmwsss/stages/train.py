@@ -88,17 +88,10 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, initial: bool = Tr
     guard_checkpoints(cfg, trust_checkpoint, initial)
     prepare_cpu_ranks(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    leave_scores_to_rank_0(runner)
-    return runner
-
-
-def leave_scores_to_rank_0(runner: Runner) -> None:
-    """Let one process write the JSON of a test: MMEngine's hook lets all of them write that file at once."""
-    if get_rank() == 0:
-        return
-    for hook in runner.hooks:
-        if isinstance(hook, LoggerHook):
+    for hook in runner.hooks if get_rank() else ():
+        if isinstance(hook, LoggerHook):  # MMEngine lets all ranks write the JSON of a test at once
             hook.after_test_epoch = lambda *args, **kwargs: None
+    return runner
 
 
 def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:
