@@ -135,11 +135,9 @@ class EWCHook(Hook):
             return
         begun = (self._loaded or {}).get('task_b_begin')
         if begun != self.task_b_begin:
-            raise ValueError(
-                f'the run is resumed at iteration {runner.iter} with task_b_begin='
-                f'{self.task_b_begin}, but in its checkpoint task B began at {begun} (None: never; '
-                'it was written by a run without EWCHook)'
-            )
+            now = f'at iteration {runner.iter} with task_b_begin={self.task_b_begin}'
+            then = f'at {begun} (None: it is of a run without EWCHook)'
+            raise ValueError(f'resumed {now}, but task B of the checkpoint began {then}')
         print_log(f'EWC: resume in task B at iteration {runner.iter}', logger='current')
         self._enter_task_b(model, self._loaded)
 

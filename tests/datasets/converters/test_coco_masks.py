@@ -75,7 +75,7 @@ class TestDrawMask:
 
     def test_run_lengths_of_another_size(self):
         with pytest.raises(
-            ValueError, match=r'run lengths must be of size \(5, 5\), but are \(10, 12\)'
+            ValueError, match=r"'size' of run lengths must be \(5, 5\), but is \[10, 12\]"
         ):
             draw_mask((5, 5), [annotation(box(0, 0, 1, 1), 1)], CLASS_IDS)
 
