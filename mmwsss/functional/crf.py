@@ -31,7 +31,7 @@ _FORBIDDEN_ENERGY = 1e4
 class CRFLattice:
     """The two filters of one image's dense CRF, to be used for any number of CRFs on that image.
 
-    Building them costs about as much as ten mean-field steps. A CRF with fewer labels than they were
+    Building them costs at least as much as ten mean-field steps. A CRF with fewer labels than they were
     built for runs on them with its missing labels being impossible.
 
     Args:

@@ -82,7 +82,8 @@ class SVMExpansion(BaseRefiner):
             self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)
         self.top_fraction = top_fraction
-        self.crf_agreement = self.is_crf = crf_agreement  # a score states that a CRF took part
+        self.crf_agreement = crf_agreement
+        self.is_crf = crf_agreement and gt_dir is None
         self.gt_dir = gt_dir
         self.svm = svm
         self.device = device

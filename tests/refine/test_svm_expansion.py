@@ -38,7 +38,10 @@ def test_rgb_features_from_the_best_scores():
 def test_crf_agreement_learns_fewer_pixels():
     image, maps, _ = scene()
     alone = SVMExpansion(top_fraction=1)._seeds(maps, image, '')
-    both = SVMExpansion(top_fraction=1, crf_agreement=True)._seeds(maps, image, '')
+    refiner = SVMExpansion(top_fraction=1, crf_agreement=True)
+    assert refiner.is_crf
+    assert not SVMExpansion(crf_agreement=True, gt_dir='masks').is_crf  # no CRF runs then
+    both = refiner._seeds(maps, image, '')
     assert (both == 255).sum() > (alone == 255).sum()
     assert (both[both != 255] == alone[both != 255]).all()
 

@@ -98,6 +98,7 @@ class ImageLevelClassifier(ImageModel):
     def _frozen(self, with_norms: bool = True) -> list[nn.Module]:
         """The backbone's frozen modules, with or without the norms that ``freeze_norm`` names."""
         known = dict(self.backbone.named_modules())
+        del known['']  # the backbone itself
         for name in self.frozen_modules:
             check_known('backbone module in frozen_modules', name, known)
         norms = (_BatchNorm, _InstanceNorm) if self.freeze_norm and with_norms else ()

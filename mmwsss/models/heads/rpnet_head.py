@@ -79,7 +79,7 @@ class RPNetHead(BaseMapHead):
         confidence_threshold: In [0, 1).
         confidence_peak: ``'channel'`` or ``'image'``, see
             :func:`~mmwsss.functional.rpnet.confidence_map`.
-        projection_peak: The ``max f_n`` of a projection: of each ``'channel'`` (released), or of the
+        projection_peak: The ``max f_n`` of a projection: of each ``'channel'``, or of the
             ``'image'``, a factor that cancels in the cosine.
         drop_prob: Probability in [0, 1) that a pixel is dropped from its mask.
         sigma: Standard deviation of the Gaussian in feature pixels; None: no smoothing.

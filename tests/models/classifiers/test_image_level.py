@@ -231,6 +231,7 @@ def test_padding_is_zero_after_normalisation():
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
+        (dict(frozen_modules=('',)), "frozen_modules '' is unknown"),
         (dict(frozen_modules=('layer9',)), r"frozen_modules 'layer9' is unknown; .* 'layer\d'"),
         (dict(test_cfg=dict(scale=2)), "key of test_cfg 'scale' is unknown; .* 'scales'"),
         (
