@@ -21,6 +21,8 @@ from mmwsss.evaluation.map_counts import (
 from mmwsss.evaluation.tables import class_table, percent
 from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
 from mmwsss.io import (
+    ARGMAX,
+    BEST_OF_SWEEP,
     RECORD_NAME,
     BatchReport,
     Protocol,
@@ -30,12 +32,12 @@ from mmwsss.io import (
     load_class_maps,
     load_mask,
     make_record,
+    plain_values,
     process_items,
     read_id_list,
     require_folder,
     safe_join,
 )
-from mmwsss.io.record import ARGMAX, BEST_OF_SWEEP, plain_values
 
 __all__ = [
     'FolderScore',
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 MASK_SUFFIXES = ('.png', '.npy')
+Scored = tuple[list[Score], list[str], dict[str, Any]]  # scores, tables, details
 
 
 class PairScore(ABC):
@@ -198,18 +201,16 @@ def score_masks(
         for score, count in zip(scores, counts):
             score.add(count)
 
-    pass_over = _Pass('masks', pred, gt, classes, ids, ignore_index)
-    protocol = pass_over.run(work, take, workers, split)
-    results = [score.result() for score in scores]
-    metrics = {
-        name: result.pop(name)
-        for score, result in zip(scores, results)
-        for name in score.metric_names
-    }
-    details = {key: value for result in results for key, value in result.items()}
-    notes = [*protocol.notes, *(note for score in scores for note in score.notes())]
-    scored = _score('masks', replace(protocol, notes=notes), metrics, details.pop('IoU', {}))
-    return pass_over.score([scored], [score.table() for score in scores], details)
+    def finish(protocol: Protocol) -> Scored:
+        details = {key: value for score in scores for key, value in score.result().items()}
+        metrics = {name: details.pop(name) for score in scores for name in score.metric_names}
+        notes = [*protocol.notes, *(note for score in scores for note in score.notes())]
+        scored = _score('masks', replace(protocol, notes=notes), metrics, details.pop('IoU', {}))
+        return [scored], [score.table() for score in scores], details
+
+    return _score_folder(
+        'masks', pred, gt, classes, ids, ignore_index, workers, split, work, take, finish
+    )
 
 
 def score_maps(
@@ -224,22 +225,9 @@ def score_maps(
 ) -> FolderScore:
     """Score a folder of class maps at every threshold against a folder of ground-truth masks.
 
-    The table uses ground truth. It says how good maps are; it chooses nothing.
-
-    Args:
-        maps: Folder of class maps.
-        gt: Folder of ground truth.
-        classes: Class names, background first.
-        ids: Images to score. None: all of ``gt``.
-        thresholds: Strictly increasing.
-        ignore_index: The value that means "not labelled".
-        workers: Processes; 0 works in this one.
-        split: Name of the list of images. Empty: that of the record in ``maps``.
-
-    Raises:
-        FileNotFoundError: A folder does not exist.
-        RecordError: ``maps`` has a record with other classes, or one of masks.
-        ValueError: There is nothing to score, or ``thresholds`` are not increasing.
+    The table uses ground truth. It says how good maps are; it chooses nothing. ``maps`` is their
+    folder, ``thresholds`` increase strictly; the other arguments and the errors are those of
+    :func:`score_masks`.
     """
     check_thresholds(thresholds)
     counts: list[ImageMapCounts] = []
@@ -249,21 +237,27 @@ def score_maps(
         true = load_mask(find_mask(gt, name), len(classes), ignore_index, found.image_size)
         return count_maps(found, true, thresholds, len(classes), ignore_index)
 
-    pass_over = _Pass('maps', maps, gt, classes, ids, ignore_index)
-    protocol = pass_over.run(work, lambda _, count: counts.append(count), workers, split)
-    scored = score_map_counts(counts, thresholds, len(classes))
-    best, threshold = scored.best, scored.thresholds[scored.best]
-    swept = replace(
-        protocol, threshold=threshold, threshold_source=BEST_OF_SWEEP, uses_ground_truth=True
+    def take(name: str, count: ImageMapCounts) -> None:
+        counts.append(count)
+
+    def finish(protocol: Protocol) -> Scored:
+        scored = score_map_counts(counts, thresholds, len(classes))
+        best, threshold = scored.best, scored.thresholds[scored.best]
+        swept = replace(
+            protocol, threshold=threshold, threshold_source=BEST_OF_SWEEP, uses_ground_truth=True
+        )
+        metrics, iou = {'mIoU': scored.miou[best]}, dict(zip(classes, scored.iou[best]))
+        curve = plain_values(list(zip(scored.thresholds, scored.miou)))
+        scores = [replace(_score('maps at best threshold', swept, metrics, iou), curve=curve)]
+        if scored.argmax_iou is not None:
+            rule = replace(protocol, threshold_source=ARGMAX)
+            metrics, iou = {'mIoU': scored.argmax_miou}, dict(zip(classes, scored.argmax_iou))
+            scores.append(_score('maps without threshold', rule, metrics, iou))
+        return scores, [scored.table(), scored.class_table(classes)], {}
+
+    return _score_folder(
+        'maps', maps, gt, classes, ids, ignore_index, workers, split, work, take, finish
     )
-    metrics, iou = {'mIoU': scored.miou[best]}, dict(zip(classes, scored.iou[best]))
-    curve = plain_values(list(zip(scored.thresholds, scored.miou)))
-    scores = [replace(_score('maps at best threshold', swept, metrics, iou), curve=curve)]
-    if scored.argmax_iou is not None:
-        rule = replace(protocol, threshold_source=ARGMAX)
-        metrics, iou = {'mIoU': scored.argmax_miou}, dict(zip(classes, scored.argmax_iou))
-        scores.append(_score('maps without threshold', rule, metrics, iou))
-    return pass_over.score(scores, [scored.table(), scored.class_table(classes)], {})
 
 
 def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
@@ -352,68 +346,53 @@ def _score(
     return Score(what, protocol, plain_values(metrics), plain_values(per_class))
 
 
-class _Pass:
-    """One pass over the images of two folders: what it works on, and what becomes of it."""
-
-    def __init__(
-        self,
-        kind: str,
-        pred: str | os.PathLike[str],
-        gt: str | os.PathLike[str],
-        classes: Sequence[str],
-        ids: Sequence[str] | None,
-        ignore_index: int,
-    ) -> None:
-        self.kind, self.pred, self.gt = kind, require_folder('pred', pred), require_folder('gt', gt)
-        self.classes, self.ignore_index = list(classes), ignore_index
-        self.made = find_record(pred, kind=kind, classes=self.classes)
-        self.ids = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
-
-    def run(
-        self,
-        work: Callable[[str], Any],
-        take: Callable[[str, Any], None],
-        workers: int,
-        split: str,
-    ) -> Protocol:
-        """Work on the images; returns what their scores mean."""
-        self.report = process_items(self.ids, work, None, 'scoring', workers, on_result=take)
-        unknown = Protocol(notes=['made by: unknown (no record)'])
-        protocol = unknown if self.made is None else self.made.protocol
-        done, failed = len(self.report.done), len(self.report.failed)
-        return replace(protocol, split=split or protocol.split, images=done, failed=failed)
-
-    def score(
-        self, scores: list[Score], tables: Sequence[str], details: dict[str, Any]
-    ) -> FolderScore:
-        """Put everything together."""
-        failed, done, asked = self.report.failed, len(self.report.done), len(self.ids)
-        result = {
-            'predictions': self.pred,
-            'ground_truth': self.gt,
-            'ignore_index': self.ignore_index,
-            'num_scored': done,
-            'errors': failed,
-            **details,
-        }
-        record = make_record(
-            'score',
-            self.classes,
-            scores[0].protocol.split,
-            self.ids,
-            inputs={} if self.made is None else {'predictions': self.made.sha256()},
-            scores=scores,
-            result=plain_values(result),
-            complete=not failed,
-            failed=list(failed),
-        )
-        is_part = self.made is not None and not self.made.complete
-        lines = [
-            f'scored: {self.kind} in {self.pred}',
-            f'against: {self.gt}, ignore label {self.ignore_index}',
-            f'images: {done}' + (f' of {asked}; {asked - done} FAILED' if done < asked else ''),
-            *(f'{score.what}: {score.protocol.text()}' for score in scores),
-            *(['the record says that the folder is not complete'] * is_part),
-            *(tables if done else ['nothing could be scored']),
-        ]
-        return FolderScore(self.report, record, '\n'.join(lines))
+def _score_folder(
+    kind: str,
+    pred: str | os.PathLike[str],
+    gt: str | os.PathLike[str],
+    classes: Sequence[str],
+    ids: Sequence[str] | None,
+    ignore_index: int,
+    workers: int,
+    split: str,
+    work: Callable[[str], Any],
+    take: Callable[[str, Any], None],
+    finish: Callable[[Protocol], Scored],
+) -> FolderScore:
+    """Count the images of two folders by ``work`` and ``take``; ``finish`` turns counts into scores."""
+    pred, gt = require_folder('pred', pred), require_folder('gt', gt)
+    made = find_record(pred, kind=kind, classes=list(classes))
+    names = find_ids(gt, MASK_SUFFIXES) if ids is None else list(ids)
+    report = process_items(names, work, None, 'scoring', workers, on_result=take)
+    done, failed, asked = len(report.done), len(report.failed), len(names)
+    protocol = Protocol(notes=['made by: unknown (no record)']) if made is None else made.protocol
+    split = split or protocol.split
+    scores, tables, details = finish(replace(protocol, split=split, images=done, failed=failed))
+    result = {
+        'predictions': pred,
+        'ground_truth': gt,
+        'ignore_index': ignore_index,
+        'num_scored': done,
+        'errors': failed,
+        **details,
+    }
+    record = make_record(
+        'score',
+        classes,
+        split,
+        names,
+        inputs={} if made is None else {'predictions': made.sha256()},
+        scores=scores,
+        result=plain_values(result),
+        complete=not failed,
+        failed=list(report.failed),
+    )
+    lines = [
+        f'scored: {kind} in {pred}',
+        f'against: {gt}, ignore label {ignore_index}',
+        f'images: {done}' + (f' of {asked}; {asked - done} FAILED' if done < asked else ''),
+        *(f'{score.what}: {score.protocol.text()}' for score in scores),
+        *(['the record says that the folder is not complete'] * bool(made and not made.complete)),
+        *(tables if done else ['nothing could be scored']),
+    ]
+    return FolderScore(report, record, '\n'.join(lines))

@@ -53,7 +53,6 @@ __all__ = [
 RECORD_NAME = 'record.json'
 FORMAT = 1
 Number = Optional[float]
-KINDS = ('train', 'maps', 'masks', 'score', 'test', 'tool')
 ARGMAX = 'no threshold (argmax)'
 BEST_OF_SWEEP = 'best of a sweep, uses ground truth'
 # Fields that say how a stage went, not what it made.
@@ -168,7 +167,7 @@ class Record:
     """What a stage made and how.
 
     Attributes:
-        kind: One of :data:`KINDS`.
+        kind: What made it: ``'train'``, ``'maps'``, ``'masks'``, ``'score'``, ``'test'`` or ``'tool'``.
         classes: Class names, background first.
         split: Name of the split or list, for messages.
         ids_count: Number of image ids asked for.
@@ -238,7 +237,7 @@ def make_record(
     """Build a :class:`Record`, filling in hashes, command, code version, hardware and time.
 
     Args:
-        kind: One of :data:`KINDS`.
+        kind: See :class:`Record`.
         classes: Class names, background first.
         split: Name of the split or list.
         ids: All image ids of the folder; None: they are not known.

@@ -1,19 +1,8 @@
 """Pipelines: from image labels to a scored segmenter, one command; what ``tools/run_pipeline.py`` runs."""
+# ruff: noqa: F403  (the modules' __all__ are the package's; static, for the type checker)
 
-from mmwsss.pipeline.engine import Decision, Pipeline, StageError
-from mmwsss.pipeline.kinds import Stage
-from mmwsss.pipeline.launch import Launcher
-from mmwsss.pipeline.spec import PipelineSpec, read_pipeline
-from mmwsss.pipeline.summary import Summary, read_summary
-
-__all__ = [
-    'Decision',
-    'Launcher',
-    'Pipeline',
-    'PipelineSpec',
-    'Stage',
-    'StageError',
-    'Summary',
-    'read_pipeline',
-    'read_summary',
-]
+from mmwsss.pipeline.engine import *
+from mmwsss.pipeline.kinds import *
+from mmwsss.pipeline.launch import *
+from mmwsss.pipeline.spec import *
+from mmwsss.pipeline.summary import *

@@ -119,25 +119,10 @@ def import_masks(
     Class list, palette and images come from ``cfg.map_dataset``, or from the training dataset of a
     config without one. Masks are checked (size, class ids) and written as they are; maps go through
     ``cfg.mask_cfg.refiners``. The first readable file decides which of the two the folder holds.
-    What :func:`make_masks` says of failures, resuming and ranks holds here. Files
-    of images that failed may be replaced before the next run; those of finished images may not change.
-
-    Args:
-        cfg: Config with ``map_dataset`` or ``train_dataloader``; for maps also with ``mask_cfg``.
-        folder: Files ``<id>.png``, ``.npy`` or ``.npz``.
-        out: Folder for the masks.
-        ids: Only these images of the dataset. None: all of them.
-        workers: Processes of each rank; 0 works in this one.
-        overwrite: Start again in a folder that holds masks already.
-        keys: What the keys of foreign dictionaries mean, ``'foreground'`` or ``'ids'``.
-        field: Array to take from files with several.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        KeyError: The config lacks what is needed.
-        RecordError: ``folder`` has a record of ours that does not fit, or ``out`` holds masks
-            made from other files or with other settings.
-        ValueError: No file can be read, or an id is not in the dataset.
+    What :func:`make_masks` says of failures, resuming and ranks, of the other arguments and of errors holds
+    here. Files of images that failed may be replaced before the next run; those of finished images may not.
+    ``folder`` holds files ``<id>.png``, ``.npy`` or ``.npz``; ``keys`` says what the keys of foreign
+    dictionaries mean, ``'foreground'`` or ``'ids'``; ``field`` names the array of files with several.
     """
     if 'map_dataset' in cfg:
         images = Images(cfg.map_dataset)

@@ -33,22 +33,13 @@ def read_coco(
 ) -> dict[str, list[int]]:
     """Read the categories of the annotations of each image; categories match classes by *name*.
 
-    Args:
-        ids: Image ids: the file names in the JSON without suffix, with or without the folder.
-        table: The dataset's classes.
-        path: The instances JSON.
-        category_map: Category name -> class name, or a JSON file of such a table; categories
-            that it does not name are left out. None: every category that occurs must be a class.
-        include_crowd: Count annotations with ``iscrowd = 1``: a crowd of persons shows persons,
-            and the 82,081 + 40,137 images of COCO 2014 "with labels" are counted this way.
-        backend_args: File backend of mmengine; None is the local disk.
-
-    Returns:
-        Image id -> sorted class ids. An image without annotations has an empty list.
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: The JSON is no such file, lacks an image, or a category is no class.
+    Image ids are the file names in the JSON without suffix, with or without the folder. An image without
+    annotations has no class.
+    ``category_map`` is a table category name -> class name, or a JSON file of one; categories that it does
+    not name are left out. Without it every category that occurs must be a class. ``include_crowd`` counts
+    annotations with ``iscrowd = 1``: a crowd of persons shows persons, and the 82,081 + 40,137 images of COCO
+    2014 "with labels" are counted this way. The other arguments, the result and the errors are those of
+    ``read_image_labels``.
     """
     content = load_instances(path, backend_args)
     categories = {item['id']: item['name'] for item in content['categories']}

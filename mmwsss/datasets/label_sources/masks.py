@@ -32,21 +32,8 @@ def read_masks(
     Every mask is decoded (a few milliseconds each), so for a large split it pays to do it once:
     ``tools/dataset_converters/generic.py --masks`` writes a CSV that loads at once.
 
-    Args:
-        ids: Image ids.
-        table: The dataset's classes.
-        path: Folder of the masks.
-        suffix: Ending of the mask files.
-        ignore_index: The id that is no class.
-        min_pixels: A class counts from this many pixels on.
-        backend_args: File backend of mmengine; None is the local disk.
-
-    Returns:
-        Image id -> sorted class ids.
-
-    Raises:
-        FileNotFoundError: Masks are missing; the message names the images.
-        ValueError: A mask is damaged or holds ids outside the class list.
+    ``ignore_index`` is the id that is no class, and a class counts from ``min_pixels`` pixels on. The other
+    arguments, the result and the errors are those of ``read_image_labels``.
     """
     backend = fileio.get_file_backend(path, backend_args=backend_args)
 

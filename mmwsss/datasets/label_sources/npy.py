@@ -33,22 +33,8 @@ def read_npy(
     Two kinds of file are read: an ``.npy`` that holds a pickled dictionary id -> vector (K,), and
     an ``.npz`` with the arrays ``ids`` (n,) and ``labels`` (n, K). Ids that were stored as
     integers (``2007000032`` for ``'2007_000032'``, ``9`` for ``'COCO_train2014_000000000009'``)
-    are found as well.
-
-    Args:
-        ids: Image ids.
-        table: The dataset's classes; entry k - 1 of a vector belongs to class id k, or to k + 1 from
-            255 on, which is no class.
-        path: The file.
-        backend_args: File backend of mmengine; None is the local disk.
-
-    Returns:
-        Image id -> sorted class ids.
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: The file is damaged, holds anything but numbers, strings, dictionaries and arrays, lacks
-            an image, or a vector is not 0/1 of length K.
+    are found as well. Entry k - 1 of a vector belongs to class id k, or to k + 1 from 255 on, which is no
+    class. Arguments, result and errors are those of ``read_image_labels``.
     """
     vectors = load_vectors(path, backend_args)
 

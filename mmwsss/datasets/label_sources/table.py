@@ -29,20 +29,9 @@ def read_csv(
 ) -> dict[str, list[int]]:
     """Read a CSV with the columns ``id`` and ``class names`` (separated by ``;``, may be empty).
 
-    A first line whose first cell is ``id`` (or ``image_id``, ``img_id``, ``image``) is a header.
-
-    Args:
-        ids: Image ids.
-        table: The dataset's classes; all rows are checked, also those of other images.
-        path: The CSV, in UTF-8.
-        backend_args: File backend of mmengine; None is the local disk.
-
-    Returns:
-        Image id -> sorted class ids.
-
-    Raises:
-        FileNotFoundError: ``path`` does not exist.
-        ValueError: A row is malformed, an id repeats or is missing, a name is no class.
+    A first line whose first cell is ``id`` (or ``image_id``, ``img_id``, ``image``) is a header. The file is
+    in UTF-8. All rows are checked, also those of other images. Arguments, result and errors are those of
+    ``read_image_labels``.
     """
     return _select(ids, table, load_csv_names(path, backend_args), path)
 

@@ -27,20 +27,9 @@ def read_voc_xml(
 ) -> dict[str, list[int]]:
     """Read the classes of the objects listed in ``path/<id>.xml``.
 
-    Args:
-        ids: Image ids.
-        table: The dataset's classes.
-        path: Folder of the XML files.
-        include_difficult: Count objects marked ``difficult``, as the label files shared in this
-            field do. False: only a class with an object that is not difficult counts.
-        backend_args: File backend of mmengine; None is the local disk.
-
-    Returns:
-        Image id -> sorted class ids.
-
-    Raises:
-        FileNotFoundError: Files are missing; the message names the images.
-        ValueError: A file is not such an annotation, or names a class the dataset does not have.
+    ``include_difficult`` counts objects marked ``difficult``, as the label files shared in this field do;
+    without it only a class with an object that is not difficult counts. The other arguments, the result and
+    the errors are those of ``read_image_labels``.
     """
     backend = fileio.get_file_backend(path, backend_args=backend_args)
 

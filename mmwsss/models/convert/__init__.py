@@ -6,19 +6,6 @@ public files. The ResNet of SIPE and IRN has a 7x7 stem, ``style='pytorch'``, ``
 no dilation.
 """
 
-from mmwsss.models.convert.names import unwrap_state_dict
-from mmwsss.models.convert.released import (
-    ALIASES,
-    mmwsss_to_released_sipe,
-    released_sipe_to_mmwsss,
-)
-from mmwsss.models.convert.resnet38 import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
+from mmwsss.utils.packages import export_modules
 
-__all__ = [
-    'ALIASES',
-    'mmwsss_to_public_resnet38',
-    'mmwsss_to_released_sipe',
-    'public_resnet38_to_mmwsss',
-    'released_sipe_to_mmwsss',
-    'unwrap_state_dict',
-]
+__all__ = export_modules(__name__)
