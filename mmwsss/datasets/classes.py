@@ -52,7 +52,8 @@ def resolve_metainfo(
         raise ValueError('classes must be given: names, or the path of a text file with one a line')
     if isinstance(classes, str):
         classes = _read_classes(classes, data_root, backend_args)
-    names = without_255(_with_background([str(name) for name in classes]))
+    names = tuple(str(name) for name in classes)
+    names = without_255(names if 'background' in names else ('background', *names))
     ClassTable(names)  # refuses what is no list of classes
     for name in names if 'classes' in own else ():
         check_known('classes: class', name, own['classes'])
@@ -71,10 +72,6 @@ def _read_classes(
         raise FileNotFoundError(f'classes: the list of class names does not exist: {path}')
     lines = list_from_file(path, backend_args=backend_args)
     return [line.strip() for line in lines if line.strip()]
-
-
-def _with_background(names: list[str]) -> tuple[str, ...]:
-    return tuple(names) if 'background' in names else ('background', *names)
 
 
 def without_255(names: Sequence[str]) -> Sequence[str]:

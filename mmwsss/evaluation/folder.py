@@ -373,7 +373,7 @@ def _score_folder(
         'ground_truth': gt,
         'ignore_index': ignore_index,
         'num_scored': done,
-        'errors': failed,
+        'errors': report.failed,
         **details,
     }
     record = make_record(

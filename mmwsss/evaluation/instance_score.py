@@ -12,8 +12,7 @@ from mmwsss.evaluation.folder import PairScore
 from mmwsss.evaluation.instances import open_instances
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
-from mmwsss.io import require_file
-from mmwsss.io.record import percent, read_json
+from mmwsss.io import percent, read_json, require_file
 
 __all__ = ['InstanceScore', 'read_category_map']
 

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 from mmengine.config import Config
 
-from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record
-from mmwsss.io.atomic import write_lines
+from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record, write_lines
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.maps import without_init
+from mmwsss.stages.test import label_writers
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 
@@ -306,9 +306,7 @@ KINDS: dict[str, Kind] = {
 
 def writes_predictions(cfg: Config) -> bool:
     """Whether ``tools/test.py --out`` can write label maps: it takes an ``IoUMetric`` and 8-bit ids."""
-    evaluators = cfg.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-    if not any(evaluator.get('type') == 'IoUMetric' for evaluator in evaluators):
+    if not label_writers(cfg.test_evaluator):
         return False
     dataset, _ = listed_dataset(cfg.test_dataloader.dataset)
     return len(dataset.metainfo['classes']) <= IGNORE_INDEX

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from mmwsss.io import Record, Score, write_json
-from mmwsss.io.atomic import write_text
-from mmwsss.io.record import from_json, percent, read_json
+from mmwsss.io import Record, Score, from_json, percent, read_json, write_json, write_text
 from mmwsss.pipeline.spec import PipelineSpec
 
 __all__ = ['StageSummary', 'Summary', 'read_summary', 'short_path', 'write_summary']

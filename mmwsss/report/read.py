@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmwsss.io import RECORD_NAME, Record, parsing, read_record
-from mmwsss.io.record import from_json
+from mmwsss.io import RECORD_NAME, Record, from_json, parsing, read_record
 from mmwsss.utils.cli import KNOWN_ERRORS
 
 __all__ = ['Curves', 'Run', 'Stage', 'mask_stages', 'open_run', 'read_curves', 'read_environment']

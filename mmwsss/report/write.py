@@ -18,9 +18,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from mmwsss.functional.confusion import iou_from_counts, mean_iou
-from mmwsss.io import Record, Score
-from mmwsss.io.atomic import write_text
-from mmwsss.io.record import ARGMAX, percent, plain_values
+from mmwsss.io import ARGMAX, Record, Score, percent, plain_values, write_text
 from mmwsss.report import charts
 from mmwsss.report.images import ImageIndex, StageResult, draw_stage, image_index, score_stage
 from mmwsss.report.read import Curves, Run, mask_stages, open_run, read_curves, read_environment

@@ -138,7 +138,8 @@ def read_foreign(
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
             return _fit(load_class_maps(path, num_classes), image_size)
         array = content if isinstance(content, np.ndarray) else _choose(content, field)
-        if isinstance(content, dict) and 'keys' in content and not _holds_labels(array):
+        is_labels = array.ndim == 2 and np.issubdtype(array.dtype, np.integer)
+        if isinstance(content, dict) and 'keys' in content and not is_labels:
             return _maps(content['keys'], array, keys == 'foreground', num_classes, image_size)
         return check_mask(array, path, num_classes, image_size=image_size)
 
@@ -158,10 +159,6 @@ def _choose(content: dict[str, np.ndarray], field: str | None) -> np.ndarray:
         wanted = 'several arrays, one of which must be named (--field)' if field is None else field
         raise ValueError(f'expected {wanted}, but the file holds {sorted(map(str, content))}')
     return arrays[field]
-
-
-def _holds_labels(array: np.ndarray) -> bool:
-    return array.ndim == 2 and np.issubdtype(array.dtype, np.integer)
 
 
 def _maps(

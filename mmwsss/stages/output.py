@@ -99,8 +99,9 @@ class OutputFolder:
         before, difference = find_record(out), ''
         if before is None or not before.ids_sha256:  # only asked for by a pipeline, if at all
             if outputs:
-                difference = (
-                    f'{len(outputs)} files of unknown origin (no {RECORD_NAME}), not touched'
+                raise RecordError(
+                    f'{out} holds {len(outputs)} files of unknown origin (no {RECORD_NAME}), which are '
+                    'not touched: choose another folder'
                 )
         elif overwrite and before.kind == record.kind:
             for path in outputs:

@@ -11,12 +11,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from mmengine.runner import TestLoop
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import failed_images, uses_crf, with_crf
-from mmwsss.io import IGNORE_INDEX, Protocol, Recorder, Score, hash_file, make_record
-from mmwsss.io.record import plain_values
+from mmwsss.io import IGNORE_INDEX, Protocol, Recorder, Score, hash_file, make_record, plain_values
 from mmwsss.stages.output import training_protocol
 from mmwsss.stages.train import IMAGE_LABELS, build_runner
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
@@ -118,25 +116,11 @@ def run_test(
                 scored_name(protocol, name): os.path.relpath(folder, cfg.work_dir)
                 for name, folder in folders.items()
             }
-            result = {'predictions': predictions, 'datasets': plain_values(described(loops))}
             complete = done and not failed_images(found)
-            recorder.finish(scores=scores, complete=complete, result=result)
+            recorder.finish(scores=scores, complete=complete, result={'predictions': predictions})
     if not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
     return metrics
-
-
-def described(loops: Mapping[str, TestLoop]) -> dict[str, Any]:
-    """What the test loops score, by name of the dataset: its class, folder and list, and the metrics."""
-    return {
-        name: {
-            'dataset': type(loop.dataloader.dataset).__name__,
-            'data_root': getattr(loop.dataloader.dataset, 'data_root', None),
-            'ann_file': getattr(loop.dataloader.dataset, 'ann_file', None),
-            'metrics': [type(metric).__name__ for metric in loop.evaluator.metrics],
-        }
-        for name, loop in loops.items()
-    }
 
 
 def test_scores(
@@ -188,12 +172,17 @@ def add_crf(cfg: Config) -> None:
         part['evaluator'] = with_crf(part['evaluator'], workers)
 
 
+def label_writers(evaluators: Any) -> list[dict[str, Any]]:
+    """The metrics among a config's evaluators that can write label maps."""
+    metrics = evaluators['metrics'] if uses_crf(evaluators) else evaluators
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [metric for metric in metrics if metric.get('type') == 'IoUMetric']
+
+
 def add_output(cfg: Config, out: str) -> None:
     """Make the config's ``IoUMetric`` write its predictions to a folder, one per named dataset."""
     for name, _, evaluators in test_sets(cfg):
-        evaluators = evaluators['metrics'] if uses_crf(evaluators) else evaluators
-        evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
-        writers = [e for e in evaluators if e.get('type') == 'IoUMetric']
+        writers = label_writers(evaluators)
         if not writers:
             raise ValueError('--out needs an IoUMetric in test_evaluator to write the label maps')
         writers[0].update(output_dir=str(Path(out, name)))

@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -219,7 +219,9 @@ def guard_checkpoints(cfg: Config, trust: bool = False, initial: bool = True) ->
 
 def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
     """Local checkpoint files that a run of this config would load, without repetition."""
-    paths = [cfg.get('load_from'), *init_checkpoints(cfg.get('model') if initial else None)]
+    parts = dicts_in(cfg.get('model') if initial else None)
+    loaded = [part.get('checkpoint') for part in parts if part.get('type') == 'Pretrained']
+    paths = [cfg.get('load_from'), *(path for path in loaded if isinstance(path, str))]
     resumes = cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir')
     if resumes and (Path(cfg.work_dir) / 'last_checkpoint').is_file():
         paths.append(find_latest_checkpoint(cfg.work_dir))
@@ -228,10 +230,3 @@ def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
             package_folder('torchvision', path)
     paths = [package_file(p) if p and p.startswith(PACKAGE) else p for p in paths]
     return list(dict.fromkeys(path for path in paths if path and '://' not in path))
-
-
-def init_checkpoints(node: Any) -> Iterator[str]:
-    """Yield the ``checkpoint`` of every ``init_cfg`` below ``node``."""
-    for part in dicts_in(node):
-        if part.get('type') == 'Pretrained' and isinstance(part.get('checkpoint'), str):
-            yield part['checkpoint']

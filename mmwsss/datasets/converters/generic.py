@@ -17,10 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.functional.checks import check_range
-from mmwsss.io.atomic import write_lines, write_text
-from mmwsss.io.mask_io import load_mask
-from mmwsss.io.names import safe_join
-from mmwsss.io.pool import BatchReport, process_items
+from mmwsss.io import BatchReport, load_mask, process_items, safe_join, write_lines, write_text
 from mmwsss.utils.names import name_some, near_miss
 
 from ..classes import without_255

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from mmengine import fileio
 
-from mmwsss.io.mask_io import load_mask
-from mmwsss.io.names import safe_join
+from mmwsss.io import load_mask, safe_join
 
 from .class_table import ClassTable
 from .files import collect_labels
