@@ -1,9 +1,6 @@
 """The command lines of tools/dataset_converters; what they do is tested in tests/datasets."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -11,14 +8,13 @@ from mmengine.config import Config
 from mmwsss.io import read_id_list
 from tests.datasets.tiny import make_tiny
 from tests.tiny_models import localizer_config
+from tests.tools.run import run_here
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
 DEMO_LIST = 'ImageSets/Segmentation/train.txt'
 
 
 def run(tool, *args):
-    command = [sys.executable, str(TOOLS / f'{tool}.py'), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return run_here(f'dataset_converters/{tool}.py', *args)
 
 
 def test_generic_reports_and_exits_with_1_when_an_image_fails(tmp_path):

@@ -1,10 +1,6 @@
 """One process and two ranks (gloo) write the same files and report the same scores."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +9,7 @@ from mmengine.config import Config
 
 from mmwsss.io import read_record
 from tests.tiny_models import demo_dataset, localizer_config, tiny_resnet
-
-TOOLS = Path(__file__).parents[2] / 'tools'
+from tests.tools.run import run_here, run_ranks
 
 
 @pytest.fixture
@@ -31,19 +26,10 @@ def setup(demo_root, tiny_cam, tmp_path):
 
 
 def call(ranks, tool, *args):
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    command = [*command, f'--nproc-per-node={ranks}'] if ranks > 1 else [sys.executable]
-    launcher = ['--launcher', 'pytorch'] if ranks > 1 else []
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
-    result = subprocess.run(
-        [*command, str(TOOLS / tool), *map(str, args), *launcher],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    if ranks > 1:
+        return run_ranks(tool, *args, ranks=ranks)
+    done = run_here(tool, *args)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_maps_are_the_same(setup, tmp_path):
