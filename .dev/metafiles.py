@@ -7,7 +7,6 @@ results has no metafile. `--check` fails if the files are not what configs and s
 
 from __future__ import annotations
 
-import logging
 import statistics
 import sys
 from pathlib import Path
@@ -125,7 +124,6 @@ def dump(content: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     args = check_parser(__doc__).parse_args(argv)
-    logging.disable(logging.WARNING)
     return write_or_check(wanted_files(root), args.check, 'configs/ with results/', root)
 
 
