@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from unittest import mock
+
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.utils.dl_utils import collect_env
 from mmseg.registry import MODELS
 from mmseg.utils import register_all_modules
 
@@ -17,6 +21,16 @@ from tests.tiny_models import localizer_config
 def mmseg_scope():
     register_all_modules(init_default_scope=True)
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def quick_runners():
+    """What MMEngine spends seconds on for each runner, for people: the layout of configs, the environment."""
+    with (
+        mock.patch('yapf.yapflib.yapf_api.FormatCode', lambda text, **kwargs: (text, True)),
+        mock.patch('mmengine.runner.runner.collect_env', functools.cache(collect_env)),
+    ):
+        yield
 
 
 @pytest.fixture(scope='session')

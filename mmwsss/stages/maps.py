@@ -191,7 +191,7 @@ def make_maps(
         images.classes,
         images.split,
         ids,
-        config_text=cfg.pretty_text,
+        config_text=str(cfg.to_dict()),
         settings=map_settings(model, cfg),
         inputs={'checkpoint': hash_file(checkpoint)},
         protocol=map_protocol(model, images.split, checkpoint),

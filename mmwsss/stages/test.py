@@ -98,7 +98,7 @@ def run_test(
             'test',
             runner.test_dataloader.dataset.metainfo.get('classes', ()),
             config=str(cfg.filename or ''),
-            config_text=cfg.pretty_text,
+            config_text=str(cfg.to_dict()),
             inputs={'checkpoint': hash_file(checkpoint)},
         )
         recorder = Recorder(cfg.work_dir, record)

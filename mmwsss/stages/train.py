@@ -126,7 +126,7 @@ def training_record(cfg: Config, runner: Runner) -> Record:
         runner.train_dataloader.dataset.metainfo.get('classes', ()),
         split_name(dataset),
         config=str(cfg.filename or ''),
-        config_text=cfg.pretty_text,
+        config_text=str(cfg.to_dict()),
         protocol=Protocol(trained_on=trained_on, initial_weights=initial_weights(cfg)),
         result={'seed': runner.seed},
     )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
 from mmwsss.io import read_record
 from tests.tiny_models import localizer_config
+from tests.tools.run import TOOLS, run_here
 
-TOOLS = Path(__file__).parents[2] / 'tools'
 # Imported by the config: rank 1 is killed in the middle of its second image.
 KILLER = """
 import os, signal
@@ -33,12 +32,12 @@ if os.environ.get('RANK') == os.environ.get('KILLED_RANK'):
 """
 
 
-def call(folder, ranks, tool, *args, killed='none'):
-    """Run a tool under torchrun and return its exit code."""
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node']
+def call(folder, tool, *args, killed='none'):
+    """Run a tool under torchrun as two ranks and return its exit code."""
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2']
     env = {**os.environ, 'PYTHONPATH': str(folder), 'KILLED_RANK': killed, 'OMP_NUM_THREADS': '1'}
     result = subprocess.run(
-        [*command, str(ranks), str(TOOLS / tool), *map(str, args), '--launcher', 'pytorch'],
+        [*command, str(TOOLS / tool), *map(str, args), '--launcher', 'pytorch'],
         capture_output=True,
         text=True,
         env={**env, 'CUDA_VISIBLE_DEVICES': ''},
@@ -57,22 +56,24 @@ def setup(demo_root, tiny_cam, tmp_path):
     return tmp_path / 'config.py', tiny_cam[1]
 
 
-def test_what_was_written_stays_and_the_rest_is_made(setup, tmp_path):
+def test_what_was_written_stays_and_the_rest_is_made(setup, tmp_path, monkeypatch):
     config, checkpoint = setup
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv('KILLED_RANK', 'none')
     tools = {
         'maps': ['make_maps.py', config, checkpoint],
         'masks': ['make_masks.py', config, '--maps', tmp_path / 'maps', '--workers', '0'],
     }
     for stage, (tool, *args) in tools.items():
         out, suffix = tmp_path / stage, {'maps': '.npz', 'masks': '.png'}[stage]
-        assert call(tmp_path, 2, tool, *args, '--out', out, killed='1') != 0
+        assert call(tmp_path, tool, *args, '--out', out, killed='1') != 0
         before = {path: path.stat().st_mtime_ns for path in out.glob(f'*{suffix}')}
         assert 1 <= len(before) < 8
         assert not read_record(out).complete
-        assert call(tmp_path, 2, tool, *args, '--out', out) == 0
+        assert call(tmp_path, tool, *args, '--out', out) == 0
         assert read_record(out).complete
         assert {path: path.stat().st_mtime_ns for path in before} == before
-        assert call(tmp_path, 1, tool, *args, '--out', tmp_path / f'{stage}_whole') == 0
+        assert run_here(tool, *args, '--out', tmp_path / f'{stage}_whole').returncode == 0
         names = sorted(path.name for path in (tmp_path / f'{stage}_whole').glob(f'*{suffix}'))
         assert len(names) == 8
         assert names == sorted(path.name for path in out.glob(f'*{suffix}'))
