@@ -31,7 +31,7 @@ def convert_file(
         conversion: From the source's weights and ``meta`` to the target's content.
 
     Returns:
-        Exit code: 0, or 1 after a message if the source cannot be read or does not fit.
+        Exit code: 0, or 2 after a message if the source cannot be read or does not fit.
     """
     try:
         loaded = load_checkpoint_file(source)
@@ -42,10 +42,10 @@ def convert_file(
             f'error: {source} holds more than tensors and plain data; this tool reads nothing else',
             file=sys.stderr,
         )
-        return 1
+        return 2
     except (ValueError, FileNotFoundError) as error:
         print(f'error: {source}: {error}', file=sys.stderr)
-        return 1
+        return 2
     with atomic_path(target) as temporary:
         torch.save(content, temporary)
     print(f'{target}: {len(unwrap_state_dict(content))} weights written')

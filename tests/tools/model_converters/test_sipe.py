@@ -40,7 +40,7 @@ def test_aliases_can_be_chosen(main, tmp_path):
 
 def test_leftover_writes_nothing(main, tmp_path, capsys):
     torch.save({**released(), 'extra.weight': torch.zeros(1)}, tmp_path / 'theirs.pth')
-    assert main([str(tmp_path / 'theirs.pth'), str(tmp_path / 'ours.pth')]) == 1
+    assert main([str(tmp_path / 'theirs.pth'), str(tmp_path / 'ours.pth')]) == 2
     assert 'extra.weight' in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ['theirs.pth']
 
@@ -51,12 +51,12 @@ class Anything:
 
 def test_objects_are_not_unpickled(main, tmp_path, capsys):
     torch.save({'net': released(), 'object': Anything()}, tmp_path / 'theirs.pth')
-    assert main([str(tmp_path / 'theirs.pth'), str(tmp_path / 'ours.pth')]) == 1
+    assert main([str(tmp_path / 'theirs.pth'), str(tmp_path / 'ours.pth')]) == 2
     assert 'more than tensors' in capsys.readouterr().err
 
 
 def test_missing_file(main, tmp_path, capsys):
-    assert main([str(tmp_path / 'none.pth'), str(tmp_path / 'ours.pth')]) == 1
+    assert main([str(tmp_path / 'none.pth'), str(tmp_path / 'ours.pth')]) == 2
     assert 'checkpoint not found' in capsys.readouterr().err
 
 
