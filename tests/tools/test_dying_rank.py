@@ -13,7 +13,7 @@ from mmwsss.io import read_record
 from tests.tiny_models import localizer_config
 from tests.tools.run import TOOLS, run_here
 
-# Imported by the config: rank 1 is killed in the middle of its second image.
+# Imported by the config: rank 1 is killed in the middle of its third image, when its first is written.
 KILLER = """
 import os, signal
 from mmwsss.stages import maps, masks
@@ -21,7 +21,7 @@ from mmwsss.stages import maps, masks
 def deadly(function, seen=[]):
     def call(*args, **kwargs):
         seen.append(1)
-        if len(seen) == 2:
+        if len(seen) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)
     return call
