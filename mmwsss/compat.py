@@ -77,9 +77,7 @@ def check_dependencies(requirements: tuple[Requirement, ...] = REQUIREMENTS) -> 
         try:
             with quiet_imports():
                 found = str(getattr(importlib.import_module(module), '__version__', ''))
-        except (
-            Exception
-        ) as error:  # mmcv and mmseg check versions by assert; libraries fail to load
+        except Exception as error:  # asserts on versions; libraries that fail to load
             problems.append(f'{module}: cannot be imported ({error}); {install}')
             continue
         if parse_version(found) < parse_version(minimum):

@@ -12,6 +12,7 @@ from torch import Tensor
 __all__ = [
     'check_ascending',
     'check_choice',
+    'check_integers',
     'check_label_map',
     'check_range',
     'check_shapes',
@@ -65,6 +66,12 @@ def to_numpy(value: Any) -> NDArray[Any]:
     return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
 
 
+def check_integers(name: str, values: NDArray[Any] | Tensor) -> None:
+    """Raise TypeError unless an array or a tensor holds integers."""
+    if 'int' not in str(values.dtype):
+        raise TypeError(f'{name} must hold integers, but holds {values.dtype}')
+
+
 def check_label_map(
     name: str,
     labels: NDArray[Any],
@@ -78,8 +85,7 @@ def check_label_map(
         TypeError: It does not hold integers.
         ValueError: Its shape or an id is wrong.
     """
-    if labels.dtype.kind not in 'iu':
-        raise TypeError(f'{name} must hold integers, but holds {labels.dtype}')
+    check_integers(name, labels)
     if labels.ndim != 2 or labels.size == 0 or shape not in (None, labels.shape):
         raise ValueError(f'{name} must be {shape or "(H, W)"}, but got shape {labels.shape}')
     if num_classes is None or (labels.min() >= 0 and labels.max() < num_classes):

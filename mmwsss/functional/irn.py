@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsss.functional.checks import check_range, check_shapes
+from mmwsss.functional.checks import check_integers, check_range, check_shapes
 from mmwsss.functional.crf import SEED_KERNELS, CRFLattice
 from mmwsss.functional.random_walk import half_plane_offsets, path_affinity
 
@@ -145,6 +145,7 @@ def pair_labels(labels: Tensor, radius: float, ignore_index: int = 255) -> PairL
     Returns:
         The three sets; pairs that leave the image are in none.
     """
+    check_integers('labels', labels)
     second = _shifted(labels, radius, fill=ignore_index)  # (..., D, h, w)
     first = labels.unsqueeze(-3)
     known = (first != ignore_index) & (second != ignore_index)

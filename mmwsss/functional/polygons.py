@@ -41,11 +41,8 @@ def segmentation_to_mask(segmentation: Any, image_size: tuple[int, int]) -> Mask
         raise ValueError(
             f'a segmentation must be polygons or run lengths, but is a {type(segmentation).__name__}'
         )
-    size = segmentation.get('size')
-    if size not in (
-        [*image_size],
-        (*image_size,),
-    ):  # first, for a wrong size may be an enormous one
+    size = segmentation.get('size')  # looked at first, for a wrong one may be enormous
+    if size not in ([*image_size], (*image_size,)):
         raise ValueError(f"'size' of run lengths must be {image_size}, but is {size!r}")
     return decode_rle(segmentation)
 

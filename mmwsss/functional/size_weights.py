@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skimage.measure import label as label_regions
 from torch import Tensor
 
-from mmwsss.functional.checks import check_choice, check_range, check_shapes
+from mmwsss.functional.checks import check_choice, check_integers, check_range, check_shapes
 
 __all__ = ['size_balanced_cross_entropy', 'size_weights']
 
@@ -47,6 +47,7 @@ def size_weights(
         float32 (N, H, W) in {0} and [1, tau], on the device of ``labels``.
 
     Raises:
+        TypeError: ``labels`` does not hold integers.
         ValueError: ``labels`` is not (N, H, W), ``tau`` is below 1, or ``total`` is unknown.
 
     Example:
@@ -58,6 +59,7 @@ def size_weights(
         tensor([[[1.6667, 1.6667, 1.6667, 1.0000, 4.5000, 4.5000, 0.0000]]])
     """
     check_shapes(labels=(labels, 'N H W'))
+    check_integers('labels', labels)
     check_range('tau', tau, '[1, inf]')
     check_choice('total', total, ('class', 'image'))
     if labels.numel() == 0:

@@ -19,7 +19,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -100,10 +100,10 @@ class WorkerPool:
             yield self._take()
 
     def stop(self) -> None:
-        """Forget what has not begun, wait for what has and end the workers; :meth:`put` restarts them."""
+        """End the workers; :meth:`put` restarts them. Threads finish, processes what they have begun."""
         self._jobs.clear()
         if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+            self._executor.shutdown(cancel_futures=not self.threads)
             self._executor = None
 
     def _running(self) -> Executor:
@@ -287,8 +287,8 @@ def process_items(
             always shown.
 
     Returns:
-        The report; an error of any of the functions counts as the image's. Ctrl-C cancels what has not
-        begun, waits for what has and re-raises KeyboardInterrupt.
+        The report; an error of any of the functions counts as the image's. Ctrl-C cancels what processes
+        have not begun, waits for the rest and re-raises KeyboardInterrupt.
 
     Raises:
         ValueError: A number is negative.
@@ -394,5 +394,5 @@ def _progress(description: str, total: int, shown: bool) -> Iterator[Callable[[s
             text = f'{description}: {count}/{total}, {speed:.2f} images/s, {left} left'
             print(text, file=sys.stderr, flush=True)
 
-    with bar:
+    with bar if on_terminal else nullcontext():  # old versions end a hidden bar with an empty line
         yield advance

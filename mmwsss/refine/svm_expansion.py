@@ -75,9 +75,8 @@ class SVMExpansion(BaseRefiner):
             )
         check_range('top_fraction', top_fraction, '(0, 1]')
         check_choice('method', svm.get('method', 'exact'), METHODS)
-        inspect.signature(fit_pixel_svm).bind(
-            None, None, **svm
-        )  # fails now, not at the first image
+        # Fails now, not at the first image.
+        inspect.signature(fit_pixel_svm).bind(None, None, **svm)
         if config is not None and checkpoint is not None:
             self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)

@@ -127,6 +127,11 @@ def test_pair_labels_equal_loops(radius):
             assert got.negative[n, d, y, x] == (want == 'neg')
 
 
+def test_float_labels_are_refused():
+    with pytest.raises(TypeError, match='labels must hold integers'):
+        pair_labels(torch.zeros(2, 3), 2)
+
+
 def test_pair_displacement_by_hand():
     displacement = torch.tensor([[[1.0, 4.0]], [[2.0, 8.0]]])  # (2, 1, 2)
     got = pair_displacement(displacement, radius=2)  # offsets (0,1) (1,-1) (1,0) (1,1)

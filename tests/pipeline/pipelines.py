@@ -16,7 +16,6 @@ SMALL = {
     'train_dataloader.num_workers': 0,
     'train_dataloader.persistent_workers': False,
     'default_hooks.checkpoint.interval': 1,
-    'optim_wrapper.type': 'OptimWrapper',  # bfloat16 is emulated on many processors
 }
 NO_WORKERS = {'test_dataloader.num_workers': 0, 'test_dataloader.persistent_workers': False}
 TEXT = """

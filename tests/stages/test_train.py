@@ -130,14 +130,18 @@ def test_a_checkpoint_that_does_not_fit_is_refused(demo_root, tmp_path):
         run_test(cfg, tmp_path / 'c.pth')
 
 
-def test_bfloat16_and_channels_last_train(demo_root, tmp_path):
+@pytest.mark.parametrize(
+    ('capability', 'dtype'), [('AVX512', torch.bfloat16), ('AVX2', torch.float32)]
+)
+def test_bfloat16_and_channels_last_train(demo_root, tmp_path, monkeypatch, capability, dtype):
+    monkeypatch.setattr('torch.backends.cpu.get_cpu_capability', lambda: capability)
     cfg = config(demo_root, tmp_path / 'run')
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
     SEEN.clear()
     train(cfg, 'LookHook')
     assert SEEN[0] is False
-    assert set(SEEN[1:]) == {torch.bfloat16}
+    assert set(SEEN[1:]) == {dtype}
     assert weights(tmp_path / 'run')['backbone.conv1.weight'].dtype == torch.float32
     cfg.custom_hooks = [dict(type='ChannelsLastHook')]
     SEEN.clear()

@@ -9,6 +9,8 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
+from mmwsss.functional.checks import check_shapes
+
 from .valid_box import set_valid_box
 
 __all__ = ['PaddedRandomCrop']
@@ -58,6 +60,8 @@ class PaddedRandomCrop(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Cut ``results['img']`` and the maps of ``results['seg_fields']``."""
+        maps = {key: (results[key], 'H W') for key in results.get('seg_fields', [])}
+        check_shapes(img=(results['img'], 'H W C'), **maps)
         size = results['img'].shape[:2]
         overlaps = map(_overlap, self.crop_size, size, self._draw_offsets(size))
         target, source = zip(*overlaps)
@@ -67,7 +71,7 @@ class PaddedRandomCrop(BaseTransform):
             canvas[target] = array[source]
             return canvas
 
-        for key in results.get('seg_fields', []):
+        for key in maps:
             results[key] = paste(results[key], self.seg_pad_val)
         results['img'] = paste(results['img'], self.pad_val)
         rows, columns = target

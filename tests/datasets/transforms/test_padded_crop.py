@@ -63,6 +63,13 @@ def test_twice_is_refused():
         transform(transform(results(6, 6)))
 
 
+def test_mask_of_another_size_is_refused():
+    wrong = results(6, 6)
+    wrong['gt_seg_map'] = wrong['gt_seg_map'][:5]
+    with pytest.raises(ValueError, match=r'gt_seg_map \(H, W\), but got \(6, 6, 3\), \(5, 6\)'):
+        PaddedRandomCrop(crop_size=5)(wrong)
+
+
 @pytest.mark.parametrize('crop_size', [0, (5, 0), (5,), (1, 2, 3), -4])
 def test_bad_crop_size(crop_size):
     with pytest.raises(ValueError, match='crop_size must be'):
