@@ -12,11 +12,10 @@ import importlib
 import io
 import re
 import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 __all__ = [
-    'Requirement',
     'allow_safe_resume',
     'check_dependencies',
     'parse_version',
@@ -24,22 +23,15 @@ __all__ = [
 ]
 
 
-class Requirement(NamedTuple):
-    """An importable module, the oldest version that works and how to get it."""
-
-    module: str
-    minimum: str
-    install: str
-
-
+# Importable modules, the oldest version that works and how to get it.
 REQUIREMENTS = (
-    Requirement('torch', '2.6.0', 'pip install torch'),
-    Requirement('mmengine', '0.10.0', 'pip install onedl-mmengine  (or: mmengine)'),
-    Requirement('mmcv', '2.0.0', 'pip install onedl-mmcv  (or: mmcv)'),
-    Requirement('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
-    Requirement('skimage', '0.20.0', 'pip install scikit-image'),
-    Requirement('sklearn', '1.2.0', 'pip install scikit-learn'),
-    Requirement('rich', '', 'pip install rich'),
+    ('torch', '2.6.0', 'pip install torch'),
+    ('mmengine', '0.10.0', 'pip install onedl-mmengine  (or: mmengine)'),
+    ('mmcv', '2.0.0', 'pip install onedl-mmcv  (or: mmcv)'),
+    ('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
+    ('skimage', '0.20.0', 'pip install scikit-image'),
+    ('sklearn', '1.2.0', 'pip install scikit-learn'),
+    ('rich', '', 'pip install rich'),
 )
 
 
@@ -66,7 +58,7 @@ def quiet_imports() -> Iterator[None]:
         print('\n'.join(rest))
 
 
-def check_dependencies(requirements: tuple[Requirement, ...] = REQUIREMENTS) -> None:
+def check_dependencies(requirements: Iterable[tuple[str, str, str]] = REQUIREMENTS) -> None:
     """Import every requirement and report all that is wrong in one message.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mmwsss
-from mmwsss.compat import REQUIREMENTS, Requirement, check_dependencies, parse_version
+from mmwsss.compat import REQUIREMENTS, check_dependencies, parse_version
 
 PACKAGE = Path(mmwsss.__file__).parent
 
@@ -26,9 +26,9 @@ def test_all_problems_come_in_one_message(monkeypatch):
     old.__version__ = '0.9.1'
     monkeypatch.setitem(sys.modules, 'an_old_module', old)
     wanted = (
-        Requirement('no_such_module', '1.0', 'pip install no-such-module'),
-        Requirement('an_old_module', '0.10', 'pip install an-old-module'),
-        Requirement('json', '', 'part of Python'),
+        ('no_such_module', '1.0', 'pip install no-such-module'),
+        ('an_old_module', '0.10', 'pip install an-old-module'),
+        ('json', '', 'part of Python'),
     )
     with pytest.raises(ImportError) as caught:
         check_dependencies(wanted)
@@ -92,7 +92,7 @@ def test_what_is_checked_at_import_is_what_setup_py_asks_for():
     text = (PACKAGE.parent / 'setup.py').read_text(encoding='utf-8')
     asked = dict(re.findall(r"'([\w-]+)>=([\d.]+)'", text))
     names = {'torch': 'torch', 'skimage': 'scikit-image', 'sklearn': 'scikit-learn'}
-    for requirement in REQUIREMENTS:
-        if requirement.module in names:
-            wanted = parse_version(asked[names[requirement.module]])
-            assert parse_version(requirement.minimum)[: len(wanted)] == wanted, requirement
+    for module, minimum, _ in REQUIREMENTS:
+        if module in names:
+            wanted = parse_version(asked[names[module]])
+            assert parse_version(minimum)[: len(wanted)] == wanted, module
