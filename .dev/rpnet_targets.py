@@ -27,7 +27,7 @@ from torch import Tensor
 from mmwsss.functional.rpnet import normalized_consistency
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.models.heads.base import stack_labels
-from mmwsss.stages.maps import load_localizer
+from mmwsss.stages.load import load_localizer
 from mmwsss.stages.train import run_training
 from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config

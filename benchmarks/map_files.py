@@ -23,7 +23,8 @@ from mmseg.registry import DATASETS
 
 from mmwsss.datasets.coco import COCO14WSSSDataset
 from mmwsss.io import save_class_maps
-from mmwsss.stages.maps import compute_class_maps, load_localizer
+from mmwsss.stages.load import load_localizer
+from mmwsss.stages.maps import compute_class_maps
 
 ROOT = Path(__file__).resolve().parents[1]
 STRIDES = (1, 4, 8)

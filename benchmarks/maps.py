@@ -22,7 +22,7 @@ from PIL import Image
 
 from mmwsss.functional import scale_view
 from mmwsss.models import ImageLevelClassifier
-from mmwsss.stages.maps import load_localizer
+from mmwsss.stages.load import load_localizer
 from mmwsss.utils.config import load_config
 
 GOAL_TIME, GOAL_CHANGED = 1.2, 0.005

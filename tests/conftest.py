@@ -14,7 +14,7 @@ from mmseg.utils import register_all_modules
 
 import mmwsss  # noqa: F401
 from demo_data import make_demo_data
-from tests.tiny_models import localizer_config
+from tests.tiny_models import localizer_config, segmenter_config
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -44,9 +44,20 @@ def demo_root(tmp_path_factory):
 @pytest.fixture
 def tiny_cam(demo_root, tmp_path):
     """Config of a tiny CAM localizer on the generated data, and a checkpoint of random weights."""
-    cfg = Config(localizer_config(demo_root))
+    return random_model(localizer_config(demo_root), tmp_path / 'cam.pth')
+
+
+@pytest.fixture
+def tiny_segmenter(demo_root, tmp_path):
+    """Config of a tiny segmenter of mmseg on the generated data, and a checkpoint of random weights."""
+    return random_model(segmenter_config(demo_root), tmp_path / 'segmenter.pth', std=1.0)
+
+
+def random_model(cfg, checkpoint, std=None):
+    cfg = Config(cfg)
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
-    checkpoint = tmp_path / 'cam.pth'
+    if std is not None:  # labels that vary
+        torch.nn.init.normal_(model.decode_head.conv_seg.weight, std=std)
     torch.save({'meta': {}, 'state_dict': model.state_dict()}, checkpoint)
     return cfg, checkpoint

@@ -131,3 +131,50 @@ def localizer_config(root: str | Path, head: dict | None = None, **kwargs: Any) 
         experiment_name=uuid.uuid4().hex,
     )
     return {**cfg, **kwargs}
+
+
+def segmenter_config(root: str | Path, **kwargs: Any) -> dict:
+    """A segmenter of mmseg's own parts alone, as a config of mmseg would have it, on the generated data."""
+    test_pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadAnnotations'),
+        dict(type='PackSegInputs'),
+    ]
+    cfg = dict(
+        default_scope='mmseg',
+        model=dict(
+            type='EncoderDecoder',
+            data_preprocessor=dict(
+                type='SegDataPreProcessor',
+                mean=[127.5] * 3,
+                std=[64.0] * 3,
+                bgr_to_rgb=True,
+                size=CROP,
+                seg_pad_val=255,
+            ),
+            backbone=tiny_resnet(),
+            decode_head=dict(
+                type='FCNHead',
+                in_channels=64,
+                in_index=3,
+                channels=8,
+                num_convs=1,
+                num_classes=6,
+                norm_cfg=dict(type='SyncBN'),
+                align_corners=False,
+            ),
+            test_cfg=dict(mode='whole'),
+        ),
+        test_pipeline=test_pipeline,
+        test_dataloader=dict(
+            batch_size=1,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=demo_dataset(root, 'val', masks=True, test_mode=True),
+        ),
+        test_evaluator=dict(type='IoUMetric', iou_metrics=['mIoU']),
+        test_cfg=dict(type='TestLoop'),
+        log_level='WARNING',
+        experiment_name=uuid.uuid4().hex,
+    )
+    return {**cfg, **kwargs}

@@ -1,7 +1,7 @@
 """Lay class maps and masks over images: tools/show.py IMAGE... --config CONFIG --checkpoint FILE --out DIR.
 
-Each image becomes DIR/<name>.png: the image, the map of each class, the mask. An IMAGE may be a folder.
-Without --labels the classes are those that the localizer sees. Needs no display.
+Each image becomes DIR/<name>.png: the image, of a localizer the map of each class, the mask. An IMAGE may
+be a folder or a pattern. Without --labels the classes are those that the localizer sees. Needs no display.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmwsss.apis import find_images, load_localizer
+from mmwsss.apis import find_images, load_model
 from mmwsss.stages.show import show_images
 from mmwsss.utils.cli import (
     add_trust_argument,
@@ -26,9 +26,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('images', nargs='+', help='image files or folders of them')
-    parser.add_argument('--config', required=True, help='config of the localizer')
-    parser.add_argument('--checkpoint', required=True, help='weights of the localizer')
+    parser.add_argument('images', nargs='+', help='image files, folders or patterns')
+    parser.add_argument('--config', required=True, help='config of the localizer or segmenter')
+    parser.add_argument('--checkpoint', required=True, help='its weights')
     parser.add_argument('--out', required=True, help='folder for the pictures')
     parser.add_argument('--labels', help="classes in the images, e.g. 'dog,sofa'")
     parser.add_argument('--masks', help='folder for the masks alone, as palette PNG')
@@ -46,15 +46,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    images = [found for path in args.images for found in find_images(path)]
+    images = find_images(args.images)
     cfg = load_config(args.config, args.cfg_options)
-    localizer = load_localizer(cfg, args.checkpoint, args.device, args.trust_checkpoint)
+    model = load_model(cfg, args.checkpoint, args.device, args.trust_checkpoint)
     labels = None
     if args.labels is not None:
         labels = [name.strip() for name in args.labels.split(',') if name.strip()]
     for folder in filter(None, (args.out, args.masks)):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    report = show_images(localizer, images, Path(args.out), labels, masks=args.masks)
+    report = show_images(model, images, Path(args.out), labels, masks=args.masks)
     return finish_report(report)
 
 

@@ -4,11 +4,12 @@ from mmwsss.functional.ia_miou import ia_miou
 from mmwsss.stages.inference import (
     Segmented,
     class_maps,
-    find_images,
     refine_maps,
     segment_images,
 )
-from mmwsss.stages.maps import load_localizer
+from mmwsss.stages.load import load_localizer, load_model
+from mmwsss.stages.photos import find_images
+from mmwsss.stages.predict import predict
 
 __all__ = [
     'Segmented',
@@ -16,6 +17,8 @@ __all__ = [
     'find_images',
     'ia_miou',
     'load_localizer',
+    'load_model',
+    'predict',
     'refine_maps',
     'segment_images',
 ]

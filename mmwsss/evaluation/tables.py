@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 from rich import box
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from mmwsss.io.record import percent
 
-__all__ = ['class_table', 'percent', 'threshold_table']
+__all__ = ['class_table', 'percent', 'share_table', 'threshold_table']
 
 Floats = Union[Sequence[float], np.ndarray]
 USES_GROUND_TRUTH = 'uses ground truth: an evaluation aid, not a way to choose a threshold'
@@ -28,6 +28,12 @@ def class_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
     """
     rows = zip(*(map(percent, map(float, column)) for column in columns.values()))
     return _text(['class', *columns], [[name, *cells] for name, cells in zip(names, rows)])
+
+
+def share_table(shares: Sequence[Mapping[str, Any]]) -> str:
+    """Lay out how much of some masks each class is: rows of ``mmwsss.stages.predict.class_shares``."""
+    rows = [[r['name'], f'{r["pixels"]:,}', percent(r['share']), str(r['images'])] for r in shares]
+    return _text(['class', 'pixels', '% of all', 'images'], rows)
 
 
 def threshold_table(

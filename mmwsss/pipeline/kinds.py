@@ -14,7 +14,7 @@ from mmengine.config import Config
 
 from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record, write_lines
 from mmwsss.pipeline.inputs import listed_dataset, relevant
-from mmwsss.stages.maps import without_init
+from mmwsss.stages.load import without_init
 from mmwsss.stages.test import label_writers
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']

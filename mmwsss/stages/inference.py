@@ -1,4 +1,4 @@
-"""A localizer in a few lines of Python: class maps and masks of images and folders."""
+"""A model in a few lines of Python: class maps of a localizer, masks of any model, of images and folders."""
 
 from __future__ import annotations
 
@@ -10,36 +10,40 @@ from typing import Any, Union
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
+from mmseg.models.segmentors import BaseSegmentor
+from mmseg.registry import TRANSFORMS
 
 from mmwsss.datasets.transforms.formatting import PackWSSSInputs
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.io import ClassMaps
+from mmwsss.io import ClassMaps, compact_labels
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.refine.base import BaseRefiner
 from mmwsss.refine.chain import RefinerChain
+from mmwsss.stages.image_list import parts_of
 from mmwsss.stages.masks import mask_settings
+from mmwsss.stages.photos import find_images
 from mmwsss.utils.names import check_known
 
-__all__ = ['Segmented', 'class_maps', 'find_images', 'refine_maps', 'segment_images']
+__all__ = ['Predictor', 'Segmented', 'class_maps', 'refine_maps', 'segment_images']
 
-IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 ImageSource = Union[str, Path, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """One image with its maps and its mask.
+    """One image with its mask and, of a localizer, its maps.
 
     Attributes:
         name: File name without suffix, below the folder if there is one.
         image: RGB uint8 (H, W, 3).
-        maps: Its class maps.
-        mask: Labels (H, W), uint8 or uint16; 0 = background, 255 = undecided.
+        maps: Its class maps; None of a segmenter.
+        mask: Labels (H, W), uint8 or uint16. Of a localizer 0 = background, 255 = undecided; of a
+            segmenter the places of the classes in its list.
     """
 
     name: str
     image: np.ndarray
-    maps: ClassMaps
+    maps: ClassMaps | None
     mask: np.ndarray
 
 
@@ -103,68 +107,96 @@ def refine_maps(
     return RefinerChain(refiners)(maps, None if image is None else as_rgb(image))
 
 
+class Predictor:
+    """Turn images into masks by a model: a segmenter, or a localizer with its refiners.
+
+    Args:
+        model: From :func:`mmwsss.apis.load_model`.
+        labels: Of a localizer: names of the classes in every image. None: those that it sees in each.
+        refiners: Of a localizer: see :func:`refine_maps`. None: those of its config (``mask_cfg``).
+
+    Raises:
+        ValueError: A label is no class of the localizer, a refiner does not fit, or a segmenter is given
+            labels or refiners.
+    """
+
+    def __init__(
+        self,
+        model: ImageLevelClassifier | BaseSegmentor,
+        labels: Sequence[str] | None = None,
+        refiners: Sequence[dict[str, Any] | BaseRefiner] | None = None,
+    ) -> None:
+        self.model, self.labels = model, labels
+        if isinstance(model, ImageLevelClassifier):
+            if labels is not None:
+                class_ids(model, labels)
+            own = mask_settings(model.cfg)['refiners'] if refiners is None else refiners
+            self.chain = RefinerChain(own)
+        elif labels is not None or refiners is not None:
+            raise ValueError(
+                f'labels and refiners are for the class maps of a localizer; the model is a '
+                f'{type(model).__name__}, which segments without them'
+            )
+        else:
+            self.pipeline = Compose([TRANSFORMS.build(step) for step in test_steps(model.cfg)])
+
+    def __call__(self, name: str, image: ImageSource) -> Segmented:
+        """Mask of one image, which refiners and messages know by ``name``."""
+        pixels = as_rgb(image)
+        if isinstance(self.model, ImageLevelClassifier):
+            maps = class_maps(self.model, pixels, self.labels)
+            return Segmented(name, pixels, maps, self.chain(maps, pixels, name))
+        return Segmented(name, pixels, None, self._segment(name, pixels))
+
+    def _segment(self, name: str, pixels: np.ndarray) -> np.ndarray:
+        info = {
+            'img': np.ascontiguousarray(pixels[..., ::-1]),  # models take BGR, as datasets load it
+            'img_id': name,
+            'img_path': name,
+            'img_shape': pixels.shape[:2],
+            'ori_shape': pixels.shape[:2],
+        }
+        with torch.no_grad():
+            (sample,) = self.model.test_step(pseudo_collate([self.pipeline(info)]))
+        labels: np.ndarray = sample.pred_sem_seg.data[0].cpu().numpy()
+        return compact_labels(labels)
+
+
 def segment_images(
-    localizer: ImageLevelClassifier,
+    model: ImageLevelClassifier | BaseSegmentor,
     images: str | Path | Iterable[ImageSource],
     labels: Sequence[str] | None = None,
     refiners: Sequence[dict[str, Any] | BaseRefiner] | None = None,
 ) -> Iterator[Segmented]:
-    """Yield maps and masks of an image, of several, or of all images of a folder, one at a time.
+    """Yield the masks of an image, of several, or of all of a folder or pattern, one at a time.
 
     Args:
-        localizer: From :func:`mmwsss.apis.load_localizer`.
-        images: An image file, a folder, or a sequence of files and RGB arrays.
-        labels: Names of the classes in every image. None: those that the localizer sees in each.
-        refiners: See :func:`refine_maps`. None: those of the localizer's config (``mask_cfg``).
+        model: See :class:`Predictor`.
+        images: See :func:`mmwsss.apis.find_images`; or a sequence of files and RGB arrays.
+        labels: See :class:`Predictor`.
+        refiners: See :class:`Predictor`.
 
     Yields:
-        The images in order; those of a folder by name.
+        The images in order, those of a folder by name, with the class maps of a localizer.
 
     Raises:
         FileNotFoundError, OSError: An image is missing or damaged.
-        ValueError: A label is no class of the localizer, or a refiner does not fit.
+        ValueError: See :class:`Predictor`.
     """
-    chain = own_chain(localizer) if refiners is None else RefinerChain(refiners)
+    predictor = Predictor(model, labels, refiners)
     sources = find_images(images) if isinstance(images, (str, Path)) else enumerate(images)
     for name, source in sources:
         if not isinstance(name, str):
             name = f'image_{name}' if isinstance(source, np.ndarray) else Path(source).stem
-        yield segment_image(localizer, name, source, chain, labels)
+        yield predictor(name, source)
 
 
-def segment_image(
-    localizer: ImageLevelClassifier,
-    name: str,
-    image: ImageSource,
-    chain: RefinerChain,
-    labels: Sequence[str] | None = None,
-) -> Segmented:
-    """Maps and mask of one image, which the refiners know by ``name``; see :func:`segment_images`."""
-    pixels = as_rgb(image)
-    maps = class_maps(localizer, pixels, labels)
-    return Segmented(name, pixels, maps, chain(maps, pixels, name))
-
-
-def own_chain(localizer: ImageLevelClassifier) -> RefinerChain:
-    """The refiners of the localizer's config (``mask_cfg``)."""
-    return RefinerChain(mask_settings(localizer.cfg)['refiners'])
-
-
-def find_images(path: str | Path) -> list[tuple[str, Path]]:
-    """Name and path of an image file, or of each image of a folder and its sub-folders.
-
-    Raises:
-        FileNotFoundError: There is no such file or folder, or the folder holds no image.
-    """
-    path = Path(path)
-    if path.is_file():
-        return [(path.stem, path)]
-    if not path.is_dir():
-        raise FileNotFoundError(f'image or folder of images not found: {path}')
-    files = sorted(p for p in path.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not files:
-        raise FileNotFoundError(f'{path} holds no image ({", ".join(IMAGE_SUFFIXES)})')
-    return [(file.relative_to(path).with_suffix('').as_posix(), file) for file in files]
+def test_steps(cfg: Any) -> list[dict[str, Any]]:
+    """The steps of a segmenter's ``test_pipeline`` behind loading; else of what the config tests on."""
+    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
+    tested = next(parts_of(loader)).get('pipeline')
+    steps = cfg.get('test_pipeline') or tested or [dict(type='PackWSSSInputs')]
+    return [step for step in steps if not str(step['type']).startswith('Load')]
 
 
 def as_rgb(image: ImageSource) -> np.ndarray:

@@ -11,9 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.device import get_device
 from mmengine.dist import get_dist_info
-from mmseg.registry import DATASETS, MODELS
 
 from mmwsss.io import (
     BatchReport,
@@ -27,70 +25,13 @@ from mmwsss.io import (
     safe_join,
     save_class_maps,
     shard,
-    voc_palette,
 )
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.image_list import Images, map_pipeline
+from mmwsss.stages.load import load_localizer, without_init
 from mmwsss.stages.output import OutputFolder, training_protocol
-from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
-from mmwsss.utils.config import load_config
-from mmwsss.utils.nested import rebuilt
 
-__all__ = ['compute_class_maps', 'load_localizer', 'make_maps']
-
-
-def load_localizer(
-    cfg: Config | str | Path,
-    checkpoint: str | Path,
-    device: str | None = None,
-    trust_checkpoint: bool = False,
-) -> ImageLevelClassifier:
-    """Build a config's localizer and load its weights, every one of them.
-
-    Args:
-        cfg: A localizer's config, or its file.
-        checkpoint: A checkpoint of ``tools/train.py``.
-        device: Where to put the model; the best available device by default.
-        trust_checkpoint: Allow a file that holds more than tensors and plain data.
-
-    Returns:
-        The model in evaluation mode, with the attributes ``cfg`` and ``dataset_meta`` (``classes`` with
-        background first, ``palette``) that mmseg's models have.
-
-    Raises:
-        FileNotFoundError, ValueError: The checkpoint is missing, damaged or does not fit the model.
-        TypeError: The config's model is no :class:`ImageLevelClassifier`.
-    """
-    if isinstance(cfg, (str, Path)):
-        cfg = load_config(cfg)
-    model_cfg = {**cfg.model, 'init_cfg': None}
-    model_cfg['backbone'] = {**cfg.model['backbone'], 'init_cfg': None}
-    model = MODELS.build(model_cfg)
-    if not isinstance(model, ImageLevelClassifier):
-        raise TypeError(
-            f'class maps need an ImageLevelClassifier, but the config builds a '
-            f'{type(model).__name__}; is this the config of a segmenter?'
-        )
-    if trust_checkpoint:
-        content = torch.load(checkpoint, map_location='cpu', weights_only=False)
-    else:
-        content = load_checkpoint_file(checkpoint)
-    load_weights(model, content, checkpoint)
-    model.cfg, model.dataset_meta = cfg, dataset_meta(cfg, content)
-    # Channels-last weights: the same maps up to rounding, in two thirds of the time on a CPU.
-    return model.to(device or get_device(), memory_format=torch.channels_last).eval()
-
-
-def dataset_meta(cfg: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """``classes`` and ``palette``, from the checkpoint or else from the config's dataset."""
-    found = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    if 'classes' in found:
-        return {**found, 'palette': found.get('palette') or voc_palette(len(found['classes']))}
-    try:
-        return dict(DATASETS.build({**cfg.map_dataset, 'lazy_init': True}).metainfo)
-    except (AttributeError, OSError, ValueError):  # no dataset, or its list of classes is elsewhere
-        names = ['background', *(f'class {i + 1}' for i in range(cfg.model.head.num_classes))]
-        return {'classes': names, 'palette': voc_palette(len(names))}
+__all__ = ['compute_class_maps', 'make_maps', 'map_protocol', 'map_settings']
 
 
 @torch.no_grad()
@@ -141,11 +82,6 @@ def map_protocol(model: ImageLevelClassifier, split: str, checkpoint: str | Path
         crf=False,
         image_labels=test_cfg['labels'] == 'gt',
     )
-
-
-def without_init(node: Any) -> Any:
-    """A config without initial weights, which a loaded checkpoint replaces."""
-    return rebuilt(node, lambda leaf: leaf, without=('init_cfg', 'train_cfg'))
 
 
 def make_maps(

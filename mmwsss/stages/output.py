@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get_rank
 
@@ -71,12 +72,18 @@ class OutputFolder:
         if problem[0] is not None:
             raise RecordError(problem[0])
 
-    def finish(self, report: BatchReport, ids: Sequence[str]) -> BatchReport:
+    def finish(
+        self,
+        report: BatchReport,
+        ids: Sequence[str],
+        result: Callable[[BatchReport], dict[str, Any]] | None = None,
+    ) -> BatchReport:
         """Join the ranks' reports and let rank 0 close the record.
 
         Args:
             report: This rank's report.
             ids: All ids, over all ranks.
+            result: Called on rank 0 with the joined report, for the record's ``result``.
 
         Returns:
             The joined report, the same on every rank.
@@ -87,7 +94,8 @@ class OutputFolder:
             protocol = dataclasses.replace(
                 self.record.protocol, images=len(ids) - len(failed), failed=len(failed)
             )
-            self.recorder.finish(complete=not failed, failed=failed, protocol=protocol)
+            more = {} if result is None else {'result': result(joined)}
+            self.recorder.finish(complete=not failed, failed=failed, protocol=protocol, **more)
         barrier()
         return joined
 

@@ -63,7 +63,8 @@ def test_classes_come_from_the_checkpoint_or_the_dataset(tiny_cam, localizer, de
     assert len(found['palette']) == 6
     content['meta'] = {}
     torch.save(content, checkpoint)
-    cfg.pop('map_dataset')
+    for place in ('map_dataset', 'val_dataloader', 'train_dataloader'):
+        cfg.pop(place)
     found = load_localizer(cfg, checkpoint, device='cpu').dataset_meta
     assert found['classes'][:2] == ['background', 'class 1']
 

@@ -8,7 +8,8 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from mmwsss.io import RecordError, load_class_maps, read_record
-from mmwsss.stages.maps import compute_class_maps, load_localizer, make_maps
+from mmwsss.stages.load import load_localizer
+from mmwsss.stages.maps import compute_class_maps, make_maps
 from mmwsss.utils.checkpoint import UntrustedCheckpointError
 from tests.tiny_models import localizer_config
 

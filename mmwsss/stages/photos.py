@@ -1,0 +1,83 @@
+"""Anyone's image files: found in folders and patterns, and named by where they lie."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmwsss.utils.names import name_some
+
+__all__ = ['by_name', 'find_images']
+
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+
+
+def find_images(paths: str | Path | Sequence[str | Path]) -> list[tuple[str, Path]]:
+    """Name and path of image files, of those of folders and their sub-folders, and of those of patterns.
+
+    A name is the path without suffix below the folder, below the part of a pattern that is none, or,
+    of files, below the folder that they have in common.
+
+    Args:
+        paths: A file, a folder or a pattern such as ``'photos/**/*.jpg'``; or several.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder, or no image in the folder or of the pattern.
+    """
+    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    files = [Path(path).absolute() for path in given if Path(path).is_file()]
+    common = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
+    found = []
+    for path in map(Path, given):
+        if path.is_file():
+            found.append((image_name(path.absolute(), common), path))
+        elif path.is_dir():
+            found += images_below(path, path.rglob('*'))
+        elif glob.has_magic(str(path)):
+            matches = map(Path, glob.iglob(str(path), recursive=True))
+            found += images_below(fixed_part(path), matches, f'{path} matches no image')
+        else:
+            raise FileNotFoundError(f'image or folder of images not found: {path}')
+    return found
+
+
+def by_name(images: Sequence[tuple[str, Path]]) -> dict[str, Path]:
+    """Paths by name; ``ValueError`` if several have one name, since outputs are named by it."""
+    counts = Counter(name for name, _ in images)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f'{len(repeated)} names belong to several images (names leave suffixes out): '
+            f'{name_some(repeated, shown=3)}'
+        )
+    return dict(images)
+
+
+def images_below(
+    root: Path, paths: Sequence[Path], nothing: str | None = None
+) -> list[tuple[str, Path]]:
+    """The images among paths, hidden ones left out, sorted and named by where they lie below ``root``."""
+    files = sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != '.' and path.is_file()
+    )
+    if not files:
+        nothing = nothing or f'{root} holds no image'
+        raise FileNotFoundError(f'{nothing} ({", ".join(IMAGE_SUFFIXES)})')
+    return [(image_name(file, root), file) for file in files]
+
+
+def fixed_part(pattern: Path) -> Path:
+    """The folder above the first part of a path that is a pattern."""
+    while glob.has_magic(str(pattern)):
+        pattern = pattern.parent
+    return pattern
+
+
+def image_name(path: Path, root: Path) -> str:
+    """Path below a folder without suffix, with slashes."""
+    return path.relative_to(root).with_suffix('').as_posix()

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.apis import inference_model, init_model
+from PIL import Image
+
+from mmwsss.apis import find_images, load_localizer, load_model, predict, segment_images
+from mmwsss.io import RecordError, load_mask, read_record
+from mmwsss.stages.photos import by_name
+from mmwsss.stages.predict import class_shares
+from mmwsss.stages.show import show_images
+from tests.tools.run import run_here
+
+
+@pytest.fixture
+def photos(demo_root, tmp_path):
+    """Three photos: one in a sub-folder, one on its side by EXIF."""
+    folder = tmp_path / 'photos'
+    (folder / 'trip').mkdir(parents=True)
+    source = demo_root / 'JPEGImages'
+    shutil.copy(source / 'val_0000.jpg', folder / 'a.jpg')
+    shutil.copy(source / 'val_0001.jpg', folder / 'trip' / 'b.JPG')
+    with Image.open(source / 'val_0002.jpg') as image:
+        exif = image.getexif()
+        exif[0x0112] = 6
+        image.resize((60, 40)).save(folder / 'turned.jpg', exif=exif)
+    return folder
+
+
+def test_a_segmenter_of_mmseg_predicts_as_mmseg_does(tiny_segmenter, photos, tmp_path):
+    cfg, checkpoint = tiny_segmenter
+    cfg.dump(tmp_path / 'config.py')
+    done = run_here(
+        'predict.py', tmp_path / 'config.py', checkpoint, photos, '--out', tmp_path / 'out',
+        '--device', 'cpu', '--overlay',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '3 done, 0 skipped' in done.stdout
+    model = init_model(str(tmp_path / 'config.py'), str(checkpoint), 'cpu')
+    masks = {}
+    for name, path in find_images(photos):
+        masks[name] = load_mask(tmp_path / 'out' / f'{name}.png', 6)
+        expected = inference_model(model, str(path)).pred_sem_seg.data[0].numpy()
+        if name != 'turned':
+            np.testing.assert_array_equal(masks[name], expected)
+        with Image.open(tmp_path / 'out' / 'overlays' / f'{name}.jpg') as picture:
+            assert picture.size == masks[name].shape[::-1]
+    assert list(masks) == ['a', 'trip/b', 'turned']
+    assert masks['turned'].shape == (60, 40)
+    record = read_record(tmp_path / 'out', kind='masks')
+    assert record.complete
+    assert record.protocol.image_labels is False
+    table = {row['name']: row for row in record.result['classes']}
+    every = np.concatenate([mask.ravel() for mask in masks.values()])
+    for class_id, name in enumerate(record.classes):
+        count = int((every == class_id).sum())
+        if count:
+            assert table[name]['pixels'] == count
+            assert table[name]['share'] == pytest.approx(count / len(every))
+            assert table[name]['images'] == sum(class_id in mask for mask in masks.values())
+            assert f'{count:,}' in done.stdout
+        else:
+            assert name not in table
+    assert len(table) >= 2
+
+
+def test_predictions_go_on_and_know_their_photos(tiny_segmenter, photos, tmp_path):
+    cfg, checkpoint = tiny_segmenter
+    out = photos / 'masks'  # inside the folder of photos, whose masks are no photos
+
+    def run(**options):
+        return predict(cfg, checkpoint, find_images(photos), out, device='cpu', **options)
+
+    assert run().done == ['a', 'trip/b', 'turned']
+    assert run().skipped == ['a', 'trip/b', 'turned']
+    assert run(overlays=True).done == ['a', 'trip/b', 'turned']
+    shutil.copy(photos / 'a.jpg', photos / 'c.jpg')
+    (photos / 'broken.jpg').write_bytes(b'no image')
+    report = run(overlays=True)
+    assert (report.done, list(report.failed)) == (['c'], ['broken'])
+    assert read_record(out).failed == ['broken']
+    assert max(row['images'] for row in read_record(out).result['classes']) == 4
+    shutil.copy(photos / 'c.jpg', photos / 'broken.jpg')
+    assert run().done == ['broken']
+    shutil.copy(photos / 'trip' / 'b.JPG', photos / 'c.jpg')
+    with pytest.raises(RecordError, match=r'files of 1 of 5 finished images have changed.*: c'):
+        run()
+    assert len(run(overwrite=True).done) == 5
+    with pytest.raises(ValueError, match='all images lie in the output folder'):
+        predict(cfg, checkpoint, find_images(out), out)
+    with pytest.raises(ValueError, match=r'for the class maps of a localizer.*EncoderDecoder'):
+        run(labels=['kite'])
+    with pytest.raises(ValueError, match="device 'gpu' cannot be used"):
+        predict(cfg, checkpoint, find_images(photos), tmp_path / 'x', device='gpu')
+
+
+def test_a_localizer_predicts_with_refiners_of_either_config(tiny_cam, photos, tmp_path):
+    cfg, checkpoint = tiny_cam
+    images = find_images(photos)
+    expected = list(segment_images(load_localizer(cfg, checkpoint, 'cpu'), photos, ['kite']))
+    predict(cfg, checkpoint, images, tmp_path / 'own', labels=['kite'], device='cpu')
+    for one in expected:
+        mask = load_mask(tmp_path / 'own' / f'{one.name}.png', 6)
+        np.testing.assert_array_equal(mask, one.mask)
+        assert mask.any()
+    record = read_record(tmp_path / 'own')
+    assert record.protocol.threshold == 0.3
+    assert record.protocol.image_labels
+    other = Config({**cfg.to_dict(), 'mask_cfg': dict(refiners=[
+        dict(type='BackgroundThreshold', threshold=1.0)
+    ])})  # fmt: skip
+    predict(cfg, checkpoint, images, tmp_path / 'other', mask_config=other, device='cpu')
+    assert [row['name'] for row in read_record(tmp_path / 'other').result['classes']] == [
+        'background'
+    ]
+    assert read_record(tmp_path / 'other').protocol.image_labels is False
+
+
+def test_segmenters_in_python_and_in_pictures(tiny_segmenter, photos, tmp_path):
+    cfg, checkpoint = tiny_segmenter
+    model = load_model(cfg, checkpoint, 'cpu')
+    assert model.dataset_meta['classes'][0] == 'background'  # from the config's dataset
+    first, *rest = segment_images(model, str(photos / '**' / '*.jpg'))
+    assert (first.name, first.maps, len(rest)) == ('a', None, 1)
+    assert first.mask.shape == first.image.shape[:2]
+    show_images(model, find_images(photos), tmp_path / 'shown')
+    with Image.open(tmp_path / 'shown' / 'trip' / 'b.png') as picture:
+        assert 1.4 < picture.width / picture.height < 2.4  # image and mask, no maps
+    with pytest.raises(TypeError, match='is this the config of a segmenter'):
+        load_localizer(cfg, checkpoint, 'cpu')
+    cfg.pop('test_dataloader')
+    content = torch.load(checkpoint, weights_only=True)
+    content['meta'] = {'CLASSES': list('abcdef'), 'PALETTE': None}  # as mmseg wrote before 1.0
+    torch.save(content, checkpoint)
+    assert load_model(cfg, checkpoint, 'cpu').dataset_meta['classes'] == list('abcdef')
+    del content['meta']
+    torch.save(content, checkpoint)
+    assert load_model(cfg, checkpoint, 'cpu').dataset_meta['classes'][5] == 'class 5'
+
+
+def test_names_of_files_folders_and_patterns(photos, monkeypatch):
+    def names(*paths):
+        return [name for name, _ in find_images(paths)]
+
+    assert names(photos / 'trip' / 'b.JPG') == ['b']
+    assert names(photos / 'a.jpg', photos / 'trip' / 'b.JPG') == ['a', 'trip/b']
+    assert names(photos / '*' / '*.JPG') == ['trip/b']
+    assert names(photos / 'trip', photos / 'a.jpg') == ['b', 'a']
+    monkeypatch.chdir(photos)
+    assert names('*.jpg') == ['a', 'turned']
+    (photos / '.hidden.jpg').write_bytes(b'')
+    (photos / 'a[1].jpg').write_bytes(b'')
+    assert names('a[1].jpg') == ['a[1]']
+    assert names('.') == ['a', 'a[1]', 'trip/b', 'turned']
+    with pytest.raises(FileNotFoundError, match=r'\*\.png matches no image'):
+        find_images('*.png')
+    shutil.copy('a.jpg', 'a.png')
+    with pytest.raises(ValueError, match=r'1 names belong to several images .*: a$'):
+        by_name(find_images('.'))
+
+
+def test_shares_count_pixels_and_images():
+    counts = [np.array([6, 0, 2]), np.bincount([0, 0, 2, 255], minlength=256)]
+    assert class_shares(counts, ['background', 'cat', 'dog']) == [
+        {'name': 'background', 'pixels': 8, 'share': 8 / 12, 'images': 2},
+        {'name': 'dog', 'pixels': 3, 'share': 3 / 12, 'images': 2},
+        {'name': 'undecided', 'pixels': 1, 'share': 1 / 12, 'images': 1},
+    ]
+    assert class_shares([], ['background']) == []

@@ -1,0 +1,81 @@
+"""Segment images with a trained model: tools/predict.py CONFIG CHECKPOINT IMAGE... --out DIR.
+
+An IMAGE is a file, a folder (with its sub-folders) or a pattern such as 'photos/*.jpg'. Each image becomes a
+palette PNG of its size, DIR/<name>.png, by a segmenter, ours or mmsegmentation's, or by a localizer, whose
+masks are those of the config's refiners. Nobody needs true masks. Run again, it goes on where it stopped, and
+takes images that were added. Exit code 1: some images failed and are named; the others are done.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.dist import get_rank
+
+from mmwsss.evaluation.tables import share_table
+from mmwsss.io import read_record
+from mmwsss.stages.photos import find_images
+from mmwsss.stages.predict import predict
+from mmwsss.utils.cli import (
+    add_config_arguments,
+    add_launcher_arguments,
+    add_trust_argument,
+    finish_report,
+    run_tool,
+    setup_launcher,
+)
+from mmwsss.utils.config import load_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_arguments(parser)
+    parser.add_argument('checkpoint', help='weights of the model')
+    parser.add_argument('images', nargs='+', help='image files, folders or patterns')
+    parser.add_argument('--out', required=True, help='folder for the masks')
+    parser.add_argument('--overlay', action='store_true', help='write DIR/overlays/<name>.jpg, too')
+    parser.add_argument(
+        '--labels',
+        help="of a localizer: classes in the images, e.g. 'dog,sofa' (default: those that it sees)",
+    )
+    parser.add_argument(
+        '--mask-config',
+        help='of a localizer: take the refiners (mask_cfg) from this config, e.g. '
+        'configs/irn/irn_r50_voc.py',
+    )
+    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace masks that were made in another way'
+    )
+    add_trust_argument(parser)
+    add_launcher_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    cfg = load_config(args.config, args.cfg_options)
+    setup_launcher(args.launcher)
+    labels = None
+    if args.labels is not None:
+        labels = [name.strip() for name in args.labels.split(',') if name.strip()]
+    report = predict(
+        cfg,
+        args.checkpoint,
+        find_images(args.images),
+        args.out,
+        overlays=args.overlay,
+        labels=labels,
+        mask_config=load_config(args.mask_config) if args.mask_config else None,
+        device=args.device,
+        overwrite=args.overwrite,
+        trust_checkpoint=args.trust_checkpoint,
+    )
+    if get_rank() == 0:
+        print(share_table(read_record(args.out).result['classes']))
+    return finish_report(report)
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
