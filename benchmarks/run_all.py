@@ -41,12 +41,12 @@ LOCALIZER = 'configs.localizer=configs/{0}/{0}_mobilenetv2_vocmini.py'
 SEGMENTER = 'configs.segmenter=configs/size_balanced/size_balanced_mobilenetv2_mini_{}.py'
 # Folder of results/: pipeline and arguments.
 STUDIES: dict[str, tuple[str, ...]] = {
-    'cam_mobilenetv2_vocmini': ('cam_vocmini', '--until', 'segmenter_score'),
+    'cam_mobilenetv2_vocmini': ('cam_vocmini', '--last', 'segmenter_score'),
     'deeplabv2_mobilenetv2_vocmini_pseudo_true-masks': ('true_masks',),
     **{
         f'{method}_mobilenetv2_vocmini{end}': (
             'cam_vocmini',
-            *('--until', 'masks_score', '--cfg-options', LOCALIZER.format(method)),
+            *('--last', 'masks_score', '--cfg-options', LOCALIZER.format(method)),
             *part,
         )
         for end, part in (

@@ -1,7 +1,7 @@
-"""Score a folder of masks or of class maps: tools/eval_masks.py PRED GT [--list FILE] [--maps].
+"""Score a folder of masks or of class maps: tools/eval_masks.py --masks DIR --gt DIR [--list FILE].
 
---instances adds IA-mIoU, IA_S, IA_M and IA_L over the instances that it names, --ia over the connected
-components of GT.
+--maps DIR instead of --masks gives a table over thresholds. --instances adds IA-mIoU, IA_S, IA_M and IA_L
+over the instances that it names, --ia over the connected components of the true masks.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from mmwsss.utils.cli import (
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('pred', help='folder of predicted masks (.png, .npy); --maps: class maps')
-    parser.add_argument('gt', help='folder of ground-truth masks (.png, .npy)')
-    parser.add_argument('--list', help='text file of image ids (default: all of GT)')
+    scored = parser.add_mutually_exclusive_group(required=True)
+    scored.add_argument('--masks', help='folder of masks (.png, .npy)')
+    scored.add_argument('--maps', help='folder of class maps: table over thresholds')
+    parser.add_argument('--gt', required=True, help='folder of true masks (.png, .npy)')
+    parser.add_argument('--list', help='text file of image ids (default: all of --gt)')
     parser.add_argument(
-        '--classes', help='voc, coco14, or a text file of names (default: the record of PRED)'
+        '--classes',
+        help='voc, coco14, or a text file of names (default: the record of --masks or --maps)',
     )
     parser.add_argument('--num-classes', type=int, help='number of classes with background')
     parser.add_argument('--ignore-index', type=int, default=255, help='default: %(default)s')
-    parser.add_argument(
-        '--maps', action='store_true', help='PRED holds class maps: table over thresholds'
-    )
     parser.add_argument(
         '--thresholds', type=float, nargs='+', help='of --maps (default: 0.05, 0.10 .. 0.95)'
     )
@@ -49,7 +49,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='folder of instance maps (.png, .npy), or a COCO or LVIS JSON: adds IA-mIoU',
     )
     parser.add_argument(
-        '--ia', action='store_true', help='IA-mIoU without instances: of connected components of GT'
+        '--ia',
+        action='store_true',
+        help='IA-mIoU without instances: of connected components of --gt',
     )
     parser.add_argument(
         '--category-map',
@@ -60,7 +62,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--tolerance',
         type=float,
         default=0.0,
-        help="share of an instance's pixels that may contradict GT (default: %(default)s)",
+        help="share of an instance's pixels that may contradict --gt (default: %(default)s)",
     )
     parser.add_argument(
         '--include-background',
@@ -68,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='IA-mIoU averages over background too, scored per image, as published averages do',
     )
     parser.add_argument(
-        '--json', help='write the record of the scores to this file (.json), or to this folder'
+        '--out', help='write the record of the scores to this file (.json), or to this folder'
     )
     add_workers_argument(parser)
     add_verbose_argument(parser)
@@ -92,26 +94,29 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError('--instances and --ia score masks, not class maps (--maps)')
     if args.thresholds and not args.maps:
         raise ValueError('--thresholds belong to --maps: masks have none')
-    require_folder('PRED', args.pred)
-    require_folder('GT', args.gt)
+    pred = args.maps or args.masks
+    require_folder('--maps' if args.maps else '--masks', pred)
+    require_folder('--gt', args.gt)
     if args.num_classes is not None and args.num_classes < 2:
         raise ValueError(
             f'--num-classes must be >= 2 (background and a class), but got {args.num_classes}'
         )
-    classes = resolve_classes(args.classes, args.num_classes, args.pred)
+    classes = resolve_classes(args.classes, args.num_classes, pred)
     ids = read_id_list(args.list) if args.list else None
     split = Path(args.list).stem if args.list else ''
     options = {'ignore_index': args.ignore_index, 'workers': args.workers, 'split': split}
     if args.maps:
         thresholds = args.thresholds or DEFAULT_THRESHOLDS
-        score = score_maps(args.pred, args.gt, classes, ids, thresholds, **options)
+        score = score_maps(pred, args.gt, classes, ids, thresholds, **options)
     else:
-        score = score_masks(args.pred, args.gt, classes, ids, mask_scores(args, classes), **options)
+        score = score_masks(pred, args.gt, classes, ids, mask_scores(args, classes), **options)
     print(score.text)
-    if args.json:
-        Recorder(args.json, score.record).finish(complete=score.record.complete)
+    if args.out:
+        Recorder(args.out, score.record).finish(complete=score.record.complete)
     if any('not found' in error for error in score.report.failed.values()) and not args.list:
-        print('if PRED is meant to hold only some images of GT, name them with --list FILE')
+        print(
+            f'if {pred} is meant to hold only some images of {args.gt}, name them with --list FILE'
+        )
     return finish_report(score.report)
 
 

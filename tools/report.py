@@ -44,7 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'the true masks, else connected regions)',
     )
     parser.add_argument(
-        '--images', type=int, default=4, help='best and worst images of each stage (default: 4)'
+        '--num-images', type=int, default=4, help='best and worst images of each stage (default: 4)'
     )
     add_workers_argument(parser)
     add_verbose_argument(parser)
@@ -55,14 +55,14 @@ def main(args: argparse.Namespace) -> int:
     require_folder('RUN_DIR', args.run_dir)
     if args.gt is not None:
         require_folder('--gt', args.gt)
-    if args.images < 0:
-        raise ValueError(f'--images must be >= 0, but got {args.images}')
+    if args.num_images < 0:
+        raise ValueError(f'--num-images must be >= 0, but got {args.num_images}')
     options = ReportOptions(
         config=args.config,
         cfg_options=args.cfg_options,
         ground_truth=args.gt,
         instances=args.instances,
-        images=args.images,
+        images=args.num_images,
         workers=args.workers,
     )
     path, report = write_run_report(args.run_dir, args.out, options)

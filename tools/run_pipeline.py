@@ -28,11 +28,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--results', help='keep the summary as RESULTS/seedN.json, too')
     parser.add_argument('--dry-run', action='store_true', help='only say what would run, and why')
     parser.add_argument(
-        '--from', dest='first', metavar='STAGE', help='take the stages before it as they are'
+        '--first', metavar='STAGE', help='begin here and take the stages before it as they are'
     )
-    parser.add_argument('--until', dest='last', metavar='STAGE', help='stop behind it')
+    parser.add_argument('--last', metavar='STAGE', help='stop behind it')
     parser.add_argument(
-        '--force', action='store_true', help='repeat the stages from --from to --until'
+        '--force', action='store_true', help='repeat the stages from --first to --last'
     )
     parser.add_argument(
         '--launcher',

@@ -16,7 +16,7 @@ stages = dict(
             '{data_root}/names.csv',
             '--out',
             '{data_root}',
-            '--true-masks',
+            '--gt',
             '{data_root}/masks',
             '--val-fraction',
             '0.1',

@@ -6,7 +6,7 @@ stages = dict(
     masks_coverage=dict(
         run='tool',
         tool='../examples/demo_data/part_coverage.py',
-        args=['{masks}', '--data', '{data_root}', '--json', '{work}'],
+        args=['{masks}', '--data', '{data_root}', '--out', '{work}'],
     ),
     cam=dict(
         run='maps',
@@ -14,11 +14,11 @@ stages = dict(
         checkpoint='{localizer}',
         options={'model.head.test_map': 'cam', 'model.head.estimated_background': False},
     ),
-    cam_score=dict(run='score', config='localizer', pred='{cam}', maps=True),
+    cam_score=dict(run='score', config='localizer', maps='{cam}'),
     cam_coverage=dict(
         run='tool',
         tool='../examples/demo_data/part_coverage.py',
-        args=['{cam}', '--best-of', '{cam_score}', '--data', '{data_root}', '--json', '{work}'],
+        args=['{cam}', '--best-of', '{cam_score}', '--data', '{data_root}', '--out', '{work}'],
     ),
     picture=dict(
         run='tool',

@@ -18,7 +18,7 @@ stages = dict(
         maps='{maps}',
         options={'mask_cfg.refiners': [dict(type='DenseCRF', from_labels=True)]},
     ),
-    seed_crf_masks_score=dict(run='score', config='localizer', pred='{seed_crf_masks}'),
+    seed_crf_masks_score=dict(run='score', config='localizer', masks='{seed_crf_masks}'),
     crf_masks=dict(
         run='masks',
         config='irn_crf',
@@ -28,5 +28,5 @@ stages = dict(
             'mask_cfg.refiners.0.checkpoint': '{irn}',
         },
     ),
-    crf_masks_score=dict(run='score', config='localizer', pred='{crf_masks}'),
+    crf_masks_score=dict(run='score', config='localizer', masks='{crf_masks}'),
 )

@@ -7,7 +7,7 @@ part of an object is what a classifier needs, its plain body what it tends to mi
 Example::
 
     python examples/demo_data/part_coverage.py work_dirs/cam/maps work_dirs/sipe/masks \\
-        --data data/demo --split train --threshold 0.3 --json work_dirs/coverage
+        --data data/demo --split train --threshold 0.3 --out work_dirs/coverage
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--best-of',
         help='take the best threshold from this record of eval_masks.py --maps: uses ground truth',
     )
-    parser.add_argument('--json', help='file (.json) or folder for the record of the scores')
+    parser.add_argument('--out', help='file (.json) or folder for the record of the scores')
     args = parser.parse_args(argv)
     if args.threshold is not None and not 0 <= args.threshold <= 1:
         parser.error(f'--threshold must lie in [0, 1], but got {args.threshold}')
@@ -298,11 +298,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f'coverage of {Path(folder).name}'
         scored.append(Score(what, about, plain_values(scores['pooled'])))
         details[str(folder)] = plain_values({**scores, 'counts': counts})
-    if args.json:
+    if args.out:
         record = make_record(
             'tool', ['background', *classes], args.split, ids, scores=scored, result=details
         )
-        Recorder(args.json, record).finish(complete=not exit_code)
+        Recorder(args.out, record).finish(complete=not exit_code)
     return exit_code
 
 

@@ -53,6 +53,7 @@ class Kind(ABC):
     Attributes:
         tool: Path of the tool inside the folder of tools.
         arguments: Arguments that a stage of this kind must have.
+        one_of: Arguments of which it must have exactly one.
         optional: Arguments that it may have.
         needs_config: Whether it has a config.
         reads_options: Whether the tool takes ``--cfg-options``.
@@ -66,6 +67,7 @@ class Kind(ABC):
 
     tool: ClassVar[str] = ''
     arguments: ClassVar[tuple[str, ...]] = ()
+    one_of: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
     needs_config: ClassVar[bool] = True
     reads_options: ClassVar[bool] = True
@@ -204,8 +206,8 @@ class Score(Kind):
     """
 
     tool = 'eval_masks.py'
-    arguments = ('pred',)
-    optional = ('maps', 'partial', 'args')
+    one_of = ('masks', 'maps')
+    optional = ('partial', 'args')
     reads_options = False
     distributed = False
     data = ('val_dataloader',)
@@ -235,10 +237,11 @@ class Score(Kind):
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Score a folder."""
         dataset, _ = listed_dataset(truth_dataset(cfg))
-        words = [fill(stage.arguments['pred']), dataset.data_prefix['seg_map_path']]
-        words += ['--list', str(list_file(cfg, folder)), '--json', str(folder)]
-        words += [fill(str(word)) for word in stage.arguments.get('args') or ()]
-        return [*words, '--maps'] if stage.arguments.get('maps') else words
+        what = 'maps' if 'maps' in stage.arguments else 'masks'
+        words = [f'--{what}', fill(stage.arguments[what])]
+        words += ['--gt', dataset.data_prefix['seg_map_path']]
+        words += ['--list', str(list_file(cfg, folder)), '--out', str(folder)]
+        return [*words, *(fill(str(word)) for word in stage.arguments.get('args') or ())]
 
 
 class Test(Kind):

@@ -120,11 +120,15 @@ class _Reader:
         check_known(f'{where}: run', entry.get('run'), KINDS)
         kind = KINDS[entry['run']]
         for key in entry:
-            check_known(f'{where}: key', key, [*STAGE_KEYS, *kind.arguments, *kind.optional])
+            check_known(
+                f'{where}: key', key, [*STAGE_KEYS, *kind.arguments, *kind.one_of, *kind.optional]
+            )
         missing = [key for key in kind.arguments if key not in entry]
         missing += ['config'] * (kind.needs_config and not entry.get('config'))
         if missing:
             raise TypeError(f'{where} ({entry["run"]}) needs {missing}')
+        if kind.one_of and sum(key in entry for key in kind.one_of) != 1:
+            raise TypeError(f'{where} ({entry["run"]}) needs exactly one of {list(kind.one_of)}')
         named = entry.get('config') or ''
         config = find_config(str(self.configs.get(named, named)), self.path) if named else ''
         options = self._options(name, named, config, where)

@@ -212,14 +212,15 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
 def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     """Say which parts there are not, and which files cannot be used."""
     root = shlex.quote(str(run.root))
-    score, test = f'python tools/eval_masks.py {root}/', 'python tools/test.py CONFIG CHECKPOINT'
+    score = 'python tools/eval_masks.py --gt FOLDER'
+    test = 'python tools/test.py CONFIG CHECKPOINT'
     pictures = any(stage.pictures for stage in report.stages)
     predicted = any(stage.is_predicted for stage in mask_stages(run))
     in_test, train = f'--work-dir {root}/test --out {root}/test', 'python tools/train.py CONFIG'
     wanted: list[tuple[Any, str, str]] = [
-        (report.scores, 'scores', f'{score}masks GT --json {root}/masks_score'),
-        (report.curves, 'threshold curve', f'{score}maps GT --maps --json {root}/maps_score'),
-        (pictures, 'images with panels', f'python tools/report.py {root} --images 4'),
+        (report.scores, 'scores', f'{score} --masks {root}/masks --out {root}/masks_score'),
+        (report.curves, 'threshold curve', f'{score} --maps {root}/maps --out {root}/maps_score'),
+        (pictures, 'images with panels', f'python tools/report.py {root} --num-images 4'),
         (predicted, 'predictions of a segmenter', f'{test} {in_test}/predictions'),
         (report.trainings, 'training curves', f'{train} --work-dir {root}/localizer'),
     ]

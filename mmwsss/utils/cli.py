@@ -164,9 +164,7 @@ def finish_report(report: BatchReport) -> int:
         lines = report.summary().splitlines()
         hidden = lines[MAX_SHOWN + 1 :]
         if hidden:
-            lines[MAX_SHOWN + 1 :] = [
-                f'  and {len(hidden)} more; the record or --json names them all'
-            ]
+            lines[MAX_SHOWN + 1 :] = [f'  and {len(hidden)} more; the record names them all']
         print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
     return report.exit_code
 

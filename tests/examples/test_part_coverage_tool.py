@@ -31,7 +31,7 @@ def demo(tmp_path: Path) -> SimpleNamespace:
 
 
 def run(demo: SimpleNamespace, *args: str) -> int:
-    return main([*args, '--data', str(demo.data), '--json', str(demo.json)])
+    return main([*args, '--data', str(demo.data), '--out', str(demo.json)])
 
 
 def test_masks_and_maps_that_cover_the_parts_alone(demo, capsys) -> None:

@@ -179,7 +179,7 @@ def test_missing_parts_are_named_with_their_command(run, tmp_path):
     missing = {part.part: part.command for part in report.missing}
     assert set(missing) == {'threshold curve', 'images with panels', 'predictions of a segmenter'}
     assert missing['threshold curve'].startswith(
-        f'python tools/eval_masks.py {root}/maps GT --maps'
+        f'python tools/eval_masks.py --gt FOLDER --maps {root}/maps'
     )
     page = path.read_text()
     assert 'Not in this report' in page

@@ -18,6 +18,10 @@ def run(*arguments) -> int:
     return end.value.code
 
 
+def masks(folders) -> tuple[object, ...]:
+    return '--masks', folders / 'pred', '--gt', folders / 'gt'
+
+
 @pytest.fixture
 def folders(tmp_path):
     gt = np.array([[0, 0, 1, 1]])
@@ -33,9 +37,7 @@ def folders(tmp_path):
 
 def test_masks(folders, capsys):
     json_file = folders / 'out.json'
-    code = run(
-        folders / 'pred', folders / 'gt', '--classes', folders / 'names.txt', '--json', json_file
-    )
+    code = run(*masks(folders), '--classes', folders / 'names.txt', '--out', json_file)
     assert code == 0
     out = capsys.readouterr().out
     assert 'mIoU 58.33' in out  # (1/2 + 2/3) / 2
@@ -46,8 +48,8 @@ def test_masks(folders, capsys):
 
 
 def test_maps(folders, capsys):
-    code = run(folders / 'maps', folders / 'gt', '--num-classes', 2, '--maps', '--list',
-               folders / 'list.txt', '--thresholds', 0.2, 0.5)  # fmt: skip
+    where = ('--maps', folders / 'maps', '--gt', folders / 'gt', '--list', folders / 'list.txt')
+    code = run(*where, '--num-classes', 2, '--thresholds', 0.2, 0.5)
     assert code == 0
     out = capsys.readouterr().out
     assert 'uses ground truth' in out
@@ -61,7 +63,7 @@ def test_maps(folders, capsys):
 
 def test_failures_are_named(folders, capsys):
     (folders / 'pred' / 'b.png').unlink()
-    assert run(folders / 'pred', folders / 'gt', '--num-classes', 2) == 1
+    assert run(*masks(folders), '--num-classes', 2) == 1
     captured = capsys.readouterr()
     assert 'images: 1 of 2; 1 FAILED' in captured.out
     assert 'name them with --list' in captured.out
@@ -78,7 +80,7 @@ def test_failures_are_named(folders, capsys):
     ],
 )
 def test_errors_are_one_line(folders, capsys, arguments, message):
-    assert run(folders / 'pred', folders / 'gt', *arguments) == 2
+    assert run(*masks(folders), *arguments) == 2
     err = capsys.readouterr().err
     assert err.startswith('error: ')
     assert message in err
@@ -88,9 +90,9 @@ def test_errors_are_one_line(folders, capsys, arguments, message):
 def test_instances(folders, capsys):
     for name in 'ab':
         save_mask(folders / 'ids' / f'{name}.png', np.array([[0, 0, 1, 2]]))
-    common = (folders / 'pred', folders / 'gt', '--num-classes', 2)
+    common = (*masks(folders), '--num-classes', 2)
     json_file = folders / 'out.json'
-    assert run(*common, '--instances', folders / 'ids', '--json', json_file) == 0
+    assert run(*common, '--instances', folders / 'ids', '--out', json_file) == 0
     out = capsys.readouterr().out
     assert 'mIoU 58.33' in out
     # The spare pixel of the component is divided: each of the two instances has 1 / (1 + 1/2).
@@ -104,7 +106,7 @@ def test_instances(folders, capsys):
     assert metrics['IA-mIoU'] == metrics['IA_S'] == pytest.approx(2 / 3)
     assert metrics['IA_L'] is None
     assert record.result['num_instances'] == dict(all=4, S=4, M=0, L=0)
-    assert run(*common, '--ia', '--include-background', '--json', json_file) == 0
+    assert run(*common, '--ia', '--include-background', '--out', json_file) == 0
     out = capsys.readouterr().out
     assert 'connected components' in out
     assert 'background in IA-mIoU: one more class' in out
@@ -112,12 +114,13 @@ def test_instances(folders, capsys):
 
 
 def test_wrong_instances(folders, capsys):
-    common = (folders / 'pred', folders / 'gt', '--num-classes', 2)
+    common = (*masks(folders), '--num-classes', 2)
     assert run(*common, '--instances', folders / 'none') == 2
     assert 'instance maps must be a folder' in capsys.readouterr().err
     assert run(*common, '--instances', folders / 'gt', '--ia') == 2
     assert 'not both' in capsys.readouterr().err
-    assert run(*common, '--maps', '--ia') == 2
+    maps = ('--maps', folders / 'maps', '--gt', folders / 'gt', '--num-classes', 2)
+    assert run(*maps, '--ia') == 2
     assert 'score masks, not class maps' in capsys.readouterr().err
     save_mask(folders / 'ids' / 'a.png', np.array([[0, 1, 1, 1]]))
     save_mask(folders / 'ids' / 'b.png', np.array([[0, 0, 1, 1]]))
@@ -127,18 +130,15 @@ def test_wrong_instances(folders, capsys):
 
 
 def test_wrong_folders_and_numbers_are_named(folders, capsys):
-    pred, gt = folders / 'pred', folders / 'gt'
+    pred, gt = ('--masks', folders / 'pred'), ('--gt', folders / 'gt')
     file = folders / 'names.txt'
     cases = {
-        ('nowhere', gt): "PRED must be a folder, but there is none at 'nowhere'",
-        (pred, 'nowhere'): "GT must be a folder, but there is none at 'nowhere'",
-        (file, gt): f"PRED must be a folder, but there is none at '{file}'",
-        (
-            pred,
-            gt,
-            '--num-classes',
-            1,
-        ): '--num-classes must be >= 2 (background and a class), but got 1',
+        ('--maps', 'nowhere', *gt): "--maps must be a folder, but there is none at 'nowhere'",
+        (*pred, '--gt', 'nowhere'): "--gt must be a folder, but there is none at 'nowhere'",
+        ('--masks', file, *gt): f"--masks must be a folder, but there is none at '{file}'",
+        (*pred, *gt, '--num-classes', 1): (
+            '--num-classes must be >= 2 (background and a class), but got 1'
+        ),
     }
     for arguments, message in cases.items():
         assert run(*arguments) == 2, arguments

@@ -41,7 +41,7 @@ def test_samples_and_rebuilds(tool, inputs, tmp_path, capsys):
     sampled, rebuilt = tmp_path / 'sampled', tmp_path / 'rebuilt'
     figure = tmp_path / 'figure.png'
     options = ['--target', '4', '--max-images', '5', '--seed', '3', '--figure', str(figure)]
-    assert tool.main(tool.parse_args([str(sampled), *inputs, *options])) == 0
+    assert tool.main(tool.parse_args(['--out', str(sampled), *inputs, *options])) == 0
     shown = capsys.readouterr().out
     assert '12 candidate images' in shown
     assert figure.stat().st_size > 1000
@@ -51,7 +51,7 @@ def test_samples_and_rebuilds(tool, inputs, tmp_path, capsys):
     assert set(summary['inputs']) == {'coco.json', 'pascal_b_categories.csv'}
     assert json.loads((sampled / 'sampling.json').read_text())['seed'] == 3
     ids = sampled / 'ImageSets/Segmentation/val.txt'
-    tool.main(tool.parse_args([str(rebuilt), *inputs, '--from-list', str(ids)]))
+    tool.main(tool.parse_args(['--out', str(rebuilt), *inputs, '--list', str(ids)]))
     expected = read_all(sampled)
     del expected['sampling.json']
     assert read_all(rebuilt) == expected
@@ -60,23 +60,23 @@ def test_samples_and_rebuilds(tool, inputs, tmp_path, capsys):
 def test_excludes_and_balances_a_voc_layout(tool, inputs, tmp_path, capsys):
     (tmp_path / 'bad.txt').write_text('000000000002\n')
     options = ['--target', '50', '--exclude', str(tmp_path / 'bad.txt')]
-    tool.main(tool.parse_args([str(tmp_path / 'all'), *inputs, *options]))
+    tool.main(tool.parse_args(['--out', str(tmp_path / 'all'), *inputs, *options]))
     listed = (tmp_path / 'all/ImageSets/Segmentation/val.txt').read_text().split()
     assert '000000000002' not in listed
     assert len(listed) > 5
     out = tmp_path / 'balanced.txt'
     options = ['--voc', str(tmp_path / 'all'), '--target', '4', '--workers', '0']
-    tool.main(tool.parse_args([str(out), *options]))
+    tool.main(tool.parse_args(['--out', str(out), *options]))
     chosen = out.read_text().split()
     assert 1 <= len(chosen) < len(listed)
     assert set(chosen) <= set(listed)
 
 
 def test_options_that_do_not_go_together(tool, inputs, tmp_path, capsys):
-    for arguments in (['out'], ['out', *inputs, '--voc', 'x']):
+    for arguments in (['--out', 'o'], ['--out', 'o', *inputs, '--voc', 'x']):
         with pytest.raises(SystemExit):
             tool.parse_args(arguments)
         assert 'give either --coco' in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        tool.parse_args(['out', '--voc', 'x', '--from-list', 'y'])
-    assert '--from-list does not go with --voc' in capsys.readouterr().err
+        tool.parse_args(['--out', 'o', '--voc', 'x', '--list', 'y'])
+    assert '--list does not go with --voc' in capsys.readouterr().err

@@ -26,7 +26,7 @@ def run_with_processes(config: Path, work_dir: Path) -> None:
         str(config),
         '--work-dir',
         str(work_dir),
-        '--until',
+        '--last',
         'masks',
     ]
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}

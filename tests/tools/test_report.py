@@ -47,7 +47,7 @@ def test_wrong_arguments_are_named_with_what_was_expected(tmp_path, capsys):
             tmp_path / 'file',
         ): f"RUN_DIR must be a folder, but there is none at '{tmp_path / 'file'}'",
         (tmp_path / 'run', '--gt', 'no'): "--gt must be a folder, but there is none at 'no'",
-        (tmp_path / 'run', '--images', -1): '--images must be >= 0, but got -1',
+        (tmp_path / 'run', '--num-images', -1): '--num-images must be >= 0, but got -1',
         (tmp_path / 'run', '--config', 'no.py'): 'config not found: no.py',
     }
     for arguments, message in cases.items():

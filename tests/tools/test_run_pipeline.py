@@ -93,7 +93,7 @@ def test_a_failing_stage(config, tmp_path, capsys):
 
 
 def test_wrong_input_is_one_line(config, tmp_path, capsys):
-    assert run(config, '--work-dir', tmp_path / 'work', '--until', 'frist') == 2
+    assert run(config, '--work-dir', tmp_path / 'work', '--last', 'frist') == 2
     assert 'error: ' in capsys.readouterr().err
     assert run(tmp_path / 'nothing.py') == 2
     assert run(config, '--nproc', '2') == 2

@@ -42,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--val-fraction', type=float, default=0.0, help='share of val.txt')
     parser.add_argument(
-        '--true-masks',
+        '--gt',
         help='folder of masks of some images, to score with: val.txt is drawn among these images',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the draw for val.txt')
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
         masks=args.masks,
         classes=class_names(args.classes),
         val_fraction=args.val_fraction,
-        true_masks=args.true_masks,
+        true_masks=args.gt,
         seed=args.seed,
         workers=args.workers,
     )

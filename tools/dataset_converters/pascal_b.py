@@ -2,14 +2,14 @@
 
 Examples::
 
-    python tools/dataset_converters/pascal_b.py data/pascal_b --lvis lvis_v1_val.json \\
+    python tools/dataset_converters/pascal_b.py --out data/pascal_b --lvis lvis_v1_val.json \\
         --coco instances_train2017.json instances_val2017.json --images train2017 val2017
-    python tools/dataset_converters/pascal_b.py data/pascal_b --lvis ... --coco ... --images ... \\
-        --from-list pascal_b_ids.txt
-    python tools/dataset_converters/pascal_b.py data/voc_balanced.txt --voc data/VOC2012 --split val
+    python tools/dataset_converters/pascal_b.py --out data/pascal_b --lvis ... --coco ... --images ... \\
+        --list pascal_b_ids.txt
+    python tools/dataset_converters/pascal_b.py --out data/voc_balanced.txt --voc data/VOC2012 --split val
 
 Without --lvis, COCO gives all classes. The result is in VOC layout (JPEGImages, SegmentationClass,
-SegmentationObject, ImageSets/Segmentation/val.txt) with statistics.json and sampling.json. With --from-list
+SegmentationObject, ImageSets/Segmentation/val.txt) with statistics.json and sampling.json. With --list
 nothing is sampled: the same list and files give the same bytes. With --voc an existing dataset with
 instance maps is balanced by the same rule; only a list of ids is written. What counts as labelled is said
 in mmwsss/datasets/pascal_b_builder.py, which category is which class in
@@ -47,14 +47,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('out', help='folder to write; with --voc the list file to write')
+    parser.add_argument(
+        '--out', required=True, help='folder to write; with --voc the list file to write'
+    )
     parser.add_argument('--lvis', nargs='+', default=[], help='LVIS v1 annotation files')
     parser.add_argument('--coco', nargs='+', default=[], help='COCO 2017 instances files')
     parser.add_argument('--images', nargs='+', default=[], help='folders with <id>.jpg')
     parser.add_argument('--voc', help='balance this dataset in VOC layout instead')
     parser.add_argument('--split', default='val', help='list of --voc (default: %(default)s)')
     parser.add_argument('--exclude', help='text file of image ids to leave out')
-    parser.add_argument('--from-list', help='text file of the image ids to build, no sampling')
+    parser.add_argument('--list', help='text file of the image ids to build, no sampling')
     parser.add_argument(
         '--target', type=float, default=60, help='objects per class and size (default: %(default)s)'
     )
@@ -69,8 +71,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if bool(args.voc) == bool(args.coco):
         parser.error('give either --coco (with or without --lvis) or --voc')
-    if args.voc and args.from_list:
-        parser.error('--from-list does not go with --voc')
+    if args.voc and args.list:
+        parser.error('--list does not go with --voc')
     return args
 
 
@@ -93,8 +95,8 @@ def build(args: argparse.Namespace) -> dict[str, Any]:
     excluded = read_id_list(args.exclude) if args.exclude else []
     candidates = {c.name: c for c in list_candidates(coco, lvis, excluded)}
     counts = count_all(list(candidates.values()), args.workers)
-    if args.from_list:
-        names = sorted(read_id_list(args.from_list))
+    if args.list:
+        names = sorted(read_id_list(args.list))
     else:
         names = choose_images(counts, args.target, args.max_images, args.seed)
         write_json(Path(args.out, 'sampling.json'), sampling(args))

@@ -3,5 +3,5 @@
 _base_ = './localizer_segmenter.py'
 stages = dict(
     seed_masks=dict(run='masks', config='localizer', maps='{maps}'),
-    seed_masks_score=dict(run='score', config='localizer', pred='{seed_masks}'),
+    seed_masks_score=dict(run='score', config='localizer', masks='{seed_masks}'),
 )
