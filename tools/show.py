@@ -1,4 +1,4 @@
-"""Lay class maps and masks over images: tools/show.py IMAGE... --config CONFIG --checkpoint FILE --out DIR.
+"""Lay class maps and masks over images: tools/show.py CONFIG CHECKPOINT IMAGE... --out DIR.
 
 Each image becomes DIR/<name>.png: the image, of a localizer the map of each class, the mask. An IMAGE may
 be a folder or a pattern. Without --labels the classes are those that the localizer sees. Needs no display.
@@ -9,13 +9,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmwsss.apis import find_images, load_model
 from mmwsss.stages.show import show_images
 from mmwsss.utils.cli import (
+    add_config_arguments,
     add_trust_argument,
-    add_verbose_argument,
     finish_report,
     run_tool,
 )
@@ -26,22 +24,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    add_config_arguments(parser)
+    parser.add_argument('checkpoint', help='weights of the localizer or segmenter')
     parser.add_argument('images', nargs='+', help='image files, folders or patterns')
-    parser.add_argument('--config', required=True, help='config of the localizer or segmenter')
-    parser.add_argument('--checkpoint', required=True, help='its weights')
     parser.add_argument('--out', required=True, help='folder for the pictures')
     parser.add_argument('--labels', help="classes in the images, e.g. 'dog,sofa'")
-    parser.add_argument('--masks', help='folder for the masks alone, as palette PNG')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='replace settings of the config, e.g. model.test_cfg.scales=[1.0]',
-    )
     parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
     add_trust_argument(parser)
-    add_verbose_argument(parser)
     return parser.parse_args(argv)
 
 
@@ -52,10 +41,8 @@ def main(args: argparse.Namespace) -> int:
     labels = None
     if args.labels is not None:
         labels = [name.strip() for name in args.labels.split(',') if name.strip()]
-    for folder in filter(None, (args.out, args.masks)):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    report = show_images(model, images, Path(args.out), labels, masks=args.masks)
-    return finish_report(report)
+    Path(args.out).mkdir(parents=True, exist_ok=True)
+    return finish_report(show_images(model, images, args.out, labels))
 
 
 if __name__ == '__main__':

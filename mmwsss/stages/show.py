@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmseg.models.segmentors import BaseSegmentor
 
-from mmwsss.io import BatchReport, process_items, safe_join, save_mask
+from mmwsss.io import BatchReport, process_items, safe_join
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Predictor, Segmented
 from mmwsss.stages.photos import by_name
@@ -22,7 +22,6 @@ def show_images(
     images: Sequence[tuple[str, Path]],
     out: str | Path,
     labels: Sequence[str] | None = None,
-    masks: str | Path | None = None,
 ) -> BatchReport:
     """Write a picture ``out/<name>.png`` of each image with the class maps of a localizer and the mask.
 
@@ -33,7 +32,6 @@ def show_images(
         images: (name, path) of each image; see :func:`mmwsss.apis.find_images`.
         out: Folder for the pictures.
         labels: Of a localizer: names of the classes in the images. None: those that it sees in each.
-        masks: Folder for the masks alone. None: they are not written.
 
     Returns:
         What became of each image.
@@ -44,11 +42,7 @@ def show_images(
     paths, predictor = by_name(images), Predictor(model, labels)
 
     def work(name: str) -> None:
-        segmented = predictor(name, paths[name])
-        save_segmented(safe_join(out, name, '.png'), segmented, model)
-        if masks is not None:
-            path = safe_join(masks, name, '.png')
-            save_mask(path, segmented.mask, model.dataset_meta['palette'])
+        save_segmented(safe_join(out, name, '.png'), predictor(name, paths[name]), model)
 
     return process_items(list(paths), work, None, 'pictures')
 
