@@ -22,7 +22,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='weights of the model')
     parser.add_argument('--work-dir', help='folder for logs and scores')
     parser.add_argument(
-        '--out', help="folder for the predicted label maps (needs mmseg's IoUMetric)"
+        '--out',
+        help="folder for a segmenter's masks, palette PNGs as VOC's server takes them; a test set without "
+        'masks is then predicted',
     )
     parser.add_argument(
         '--test-config',

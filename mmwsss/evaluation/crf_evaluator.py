@@ -77,7 +77,11 @@ class DenseCRFEvaluator(Evaluator):
         metrics = [metrics] if isinstance(metrics, dict) else list(metrics)
         super().__init__(copy.deepcopy(metrics))
         self.without = Evaluator(
-            [{key: v for key, v in metric.items() if key != 'output_dir'} for metric in metrics]
+            [
+                {key: v for key, v in metric.items() if key != 'output_dir'}
+                for metric in metrics
+                if metric['type'] != 'MaskWriter'
+            ]
         )
         if not 0 <= min_peak < 1:
             raise ValueError(f'min_peak must lie in [0, 1), but got {min_peak}')

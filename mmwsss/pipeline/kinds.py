@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 from mmengine.config import Config
 
-from mmwsss.io import IGNORE_INDEX, RECORD_NAME, Record, write_lines
+from mmwsss.io import RECORD_NAME, Record, write_lines
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.load import without_init
-from mmwsss.stages.test import label_writers
+from mmwsss.stages.test import predicts_masks
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 
@@ -267,9 +267,9 @@ class Test(Kind):
         return {**without_init(super().settings(stage, cfg)), **more}
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
-        """Test a checkpoint; the predictions are kept where mmseg can write them."""
+        """Test a checkpoint; the predictions of a segmenter are kept."""
         words = [stage.config, fill(stage.arguments['checkpoint']), '--work-dir', str(folder)]
-        if writes_predictions(cfg):
+        if predicts_masks(cfg):
             words += ['--out', str(folder / 'predictions')]
         return [*words, *(f'--{name}' for name in ('tta', 'crf') if stage.arguments.get(name))]
 
@@ -305,14 +305,6 @@ KINDS: dict[str, Kind] = {
     'test': Test(),
     'tool': Tool(),
 }
-
-
-def writes_predictions(cfg: Config) -> bool:
-    """Whether ``tools/test.py --out`` can write label maps: it takes an ``IoUMetric`` and 8-bit ids."""
-    if not label_writers(cfg.test_evaluator):
-        return False
-    dataset, _ = listed_dataset(cfg.test_dataloader.dataset)
-    return len(dataset.metainfo['classes']) <= IGNORE_INDEX
 
 
 def lacking(dataset: Mapping[str, Any]) -> str:

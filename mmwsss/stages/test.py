@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.logging import print_log
+from mmseg.models.segmentors import BaseSegmentor
+from mmseg.registry import MODELS
 
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
-from mmwsss.evaluation.crf_evaluator import failed_images, uses_crf, with_crf
-from mmwsss.io import IGNORE_INDEX, Protocol, Recorder, Score, hash_file, make_record, plain_values
+from mmwsss.evaluation.crf_evaluator import failed_images, with_crf
+from mmwsss.io import Protocol, Recorder, Score, hash_file, make_record, plain_values
+from mmwsss.stages.image_list import parts_of
 from mmwsss.stages.output import training_protocol
 from mmwsss.stages.train import IMAGE_LABELS, build_runner
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
@@ -22,7 +25,7 @@ from mmwsss.utils.cli import default_workers
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import dicts_in
 
-__all__ = ['TEST_KEYS', 'run_test', 'use_test_config']
+__all__ = ['TEST_KEYS', 'predicts_masks', 'run_test', 'use_test_config']
 
 TEST_KEYS = ('test_dataloader', 'test_evaluator', 'test_cfg')
 
@@ -56,11 +59,13 @@ def run_test(
 ) -> dict[str, Any]:
     """Score a checkpoint with the config's test loop.
 
+    A segmenter predicts a test dataset without masks (no ``data_prefix.seg_map_path``) and scores nothing.
+
     Args:
         cfg: From :func:`mmwsss.utils.config.load_config`, with ``work_dir`` set.
         checkpoint: File to load.
         tta: Use ``cfg.tta_model`` and ``cfg.tta_pipeline`` (several scales and mirrors).
-        out: Folder for the predicted label maps.
+        out: Folder for a segmenter's masks, see :class:`~mmwsss.evaluation.metrics.MaskWriter`.
         trust_checkpoint: Allow checkpoints that hold more than tensors and plain data.
         crf: Score without and with DeepLabV2's dense CRF, see
             :class:`~mmwsss.evaluation.DenseCRFEvaluator`.
@@ -70,7 +75,8 @@ def run_test(
 
     Raises:
         ValueError: The checkpoint does not fit the model, or ``tta`` is asked of a config without
-            ``tta_model`` and ``tta_pipeline``, or ``out`` of more than 255 classes.
+            ``tta_model`` and ``tta_pipeline``, or ``out`` of a localizer, or nothing of a test dataset
+            without masks.
     """
     cfg.load_from = str(checkpoint)
     if tta:
@@ -83,13 +89,10 @@ def run_test(
     found = [node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline)] if tta else [1.0]
     scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
     protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
+    prepare_output(cfg, out)
     if crf:
         add_crf(cfg)
-    if out is not None:
-        add_output(cfg, out)
     runner = build_runner(cfg, trust_checkpoint, initial=False)
-    if out is not None:
-        check_8_bit(runner.test_dataloader.dataset.metainfo['classes'])
     if not trust_checkpoint:
         check_fit(runner.model, load_checkpoint_file(checkpoint, mmap=True), checkpoint)
     recorder = None
@@ -118,7 +121,7 @@ def run_test(
             }
             complete = done and not failed_images(found)
             recorder.finish(scores=scores, complete=complete, result={'predictions': predictions})
-    if not any(score.protocol.crf for score in scores):
+    if scores and not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
     return metrics
 
@@ -155,34 +158,91 @@ def scored_name(protocol: Protocol, dataset: str) -> str:
     return f'{what} on {dataset}' if dataset else what
 
 
-def check_8_bit(classes: Sequence[str]) -> None:
-    """Refuse ``--out`` for class ids that the files of mmseg's ``IoUMetric`` cannot hold."""
-    if len(classes) > IGNORE_INDEX:
+def prepare_output(cfg: Config, out: str | None) -> None:
+    """Set up what a segmenter's test writes, and that it scores only where there are masks."""
+    if not predicts_masks(cfg):
+        if out is not None:
+            raise ValueError(
+                f'--out writes the masks of a segmenter, but the config builds a {cfg.model.type}; '
+                'tools/predict.py writes those of a localizer'
+            )
+        return
+    bare = leave_scores_out(cfg)
+    if bare and out is None:
         raise ValueError(
-            f'--out writes 8-bit masks, for at most {IGNORE_INDEX} classes with background, but the '
-            f'dataset has {len(classes)}: test without --out'
+            f'test dataset {bare[0]!r} has no masks (data_prefix.seg_map_path) to score against; '
+            '--out DIR predicts it'
         )
+    if out is not None:
+        add_output(cfg, out)
 
 
 def add_crf(cfg: Config) -> None:
     """Put the dense CRF around the metrics of every test dataset."""
     workers = default_workers()
-    cfg.test_evaluator = with_crf(cfg.test_evaluator, workers)
-    for part in (cfg.get('test_cfg') or {}).get('others', []):
-        part['evaluator'] = with_crf(part['evaluator'], workers)
-
-
-def label_writers(evaluators: Any) -> list[dict[str, Any]]:
-    """The metrics among a config's evaluators that can write label maps."""
-    metrics = evaluators['metrics'] if uses_crf(evaluators) else evaluators
-    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    return [metric for metric in metrics if metric.get('type') == 'IoUMetric']
+    change_evaluators(cfg, lambda name, loader, evaluator: with_crf(evaluator, workers))
 
 
 def add_output(cfg: Config, out: str) -> None:
-    """Make the config's ``IoUMetric`` write its predictions to a folder, one per named dataset."""
-    for name, _, evaluators in test_sets(cfg):
-        writers = label_writers(evaluators)
-        if not writers:
-            raise ValueError('--out needs an IoUMetric in test_evaluator to write the label maps')
-        writers[0].update(output_dir=str(Path(out, name)))
+    """Write the predicted masks to a folder, one per named dataset, beside what the config scores."""
+
+    def with_writer(name: str, loader: Any, evaluator: Any) -> Any:
+        prefix = next(parts_of(loader.dataset))
+        root = (
+            prefix.get('data_root') or '',
+            (prefix.get('data_prefix') or {}).get('img_path') or '',
+        )
+        writer = dict(type='MaskWriter', out=str(Path(out, name)), image_root=os.path.join(*root))
+        if isinstance(evaluator, Mapping) and 'metrics' in evaluator:
+            return {**evaluator, 'metrics': [*as_list(evaluator['metrics']), writer]}
+        return [*as_list(evaluator), writer]
+
+    change_evaluators(cfg, with_writer)
+
+
+def leave_scores_out(cfg: Config) -> list[str]:
+    """Let the test of datasets that have no masks predict alone; returns the names of these datasets."""
+    bare = [name for name, loader, _ in test_sets(cfg) if not has_masks(loader.dataset)]
+    for name, loader, _ in test_sets(cfg):
+        for part in parts_of(loader.dataset) if name in bare else ():
+            part['pipeline'] = without_masks(part['pipeline'])
+    change_evaluators(cfg, lambda name, loader, evaluator: [] if name in bare else evaluator)
+    return bare
+
+
+def has_masks(dataset: Mapping[str, Any]) -> bool:
+    """Whether a dataset's config names a folder of masks."""
+    parts = parts_of(dataset)
+    return all((part.get('data_prefix') or {}).get('seg_map_path') for part in parts)
+
+
+def without_masks(node: Any) -> Any:
+    """A pipeline, with the views of ``TestTimeAug``, without the steps that load masks."""
+    if isinstance(node, Mapping):
+        return {key: without_masks(value) for key, value in node.items()}
+    if not isinstance(node, (list, tuple)):
+        return node
+    loaders = ('LoadMask', 'LoadAnnotations')
+    kept = [
+        step for step in node if not (isinstance(step, Mapping) and step.get('type') in loaders)
+    ]
+    return [step for step in map(without_masks, kept) if step != []]
+
+
+def change_evaluators(cfg: Config, change: Callable[[str, Any, Any], Any]) -> None:
+    """Replace the evaluator of each test dataset by what ``change(name, loader, evaluator)`` returns."""
+    changed = [change(*found) for found in test_sets(cfg)]
+    cfg.test_evaluator = changed[0]
+    for part, evaluator in zip((cfg.get('test_cfg') or {}).get('others', []), changed[1:]):
+        part['evaluator'] = evaluator
+
+
+def as_list(metrics: Any) -> list[Any]:
+    """One metric's config, several or none, as a list."""
+    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics] if metrics else []
+
+
+def predicts_masks(cfg: Config) -> bool:
+    """Whether the model of a config is a segmenter, whose masks can be written."""
+    model = cfg.model.get('module', cfg.model)  # of test-time augmentation
+    return issubclass(MODELS.get(model.type), BaseSegmentor)

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
-from mmseg.apis import inference_model
+from mmseg.apis import inference_model, init_model
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from PIL import Image
@@ -55,6 +55,16 @@ def test_every_method_has_a_full_size_config_for_voc_and_one_has_one_for_coco():
     names = full_configs()
     assert {name.split('/')[0] for name in names if name.endswith('_voc_pseudo')} == set(FULL)
     assert any(name.endswith('_coco14_pseudo') for name in names)
+
+
+def test_every_segmenter_says_what_new_images_go_through():
+    paths = [path for path in CONFIGS.glob('[!_]*/**/*.py') if path.parent.name != 'pipelines']
+    configs = {str(path): Config.fromfile(path) for path in paths}
+    segmenters = {k: cfg for k, cfg in configs.items() if 'decode_head' in cfg.get('model', {})}
+    assert len(segmenters) > 25
+    for name, cfg in segmenters.items():
+        steps = [step['type'] for step in cfg.test_pipeline]
+        assert steps == ['LoadImage', 'PackWSSSInputs'], name
 
 
 @pytest.mark.parametrize('name', full_configs())
@@ -151,21 +161,18 @@ def test_trains_saves_loads_and_predicts(name, demo, tmp_path, monkeypatch):
     check_fit(loaded, load_checkpoint_file(checkpoint), checkpoint)
     loaded.load_state_dict(load_checkpoint_file(checkpoint)['state_dict'])
     assert isinstance(loaded, EncoderDecoder)
-    labels = [predict(model, cfg, demo) for model in (runner.model, loaded, loaded)]
+    runner.model.cfg = loaded.cfg = cfg.copy()
+    dumped = init_model(str(next((tmp_path / 'run').glob('*.py'))), str(checkpoint), 'cpu')
+    labels = [predict(model, demo) for model in (runner.model, loaded, loaded, dumped)]
     assert labels[0].shape == Image.open(demo / 'JPEGImages/val_0000.jpg').size[::-1]
     assert labels[0].max() < 6
     for other in labels[1:]:
         assert np.array_equal(labels[0], other)
 
 
-def predict(model: nn.Module, cfg: Config, demo: Path) -> np.ndarray:
+def predict(model: nn.Module, demo: Path) -> np.ndarray:
     """Label map of a validation image at its own size, through mmseg's inference function."""
     model.eval()
-    model.cfg = cfg.copy()
-    model.cfg.test_pipeline = [
-        dict(type='LoadImageFromFile'),
-        dict(type='PackSegInputs'),
-    ]
     image = np.array(Image.open(demo / 'JPEGImages/val_0000.jpg'))[:, :, ::-1]
     result = inference_model(model, np.ascontiguousarray(image))
     return result.pred_sem_seg.data[0].numpy()

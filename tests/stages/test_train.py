@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from mmwsss.stages.test import check_8_bit, run_test
+from mmwsss.stages.test import run_test
 from mmwsss.stages.train import (
     build_runner,
     default_work_dir,
@@ -160,12 +160,6 @@ def test_arguments(tmp_path):
         enable_amp(Config(dict(optim_wrapper=dict(type='BFloat16OptimWrapper'))))
     with pytest.raises(ValueError, match=r"--tta needs \['tta_model', 'tta_pipeline'\]"):
         run_test(cfg, 'x.pth', tta=True)
-
-
-def test_8_bit_files_of_many_classes_are_refused():
-    check_8_bit(['a'] * 255)
-    with pytest.raises(ValueError, match=r'at most 255 classes with background, but .* has 302'):
-        check_8_bit(['a'] * 302)
 
 
 def test_a_batch_is_shared_among_the_processes(monkeypatch):

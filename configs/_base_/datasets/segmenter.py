@@ -17,6 +17,8 @@ train_pipeline = [
     dict(type='PackWSSSInputs'),
 ]
 val_pipeline = [dict(type='LoadImage'), dict(type='LoadMask'), dict(type='PackWSSSInputs')]
+# What new images go through: tools/predict.py, mmseg's inference_model.
+test_pipeline = [dict(type='LoadImage'), dict(type='PackWSSSInputs')]
 
 train_dataloader = dict(
     batch_size=10,
