@@ -19,7 +19,7 @@ def test_a_folder_of_something_else_is_one_readable_line(tmp_path):
     done = run_tool('--data-root', 'data', '--work-dir', 'work', cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout.startswith('[1/13] data: run: not run yet')
-    assert '| error: data is not empty' in done.stdout
+    assert 'error: data is not empty' in done.stdout
     assert done.stderr.splitlines()[-1].startswith("error: stage 'data' failed with exit code 2")
     assert 'Traceback' not in done.stderr
     assert (data / 'holiday.jpg').exists()
