@@ -19,17 +19,26 @@ def read_version() -> str:
 
 
 class BuildWithConfigs(build_py):
-    """Put configs, tools and model-index.yml where MIM looks for them, and the demo data: `mmwsss/.mim`."""
+    """Put configs, tools and demo data where MIM and MMEngine look for them: `mmwsss/.mim`.
+
+    A wheel gets copies, an editable installation links.
+    """
 
     def run(self) -> None:
         super().run()
-        if getattr(self, 'editable_mode', False):
-            return
-        target = Path(self.build_lib) / 'mmwsss' / '.mim'
-        for folder in ('configs', 'tools', 'examples/demo_data'):
-            ignored = shutil.ignore_patterns('__pycache__')
-            shutil.copytree(HERE / folder, target / folder, ignore=ignored, dirs_exist_ok=True)
-        shutil.copy2(HERE / 'model-index.yml', target)
+        is_editable = getattr(self, 'editable_mode', False)
+        target = (HERE if is_editable else Path(self.build_lib)) / 'mmwsss' / '.mim'
+        for name in ('configs', 'tools', 'examples/demo_data', 'model-index.yml'):
+            place = target / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if is_editable:
+                place.unlink(missing_ok=True)
+                place.symlink_to(HERE / name)
+            elif (HERE / name).is_file():
+                shutil.copy2(HERE / name, place)
+            else:
+                ignored = shutil.ignore_patterns('__pycache__')
+                shutil.copytree(HERE / name, place, ignore=ignored, dirs_exist_ok=True)
 
 
 # OpenMMLab (mmengine, mmcv, mmseg) comes in two distributions with the same import names. Requiring one
@@ -52,6 +61,8 @@ setup(
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    py_modules=['mmwsss_command'],
+    entry_points={'console_scripts': ['mmwsss = mmwsss_command:main']},
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
     cmdclass={'build_py': BuildWithConfigs},
     package_data={'mmwsss': ['**/*.csv', '**/*.json', '**/*.j2']},

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 # Floor of each package, the longest name that fits; a module may import from its own floor and below.
 FLOORS = {
     'mmwsss': 6,
+    'mmwsss.__main__': 6,
     'mmwsss.version': 0,
     'mmwsss.compat': 0,
     'mmwsss.registry': 0,
@@ -159,6 +160,6 @@ def declared() -> set[str]:
 
 def test_what_is_imported_is_declared_and_the_other_way_round():
     outside = {name.split('.')[0] for names in IMPORTS.values() for name in names}
-    outside -= {*sys.stdlib_module_names, 'mmwsss'}
+    outside -= {*sys.stdlib_module_names, 'mmwsss', 'mmwsss_command'}
     assert outside - declared() == UNDECLARED
     assert declared() <= outside

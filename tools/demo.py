@@ -1,6 +1,4 @@
-"""The demo: image labels -> class maps -> pseudo masks -> segmenter -> scores, on generated images.
-
-    python tools/demo.py --work-dir work_dirs/demo
+"""Run the demo: image labels -> class maps -> pseudo masks -> segmenter -> scores, on generated images.
 
 Runs the pipeline configs/pipelines/demo.py, some minutes on two CPU cores, and writes report.html with a
 picture. Run again, it goes on where it was cut and does nothing where all is done.
@@ -17,7 +15,7 @@ from mmwsss.pipeline import Pipeline, StageError, read_pipeline
 from mmwsss.report import Figure, ReportOptions, write_run_report
 from mmwsss.utils.cli import add_verbose_argument, run_tool
 
-CONFIG = Path(__file__).resolve().parents[1] / 'configs' / 'pipelines' / 'demo.py'
+CONFIG = 'configs/pipelines/demo.py'
 TRUE_MASKS = {
     'stages.true_masks': dict(run='train', config='segmenter', after='data'),
     'stages.true_masks_score': dict(run='test', config='segmenter', checkpoint='{true_masks}'),

@@ -1,4 +1,4 @@
-"""Score a folder of masks or of class maps: tools/eval_masks.py --masks DIR --gt DIR [--list FILE].
+"""Score a folder of masks or of class maps against true masks.
 
 --maps DIR instead of --masks gives a table over thresholds. --instances adds IA-mIoU, IA_S, IA_M and IA_L
 over the instances that it names, --ia over the connected components of the true masks.

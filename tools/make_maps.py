@@ -1,6 +1,6 @@
-"""Write class maps with a trained localizer: tools/make_maps.py CONFIG CHECKPOINT --out DIR.
+"""Write class maps with a trained localizer.
 
-The maps of the config's `map_dataset` go to DIR/<id>.npz, with a record that says how they were made. Run
+The maps of the config's `map_dataset` go to OUT/<id>.npz, with a record that says how they were made. Run
 again, it goes on where it stopped. Exit code 1: some images failed and are named; the others are done.
 """
 

@@ -1,7 +1,7 @@
-"""Turn class maps into masks: tools/make_masks.py CONFIG --maps DIR --out DIR.
+"""Turn class maps into masks by the refiners of a config.
 
-Runs the refiners of the config's `mask_cfg` over DIR/<id>.npz and writes palette PNGs, with a record that
-says how they were made. With `--from DIR` it takes the masks or maps of another program instead and checks
+Runs the refiners of the config's `mask_cfg` over MAPS/<id>.npz and writes palette PNGs, with a record that
+says how they were made. With `--from` it takes the masks or maps of another program instead and checks
 them. Run again, it goes on where it stopped. Exit code 1: some images failed and are named; the others are
 done.
 """

@@ -1,7 +1,7 @@
-"""Segment images with a trained model: tools/predict.py CONFIG CHECKPOINT IMAGE... --out DIR.
+"""Segment images with a trained model: a segmenter, or a localizer with its masks.
 
 An IMAGE is a file, a folder (with its sub-folders) or a pattern such as 'photos/*.jpg'. Each image becomes a
-palette PNG of its size, DIR/<name>.png, by a segmenter, ours or mmsegmentation's, or by a localizer, whose
+palette PNG of its size, OUT/<name>.png, by a segmenter, ours or mmsegmentation's, or by a localizer, whose
 masks are those of the config's refiners. Nobody needs true masks. Run again, it goes on where it stopped, and
 takes images that were added. Exit code 1: some images failed and are named; the others are done.
 """
@@ -35,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='weights of the model')
     parser.add_argument('images', nargs='+', help='image files, folders or patterns')
     parser.add_argument('--out', required=True, help='folder for the masks')
-    parser.add_argument('--overlay', action='store_true', help='write DIR/overlays/<name>.jpg, too')
+    parser.add_argument('--overlay', action='store_true', help='write OUT/overlays/<name>.jpg, too')
     parser.add_argument(
         '--labels',
         help="of a localizer: classes in the images, e.g. 'dog,sofa' (default: those that it sees)",

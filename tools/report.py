@@ -1,4 +1,4 @@
-"""Write the report of a run as one HTML page: tools/report.py RUN_DIR.
+"""Write the report of a run as one HTML page.
 
 The page holds everything it shows and opens from disk. Scores, maps and masks are found by the records in
 RUN_DIR, images and true masks through the configs that the trainings left there. Parts whose data are

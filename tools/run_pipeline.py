@@ -1,4 +1,4 @@
-"""Run a pipeline from image labels to a scored segmenter: tools/run_pipeline.py configs/pipelines/NAME.py.
+"""Run a pipeline from image labels to a scored segmenter.
 
 What is done and unchanged is skipped, what was cut goes on, a changed input repeats what depends on it.
 Writes log.txt, summary.json and summary.md. Exit code: 0, or that of the stage that failed.
@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     spec = read_pipeline(args.config, args.cfg_options, args.seed)
     work_dir = args.work_dir or Path('work_dirs') / spec.name
     launcher = Launcher(args.launcher, args.nproc)
-    pipeline = Pipeline(spec, work_dir, launcher, Path(__file__).resolve().parent)
+    pipeline = Pipeline(spec, work_dir, launcher)
     if args.dry_run:
         for decision in pipeline.plan(args.first, args.last, args.force):
             print(f'{decision.stage}: {decision.action}: {decision.reason}')

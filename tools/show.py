@@ -1,6 +1,6 @@
-"""Lay class maps and masks over images: tools/show.py CONFIG CHECKPOINT IMAGE... --out DIR.
+"""Lay class maps and masks over images.
 
-Each image becomes DIR/<name>.png: the image, of a localizer the map of each class, the mask. An IMAGE may
+Each image becomes OUT/<name>.png: the image, of a localizer the map of each class, the mask. An IMAGE may
 be a folder or a pattern. Without --labels the classes are those that the localizer sees. Needs no display.
 """
 

@@ -1,4 +1,4 @@
-"""Score a checkpoint with the test loop of its config: tools/test.py CONFIG CHECKPOINT."""
+"""Score a checkpoint with the test loop of its config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a localizer or a segmenter: tools/train.py CONFIG, with mmsegmentation's arguments."""
+"""Train a localizer or a segmenter, with mmsegmentation's arguments."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def make_record(
         ids_sha256='' if ids is None else hash_ids(ids),
         config_sha256=hash_text(config_text) if config_text else '',
         settings=plain_values(settings or {}),
-        command=shlex.join(['python', *sys.argv]),
+        command=command_line(),
         code=code_version(),
         hardware=hardware(),
         created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -388,6 +388,13 @@ def hash_file(path: str | os.PathLike[str]) -> str:
         for block in iter(lambda: file.read(1 << 20), b''):
             digest.update(block)
     return digest.hexdigest()
+
+
+def command_line() -> str:
+    """The command that this process runs."""
+    tool, *words = sys.argv
+    start = tool.split() if tool.startswith('mmwsss ') else ['python', tool]
+    return shlex.join([*start, *words])
 
 
 def code_version() -> str:

@@ -24,6 +24,7 @@ from mmwsss.pipeline.summary import Summary, short_path, write_summary
 from mmwsss.utils.cli import option_words
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import map_texts
+from mmwsss.utils.resources import ROOT
 from mmwsss.version import __version__
 
 __all__ = ['Decision', 'Pipeline', 'StageError']
@@ -81,7 +82,7 @@ class Pipeline:
         spec: The stages.
         work_dir: Folder of everything that the pipeline makes.
         launcher: How tools are started.
-        tools: Folder of the tools. None: that of this checkout.
+        tools: Folder of the tools. None: those of the package.
         say: Prints a line. None: to standard output.
         execute: Runs a command; tests put something quicker here.
     """
@@ -97,7 +98,7 @@ class Pipeline:
     ) -> None:
         self.spec, self.work_dir = spec, Path(work_dir)
         self.launcher = launcher or Launcher()
-        self.tools = Path(tools or Path(__file__).resolve().parents[2] / 'tools')
+        self.tools = Path(tools or ROOT / 'tools')
         self.say = say or (lambda line: print(line, file=sys.stdout, flush=True))
         self.execute = execute
         self.log = self.work_dir / LOG

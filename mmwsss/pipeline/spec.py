@@ -9,11 +9,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.io import require_file
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Stage
 from mmwsss.utils.config import check_options
 from mmwsss.utils.names import check_known, closest_name
 from mmwsss.utils.nested import map_texts, texts_in
+from mmwsss.utils.resources import find_config
 
 __all__ = ['PipelineSpec', 'read_pipeline']
 
@@ -60,7 +60,7 @@ def read_pipeline(
     """Read a pipeline's config and check it.
 
     Args:
-        path: The config file; see ``docs/pipelines.md``.
+        path: The config file, or the name of one of the package; see ``docs/pipelines.md``.
         cfg_options: Dotted keys and their values. ``NAME.KEY`` sets ``KEY`` of the config NAME (in all
             stages that use it) or of the stage NAME; a key of the pipeline itself, such as
             ``data_root`` or ``stages.x.tta``, is set there.
@@ -72,19 +72,20 @@ def read_pipeline(
             each other.
         TypeError: A stage lacks an argument of its kind.
     """
-    cfg = Config.fromfile(require_file('pipeline config', path))
+    file = find_config('pipeline config', path)
+    cfg = Config.fromfile(file)
     given = cfg_options or {}
     own = {key: value for key, value in given.items() if key.split('.')[0] in PIPELINE_KEYS}
     if own:
         cfg.merge_from_dict(own)
     content = cfg.to_dict()
     options = {key: value for key, value in given.items() if key not in own}
-    reader = _Reader(str(path), content, options)
+    reader = _Reader(str(file), content, options)
     check = content.get('check_data', 'content')
     check_known('check_data', check, CHECKS)
     seed = content.get('seed') if seed is None else seed
     stages = tuple(in_order({name: reader.stage(name) for name in reader.stages}))
-    return PipelineSpec(Path(path).stem, str(path), stages, seed, check, options)
+    return PipelineSpec(file.stem, str(file), stages, seed, check, options)
 
 
 class _Reader:
@@ -130,7 +131,7 @@ class _Reader:
         if kind.one_of and sum(key in entry for key in kind.one_of) != 1:
             raise TypeError(f'{where} ({entry["run"]}) needs exactly one of {list(kind.one_of)}')
         named = entry.get('config') or ''
-        config = find_config(str(self.configs.get(named, named)), self.path) if named else ''
+        config = self._config(str(self.configs.get(named, named))) if named else ''
         options = self._options(name, named, config, where)
         arguments = {key: value for key, value in entry.items() if key not in STAGE_KEYS}
         if self.data_root is not None:
@@ -142,6 +143,10 @@ class _Reader:
         for other in needs:
             check_known(f'{where}: the stage', other, self.stages)
         return Stage(name, entry['run'], config, options, arguments, reads, needs)
+
+    def _config(self, name: str) -> str:
+        """Path of a config: from the working directory, a folder above the pipeline's, the package."""
+        return str(find_config(f'{self.path}: config', name, Path(self.path).resolve().parents))
 
     def _options(self, name: str, named: str, config: str, where: str) -> dict[str, Any]:
         """The options of a stage: of its config, of its entry, of its name."""
@@ -167,19 +172,6 @@ class _Reader:
             if wants_config and self.stages.get(name, {}).get('run') != 'train':
                 raise ValueError(f'{where}: {{{name}:config}} needs a stage that trains')
         return tuple(dict.fromkeys(name for name, _ in found if name != OWN_FOLDER))
-
-
-def find_config(name: str, pipeline: str | Path) -> str:
-    """Path of a config that a pipeline names.
-
-    Relative paths start from the working directory or from a folder above the pipeline's config.
-    """
-    if Path(name).is_file():
-        return str(name)
-    for folder in Path(pipeline).resolve().parents:
-        if (folder / name).is_file():
-            return str(folder / name)
-    raise FileNotFoundError(f'{pipeline}: config {name!r} does not exist')
 
 
 def in_order(stages: dict[str, Stage]) -> Iterator[Stage]:

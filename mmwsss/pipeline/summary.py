@@ -10,6 +10,7 @@ from typing import Optional
 
 from mmwsss.io import Record, Score, from_json, percent, read_json, write_json, write_text
 from mmwsss.pipeline.spec import PipelineSpec
+from mmwsss.utils.resources import ROOT
 
 __all__ = ['StageSummary', 'Summary', 'read_summary', 'short_path', 'write_summary']
 
@@ -17,7 +18,6 @@ SUMMARY = 'summary.json'
 PAGE = 'summary.md'
 USUAL = ('mIoU', 'aAcc', 'mAcc')
 KEPT = ('command', 'seconds', 'code', 'complete', 'scores')  # of the record of a stage
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Summary:
         return sum(stage.seconds for stage in self.stages)
 
 
-def short_path(path: str | Path, root: Path = CHECKOUT) -> str:
-    """A path from ``root`` where it lies below that, by default from the root of this checkout."""
+def short_path(path: str | Path, root: Path = ROOT) -> str:
+    """A path from ``root`` where it lies below that, by default from that of checkout or wheel."""
     try:
         return str(Path(path).resolve().relative_to(root))
     except ValueError:

@@ -13,10 +13,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.utils import register_all_modules
 
-from mmwsss.io.names import require_file
 from mmwsss.utils.names import closest_name, near_miss
 from mmwsss.utils.nested import dicts_in
 from mmwsss.utils.num_classes import fill_num_classes
+from mmwsss.utils.resources import find_config
 
 __all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
 
@@ -51,7 +51,7 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
     - ``num_classes='auto'`` of a head becomes the number of classes of the dataset.
 
     Args:
-        path: The config file.
+        path: The config file; see :func:`~mmwsss.utils.resources.find_config`.
         cfg_options: Dotted keys and their new values.
 
     Returns:
@@ -62,8 +62,9 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
         ValueError: A key is misspelt or unknown; the closest known key is named. Or a base is of a
             package that MMEngine does not know.
     """
+    file = find_config('config', path)
     try:
-        cfg = Config.fromfile(require_file('config', path))
+        cfg = Config.fromfile(file)
     except (AssertionError, KeyError) as error:
         if traceback.extract_tb(error.__traceback__)[-1].name != '_get_package_and_cfg_path':
             raise

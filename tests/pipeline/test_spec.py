@@ -137,7 +137,7 @@ def test_a_child_replaces_and_removes_stages(tmp_path):
             ValueError,
             'needs a stage that trains',
         ),
-        (dict(configs=dict(one='x.py')), FileNotFoundError, "config 'x.py' does not exist"),
+        (dict(configs=dict(one='x.py')), FileNotFoundError, 'config not found: x.py'),
         (
             dict(options={'tow': {}}),
             ValueError,

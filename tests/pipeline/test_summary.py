@@ -5,7 +5,8 @@ import json
 import pytest
 
 from mmwsss.io import Protocol, Score
-from mmwsss.pipeline.summary import CHECKOUT, StageSummary, Summary, page, read_summary, short_path
+from mmwsss.pipeline.summary import StageSummary, Summary, page, read_summary, short_path
+from mmwsss.utils.resources import ROOT
 
 
 def test_the_page_has_the_scores_of_all_metrics():
@@ -40,6 +41,6 @@ def test_no_summary_is_named(tmp_path, content, message):
 
 def test_paths_are_those_from_the_root_of_the_checkout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert short_path(CHECKOUT / 'configs' / 'pipelines' / 'demo.py') == 'configs/pipelines/demo.py'
+    assert short_path(ROOT / 'configs' / 'pipelines' / 'demo.py') == 'configs/pipelines/demo.py'
     assert short_path(tmp_path / 'own.py') == str(tmp_path / 'own.py')
     assert short_path(tmp_path / 'own.py', tmp_path) == 'own.py'

@@ -2,7 +2,7 @@
 
 Example::
 
-    python tools/dataset_converters/coco14.py data/coco2014
+    mmwsss data coco14 data/coco2014
 
 Reads annotations/instances_{train,val}2014.json and writes masks/{train,val}2014/<id>.png (81 classes;
 crowd = 255; where objects overlap, the smaller one is on top), labels_{train,val}.json and

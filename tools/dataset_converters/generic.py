@@ -2,8 +2,8 @@
 
 Examples::
 
-    python tools/dataset_converters/generic.py photos --labels names.csv --out data/custom --val-fraction 0.1
-    python tools/dataset_converters/generic.py photos --masks masks --classes cat dog --out data/custom
+    mmwsss data generic photos --labels names.csv --out data/custom --val-fraction 0.1
+    mmwsss data generic photos --masks masks --classes cat dog --out data/custom
 
 Labels are a CSV with lines "id,class;class" or a JSON {id: [class, ...]}; the id is the image's file name
 without suffix. Every image and mask is decoded. Writes labels.csv, classes.txt, train.txt, val.txt and

@@ -2,7 +2,7 @@
 
 Example::
 
-    python tools/dataset_converters/make_demo_data.py --out data/demo --train 200 --val 50 --seed 0
+    mmwsss data demo --out data/demo --train 200 --val 50 --seed 0
 
 Running it again with the same settings does nothing; other settings need ``--overwrite``.
 """

@@ -2,11 +2,11 @@
 
 Examples::
 
-    python tools/dataset_converters/pascal_b.py --out data/pascal_b --lvis lvis_v1_val.json \\
+    mmwsss data pascal-b --out data/pascal_b --lvis lvis_v1_val.json \\
         --coco instances_train2017.json instances_val2017.json --images train2017 val2017
-    python tools/dataset_converters/pascal_b.py --out data/pascal_b --lvis ... --coco ... --images ... \\
+    mmwsss data pascal-b --out data/pascal_b --lvis ... --coco ... --images ... \\
         --list pascal_b_ids.txt
-    python tools/dataset_converters/pascal_b.py --out data/voc_balanced.txt --voc data/VOC2012 --split val
+    mmwsss data pascal-b --out data/voc_balanced.txt --voc data/VOC2012 --split val
 
 Without --lvis, COCO gives all classes. The result is in VOC layout (JPEGImages, SegmentationClass,
 SegmentationObject, ImageSets/Segmentation/val.txt) with statistics.json and sampling.json. With --list

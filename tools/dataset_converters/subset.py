@@ -2,7 +2,7 @@
 
 Example::
 
-    python tools/dataset_converters/subset.py configs/cam/cam_mobilenetv2_vocmini.py \\
+    mmwsss data subset configs/cam/cam_mobilenetv2_vocmini.py \\
         --out data/voc_mini_subsets
 
 The images and their labels are those of the config's training dataset, whatever their source. Writes one

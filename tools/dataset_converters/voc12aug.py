@@ -2,7 +2,7 @@
 
 Example::
 
-    python tools/dataset_converters/voc12aug.py data/VOCdevkit/VOC2012 data/benchmark_RELEASE/dataset/cls
+    mmwsss data voc12aug data/VOCdevkit/VOC2012 data/benchmark_RELEASE/dataset/cls
 
 The second folder holds SBD's .mat files, or masks as .png. Writes SegmentationClassAug/<id>.png and
 ImageSets/Segmentation/train_aug.txt (10,582 images) into the first. Run again, it goes on where it

@@ -1,4 +1,6 @@
-"""Convert a public WideResNet-38 file to ours, or ours to theirs (--reverse); nothing may be left over."""
+"""Convert a public WideResNet-38 file to ours, or ours to theirs (--reverse).
+
+Nothing may be left over."""
 
 from __future__ import annotations
 

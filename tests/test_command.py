@@ -1,0 +1,74 @@
+"""The command `mmwsss`, in this process where it imports nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmwsss_command import find_commands, main
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_help_names_every_tool_and_imports_no_torch():
+    code = (
+        'import sys, mmwsss_command\n'
+        'assert mmwsss_command.main(["--help"]) == 0\n'
+        'assert not {"torch", "mmseg", "numpy", "mmwsss"} & set(sys.modules)'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    listed = [line.split('  ')[1] for line in done.stdout.splitlines() if line.startswith('  ')]
+    assert listed == list(find_commands())
+    assert {'train', 'test', 'maps', 'masks', 'score', 'pipeline', 'predict', 'show'} < set(listed)
+    assert {'report', 'configs', 'data generic', 'weights sipe'} < set(listed)
+
+
+def test_each_command_is_a_tool_with_a_sentence(capsys):
+    commands = find_commands()
+    files = set((ROOT / 'tools').rglob('*.py'))
+    assert set(commands.values()) == files
+    assert main([]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        if line.startswith('  '):
+            assert len(line) < 130, line
+            assert 'tools/' not in line
+
+
+@pytest.mark.parametrize(
+    ('words', 'code', 'shown'),
+    [
+        (['trian'], 2, "did you mean 'train'?"),
+        (['data', 'voc'], 2, "there is no command 'data voc'"),
+        (['data'], 0, 'usage: mmwsss data NAME'),
+        (['weights', '--help'], 0, 'resnet38'),
+        (['--version'], 0, 'mmwsss 0.'),
+    ],
+)
+def test_groups_and_mistakes(capsys, words, code, shown):
+    assert main(words) == code
+    captured = capsys.readouterr()
+    assert shown in captured.out + captured.err
+
+
+@pytest.mark.parametrize(
+    ('words', 'code', 'shown'),
+    [
+        (['sipe', 'ResNet-50'], 0, 'configs/sipe/sipe_r50_voc.py'),
+        (['nothing-like-it'], 2, 'no config has nothing-like-it'),
+        (['--folder'], 0, str(ROOT / 'configs')),
+    ],
+)
+def test_configs_are_found(capsys, monkeypatch, words, code, shown):
+    monkeypatch.setattr(sys, 'argv', ['mmwsss'])
+    with pytest.raises(SystemExit) as end:
+        main(['configs', *words])
+    assert end.value.code == code
+    captured = capsys.readouterr()
+    assert shown in captured.out + captured.err
+    assert '_base_' not in captured.out
