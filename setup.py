@@ -65,7 +65,7 @@ setup(
     entry_points={'console_scripts': ['mmwsss = mmwsss_command:main']},
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
     cmdclass={'build_py': BuildWithConfigs},
-    package_data={'mmwsss': ['**/*.csv', '**/*.json', '**/*.j2']},
+    package_data={'mmwsss': ['**/*.csv', '**/*.json', '**/*.j2', '**/*.js']},
     python_requires='>=3.9',
     install_requires=[
         'torch>=2.6',

@@ -1,31 +1,38 @@
-"""Where the images of a run and their true masks are, what its masks score on them, and pictures of them."""
+"""Where the images of a run and their true masks are, and what its masks score on them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from mmseg.registry import DATASETS
 
-from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.engine.hooks.map_visualization_hook import image_datasets
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords
-from mmwsss.io import load_class_maps, load_mask, process_items, safe_join, voc_palette
-from mmwsss.refine.chain import RefinerChain
+from mmwsss.io import IGNORE_INDEX, load_mask, percent, process_items, safe_join
 from mmwsss.report.read import Run, Stage, noting
 from mmwsss.utils.config import load_config
-from mmwsss.visualization.tiles import ImageParts, Tile, image_tiles
+from mmwsss.utils.names import name_some
 
-__all__ = ['ImageIndex', 'StageResult', 'draw_stage', 'image_index', 'score_stage']
+__all__ = [
+    'ImageIndex',
+    'StageResult',
+    'StageShares',
+    'count_stage',
+    'ids_in',
+    'image_index',
+    'score_stage',
+]
 
 VOC_INSTANCES = 'SegmentationObject'
+MUCH_FOREGROUND = 0.8
 
 
 @dataclass
@@ -74,10 +81,15 @@ def image_index(
 
 def masks_in(folder: Path) -> dict[str, str]:
     """Path of each mask in a folder by id; empty if it holds none."""
+    return {name: str(find_mask(folder, name)) for name in ids_in(folder, MASK_SUFFIXES)}
+
+
+def ids_in(folder: Path, suffixes: Sequence[str]) -> list[str]:
+    """The image ids of a folder; empty if it holds no such file."""
     try:
-        return {name: str(find_mask(folder, name)) for name in find_ids(folder, MASK_SUFFIXES)}
+        return find_ids(folder, suffixes)
     except ValueError:
-        return {}
+        return []
 
 
 def add_dataset(index: ImageIndex, cfg: Any) -> None:
@@ -103,32 +115,30 @@ def without_pipelines(dataset_cfg: Mapping[str, Any]) -> dict[str, Any]:
     return {**dataset_cfg, 'pipeline': []}
 
 
-# --- scores and pictures of a stage ---------------------------------------------------------------
-
-
-class Picture(NamedTuple):
-    """One image: its id, its score, and (title, RGB uint8 (H, W, 3)) from left to right."""
-
-    name: str
-    note: str
-    tiles: list[Tile]
+# --- scores of a stage ----------------------------------------------------------------------------
 
 
 @dataclass
 class StageResult:
-    """What the masks of a stage score, and what they look like."""
+    """What the masks of a stage score.
+
+    Attributes:
+        stage: The stage.
+        classes: Background first.
+        asked: Number of masks in the folder.
+        instances: Scores by object, of all images.
+        counts: int64 (C, C + 1) pixels by true and given class, the last one undecided.
+        image_iou: Mean IoU of each image over the classes that it has or was given, 0..1.
+        errors: Of images that could not be scored.
+    """
 
     stage: Stage
-    classes: list[str]  # background first
-    asked: int  # number of masks in the folder
-    instances: InstanceScore  # of all images
-    counts: np.ndarray  # int64 (C, C + 1) pixels by true and given class, the last one undecided
-    # Mean IoU of each image over the classes that it has or was given, 0..1.
+    classes: list[str]
+    asked: int
+    instances: InstanceScore
+    counts: np.ndarray
     image_iou: dict[str, float] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)  # of images that could not be scored
-    pictures: dict[str, list[Picture]] = field(default_factory=dict)  # 'best' and 'worst'
-    legend: list[tuple[str, str]] = field(default_factory=list)  # class name, CSS colour
-    problems: dict[str, str] = field(default_factory=dict)  # by image with a part that is missing
+    errors: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -141,6 +151,27 @@ class StageResult:
         empty = np.zeros_like(self.counts)
         empty[:, 0] = self.counts.sum(1)
         return float(mean_iou(iou_from_counts(empty)))
+
+    def doubts(self) -> list[str]:
+        """What makes these masks worth a look before their score is believed."""
+        score, found = float(mean_iou(iou_from_counts(self.counts))), []
+        if score <= self.floor:
+            found = [
+                f'mIoU {percent(score)} %, but masks of nothing but background would score '
+                f'{percent(self.floor)} %'
+            ]
+        occurring = self.counts.sum(1) > 0
+        return found + doubtful_shares(self.counts.sum(0), self.classes, occurring)
+
+    def chosen(self, images: Container[str], number: int) -> dict[str, dict[str, str]]:
+        """The ``number`` best and worst of some images, each with its score."""
+        order = sorted(self.image_iou, key=lambda n: (-self.image_iou[n], n))
+        names = [name for name in order if name in images]
+        groups = {'best': names[:number], 'worst': names[max(len(names) - number, number) :][::-1]}
+        return {
+            heading: {name: f'mIoU {100 * self.image_iou[name]:.1f}' for name in group}
+            for heading, group in groups.items()
+        }
 
     @property
     def columns(self) -> list[str]:
@@ -198,44 +229,72 @@ def score_stage(
     return result
 
 
-def draw_stage(
-    result: StageResult, index: ImageIndex, number: int, predictions: Sequence[Path] = ()
-) -> None:
-    """Add pictures of the ``number`` best and worst images of a stage to its scores.
+@dataclass
+class StageShares:
+    """What the masks of a stage hold, where no true masks are.
 
-    ``predictions`` are folders of a segmenter's masks, perhaps of the same images.
+    Attributes:
+        stage: The stage.
+        classes: Background first.
+        pixels: int64 (C + 1,) pixels of each class in all masks, the last ones undecided.
+        images: int64 (C + 1,) masks that a class occurs in.
+        errors: Of masks that could not be read.
     """
-    iou, classes = result.image_iou, result.classes
-    palette = index.palette if len(index.palette) >= len(classes) else voc_palette(len(classes))
-    names = sorted((n for n in iou if n in index.images), key=lambda n: (-iou[n], n))
-    groups = {'best': names[:number], 'worst': names[max(len(names) - number, number) :][::-1]}
-    seen: set[int] = set()
-    for heading, group in groups.items():
-        for name in group:
-            with noting(result.problems, name):
-                parts = image_parts(name, result, index, predictions)
-                tiles = image_tiles(parts, classes, palette)
-                picture = Picture(name, f'mIoU {100 * iou[name]:.1f}', tiles)
-                result.pictures.setdefault(heading, []).append(picture)
-                seen.update(parts.shown_classes(len(classes)))
-    result.legend = [(classes[i], 'rgb({}, {}, {})'.format(*palette[i])) for i in sorted(seen)]
+
+    stage: Stage
+    classes: list[str]
+    pixels: np.ndarray
+    images: np.ndarray
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Share of the pixels of each class, 0..1, the last one undecided."""
+        return self.pixels / max(self.pixels.sum(), 1)
+
+    def doubts(self) -> list[str]:
+        """What makes these masks worth a look."""
+        return doubtful_shares(self.pixels, self.classes, np.ones(len(self.classes), bool))
 
 
-def image_parts(
-    name: str, result: StageResult, index: ImageIndex, predictions: Sequence[Path]
-) -> ImageParts:
-    """Read an image with its maps, refined step by step, its masks and the true one."""
-    stage, number = result.stage, len(result.classes)
-    truth = load_mask(index.truth[name], number)
-    parts = ImageParts(name, load_rgb(index.images[name], name), truth=truth)
-    labels = load_mask(find_mask(stage.folder, name), number)
-    setattr(parts, 'prediction' if stage.is_predicted else 'mask', labels)
-    for path in (safe_join(folder, name, '.png') for folder in predictions):
-        if path.is_file():
-            parts.prediction = load_mask(path, number)
-    if stage.maps is not None:
-        with noting(result.problems, name):
-            parts.maps = load_class_maps(safe_join(stage.maps, name, '.npz'), number)
-            chain = RefinerChain(stage.record.settings.get('refiners') or ())
-            parts.steps.update(chain.steps(parts.maps, parts.image, name))
-    return parts
+def count_stage(stage: Stage, classes: list[str], workers: int = 0) -> StageShares:
+    """Count the classes in the masks of a stage; see :class:`ReportOptions`."""
+    number = len(classes)
+    result = StageShares(stage, classes, *np.zeros((2, number + 1), int))
+    files = masks_in(stage.folder)
+
+    def work(name: str) -> np.ndarray:
+        mask = load_mask(files[name], number)
+        return np.bincount(
+            np.where(mask == IGNORE_INDEX, number, mask).ravel(), minlength=number + 1
+        )
+
+    def add(name: str, counts: np.ndarray) -> None:
+        result.pixels += counts
+        result.images += counts > 0
+
+    label = f'counting {stage.name}'
+    result.errors = process_items(list(files), work, None, label, workers, on_result=add).failed
+    return result
+
+
+def doubtful_shares(pixels: np.ndarray, classes: list[str], expected: np.ndarray) -> list[str]:
+    """What looks wrong about the classes that masks have, as far as their pixels tell.
+
+    Args:
+        pixels: Number for each class, background first, undecided ones last.
+        classes: Their names.
+        expected: Classes that should occur, bool.
+    """
+    decided, total = pixels[:-1], pixels.sum()
+    if not decided.any():
+        return ['all pixels are undecided (255)'] if total else []
+    foreground = decided[1:].sum() / decided.sum()
+    if not foreground:
+        return ['the masks are nothing but background']
+    found = []
+    if foreground > MUCH_FOREGROUND:
+        found.append(f'{100 * foreground:.0f} % of the pixels are foreground')
+    rows = list(zip(classes, decided, expected))[1:]
+    absent = [name for name, number, here in rows if here and not number]
+    return found + [f'no mask has {name_some(absent)}'] * bool(absent)

@@ -16,7 +16,16 @@ from typing import Any
 from mmwsss.io import RECORD_NAME, Record, from_json, parsing, read_record
 from mmwsss.utils.cli import KNOWN_ERRORS
 
-__all__ = ['Curves', 'Run', 'Stage', 'mask_stages', 'open_run', 'read_curves', 'read_environment']
+__all__ = [
+    'Curves',
+    'Run',
+    'Stage',
+    'map_stages',
+    'mask_stages',
+    'open_run',
+    'read_curves',
+    'read_environment',
+]
 
 DEPTH = 3
 MAX_TEXT = 250
@@ -65,7 +74,7 @@ def noting(problems: dict[str, str], name: str, prefix: str = '') -> Iterator[No
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder of masks."""
+    """A folder of masks, or of class maps."""
 
     name: str
     folder: Path
@@ -77,6 +86,11 @@ class Stage:
     def is_predicted(self) -> bool:
         """Whether these are a segmenter's predictions."""
         return self.record.kind == 'test'
+
+    @property
+    def is_maps(self) -> bool:
+        """Whether these are class maps that nobody made masks of."""
+        return self.record.kind == 'maps'
 
 
 def open_run(root: str | os.PathLike[str]) -> Run:
@@ -136,6 +150,14 @@ def mask_stages(run: Run) -> list[Stage]:
                 full = f'{name}: {what}' if len(places) > 1 else name
                 stages.append(Stage(full, path.parent / place, record, what))
     return [stage for stage in stages if stage.folder.is_dir()]
+
+
+def map_stages(run: Run) -> list[Stage]:
+    """Folders of class maps that no masks were made of."""
+    used = {stage.maps for stage in mask_stages(run)}
+    maps = run.of_kind('maps').items()
+    stages = [Stage(run.name(path), path.parent, record, maps=path.parent) for path, record in maps]
+    return [stage for stage in stages if stage.folder not in used]
 
 
 # --- logs -----------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +19,33 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from mmwsss.evaluation.folder import MASK_SUFFIXES
 from mmwsss.functional.confusion import iou_from_counts, mean_iou
 from mmwsss.io import ARGMAX, Record, Score, percent, plain_values, write_text
 from mmwsss.report import charts
-from mmwsss.report.images import ImageIndex, StageResult, draw_stage, image_index, score_stage
-from mmwsss.report.read import Curves, Run, mask_stages, open_run, read_curves, read_environment
+from mmwsss.report.gallery import Gallery, draw_gallery
+from mmwsss.report.images import (
+    ImageIndex,
+    StageResult,
+    StageShares,
+    count_stage,
+    ids_in,
+    image_index,
+    score_stage,
+)
+from mmwsss.report.read import (
+    Curves,
+    Run,
+    Stage,
+    map_stages,
+    mask_stages,
+    open_run,
+    read_curves,
+    read_environment,
+)
 from mmwsss.utils.names import name_some
 from mmwsss.version import __version__
+from mmwsss.visualization.tiles import evenly_spaced
 
 __all__ = ['Figure', 'ReportOptions', 'RunReport', 'render_page', 'write_run_report']
 
@@ -81,7 +103,11 @@ class RunReport:
         title: Heading of the page.
         scores: Scores by name, in order; two may have the same name.
         curves: Name, (threshold, mIoU) and the score without a threshold of class maps.
-        stages: Scores and pictures of the stages with masks.
+        stages: Scores of the stages with masks.
+        shares: Classes in the masks of the stages without true masks.
+        galleries: Pictures of stages with masks, and of maps that no masks were made of.
+        commands: To look at more images.
+        warnings: Name of a stage, and what is doubtful about its masks.
         trainings: Curves of each training by its name.
         steps: Name, seconds and command of each stage.
         environment: Name -> value.
@@ -93,6 +119,10 @@ class RunReport:
     scores: list[tuple[str, Score]] = field(default_factory=list)
     curves: list[tuple[str, ThresholdCurve, float | None]] = field(default_factory=list)
     stages: list[StageResult] = field(default_factory=list)
+    shares: list[StageShares] = field(default_factory=list)
+    galleries: list[Gallery] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
     trainings: dict[str, Curves] = field(default_factory=dict)
     steps: list[tuple[str, float, str]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
@@ -107,6 +137,10 @@ class RunReport:
     def miss(self, part: str, reason: str, command: str = '', failed: bool = False) -> None:
         """Note a part that the page does not have."""
         self.missing.append(Missing(part, reason, command, failed))
+
+    def doubt(self, stage: Stage, doubts: Sequence[str]) -> None:
+        """Note what is doubtful about the masks of a stage."""
+        self.warnings += [(stage.name, doubt) for doubt in doubts]
 
 
 def write_run_report(
@@ -146,19 +180,13 @@ def describe_run(run: Run, options: ReportOptions) -> RunReport:
         add_record(report, run, path, record)
     index = image_index(run, options.config, options.cfg_options, options.ground_truth)
     stages = mask_stages(run)
-    predictions = [stage.folder for stage in stages if stage.is_predicted]
     for stage in stages:
-        result = score_stage(stage, index, options.instances, options.workers)
-        if result is None:
-            reason = 'no true masks of these images or no list of classes was found'
-            command = f'python tools/report.py {shlex.quote(str(run.root))} --gt FOLDER'
-            report.miss(f'scores and images of {stage.name}', reason, command)
-            continue
-        add_result(report, run, result)
-        if options.images:
-            draw_stage(result, index, options.images, () if stage.is_predicted else predictions)
-        for name, reason in result.problems.items():
-            report.miss(f'parts of the images of {stage.name}', f'{name}: {reason}')
+        add_stage(report, run, stage, index, options)
+    predictions = [stage.folder for stage in stages if stage.is_predicted]
+    for stage in [*stages, *map_stages(run)] if options.images else []:
+        add_gallery(report, stage, index, options.images, [] if stage.is_predicted else predictions)
+    if report.galleries:
+        report.commands = more_commands(run, index, 4 * options.images)
     add_missing(report, run, index)
     return report
 
@@ -181,16 +209,77 @@ def add_record(report: RunReport, run: Run, path: Path, record: Record) -> None:
         report.miss(f'the rest of {run.name(path)}', reason, record.command)
 
 
+def add_stage(
+    report: RunReport, run: Run, stage: Stage, index: ImageIndex, options: ReportOptions
+) -> None:
+    """Score the masks of a stage; without true masks count their classes."""
+    result = score_stage(stage, index, options.instances, options.workers)
+    if result is not None:
+        return add_result(report, run, result)
+    reason = 'no true masks of these images or no list of classes was found'
+    command = f'python tools/report.py {shlex.quote(str(run.root))} --gt FOLDER'
+    report.miss(f'scores of {stage.name}', reason, command)
+    if classes := list(stage.record.classes or index.classes):
+        counted = count_stage(stage, classes, options.workers)
+        miss_images(report, stage, counted.errors, 'read')
+        if counted.pixels.any():
+            report.shares.append(counted)
+            report.doubt(stage, counted.doubts())
+
+
+def add_gallery(
+    report: RunReport, stage: Stage, index: ImageIndex, number: int, predictions: Sequence[Path]
+) -> None:
+    """Draw images of a stage: the best and the worst, or without true masks evenly chosen ones."""
+    result = next((each for each in report.stages if each.stage is stage), None)
+    if result is not None:
+        groups = result.chosen(index.images, number)
+    else:
+        names = ids_in(stage.folder, ['.npz'] if stage.is_maps else MASK_SUFFIXES)
+        names = [name for name in names if name in index.images]
+        chosen = [names[i] for i in evenly_spaced(len(names), 2 * number)] if names else []
+        groups = {'evenly chosen': dict.fromkeys(chosen, '')}
+    if not any(groups.values()) or not (stage.record.classes or index.classes):
+        return
+    gallery = draw_gallery(stage, index, groups, predictions)
+    if gallery.pictures:
+        report.galleries.append(gallery)
+    for name, reason in gallery.problems.items():
+        report.miss(f'parts of the images of {stage.name}', f'{name}: {reason}')
+
+
+def more_commands(run: Run, index: ImageIndex, number: int) -> list[str]:
+    """Commands that show more images: in the report, and by each localizer of the run."""
+    root = shlex.quote(str(run.root))
+    folder = shlex.quote(str(Path(next(iter(index.images.values()))).parent))
+    commands = [f'python tools/report.py {root} --num-images {number}']
+    for path, record in run.of_kind('train').items():
+        checkpoint = record.result.get('checkpoint')
+        if record.config and checkpoint and record.protocol.trained_on == 'image labels':
+            config, weights = path.parent / Path(record.config).name, path.parent / str(checkpoint)
+            commands.append(
+                f'python tools/show.py {folder} --config {shlex.quote(str(config))} '
+                f'--checkpoint {shlex.quote(str(weights))} --out {root}/pictures'
+            )
+    return commands
+
+
+def miss_images(report: RunReport, stage: Stage, errors: Mapping[str, str], what: str) -> None:
+    """Name the masks of a stage that could not be used."""
+    if errors:
+        some = '; '.join([f'{name}: {error}' for name, error in errors.items()][:3])
+        reason = f'{len(errors)} images could not be {what}, first: {some}'
+        report.miss(f'images of {stage.name}', reason, failed=True)
+
+
 def add_result(report: RunReport, run: Run, result: StageResult) -> None:
     """Add what was counted over masks: the score itself only where no record has it."""
     stage, count = result.stage, len(result.image_iou)
-    if result.errors:
-        errors = [f'{name}: {error}' for name, error in result.errors.items()]
-        reason = f'{len(errors)} images could not be scored, first: {"; ".join(errors[:3])}'
-        report.miss(f'images of {stage.name}', reason, failed=True)
+    miss_images(report, stage, result.errors, 'scored')
     if not count:
         return
     report.stages.append(result)
+    report.doubt(stage, result.doubts())
     iou, digest = iou_from_counts(result.counts), stage.record.sha256()
     per_class = plain_values(dict(zip(result.classes, iou)))
     if stage.is_predicted:
@@ -214,13 +303,13 @@ def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     root = shlex.quote(str(run.root))
     score = 'python tools/eval_masks.py --gt FOLDER'
     test = 'python tools/test.py CONFIG CHECKPOINT'
-    pictures = any(stage.pictures for stage in report.stages)
+    more = '--num-images 4' if index.images else '--config CONFIG'
     predicted = any(stage.is_predicted for stage in mask_stages(run))
     in_test, train = f'--work-dir {root}/test --out {root}/test', 'python tools/train.py CONFIG'
     wanted: list[tuple[Any, str, str]] = [
         (report.scores, 'scores', f'{score} --masks {root}/masks --out {root}/masks_score'),
         (report.curves, 'threshold curve', f'{score} --maps {root}/maps --out {root}/maps_score'),
-        (pictures, 'images with panels', f'python tools/report.py {root} --num-images 4'),
+        (report.galleries, 'images with panels', f'python tools/report.py {root} {more}'),
         (predicted, 'predictions of a segmenter', f'{test} {in_test}/predictions'),
         (report.trainings, 'training curves', f'{train} --work-dir {root}/localizer'),
     ]
@@ -237,7 +326,8 @@ def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
 
 
 def render_page(report: RunReport) -> str:
-    """Lay out a report as HTML that loads and runs nothing, whatever the names in it contain."""
+    """Lay out a report as HTML that loads nothing and runs one script of ours, whatever its names contain."""
+    script = files('mmwsss.report').joinpath('page.js').read_text('utf-8')
     environment = Environment(
         loader=PackageLoader('mmwsss.report', '.'),
         autoescape=True,
@@ -252,6 +342,9 @@ def render_page(report: RunReport) -> str:
     others = [row for row in report.scores if 'mIoU' not in row[1].metrics]
     return environment.get_template('page.html.j2').render(
         report=report,
+        script=Markup(script),  # noqa: S704  (a file of this package)
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii'),
+        share_chart=lambda: share_chart(report.shares),
         score_tables=[
             (rows, list(dict.fromkeys(k for _, s in rows for k in s.metrics if k != 'mIoU')))
             for rows in (rated, others)
@@ -271,6 +364,18 @@ def class_chart(rows: Sequence[tuple[str, Score]]) -> Markup:
     classes = list(dict.fromkeys(name for _, score in rows for name in score.per_class))
     series = [[score.per_class.get(name) for name in classes] for _, score in rows]
     return charts.bar_chart(classes, series, 'IoU per class in percent')
+
+
+def share_chart(stages: Sequence[StageShares]) -> Markup:
+    """Share of the pixels of each object class, with the number of images."""
+    names = list(dict.fromkeys(name for stage in stages for name in stage.classes[1:]))
+    names.append('undecided')
+    series, notes = [], []
+    for stage in stages:
+        rows = dict(zip([*stage.classes, 'undecided'], zip(stage.shares, stage.images)))
+        series.append([rows[name][0] if name in rows else None for name in names])
+        notes.append([f'({rows[name][1]} images)' if name in rows else '' for name in names])
+    return charts.bar_chart(names, series, 'share of the pixels per class in percent', notes)
 
 
 def size_chart(stages: Sequence[StageResult]) -> Markup:
@@ -322,12 +427,15 @@ def duration(seconds: float) -> str:
     )
 
 
-def picture_uri(picture: np.ndarray | str | Path) -> str:
-    """A picture inside the page: an RGB array (H, W, 3) as JPEG, a PNG or JPEG file as it is."""
+def picture_uri(picture: np.ndarray | Image.Image | str | Path) -> str:
+    """A picture inside the page: a photo (H, W, 3) as JPEG, layers as PNG, a PNG or JPEG file as it is."""
+    stream = io.BytesIO()
     if isinstance(picture, np.ndarray):
-        stream = io.BytesIO()
         Image.fromarray(picture).save(stream, format='JPEG', quality=88)
         kind, content = 'jpeg', stream.getvalue()
+    elif isinstance(picture, Image.Image):
+        picture.save(stream, format='PNG', optimize=True)
+        kind, content = 'png', stream.getvalue()
     else:
         kind = 'png' if Path(picture).suffix == '.png' else 'jpeg'
         content = Path(picture).read_bytes()

@@ -11,7 +11,16 @@ from PIL import Image
 from mmwsss.io import IGNORE_INDEX, ClassMaps
 from mmwsss.visualization.panels import Tile, heatmap, overlay
 
-__all__ = ['ERROR_COLOURS', 'ImageParts', 'error_overlay', 'image_tiles', 'map_tiles', 'shrink']
+__all__ = [
+    'ERROR_COLOURS',
+    'ImageParts',
+    'error_kinds',
+    'error_overlay',
+    'evenly_spaced',
+    'image_tiles',
+    'map_tiles',
+    'shrink',
+]
 
 # Missed, too much, wrong class; of Okabe and Ito's colours.
 ERROR_COLOURS = {'missed': (0, 114, 178), 'too much': (230, 159, 0), 'wrong class': (204, 121, 167)}
@@ -46,6 +55,23 @@ class ImageParts:
         labels = [each for each in (self.mask, self.prediction, self.truth) if each is not None]
         return sorted({i for each in labels for i in np.unique(each).tolist() if 0 < i < number})
 
+    def named_labels(self) -> dict[str, np.ndarray]:
+        """Title of each label map, from left to right; the last refiner's result is named with the mask."""
+        labels = {f'after {name}': labels for name, labels in self.steps.items()}
+        same = [title for title in labels if np.array_equal(labels[title], self.mask)]
+        if same:
+            del labels[same[-1]]
+        last = {f'mask, {same[-1]}' if same else 'mask': self.mask}
+        last.update({'prediction': self.prediction, 'ground truth': self.truth})
+        return {**labels, **{title: map_ for title, map_ in last.items() if map_ is not None}}
+
+    @property
+    def judged(self) -> tuple[str, np.ndarray] | None:
+        """The labels whose errors are shown, and what they are."""
+        if self.prediction is not None:
+            return 'prediction', self.prediction
+        return None if self.mask is None else ('mask', self.mask)
+
 
 def image_tiles(
     parts: ImageParts,
@@ -64,20 +90,11 @@ def image_tiles(
     tiles = [('image', parts.image)]
     if parts.maps is not None:
         tiles += map_tiles(parts.maps, parts.image, classes)
-    labels = {f'after {name}': labels for name, labels in parts.steps.items()}
-    same = [title for title in labels if np.array_equal(labels[title], parts.mask)]
-    if same:
-        del labels[same[-1]]
-    labels[f'mask, {same[-1]}' if same else 'mask'] = parts.mask
-    labels.update({'prediction': parts.prediction, 'ground truth': parts.truth})
-    for title, map_ in labels.items():
-        if map_ is not None:
-            tiles.append((title, overlay(parts.image, map_, palette)))
-    what, last = 'prediction', parts.prediction
-    if last is None:
-        what, last = 'mask', parts.mask
-    if last is not None and parts.truth is not None:
-        tiles.append((f'errors of the {what}', error_overlay(parts.image, last, parts.truth)))
+    for title, labels in parts.named_labels().items():
+        tiles.append((title, overlay(parts.image, labels, palette)))
+    if parts.judged is not None and parts.truth is not None:
+        what, labels = parts.judged
+        tiles.append((f'errors of the {what}', error_overlay(parts.image, labels, parts.truth)))
     return [(title, shrink(tile, side)) for title, tile in tiles]
 
 
@@ -115,10 +132,22 @@ def error_overlay(
     Returns:
         RGB uint8 (H, W, 3).
     """
+    kinds = error_kinds(given, truth, ignore_index)
+    return overlay(to_grey(image), kinds, [(0, 0, 0), *ERROR_COLOURS.values()], alpha)
+
+
+def error_kinds(
+    given: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_INDEX
+) -> np.ndarray:
+    """Where labels are wrong and how: 0 right, then the place in ``ERROR_COLOURS`` from 1; (H, W)."""
     named = np.where(given == ignore_index, 0, given)
     wrong = (given != truth) & (truth != ignore_index)
-    kinds = np.select([~wrong, named == 0, truth == 0], [0, 1, 2], 3)  # in the order of the colours
-    return overlay(to_grey(image), kinds, [(0, 0, 0), *ERROR_COLOURS.values()], alpha)
+    return np.select([~wrong, named == 0, truth == 0], [0, 1, 2], 3)
+
+
+def evenly_spaced(total: int, number: int) -> list[int]:
+    """Positions of at most ``number`` of ``total`` images, from the first to the last."""
+    return np.unique(np.linspace(0, total - 1, min(number, total)).round().astype(int)).tolist()
 
 
 def shrink(picture: np.ndarray, side: int) -> np.ndarray:

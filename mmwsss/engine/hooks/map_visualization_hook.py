@@ -26,7 +26,7 @@ from mmwsss.refine.chain import RefinerChain
 from mmwsss.utils.checkpoint import unwrapped
 from mmwsss.utils.cli import KNOWN_ERRORS
 from mmwsss.visualization.panels import class_legend, panel_image
-from mmwsss.visualization.tiles import ImageParts, image_tiles
+from mmwsss.visualization.tiles import ImageParts, evenly_spaced, image_tiles
 
 __all__ = ['MapVisualizationHook']
 
@@ -83,8 +83,7 @@ class MapVisualizationHook(Hook):
                 'val_dataloader in the config'
             )
         self.dataset = DATASETS.build(datasets[0])
-        count = min(self.num_images, len(self.dataset))
-        self.positions = np.unique(np.linspace(0, len(self.dataset) - 1, count).round().astype(int))
+        self.positions = evenly_spaced(len(self.dataset), self.num_images)
         if self.refiners is None:
             self.refiners = list((runner.cfg.get('mask_cfg') or {}).get('refiners') or ())
 
@@ -108,7 +107,7 @@ class MapVisualizationHook(Hook):
         model = unwrapped(runner.model)
         step = runner.iter if step is None else step
         with evaluating(model), torch.no_grad():
-            for position in self.positions.tolist():
+            for position in self.positions:
                 item, parts = self.read(position)
                 if parts is not None:
                     self.look(model, item, parts)
