@@ -66,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
         workers=args.workers,
     )
     path, report = write_run_report(args.run_dir, args.out, options)
+    for stage, doubt in report.warnings:
+        print(f'warning: {stage}: {doubt}')
     for part in report.missing:
         how = f' -> {part.command}' if part.command else ''
         word, stream = ('failed', sys.stderr) if part.failed else ('left out', sys.stdout)

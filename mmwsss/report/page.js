@@ -57,8 +57,8 @@ function canvasOver(image) {
 class Gallery {
   constructor(root) {
     this.root = root;
-    this.controls = root.querySelector('.controls');
     this.slider = root.querySelector('input[type=range]');
+    this.output = root.querySelector('output');
     this.boxes = [...root.querySelectorAll('.controls input[type=checkbox]')];
     this.colours = new Map(this.boxes.map(box => [box.value, packed(box.dataset.colour.split(','))]));
     this.pictures = [];
@@ -92,7 +92,7 @@ class Gallery {
   threshold() {
     const position = Number(this.slider.value);
     this.text = position < 0 ? 'own background map' : `threshold ${this.thresholds[position]}`;
-    this.root.querySelector('output').textContent = this.text;
+    this.output.textContent = this.text;
     this.slider.setAttribute('aria-valuetext', this.text);
     this.draw();
   }

@@ -257,9 +257,9 @@ def more_commands(run: Run, index: ImageIndex, number: int) -> list[str]:
         checkpoint = record.result.get('checkpoint')
         if record.config and checkpoint and record.protocol.trained_on == 'image labels':
             config, weights = path.parent / Path(record.config).name, path.parent / str(checkpoint)
+            parts = map(shlex.quote, map(str, (config, weights)))
             commands.append(
-                f'python tools/show.py {folder} --config {shlex.quote(str(config))} '
-                f'--checkpoint {shlex.quote(str(weights))} --out {root}/pictures'
+                f'python tools/show.py {" ".join(parts)} {folder} --out {root}/pictures'
             )
     return commands
 
@@ -315,7 +315,7 @@ def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     ]
     for there, part, command in wanted:
         if not there:
-            report.miss(part, 'the run has none', command)
+            report.miss(part, 'none were found', command)
     for name, reason in index.problems.items():
         report.miss(name, reason)
     for name, reason in run.problems.items():

@@ -159,7 +159,8 @@ def test_the_slider_the_classes_and_the_zoom(written, run, browser, width, heigh
     browser.run(click)
     np.testing.assert_array_equal(pixels(browser, 'canvas.live'), colours(mask))
 
-    tile = "document.querySelector('canvas.live, dialog canvas').closest('.tile')"
+    tile = 'window.probe'
+    browser.run(f"{tile} = document.querySelector('canvas.live').closest('.tile')")
     small = browser.run(f'return {tile}.offsetWidth')
     browser.run(f'{tile}.click()')
     large = browser.run(f'return {tile}.offsetWidth')

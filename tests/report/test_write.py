@@ -88,7 +88,7 @@ def test_the_page_has_all_parts_and_loads_nothing(written, run):
     urls = [value for name, value in found.attributes if name in ('src', 'href', 'xlink:href')]
     assert all(url.startswith(('data:', '#')) for url in urls)
     assert not re.search('https?://', page)
-    assert f'python tools/report.py {run} --images 8' in page
+    assert f'python tools/report.py {run} --num-images 8' in page
     maps, masks = (
         read_record(run / 'maps_score').scores[0],
         read_record(run / 'masks.json').scores[0],
