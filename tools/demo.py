@@ -13,7 +13,7 @@ from typing import Any
 
 from mmwsss.pipeline import Pipeline, StageError, read_pipeline
 from mmwsss.report import Figure, ReportOptions, write_run_report
-from mmwsss.utils.cli import add_verbose_argument, run_tool
+from mmwsss.utils.cli import add_device_argument, add_verbose_argument, run_tool
 
 CONFIG = 'configs/pipelines/demo.py'
 TRUE_MASKS = {
@@ -40,6 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='train the segmenter on the true masks as well, for comparison: a minute or two more',
     )
+    add_device_argument(parser)
     add_verbose_argument(parser)
     return parser.parse_args(argv)
 
@@ -50,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
         options.update(TRUE_MASKS)
     work_dir = Path(args.work_dir)
     try:
-        Pipeline(read_pipeline(CONFIG, options), work_dir).run()
+        Pipeline(read_pipeline(CONFIG, options), work_dir, device=args.device).run()
     except StageError as error:
         print(f'error: {error}', file=sys.stderr, flush=True)
         return error.code if error.code > 0 else 1

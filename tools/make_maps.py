@@ -12,6 +12,7 @@ from mmwsss.io import read_id_list
 from mmwsss.stages.maps import make_maps
 from mmwsss.utils.cli import (
     add_config_arguments,
+    add_device_argument,
     add_launcher_arguments,
     add_trust_argument,
     finish_report,
@@ -29,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='weights of the localizer')
     parser.add_argument('--out', required=True, help='folder for the maps')
     parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+    add_device_argument(parser)
     parser.add_argument(
         '--threads', type=int, default=2, help='threads that load images ahead (default: 2)'
     )

@@ -15,6 +15,7 @@ from mmwsss.stages.imported import KEY_MEANINGS
 from mmwsss.stages.masks import import_masks, make_masks
 from mmwsss.utils.cli import (
     add_config_arguments,
+    add_device_argument,
     add_launcher_arguments,
     add_workers_argument,
     finish_report,
@@ -50,6 +51,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'counts) or class id k (default: %(default)s)',
     )
     parser.add_argument('--field', help='of --from: the array to take from files with several')
+    add_device_argument(parser)
     add_workers_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
@@ -62,6 +64,7 @@ def main(args: argparse.Namespace) -> int:
         'ids': read_id_list(args.list) if args.list else None,
         'workers': args.workers,
         'overwrite': args.overwrite,
+        'device': args.device,
     }
     if args.imported:
         options.update(keys=args.keys, field=args.field)

@@ -18,6 +18,7 @@ from mmwsss.stages.photos import find_images
 from mmwsss.stages.predict import predict
 from mmwsss.utils.cli import (
     add_config_arguments,
+    add_device_argument,
     add_launcher_arguments,
     add_trust_argument,
     finish_report,
@@ -45,7 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='of a localizer: take the refiners (mask_cfg) from this config, e.g. '
         'configs/irn/irn_r50_voc.py',
     )
-    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+    add_device_argument(parser)
     parser.add_argument(
         '--overwrite', action='store_true', help='replace masks that were made in another way'
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmwsss.io import write_json
 from mmwsss.pipeline import Launcher, Pipeline, StageError, read_pipeline
-from mmwsss.utils.cli import add_config_arguments, run_tool
+from mmwsss.utils.cli import add_config_arguments, add_device_argument, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -34,6 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--force', action='store_true', help='repeat the stages from --first to --last'
     )
+    add_device_argument(parser)
     parser.add_argument(
         '--launcher',
         choices=('none', 'pytorch', 'slurm'),
@@ -48,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     spec = read_pipeline(args.config, args.cfg_options, args.seed)
     work_dir = args.work_dir or Path('work_dirs') / spec.name
     launcher = Launcher(args.launcher, args.nproc)
-    pipeline = Pipeline(spec, work_dir, launcher)
+    pipeline = Pipeline(spec, work_dir, launcher, device=args.device)
     if args.dry_run:
         for decision in pipeline.plan(args.first, args.last, args.force):
             print(f'{decision.stage}: {decision.action}: {decision.reason}')

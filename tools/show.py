@@ -13,6 +13,7 @@ from mmwsss.apis import find_images, load_model
 from mmwsss.stages.show import show_images
 from mmwsss.utils.cli import (
     add_config_arguments,
+    add_device_argument,
     add_trust_argument,
     finish_report,
     run_tool,
@@ -29,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('images', nargs='+', help='image files, folders or patterns')
     parser.add_argument('--out', required=True, help='folder for the pictures')
     parser.add_argument('--labels', help="classes in the images, e.g. 'dog,sofa'")
-    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+    add_device_argument(parser)
     add_trust_argument(parser)
     return parser.parse_args(argv)
 

@@ -9,6 +9,7 @@ from mmwsss.stages.test import TEST_KEYS, run_test, use_test_config
 from mmwsss.stages.train import default_work_dir
 from mmwsss.utils.cli import (
     add_config_arguments,
+    add_device_argument,
     add_launcher_arguments,
     add_trust_argument,
     run_tool,
@@ -36,6 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--crf', action='store_true', help="score without and with DeepLabV2's dense CRF"
     )
+    add_device_argument(parser)
     add_trust_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)

@@ -7,6 +7,7 @@ import argparse
 from mmwsss.stages.train import default_work_dir, enable_amp, run_training, share_batch
 from mmwsss.utils.cli import (
     add_config_arguments,
+    add_device_argument,
     add_launcher_arguments,
     add_trust_argument,
     run_tool,
@@ -32,6 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="share the config's batch_size among the processes, so that their number changes nothing",
     )
     parser.add_argument('--seed', type=int, help="seed, instead of the config's randomness.seed")
+    add_device_argument(parser)
     add_trust_argument(parser)
     add_config_arguments(parser)
     add_launcher_arguments(parser)

@@ -85,6 +85,7 @@ class Pipeline:
         tools: Folder of the tools. None: those of the package.
         say: Prints a line. None: to standard output.
         execute: Runs a command; tests put something quicker here.
+        device: Device of the tools that take one. None: each takes the best available.
     """
 
     def __init__(
@@ -95,12 +96,13 @@ class Pipeline:
         tools: str | Path | None = None,
         say: Callable[[str], None] | None = None,
         execute: Execute = run_command,
+        device: str | None = None,
     ) -> None:
         self.spec, self.work_dir = spec, Path(work_dir)
         self.launcher = launcher or Launcher()
         self.tools = Path(tools or ROOT / 'tools')
         self.say = say or (lambda line: print(line, file=sys.stdout, flush=True))
-        self.execute = execute
+        self.execute, self.device = execute, device
         self.log = self.work_dir / LOG
         content = spec.check_data == 'content'
         self.hashes = FileHashes(self.work_dir / HASHES, content)
@@ -284,6 +286,7 @@ class Pipeline:
         given = option_words({key: self.fill(value) for key, value in stage.options.items()})
         options = [*kind.fixed_options, *given] if kind.reads_options else []
         path = short_path(self.tools / tool, Path.cwd())
+        words += ['--device', self.device] if self.device and kind.takes_device else []
         return [path, *words, *(['--cfg-options', *options] if options else [])]
 
     def fill(self, node: Any) -> Any:

@@ -58,6 +58,7 @@ class Kind(ABC):
         needs_config: Whether it has a config.
         reads_options: Whether the tool takes ``--cfg-options``.
         distributed: Whether the launcher may start several processes of it.
+        takes_device: Whether the tool takes ``--device``.
         keeps_old: Whether an old result is put aside rather than removed.
         keys: Top-level keys of the config that it reads.
         data: Those among them that hold datasets.
@@ -72,6 +73,7 @@ class Kind(ABC):
     needs_config: ClassVar[bool] = True
     reads_options: ClassVar[bool] = True
     distributed: ClassVar[bool] = True
+    takes_device: ClassVar[bool] = True
     keeps_old: ClassVar[bool] = False
     keys: ClassVar[tuple[str, ...]] = ()
     data: ClassVar[tuple[str, ...]] = ()
@@ -210,6 +212,7 @@ class Score(Kind):
     optional = ('partial', 'args')
     reads_options = False
     distributed = False
+    takes_device = False
     data = ('val_dataloader',)
     suffix = '.json'
 
@@ -282,6 +285,7 @@ class Tool(Kind):
     needs_config = False
     reads_options = False
     distributed = False
+    takes_device = False
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """The arguments; ``{work}`` stands for the stage's own folder."""

@@ -52,13 +52,25 @@ class RefinerChain:
 
     Args:
         refiners: Configs, or refiners. Empty: only the argmax.
+        device: Where those work that take a device. None: what their settings say.
 
     Raises:
         ValueError, TypeError: A config does not fit.
     """
 
-    def __init__(self, refiners: Sequence[dict[str, Any] | BaseRefiner] = ()) -> None:
+    def __init__(
+        self,
+        refiners: Sequence[dict[str, Any] | BaseRefiner] = (),
+        device: str | None = None,
+    ) -> None:
         self.refiners = [build_refiner(refiner) for refiner in refiners]
+        if device is None:
+            return
+        for refiner in self.refiners:
+            if 'device' in vars(refiner):
+                refiner.device = device
+            if refiner.network is not None:
+                refiner.network.device = device
 
     @property
     def needs_image(self) -> bool:

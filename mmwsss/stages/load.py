@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import DATASETS, MODELS
@@ -17,9 +16,10 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.image_list import parts_of
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file, weights_of
 from mmwsss.utils.config import load_config
+from mmwsss.utils.device import usable_device
 from mmwsss.utils.nested import dicts_in, rebuilt
 
-__all__ = ['load_localizer', 'load_model', 'usable_device', 'without_init']
+__all__ = ['load_localizer', 'load_model', 'without_init']
 
 DATASET_PLACES = ('map_dataset', 'test_dataloader', 'val_dataloader', 'train_dataloader')
 
@@ -97,18 +97,6 @@ def with_weights(
     model.cfg, model.dataset_meta = cfg, dataset_meta(cfg, content)
     # Channels-last weights: the same maps up to rounding, in two thirds of the time on a CPU.
     return model.to(place, memory_format=torch.channels_last).eval()
-
-
-def usable_device(name: str | None = None) -> torch.device:
-    """The device of that name, or the best one there is; ``ValueError`` if it cannot be used."""
-    try:
-        device = torch.device(name or get_device())
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f'device {name!r} cannot be used here: {str(error).splitlines()[0]}'
-        ) from error
-    return device
 
 
 def dataset_meta(cfg: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:

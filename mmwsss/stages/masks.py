@@ -52,6 +52,7 @@ def make_masks(
     ids: Sequence[str] | None = None,
     workers: int = 0,
     overwrite: bool = False,
+    device: str | None = None,
 ) -> BatchReport:
     """Write a mask ``out/<id>.png`` for each class map, with a record.
 
@@ -66,6 +67,7 @@ def make_masks(
         ids: Only these images of the dataset. None: all of them; the maps must be of the same images.
         workers: Processes of each rank; 0 works in this one.
         overwrite: Start again in a folder that holds masks already.
+        device: Where refiners with a network work, instead of what their settings say.
 
     Returns:
         The report of all ranks.
@@ -78,7 +80,7 @@ def make_masks(
         ValueError, TypeError: A refiner's config does not fit, or an id is not in the dataset.
     """
     mask_cfg = mask_settings(cfg)
-    chain = RefinerChain(mask_cfg['refiners'])
+    chain = RefinerChain(mask_cfg['refiners'], device)
     images = Images(cfg.map_dataset)
     before = read_record(
         maps,
@@ -113,6 +115,7 @@ def import_masks(
     overwrite: bool = False,
     keys: str = 'foreground',
     field: str | None = None,
+    device: str | None = None,
 ) -> BatchReport:
     """Bring masks or class maps of another program into a folder of ours, with a record.
 
@@ -140,7 +143,7 @@ def import_masks(
     if kind == 'maps':
         mask_cfg = mask_settings(cfg)
         settings = {**settings, 'keys': keys, **mask_cfg}
-        chain = RefinerChain(mask_cfg['refiners'])
+        chain = RefinerChain(mask_cfg['refiners'], device)
         protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
         if before is not None:
             check_background(chain, before, folder)

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import get_rank
 from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner, find_latest_checkpoint
@@ -71,7 +71,7 @@ def share_batch(cfg: Config) -> None:
 
 def prepare_cpu_ranks(cfg: Config) -> None:
     """Let several ranks run without an accelerator, which MMEngine's own set-up asks for."""
-    if cfg.get('launcher', 'none') == 'none' or torch.cuda.is_available():
+    if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
         return
     setup_launcher(cfg.launcher)
     if cfg.get('model_wrapper_cfg') is None:

@@ -19,11 +19,13 @@ from mmengine.config import DictAction
 from mmengine.dist import get_rank, init_dist
 
 from mmwsss.io import BatchReport
+from mmwsss.utils.device import use_device
 
 __all__ = [
     'KNOWN_ERRORS',
     'OptionAction',
     'add_config_arguments',
+    'add_device_argument',
     'add_launcher_arguments',
     'add_trust_argument',
     'add_verbose_argument',
@@ -90,6 +92,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         help='replace settings of the config, e.g. data_root=data/voc_mini model.head.num_classes=5',
     )
     add_verbose_argument(parser)
+
+
+def add_device_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``, which :func:`run_tool` makes MMEngine's."""
+    parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
 
 
 def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,13 +187,15 @@ def run_tool(
 
     Args:
         main: Takes the parsed arguments and returns an exit code (None: 0).
-        args: The parsed arguments; ``verbose`` is looked at if there.
+        args: The parsed arguments; ``verbose``, ``device`` and ``launcher`` are looked at if there.
     """
     verbose = getattr(args, 'verbose', False)
     caught: tuple[type[Exception], ...] = () if verbose else KNOWN_ERRORS
     if verbose:
         logging.basicConfig(level=logging.DEBUG)
     try:
+        if getattr(args, 'device', None):
+            use_device(args.device, getattr(args, 'launcher', 'none'))
         code = main(args) or 0
     except caught as error:
         hint = '' if isinstance(error, CLEAR_ERRORS) else ' (--verbose shows where)'
