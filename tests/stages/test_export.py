@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mmwsss.apis import load_model
+from mmwsss.datasets.transforms.loading import load_rgb
+from mmwsss.stages.export import ExportedModel, compare_onnx, export_onnx
+from mmwsss.stages.inference import Predictor, class_maps
+from tests.conftest import random_model
+from tests.tiny_models import localizer_config, segmenter_config, tiny_resnet
+
+onnx = pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+SIZES = [(48, 64), (61, 37), (120, 97)]
+
+
+@pytest.fixture
+def photos(demo_root):
+    image = load_rgb(demo_root / 'JPEGImages' / 'val_0000.jpg')
+    wide = np.tile(image, (3, 3, 1))
+    return [np.ascontiguousarray(wide[:height, :width]) for height, width in SIZES]
+
+
+SHALLOW = tiny_resnet(num_stages=1, strides=(2,), dilations=(1,), out_indices=(0,))  # exports fast
+
+
+def test_a_segmenter_of_any_size(demo_root, photos, tmp_path):
+    cfg = segmenter_config(demo_root)
+    cfg['model']['backbone'] = SHALLOW
+    cfg['model']['decode_head'].update(in_channels=8, in_index=0)
+    model = load_model(*random_model(cfg, tmp_path / 'c.pth', std=1.0), 'cpu')
+    exported = export_onnx(model, tmp_path / 'model.onnx')
+    for parity, size in zip(compare_onnx(tmp_path / 'model.onnx', exported, photos), SIZES):
+        assert parity.size == size
+        assert parity.difference < 1e-4
+        assert parity.changed < 1e-3
+    content = onnx.load(tmp_path / 'model.onnx')
+    (classes,) = (prop.value for prop in content.metadata_props if prop.key == 'classes')
+    assert json.loads(classes) == list(model.dataset_meta['classes'])
+    for photo in photos:  # the exported computation is the prediction
+        with torch.no_grad():
+            logits = exported(torch.from_numpy(photo).permute(2, 0, 1)[None].float())
+        expected = Predictor(model)('', photo).mask
+        np.testing.assert_array_equal(logits[0].argmax(0), expected)
+
+
+def test_a_localizer_of_any_size(demo_root, photos, tmp_path):
+    cfg = localizer_config(demo_root, dict(type='CAMHead', num_classes=5, in_channels=8))
+    cfg['model']['backbone'] = SHALLOW
+    cfg['model']['test_cfg']['scales'] = (1.0,)
+    model = load_model(*random_model(cfg, tmp_path / 'c.pth'), 'cpu')
+    exported = export_onnx(model, tmp_path / 'model.onnx')
+    for parity in compare_onnx(tmp_path / 'model.onnx', exported, photos):
+        assert parity.difference < 1e-4
+    labels = torch.tensor([[0.0, 1, 0, 1, 0]])
+    names = [model.dataset_meta['classes'][i] for i in (2, 4)]
+    for photo in photos:
+        with torch.no_grad():
+            maps, scores = exported(torch.from_numpy(photo).permute(2, 0, 1)[None].float(), labels)
+        expected = class_maps(model, photo, names)
+        np.testing.assert_allclose(maps[[1, 3]], expected.scores, atol=1e-5)
+        assert not maps[[0, 2, 4]].any()
+        assert scores.shape == (5,)
+
+
+def test_what_cannot_be_exported_is_said(tiny_segmenter, tmp_path, monkeypatch):
+    model = load_model(*tiny_segmenter, 'cpu')
+    model.test_cfg = dict(mode='slide')
+    with pytest.raises(ValueError, match=r"test_cfg.mode='whole' .* but got 'slide'"):
+        ExportedModel(model)
+    model.test_cfg = dict(mode='whole')
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(ImportError, match=r'onnx and onnxscript must be .*mmwsss\[onnx\]'):
+        export_onnx(model, tmp_path / 'model.onnx')

@@ -1,0 +1,57 @@
+"""Write a trained model as an ONNX file: tools/export_onnx.py CONFIG CHECKPOINT --out FILE.onnx.
+
+Input `image`: float32 (1, 3, H, W), RGB 0..255, of any size. A segmenter gives `logits` (1, K, H, W). A
+localizer has a second input, `labels` (1, K), ones for the classes in the image, and gives the `maps` of one
+scale and the `scores` (probabilities) of the classes. Needs pip install "mmwsss[onnx]".
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmwsss.datasets.transforms.loading import load_rgb
+from mmwsss.stages.export import compare_onnx, export_onnx
+from mmwsss.stages.load import load_model
+from mmwsss.stages.photos import find_images
+from mmwsss.utils.cli import add_config_arguments, add_trust_argument, run_tool
+from mmwsss.utils.config import load_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_arguments(parser)
+    parser.add_argument('checkpoint', help='weights of the model')
+    parser.add_argument('--out', required=True, help='the ONNX file')
+    parser.add_argument(
+        '--size',
+        nargs=2,
+        type=int,
+        metavar=('HEIGHT', 'WIDTH'),
+        help='of all images, for models that cannot be exported for any size',
+    )
+    parser.add_argument(
+        '--check', nargs='+', metavar='IMAGE', help='compare ONNX Runtime with PyTorch on these'
+    )
+    add_trust_argument(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    cfg = load_config(args.config, args.cfg_options)
+    photos = find_images(args.check) if args.check else []
+    model = load_model(cfg, args.checkpoint, 'cpu', args.trust_checkpoint)
+    exported = export_onnx(model, args.out, args.size and tuple(args.size))
+    print(f'{args.out}: {", ".join(exported.inputs)} -> {", ".join(exported.outputs)}')
+    for name, path in photos:
+        (found,) = compare_onnx(args.out, exported, [load_rgb(path, name)])
+        print(
+            f'{name} ({found.size[0]} x {found.size[1]}): largest difference '
+            f'{found.difference:.2g}, {100 * found.changed:.4f} % of pixels changed'
+        )
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
