@@ -14,7 +14,7 @@ from PIL import Image
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.folder import find_mask
 from mmwsss.io import ClassMaps, load_class_maps, load_mask, safe_join, voc_palette
-from mmwsss.refine import BackgroundThreshold
+from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.chain import RefinerChain, labels_from_maps
 from mmwsss.report.images import ImageIndex
 from mmwsss.report.read import Stage, noting

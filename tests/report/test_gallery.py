@@ -26,16 +26,9 @@ from mmwsss.io import (
 from mmwsss.refine import BackgroundThreshold, RefinerChain
 from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.report.gallery import choose_maps, map_levels
-from tests.browser import open_browser, why_no_browser
-from tests.report.runs import small_run
 from tests.tiny_models import localizer_config
 
 STOPS = np.unique(np.array([*np.round(np.linspace(0, 1, 101), 2), 0.123], np.float32))
-
-
-@pytest.fixture(scope='module')
-def run(demo_root, tmp_path_factory):
-    return small_run(tmp_path_factory.mktemp('runs') / 'tiny', demo_root)
 
 
 @pytest.fixture(scope='module')
@@ -107,14 +100,6 @@ def pixels(browser, selector):
     """RGBA of an element of the page."""
     height, width, data = browser.run(PIXELS.format(selector))
     return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
-
-
-@pytest.fixture(scope='module')
-def browser():
-    if why_no_browser():
-        pytest.skip(why_no_browser())
-    with open_browser() as window:
-        yield window
 
 
 @pytest.mark.parametrize(('width', 'height'), [(1300, 900), (400, 800)])

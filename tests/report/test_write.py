@@ -32,8 +32,6 @@ from mmwsss.report import Figure, ReportOptions, RunReport, write_run_report
 from mmwsss.report.images import ImageIndex, StageResult, score_stage
 from mmwsss.report.read import Stage
 from mmwsss.report.write import duration, loss_charts, render_page
-from tests.browser import open_browser, why_no_browser
-from tests.report.runs import small_run
 from tests.tiny_models import localizer_config
 
 PAGE_SCRIPT = Path(mmwsss.report.__file__).parent / 'page.js'
@@ -62,11 +60,6 @@ class Text(HTMLParser):
 
     def handle_data(self, data):
         self.text += f'{data} '
-
-
-@pytest.fixture(scope='module')
-def run(demo_root, tmp_path_factory):
-    return small_run(tmp_path_factory.mktemp('runs') / 'tiny', demo_root)
 
 
 @pytest.fixture(scope='module')
@@ -125,30 +118,28 @@ def test_best_and_worst_images_by_miou(written):
     assert [iou[name] for name in worst] == sorted(iou.values())[:2]
 
 
-@pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
 @pytest.mark.parametrize(('width', 'height'), [(1200, 900), (375, 800)])
-def test_a_browser_shows_the_page(written, tmp_path, width, height):
-    with open_browser() as browser:
-        browser.open(written[0], width, height)
-        heads = browser.run("return [...document.querySelectorAll('h2')].map(h => h.innerText)")
-        assert heads == PARTS
-        script = (
-            "const all = [...document.images]; all.forEach(i => i.loading = 'eager');"
-            'return Promise.all(all.map(i => i.decode())).then(() => all.map(i => i.naturalWidth))'
-        )
-        widths = browser.run(script)
-        assert len(widths) > 20
-        assert min(widths) > 0
-        wide = browser.run('return document.documentElement.scrollWidth')
-        assert wide <= width, 'the page scrolls sideways'
-        shown = "return [...document.querySelectorAll('{}')].map(i => i.{})"
-        assert min(browser.run(shown.format('.tile', 'clientWidth'))) >= 100
-        assert min(browser.run(shown.format('.bar i', 'offsetHeight'))) >= 4
-        sizes = browser.run(shown.format('svg text', 'getBoundingClientRect().height'))
-        assert min(sizes) >= 8, 'text of a chart is too small to read'
-        assert browser.errors() == []
-        browser.screenshot(tmp_path / 'page.png')
-        assert (tmp_path / 'page.png').stat().st_size > 5000
+def test_a_browser_shows_the_page(written, browser, tmp_path, width, height):
+    browser.open(written[0], width, height)
+    heads = browser.run("return [...document.querySelectorAll('h2')].map(h => h.innerText)")
+    assert heads == PARTS
+    script = (
+        "const all = [...document.images]; all.forEach(i => i.loading = 'eager');"
+        'return Promise.all(all.map(i => i.decode())).then(() => all.map(i => i.naturalWidth))'
+    )
+    widths = browser.run(script)
+    assert len(widths) > 20
+    assert min(widths) > 0
+    wide = browser.run('return document.documentElement.scrollWidth')
+    assert wide <= width, 'the page scrolls sideways'
+    shown = "return [...document.querySelectorAll('{}')].map(i => i.{})"
+    assert min(browser.run(shown.format('.tile', 'clientWidth'))) >= 100
+    assert min(browser.run(shown.format('.bar i', 'offsetHeight'))) >= 4
+    sizes = browser.run(shown.format('svg text', 'getBoundingClientRect().height'))
+    assert min(sizes) >= 8, 'text of a chart is too small to read'
+    assert browser.errors() == []
+    browser.screenshot(tmp_path / 'page.png')
+    assert (tmp_path / 'page.png').stat().st_size > 5000
 
 
 def test_hostile_names_do_nothing(run, tmp_path):
