@@ -26,7 +26,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder for everything (default: work_dirs/NAME)')
     parser.add_argument('--seed', type=int, help='seed of all trainings')
     parser.add_argument('--results', help='keep the summary as RESULTS/seedN.json, too')
-    parser.add_argument('--dry-run', action='store_true', help='only say what would run, and why')
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='only say what would run, and why, and look whether images, labels and weights are there',
+    )
     parser.add_argument(
         '--first', metavar='STAGE', help='begin here and take the stages before it as they are'
     )
@@ -51,9 +55,13 @@ def main(args: argparse.Namespace) -> int:
     launcher = Launcher(args.launcher, args.nproc)
     pipeline = Pipeline(spec, work_dir, launcher, device=args.device)
     if args.dry_run:
-        for decision in pipeline.plan(args.first, args.last, args.force):
-            print(f'{decision.stage}: {decision.action}: {decision.reason}')
-        return 0
+        decisions = pipeline.plan(args.first, args.last, args.force)
+        for decision in decisions:
+            print(f'{decision.stage}: {decision.action}: {decision.reason}', flush=True)
+        problems = pipeline.problems(decisions)
+        for stage, problem in problems.items():
+            print(f'error: {stage}: {problem}', file=sys.stderr)
+        return 2 if problems else 0
     signal.signal(signal.SIGTERM, interrupt)
     try:
         summary = pipeline.run(args.first, args.last, args.force)

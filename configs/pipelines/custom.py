@@ -21,6 +21,7 @@ stages = dict(
             '--val-fraction',
             '0.1',
         ],
+        dry_run=True,
         reads=['{data_root}/images', '{data_root}/masks'],
         files=['{data_root}/train.txt', '{data_root}/classes.txt', '{data_root}/labels.csv'],
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -31,6 +32,7 @@ __all__ = ['Decision', 'Pipeline', 'StageError']
 
 Execute = Callable[..., int]
 HASHES = 'files.json'
+NO_INPUTS = ('files', 'dry_run')  # arguments of a stage that do not decide its result
 LOG = 'log.txt'
 
 
@@ -150,7 +152,7 @@ class Pipeline:
         """All that decides a stage's result: settings, files, what other stages made, the version."""
         cfg, kind = self.config(stage), KINDS[stage.kind]
         settings = kind.settings(stage, cfg)
-        given = {key: value for key, value in stage.arguments.items() if key != 'files'}
+        given = {key: value for key, value in stage.arguments.items() if key not in NO_INPUTS}
         for name in stage.needs:
             self.output(name)  # refuses what is not done
         return {
@@ -191,6 +193,28 @@ class Pipeline:
             pending = {decision.stage for decision in decisions if decision.runs}
             decisions.append(self.decide(stage, selected, pending, force))
         return decisions
+
+    def problems(self, decisions: Iterable[Decision]) -> dict[str, str]:
+        """Look, without writing, at what the stages that are to run need from outside.
+
+        Data that a tool with ``--dry-run`` checks, and the initial weights of trainings.
+
+        Returns:
+            What is wrong, by stage; the tool prints the details of its own.
+        """
+        found: dict[str, str] = {}
+        for stage in (self.spec.stage(decision.stage) for decision in decisions if decision.runs):
+            try:
+                KINDS[stage.kind].check(stage)
+            except (ValueError, OSError, ImportError) as error:
+                found[stage.name] = str(error)
+            if stage.arguments.get('dry_run'):
+                tool, *words = self.command(stage)
+                command = self.launcher.command(tool, [*words, '--dry-run'], None)
+                code = self.execute(command, Path(os.devnull), self.say, None)
+                if code:
+                    found[stage.name] = f'its --dry-run ended with exit code {code}'
+        return found
 
     def decide(
         self, stage: Stage, selected: Iterable[str], pending: set[str], force: bool

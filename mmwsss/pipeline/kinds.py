@@ -16,6 +16,8 @@ from mmwsss.io import RECORD_NAME, Record, write_lines
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.load import without_init
 from mmwsss.stages.test import predicts_masks
+from mmwsss.utils.checkpoint import guard_checkpoints
+from mmwsss.utils.config import load_config
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 
@@ -92,6 +94,9 @@ class Kind(ABC):
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Words behind the tool's name, without ``--cfg-options``."""
 
+    def check(self, stage: Stage) -> None:  # noqa: B027
+        """Refuse what can be seen before anything runs, such as initial weights that are missing."""
+
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:  # noqa: B027
         """Write what the tool needs into the stage's folder."""
 
@@ -152,6 +157,11 @@ class Train(Kind):
         seed = cfg.get('randomness', {}).get('seed')
         words += ['--seed', str(seed)] if seed is not None else []
         return [*words, '--resume'] if (folder / 'last_checkpoint').is_file() else words
+
+    def check(self, stage: Stage) -> None:
+        """The initial weights must be there and readable; the data may come from another stage."""
+        options = {k: v for k, v in stage.options.items() if not REFERENCE.search(str(v))}
+        guard_checkpoints(load_config(stage.config, options, num_classes=False))
 
     def processes(self, cfg: Config, available: int) -> int:
         """As many as share the batch evenly, so that batch, rate and schedule stay the config's."""
@@ -278,10 +288,13 @@ class Test(Kind):
 
 
 class Tool(Kind):
-    """Any other tool, such as a dataset converter, with arguments as they stand."""
+    """Any other tool, such as a dataset converter, with arguments as they stand.
+
+    ``dry_run=True``: it takes ``--dry-run``, which checks its input.
+    """
 
     arguments = ('tool',)
-    optional = ('args', 'files', 'reads')
+    optional = ('args', 'files', 'reads', 'dry_run')
     needs_config = False
     reads_options = False
     distributed = False

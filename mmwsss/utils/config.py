@@ -39,7 +39,9 @@ TOOL_KEYS = ('map_dataset', 'mask_cfg', 'tta_model', 'tta_pipeline', *SHORTCUTS)
 USUAL_KEYS = ('train_pipeline', 'val_pipeline', 'test_pipeline', 'map_pipeline')
 
 
-def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> Config:
+def load_config(
+    path: str | Path, cfg_options: dict[str, Any] | None = None, num_classes: bool = True
+) -> Config:
     """Read a config file, apply command-line options and register what it needs.
 
     Beside what ``Config.fromfile`` and ``merge_from_dict`` do:
@@ -53,6 +55,7 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
     Args:
         path: The config file; see :func:`~mmwsss.utils.resources.find_config`.
         cfg_options: Dotted keys and their new values.
+        num_classes: Whether ``num_classes='auto'`` is filled in, for which the data must be there.
 
     Returns:
         The merged config, with ``mmwsss`` imported and mmseg's default scope set.
@@ -89,7 +92,8 @@ def load_config(path: str | Path, cfg_options: dict[str, Any] | None = None) -> 
             )
     register_all_modules(init_default_scope=False)  # mmseg's; ours came with the package
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    fill_num_classes(cfg)
+    if num_classes:
+        fill_num_classes(cfg)
     return cfg
 
 

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mmwsss.pipeline import read_summary
 from mmwsss.utils.cli import run_tool
@@ -108,3 +109,23 @@ def test_the_summary_is_kept_for_the_tables(config, tmp_path):
     assert path.name == f'seed{summary.seed}.json'
     assert [stage.name for stage in summary.stages] == ['first', 'second']
     assert all(stage.command.startswith('python ') for stage in summary.stages)
+
+
+def test_a_dry_run_looks_at_data_and_weights(tmp_path, capsys):
+    (tmp_path / 'names.csv').write_text('id,class names\na,cat\n')
+    (tmp_path / 'images').mkdir()
+    Image.new('RGB', (8, 8)).save(tmp_path / 'images' / 'b.png')
+    args = (
+        'configs/pipelines/custom.py', '--work-dir', tmp_path / 'work', '--last', 'localizer', '--dry-run',
+        '--cfg-options', f'data_root={tmp_path}', f'localizer.pretrained={tmp_path / "none.pth"}',
+    )  # fmt: skip
+    before = sorted(tmp_path.rglob('*'))
+    assert run(*args) == 2
+    captured = capsys.readouterr()
+    assert captured.out.startswith('data: run: not run yet\nlocalizer: run: data runs first\n')
+    assert 'there is a label, but no image' in captured.out
+    problems = captured.err.splitlines()
+    assert problems[0] == 'error: data: its --dry-run ended with exit code 2'
+    assert problems[1].startswith('error: localizer: ')
+    assert 'none.pth' in problems[1]
+    assert sorted(tmp_path.rglob('*')) == before

@@ -46,6 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='folder of masks of some images, to score with: val.txt is drawn among these images',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the draw for val.txt')
+    parser.add_argument('--dry-run', action='store_true', help='check all and write nothing')
     add_workers_argument(parser)
     add_verbose_argument(parser)
     return parser.parse_args(argv)
@@ -61,7 +62,7 @@ def class_names(given: list[str] | None) -> list[str] | None:
 def main(args: argparse.Namespace) -> int:
     report, statistics = convert_folder(
         args.images,
-        args.out,
+        None if args.dry_run else args.out,
         labels=args.labels,
         masks=args.masks,
         classes=class_names(args.classes),

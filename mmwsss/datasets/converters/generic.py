@@ -36,7 +36,7 @@ Item = tuple[tuple[int, int], list[str]]  # (height, width), class names
 
 def convert_folder(
     images: str,
-    out: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None,
     labels: str | None = None,
     masks: str | None = None,
     classes: Sequence[str] | None = None,
@@ -55,7 +55,7 @@ def convert_folder(
 
     Args:
         images: Folder of images (.jpg, .jpeg, .png), also in subfolders.
-        out: Folder for the files.
+        out: Folder for the files. None: everything is checked and nothing written.
         labels: CSV or JSON of class names per image; see
             :mod:`mmwsss.datasets.label_sources.table`.
         masks: Folder of masks ``<id>.png``, instead of ``labels``.
@@ -121,7 +121,8 @@ def convert_folder(
     if val:
         splits['val'] = [name for name in labelled if name in val]
     statistics = _statistics(found, splits, table, report)
-    _write(Path(out), found, splits, table, statistics)
+    if out is not None:
+        _write(Path(out), found, splits, table, statistics)
     return report, statistics
 
 
