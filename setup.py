@@ -78,7 +78,6 @@ setup(
         'matplotlib>=3.7',
         'rich>=12.6',
         'jinja2>=3.1',
-        'filelock>=3.13',
         'markupsafe>=2.0.1',
     ],
     extras_require={

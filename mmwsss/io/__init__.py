@@ -4,6 +4,7 @@
 from mmwsss.io.atomic import *
 from mmwsss.io.class_maps import *
 from mmwsss.io.damage import *
+from mmwsss.io.lock import *
 from mmwsss.io.mask_io import *
 from mmwsss.io.names import *
 from mmwsss.io.pool import *

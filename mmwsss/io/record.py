@@ -21,6 +21,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from mmwsss.io.atomic import write_json
+from mmwsss.io.lock import FolderLock, lock_folder
 from mmwsss.io.names import require_file
 from mmwsss.utils.nested import rebuilt
 from mmwsss.version import __version__
@@ -319,10 +320,15 @@ class Recorder:
         folder: See :func:`record_path`. What a pipeline asked for there, and the time that
             interrupted runs took, are kept.
         record: What is about to be made.
+
+    Raises:
+        FolderBusyError: Another process is at work in the folder.
     """
 
     def __init__(self, folder: str | os.PathLike[str], record: Record) -> None:
         self.folder, self.start = folder, time.monotonic()
+        is_file = record_path(folder) == Path(folder)
+        self.lock: FolderLock | None = None if is_file else lock_folder(folder)
         before = find_record(folder) or record
         self.record = dataclasses.replace(
             record, complete=False, request=before.request, seconds=before.seconds
@@ -336,6 +342,8 @@ class Recorder:
             self.record, complete=complete, seconds=round(seconds, 1), **changes
         )
         write_record(self.folder, self.record)
+        if self.lock is not None:
+            self.lock.release()
         return self.record
 
 

@@ -15,11 +15,19 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.io import Record, code_version, find_record, make_record, read_record, write_record
+from mmwsss.io import (
+    FolderLock,
+    Record,
+    code_version,
+    find_record,
+    make_record,
+    read_record,
+    write_record,
+)
 from mmwsss.io.record import first_difference, plain_values
 from mmwsss.pipeline.inputs import FileHashes, dataset_files, named_files, plain
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage
-from mmwsss.pipeline.launch import Launcher, folder_lock, run_command
+from mmwsss.pipeline.launch import Launcher, run_command
 from mmwsss.pipeline.spec import PipelineSpec
 from mmwsss.pipeline.summary import Summary, short_path, write_summary
 from mmwsss.utils.cli import option_words
@@ -258,13 +266,13 @@ class Pipeline:
             ValueError: Another run is at work in the folder, or a stage before ``first`` is not done.
         """
         selected, total = self.selected(first, last), len(self.spec.stages)
-        with folder_lock(self.work_dir) as lock:
+        with FolderLock(self.work_dir) as lock:
             self.hashes.is_kept = True
             for number, stage in enumerate(self.spec.stages, 1):
                 decision = self.decide(stage, selected, set(), force)
                 self.say(f'[{number}/{total}] {stage.name}: {decision.action}: {decision.reason}')
                 if decision.runs:
-                    self.work(stage, decision, lock)
+                    self.work(stage, decision, lock.descriptor)
                     self.summary()
                 record = self.record(stage.name)
                 for score in record.scores if record is not None else ():

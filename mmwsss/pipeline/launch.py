@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmwsss.utils.names import check_known
 
-try:
-    import fcntl
-except ImportError:  # not on this system: two runs in one folder are then the user's business
-    fcntl = None  # type: ignore[assignment]
-
-__all__ = ['Launcher', 'folder_lock', 'run_command']
+__all__ = ['Launcher', 'run_command']
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 SECONDS_BETWEEN_LINES = 20.0
@@ -131,27 +125,3 @@ def end_process(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-@contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[int | None]:
-    """Keep a second run out of a folder while this one, or a tool that it started, is alive.
-
-    Yields:
-        A file descriptor to hand on to the tools; None where the system has no locks.
-
-    Raises:
-        ValueError: Another run is at work there.
-    """
-    if fcntl is None:
-        yield None
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / '.lock').open('w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ValueError(
-                f'another run, or a tool that it started, is still at work in {folder}'
-            ) from error
-        yield file.fileno()

@@ -12,11 +12,13 @@ from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get
 from mmwsss.io import (
     RECORD_NAME,
     BatchReport,
+    FolderBusyError,
     Protocol,
     Record,
     Recorder,
     RecordError,
     find_record,
+    lock_folder,
     remove_stale_temporaries,
     write_json,
 )
@@ -50,7 +52,8 @@ class OutputFolder:
             while the files of images that failed or were not begun may change.
 
     Raises:
-        RecordError: The folder was made with other inputs, settings or sources; names the difference.
+        RecordError: The folder was made with other inputs, settings or sources, whose difference is named;
+            or another process is at work in it.
     """
 
     def __init__(
@@ -64,9 +67,10 @@ class OutputFolder:
         problem: list[str | None] = [None]
         if get_rank() == 0:
             try:
+                self.lock = lock_folder(out)  # before anything is removed; the recorder shares it
                 self._prepare(overwrite)
                 self.recorder = Recorder(out, record)
-            except RecordError as error:
+            except (RecordError, FolderBusyError) as error:
                 problem = [str(error)]
         broadcast_object_list(problem)
         if problem[0] is not None:

@@ -76,3 +76,15 @@ def test_write_json(tmp_path):
     with pytest.raises(ValueError, match='not JSON compliant'):
         write_json(tmp_path / 'y.json', {'a': float('nan')})
     assert not (tmp_path / 'y.json').exists()
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs a full device')
+def test_a_full_disk_leaves_nothing_and_names_the_file(tmp_path):
+    def write(path):
+        with atomic_path(path) as temporary:
+            temporary.symlink_to('/dev/full')
+            temporary.write_text('x')
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"):
+        write(tmp_path / 'a.txt')
+    assert not list(tmp_path.iterdir())

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import time
 
 import pytest
 from mmengine.config import Config
 
 from mmwsss.pipeline import launch
 from mmwsss.pipeline.kinds import KINDS
-from mmwsss.pipeline.launch import Launcher, folder_lock, run_command
+from mmwsss.pipeline.launch import Launcher, run_command
 
 
 def test_command_lines(monkeypatch):
@@ -86,21 +84,3 @@ def test_an_interrupted_run_ends_its_tool(tmp_path, monkeypatch):
         run_command([sys.executable, '-c', script], tmp_path / 'log', cut)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / 'log').read_text()), 0)
-
-
-def test_one_run_in_a_folder_even_when_only_its_tool_is_left(tmp_path):
-    with folder_lock(tmp_path) as lock:
-        with pytest.raises(ValueError, match='still at work'), folder_lock(tmp_path):
-            pass
-        tool = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1, pass_fds=(lock,))
-    with pytest.raises(ValueError, match='still at work'), folder_lock(tmp_path):
-        pass
-    tool.communicate(b'\n')
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            with folder_lock(tmp_path):
-                return
-        except ValueError:
-            time.sleep(0.05)
-    pytest.fail('the lock outlived the tool')
