@@ -87,7 +87,7 @@ setup(
         'onnx': ONNX,
         'weights': WEIGHTS,
         'docs': DOCS,
-        'dev': DEV + CRF + COCO,
+        'dev': DEV + CRF + COCO + ONNX,
     },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -2,6 +2,7 @@
 # ruff: noqa: F403  (the modules' __all__ are the package's; static, for the type checker)
 
 from mmwsss.io.atomic import *
+from mmwsss.io.backend import *
 from mmwsss.io.class_maps import *
 from mmwsss.io.damage import *
 from mmwsss.io.lock import *

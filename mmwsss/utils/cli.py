@@ -9,7 +9,9 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -44,6 +46,8 @@ KNOWN_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
 CLEAR_ERRORS = (ValueError, OSError)
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 MAX_SHOWN = 30
+MAX_LENGTH = 480  # of a message: five lines on a screen
+ERROR_LINE = re.compile(r'^[\w.]*(?:Error|Exception): ', re.MULTILINE)  # the end of a traceback
 WAIT_SECONDS = 7 * 24 * 3600  # a rank that is done waits for the slowest one
 
 
@@ -211,10 +215,16 @@ def run_tool(
 
 
 def error_text(error: BaseException) -> str:
-    """One line for an error: its message, with the type where the message alone says little."""
+    """One paragraph for an error: its message, with the type where the message alone says little.
+
+    A traceback in the message, as errors of a loader's process bring along, is reduced to its end.
+    """
     if isinstance(error, OSError) and error.strerror:
         text = str(error)
     else:  # str() of a KeyError is the repr of its message
-        text = ' '.join(str(error.args[0] if error.args else error).split())
+        text = str(error.args[0] if error.args else error)
+        if 'Traceback (most recent call last)' in text:
+            text = ERROR_LINE.split(text)[-1]
+        text = textwrap.shorten(text, MAX_LENGTH, placeholder=' ...')
     bare = not text or ' ' not in text
     return f'{type(error).__name__}: {text}'.rstrip(': ') if bare else text

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
+from mmengine.runner import save_checkpoint
 
 import mmwsss.io
 from mmwsss.io import atomic_path, remove_stale_temporaries, write_json
@@ -88,3 +91,21 @@ def test_a_full_disk_leaves_nothing_and_names_the_file(tmp_path):
     with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"):
         write(tmp_path / 'a.txt')
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path, monkeypatch):
+    place = tmp_path / 'run' / 'a.pth'
+    save_checkpoint({'a': 1}, str(place), backend_args=dict(backend='whole'))
+    assert torch.load(place, weights_only=True) == {'a': 1}
+
+    def cut(path, content):
+        with open(path, 'wb') as file:
+            file.write(content[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr('pathlib.Path.write_bytes', cut)
+    with pytest.raises(OSError, match=r"No space left on device: '.*b\.pth'"):
+        save_checkpoint(
+            {'a': 1}, str(tmp_path / 'run' / 'b.pth'), backend_args=dict(backend='whole')
+        )
+    assert os.listdir(tmp_path / 'run') == ['a.pth']

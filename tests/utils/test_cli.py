@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import pytest
+from torch._utils import ExceptionWrapper
 
 from mmwsss.io import BatchReport, RecordError
 from mmwsss.utils import cli
@@ -138,3 +140,19 @@ def test_options_as_people_write_them():
     words = ['a=data/my photos', 'b=[a,b]', 'c=1,2', 'd="x"', 'e=(1, 2)', 'f=[1.0]']
     found = parser.parse_args(['x.py', '--cfg-options', *words]).cfg_options
     assert found == dict(a='data/my photos', b=['a', 'b'], c=[1, 2], d='x', e=(1, 2), f=[1.0])
+
+
+def test_messages_are_short_and_hold_no_traceback():
+    def fail():
+        raise FileNotFoundError("image 'a' does not exist: a.jpg")
+
+    try:
+        fail()
+    except FileNotFoundError:
+        caught = ExceptionWrapper(sys.exc_info(), 'in DataLoader worker process 0')
+    with pytest.raises(FileNotFoundError, match='Traceback') as found:
+        caught.reraise()
+    assert cli.error_text(found.value) == "image 'a' does not exist: a.jpg"
+    long = cli.error_text(ValueError('many words ' * 200))
+    assert len(long) < 500
+    assert long.endswith('words ...')
