@@ -43,7 +43,7 @@ test: lint  ## Lint and run all tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 docs: setup  ## Build the documentation as a site, without warnings
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo '[docs] open work_dirs/site/index.html'
 
 bench: setup  ## Run all benchmarks (about half an hour; leave the machine alone)
