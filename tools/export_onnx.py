@@ -1,4 +1,4 @@
-"""Write a trained model as an ONNX file: tools/export_onnx.py CONFIG CHECKPOINT --out FILE.onnx.
+"""Write a trained model as an ONNX file.
 
 Input `image`: float32 (1, 3, H, W), RGB 0..255, of any size. A segmenter gives `logits` (1, K, H, W). A
 localizer has a second input, `labels` (1, K), ones for the classes in the image, and gives the `maps` of one
