@@ -25,6 +25,7 @@ from mmseg.registry import (
 from mmwsss.pipeline import read_pipeline
 from mmwsss.registry import REFINERS
 from mmwsss.utils.config import load_config
+from mmwsss_command import GROUPS, find_commands
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, commands, page_name, prose, read_page
 
 # Files that a page asks the reader to write.
@@ -74,12 +75,21 @@ def tool_parser(tool: str) -> argparse.ArgumentParser:
     return caught.value.args[0]
 
 
+def with_files(words: list[str]) -> list[str]:
+    """The words with the file of the tool instead of ``mmwsss SUBCOMMAND``."""
+    if words[:1] != ['mmwsss'] or words[1:] == ['--help']:
+        return words
+    taken = 3 if words[1] in GROUPS.values() else 2
+    tool = find_commands()[' '.join(words[1:taken])]
+    return [tool.relative_to(ROOT).as_posix(), *words[taken:]]
+
+
 def tool_commands() -> list[tuple[str, str, list[str]]]:
     """(page, tool, arguments) of every command line that runs a tool."""
     found = []
     for path in CURRENT:
         for line in commands(path):
-            words = shlex.split(line, comments=True)
+            words = with_files(shlex.split(line, comments=True))
             tools = [i for i, word in enumerate(words) if word.startswith(('tools/', '.dev/'))]
             if tools and words[tools[0]].endswith('.py'):
                 found.append((page_name(path), words[tools[0]], words[tools[0] + 1 :]))
