@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmwsss.functional.checks import check_range
+from mmwsss.functional.checks import check_range, to_numpy
 
 __all__ = ['balanced_subset']
 
@@ -34,7 +34,7 @@ def balanced_subset(
     check_range('target', target, '(0, inf)')
     check_range('max_images', max_images, '[1, inf)')
     order = np.random.default_rng(seed).permutation(len(counts))
-    choice = _Choice(counts[order].astype(np.float64), target)
+    choice = _Choice(to_numpy(counts)[order].astype(np.float64), target)
     choice.fill(max_images)
     for _ in range(max_passes):
         if not choice.exchange(max_images):

@@ -62,8 +62,13 @@ def check_ascending(name: str, indices: Sequence[int], count: int) -> None:
 
 
 def to_numpy(value: Any) -> NDArray[Any]:
-    """Return a tensor on any device, or what NumPy takes, as an array."""
-    return np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    """Return a tensor on any device, or what NumPy takes, as an array that compiled code takes, too.
+
+    It is contiguous, writable and of the machine's byte order: a copy where ``value`` is not, so it is not
+    to be written to.
+    """
+    array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    return np.require(array, array.dtype.newbyteorder('='), ('C', 'W'))
 
 
 def check_integers(name: str, values: NDArray[Any] | Tensor) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmwsss.functional.checks import check_label_map, check_range, check_shapes
+from mmwsss.functional.checks import check_label_map, check_range, check_shapes, to_numpy
 
 __all__ = [
     'ThresholdCounts',
@@ -57,6 +57,7 @@ def confusion_counts(
         TypeError: An array does not hold integers.
         ValueError: Shapes differ, or an array holds an id outside the list.
     """
+    pred, gt = to_numpy(pred), to_numpy(gt)
     check_label_map('gt', gt, num_classes, ignore_index)
     check_label_map('pred', pred, num_classes, ignore_index, gt.shape)
     valid = gt != ignore_index
@@ -77,6 +78,7 @@ def iou_from_counts(counts: np.ndarray) -> np.ndarray:
     Returns:
         float64 (C,) in 0..1; NaN for a class that is neither in the ground truth nor predicted.
     """
+    counts = to_numpy(counts)
     classes = counts.shape[0]
     return iou_from_areas(np.diag(counts), counts[:, :classes].sum(0), counts.sum(1))
 
@@ -92,12 +94,14 @@ def iou_from_areas(intersect: np.ndarray, pred_area: np.ndarray, gt_area: np.nda
     Returns:
         float64 (..., C) in 0..1; NaN where the union is empty.
     """
-    union = np.asarray(pred_area) + np.asarray(gt_area) - np.asarray(intersect)
+    intersect = to_numpy(intersect)
+    union = to_numpy(pred_area) + to_numpy(gt_area) - intersect
     return np.where(union > 0, intersect / np.maximum(union, 1), np.nan)
 
 
 def mean_iou(iou: np.ndarray) -> np.ndarray:
     """Mean over the last axis of the classes that are defined (not NaN); NaN where none is."""
+    iou = to_numpy(iou)
     defined = ~np.isnan(iou)
     count = defined.sum(-1)
     total = np.where(defined, iou, 0.0).sum(-1)
@@ -130,7 +134,7 @@ def threshold_counts(
         TypeError: ``gt`` does not hold integers.
         ValueError: Shapes do not fit, or an id lies outside the list.
     """
-    scores, keys, gt = np.asarray(scores), np.asarray(keys), np.asarray(gt)
+    scores, keys, gt = to_numpy(scores), to_numpy(keys), to_numpy(gt)
     check_label_map('gt', gt, num_classes, ignore_index)
     check_shapes(keys=(keys, 'n'), gt=(gt, 'H W'), scores=(scores, 'n H W'))
     check_range('largest key', keys.max(initial=0), f'[0, {num_classes - 1}]')

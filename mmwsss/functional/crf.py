@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmwsss.functional.checks import check_label_map, check_range, check_shapes
+from mmwsss.functional.checks import check_label_map, check_range, check_shapes, to_numpy
 
 __all__ = ['CRFLattice', 'dense_crf', 'dense_crf_labels']
 
@@ -66,7 +66,7 @@ class CRFLattice:
             raise ImportError(
                 'the dense CRF needs the package pydensecrf2: pip install "mmwsss[crf]"'
             ) from error
-        image = np.ascontiguousarray(image)
+        image = to_numpy(image)
         check_shapes(image=(image, 'H W 3'))
         if image.dtype != np.uint8:
             raise TypeError(f'image must be uint8 (0..255), but got {image.dtype}')
@@ -103,7 +103,7 @@ class CRFLattice:
         Raises:
             ValueError: a wrong shape, a negative or non-finite value, or no label at all.
         """
-        probs = np.asarray(probs, np.float32)
+        probs = to_numpy(probs).astype(np.float32, copy=False)
         check_shapes(probs=(probs, f'K {self.image_size[0]} {self.image_size[1]}'))
         check_range('min_prob', min_prob, '(0, 1]')
         present = probs.any(axis=(1, 2))
@@ -146,7 +146,7 @@ class CRFLattice:
             ValueError: a wrong shape, a label out of range or ``gt_prob`` out of range.
         """
         check_range('gt_prob', gt_prob, '(0, 1)')
-        maps = [np.asarray(m) for m in maps]
+        maps = [to_numpy(m) for m in maps]
         for labels in maps:
             check_label_map('labels', labels, num_labels, ignore_index, self.image_size)
         present = [_present(m, ignore_index) for m in maps]
@@ -213,6 +213,7 @@ def dense_crf(
         **kernels: ``gaussian_sxy`` (1), ``gaussian_compat`` (3), ``bilateral_sxy`` (67),
             ``bilateral_srgb`` (3) and ``bilateral_compat`` (4) of :class:`CRFLattice`.
     """
+    probs = to_numpy(probs)
     present = sum(bool(np.any(channel)) for channel in probs)
     lattice = CRFLattice(image, max(present, 1), **kernels)
     return lattice.probabilities(probs, iterations=iterations, min_prob=min_prob)
@@ -241,6 +242,7 @@ def dense_crf_labels(
         **kernels: ``gaussian_sxy`` (3), ``gaussian_compat`` (3), ``bilateral_sxy`` (50),
             ``bilateral_srgb`` (5) and ``bilateral_compat`` (10) of :class:`CRFLattice`.
     """
+    labels = to_numpy(labels)
     present = _present(labels, ignore_index)
     lattice = CRFLattice(image, max(len(present), 1), **{**SEED_KERNELS, **kernels})
     return lattice.labels_together(

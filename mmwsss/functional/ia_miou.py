@@ -297,7 +297,9 @@ def _members_from_map(
     is_inside = flat[0][pixel] != 0
     pixel, length = pixel[is_inside], length[is_inside]
     ids, owner = np.unique(flat[0][pixel], return_inverse=True)
-    votes = _count(owner * num_classes + flat[1][pixel], length, len(ids) * num_classes)
+    votes = _count(
+        owner * num_classes + flat[1][pixel].astype(np.int64), length, len(ids) * num_classes
+    )
     votes = votes.reshape(-1, num_classes)
     classes = votes.argmax(axis=1)
     areas = votes.sum(axis=1)

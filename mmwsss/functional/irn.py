@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmwsss.functional.checks import check_integers, check_range, check_shapes
+from mmwsss.functional.checks import check_integers, check_range, check_shapes, to_numpy
 from mmwsss.functional.crf import SEED_KERNELS, CRFLattice
 from mmwsss.functional.random_walk import half_plane_offsets, path_affinity
 
@@ -77,6 +77,7 @@ def confident_labels(
         ValueError: shapes do not fit, or a number is out of range.
     """
     check_thresholds(fg_threshold, bg_threshold)
+    image, scores = to_numpy(image), to_numpy(scores)
     check_shapes(image=(image, 'H W 3'), scores=(scores, f'{len(class_ids)} H W'))
     strict, loose = (
         np.pad(scores, ((1, 0), (0, 0), (0, 0)), constant_values=value).argmax(0)
@@ -108,6 +109,7 @@ def confident_labels_threshold_free(
         **kernels: as for :func:`confident_labels`, whose result and errors these are.
     """
     check_range('bg_attenuation', bg_attenuation, '[0, 1]')
+    image, scores = to_numpy(image), to_numpy(scores)
     check_shapes(image=(image, 'H W 3'), scores=(scores, f'{len(class_ids) + 1} H W'))
     loose = np.concatenate([bg_attenuation * scores[:1], scores[1:]]).argmax(0)
     return _combine(image, scores.argmax(0), loose, class_ids, ignore_index, kernels)

@@ -96,7 +96,7 @@ class PixelSVM:
         device of ``features``, in chunks, in float32, and again in float64 where the decision is
         closer than ``tolerance``.
         """
-        features = torch.as_tensor(features).float()
+        features = _as_float(features)
         if len(self.values) == 1:
             return np.full(features.shape[1:], self.values[0], np.int64)
         chunks = features.flatten(1).split(_CHUNK, dim=1)
@@ -229,7 +229,7 @@ def fit_pixel_svm(
             or a number that scikit-learn refuses.
     """
     check_choice('method', method, METHODS)
-    features, labels = torch.as_tensor(features).float(), to_numpy(labels)
+    features, labels = _as_float(features), to_numpy(labels)
     check_label_map('labels', labels)
     check_shapes(features=(features, 'C H W'), labels=(labels, 'H W'))
     mean, scale = _moments(features)
@@ -260,7 +260,7 @@ def sample_pixels(
         ValueError: ``n_samples`` < 1 or no labelled pixel.
     """
     check_range('n_samples', n_samples, '[1, inf)')
-    flat = np.asarray(labels).ravel()
+    flat = to_numpy(labels).ravel()
     present = np.setdiff1d(flat, [ignore_index])
     if len(present) == 0:
         raise ValueError(f'labels has no labelled pixel (all are ignore_index={ignore_index})')
@@ -294,6 +294,7 @@ def select_seed_pixels(
     Raises:
         ValueError: shapes do not fit, or ``top_fraction`` is out of range.
     """
+    scores, labels = to_numpy(scores), to_numpy(labels)
     check_shapes(labels=(labels, 'H W'), scores=(scores, 'K H W'))
     best = scores.argmax(axis=0)
     out = np.full_like(labels, ignore_index)
@@ -303,6 +304,12 @@ def select_seed_pixels(
             limit = np.quantile(scores[value][agree], 1 - top_fraction, method='higher')
             out[agree & (scores[value] >= limit)] = value
     return out
+
+
+def _as_float(features: Array) -> Tensor:
+    """Features as a float32 tensor, where a tensor is."""
+    is_tensor = isinstance(features, Tensor)
+    return (features if is_tensor else torch.from_numpy(to_numpy(features))).float()
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
