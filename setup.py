@@ -47,6 +47,7 @@ OPENMMLAB = [
     'onedl-mmengine>=0.10.8',
     'onedl-mmcv>=2.3.1',
     'onedl-mmsegmentation>=1.4.0',
+    'opencv-python>=4.5',  # mmcv brings it
 ]
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']

@@ -63,7 +63,7 @@ FUNCTIONAL = sorted((PACKAGE / 'functional').glob('*.py'))
 
 @pytest.mark.parametrize('path', FUNCTIONAL, ids=lambda path: path.stem)
 def test_functional_imports_only_itself_and_the_array_libraries(path):
-    allowed = {'torch', 'numpy', 'scipy', 'skimage', 'sklearn', 'PIL', 'pycocotools', 'pydensecrf'}
+    allowed = {'torch', 'numpy', 'scipy', 'cv2', 'sklearn', 'PIL', 'pycocotools', 'pydensecrf'}
     for name in imports_of(path):
         top = name.split('.')[0]
         if top == 'mmwsss':

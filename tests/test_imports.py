@@ -44,6 +44,7 @@ MODULES = {
     'onedl-mmengine': 'mmengine',
     'onedl-mmcv': 'mmcv',
     'onedl-mmsegmentation': 'mmseg',
+    'opencv-python': 'cv2',
 }
 UNDECLARED: set[str] = set()
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label as label_regions
 
 from mmwsss.functional.checks import check_label_map, check_range, to_numpy
+from mmwsss.functional.components import label_components
 
 __all__ = [
     'InstanceRecords',
@@ -220,11 +220,11 @@ def instance_ious(
         valid = valid & (instances != ignore_index)
     true_classes = np.where(valid, gt, 0)
     predicted = np.where(valid & (pred != ignore_index), pred, 0)
-    blobs = _label(predicted)
+    blobs = label_components(predicted)
     if isinstance(instances, (list, tuple)):
         members = _members_from_masks(instances, valid, true_classes, num_classes, tolerance)
     else:
-        own = _label(true_classes) if instances is None else np.where(valid, instances, 0)
+        own = label_components(true_classes) if instances is None else np.where(valid, instances, 0)
         members = _members_from_map(own, true_classes, blobs, num_classes, tolerance)
     _check_all_classes_have_instances(true_classes, members)
     records = _score(predicted.ravel(), blobs.ravel(), members)
@@ -245,11 +245,11 @@ def instances_in_mask(gt: Any, ignore_index: int = 255) -> Array:
         ignore_index: Label of ignored pixels, which belong to no component.
 
     Returns:
-        int64 (H, W), 0 = no instance, 1 .. n = components.
+        int32 (H, W), 0 = no instance, 1 .. n = components.
     """
     gt = to_numpy(gt)
     check_label_map('gt', gt)
-    return _label(np.where(gt != ignore_index, gt, 0))
+    return label_components(np.where(gt != ignore_index, gt, 0))
 
 
 def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords:
@@ -275,12 +275,6 @@ def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords
 def _count(bins: Array, length: Array, size: int) -> Array:
     """Pixels per bin; sums of integers below 2^53 are exact in float64."""
     return np.bincount(bins, weights=length, minlength=size).astype(np.int64)
-
-
-def _label(labels: Array) -> Array:
-    """Number the 8-connected regions of equal value, all classes in one pass; 0 stays 0."""
-    regions: Array = label_regions(labels, background=0, connectivity=2)
-    return regions
 
 
 def _members_from_map(

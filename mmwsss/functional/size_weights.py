@@ -11,10 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from skimage.measure import label as label_regions
 from torch import Tensor
 
 from mmwsss.functional.checks import check_choice, check_integers, check_range, check_shapes
+from mmwsss.functional.components import class_components
 
 __all__ = ['size_balanced_cross_entropy', 'size_weights']
 
@@ -30,8 +30,8 @@ def size_weights(
 ) -> Tensor:
     """Weigh each pixel by how small its component is among those of its image (eq. 3).
 
-    The weight of a component of ``S`` pixels is ``min(tau, S_all / S)``. Components are 8-connected; all
-    classes of all images are found in one pass on the CPU.
+    The weight of a component of ``S`` pixels is ``min(tau, S_all / S)``. Components are 8-connected and
+    found on the CPU.
 
     Args:
         labels: Integer (N, H, W), class ids from 0 on, or ``ignore_index``.
@@ -69,7 +69,8 @@ def size_weights(
     codes = np.where(is_ignored, 0, values + 1)
     if background_index is not None and not balance_background:
         codes[values == background_index] = 0
-    weights = _component_weights(codes, tau, total)
+    codes = codes.astype(np.min_scalar_type(codes.max()))  # most label maps fit into bytes
+    weights = np.stack([_component_weights(image, tau, total) for image in codes])
     weights[is_ignored] = 0
     return torch.from_numpy(weights).to(labels.device)
 
@@ -154,20 +155,13 @@ def size_balanced_cross_entropy(
     return losses.sum() / (is_valid.sum().clamp(min=1) if avg_non_ignore else labels.numel())
 
 
-def _component_weights(codes: NDArray[np.int64], tau: float, total: str) -> NDArray[Any]:
-    """Weights float32 (N, H, W) of the components of equal code (N, H, W); code 0 weighs 1."""
-    n, height, width = codes.shape
-    # One tall image with an empty row after each image, so that no component spans two of them.
-    tall = np.zeros((n, height + 1, width), dtype=np.int64)
-    tall[:, :height] = codes
-    components = label_regions(tall.reshape(-1, width), background=0, connectivity=2).ravel()
-    sizes = np.bincount(components)
-    a_pixel = np.zeros(len(sizes), dtype=np.int64)  # any one of each component
-    a_pixel[components] = np.arange(len(components))
-    group = a_pixel // ((height + 1) * width)  # the image
-    if total == 'class':
-        group = group * (int(codes.max()) + 1) + tall.ravel()[a_pixel]
-    totals = np.bincount(group[1:], weights=sizes[1:])
-    weights = np.ones(len(sizes), dtype=np.float32)
-    weights[1:] = np.minimum(tau, totals[group[1:]] / sizes[1:])
-    return np.array(weights[components].reshape(tall.shape)[:, :height])
+def _component_weights(codes: NDArray[Any], tau: float, total: str) -> NDArray[np.float32]:
+    """Weights (H, W) of the components of equal code (H, W) of an image; code 0 weighs 1."""
+    weights = np.ones(codes.shape, dtype=np.float32)
+    everything = np.count_nonzero(codes)
+    for _, box, components, sizes in class_components(codes):
+        divided = everything if total == 'image' else sizes[1:].sum()
+        factors = np.ones(len(sizes), dtype=np.float32)
+        factors[1:] = np.minimum(tau, divided / sizes[1:])
+        weights[box] *= factors[components]
+    return weights

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.measure import label
+
+from mmwsss.functional.components import class_components, label_components
+
+
+def random_map(seed, dtype=np.uint8):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 4, size=(rng.integers(1, 12), rng.integers(1, 12)))
+    return np.kron(coarse, np.ones((3, 2), dtype=int)).astype(dtype) * rng.integers(1, 60)
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.int32, np.int64])
+def test_same_regions_as_scikit_image(dtype):
+    for seed in range(40):
+        labels = random_map(seed, dtype)
+        ours, theirs = label_components(labels), label(labels, background=0, connectivity=2)
+        pairs = {*zip(ours.ravel().tolist(), theirs.ravel().tolist())}
+        assert ours.dtype == np.int32
+        assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+        assert (0, 0) in pairs or (labels > 0).all()
+
+
+def test_boxes_and_sizes_by_hand():
+    labels = np.zeros((5, 6), dtype=np.int64)
+    labels[1, 1] = labels[2, 2] = labels[4, 5] = 300  # corners connect
+    labels[0, 3:5] = 2
+    (c, box, components, sizes), (d, other, _, more) = class_components(labels)
+    assert (c, box, components.tolist(), sizes.tolist()) == (2, np.s_[0:1, 3:5], [[1, 1]], [0, 2])
+    assert (d, other, more.tolist()) == (300, np.s_[1:5, 1:6], [17, 2, 1])
+    assert not list(class_components(np.zeros((3, 3), dtype=np.uint8)))
