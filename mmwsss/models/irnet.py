@@ -189,21 +189,19 @@ class IRNet(ImageModel):
         )
 
     @torch.no_grad()
-    def edge_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Edge map (N, h, w) in [0, 1] and displacement (N, 2, h, w) of images of one size.
+    def edge_maps(self, inputs: Tensor) -> Tensor:
+        """Edge map (N, h, w) in [0, 1] of images (N, C, H, W) of one size.
 
-        The logits of the image and of its un-mirrored mirror are averaged, then squashed; the
-        displacement is the image's alone. Padding to ``test_size`` is cut off.
+        The logits of the image and of its un-mirrored mirror are averaged, then squashed. Padding to
+        ``test_size`` is cut off.
         """
         height, width = inputs.shape[2:]
         rows, cols = max(height, self.test_size[0]), max(width, self.test_size[1])
         both = F.pad(torch.cat([inputs, inputs.flip(-1)]), (0, cols - width, 0, rows - height))
-        logits, displacement = (
-            out[..., : -(-height * out.shape[2] // rows), : -(-width * out.shape[3] // cols)]
-            for out in self.tensors(both)
-        )
-        straight, mirrored = logits.squeeze(1).chunk(2)
-        return ((straight + mirrored.flip(-1)) / 2).sigmoid(), displacement[: len(inputs)]
+        logits = self.edge(self.extract_feat(both)).squeeze(1)
+        h, w = (-(-a * b // c) for a, b, c in zip((height, width), logits.shape[1:], (rows, cols)))
+        straight, mirrored = logits[:, :h, :w].chunk(2)
+        return ((straight + mirrored.flip(-1)) / 2).sigmoid()
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[dict[str, Any]]) -> Tensor:

@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmwsss.models.fold_norm import fold_batch_norm
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
 
@@ -27,11 +28,14 @@ class FrozenModel:
         config: config file of the training.
         checkpoint: its checkpoint; read without executing what is in it.
         device: where the model runs.
+        fold: fold batch norms of the backbone, for callers that look at its outputs only.
     """
 
-    def __init__(self, config: str, checkpoint: str, device: str = 'cpu') -> None:
+    def __init__(
+        self, config: str, checkpoint: str, device: str = 'cpu', fold: bool = False
+    ) -> None:
         self.config, self.checkpoint = self.files = str(config), str(checkpoint)
-        self.device = device
+        self.device, self.fold = device, fold
         self._model: BaseModel | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -49,7 +53,10 @@ class FrozenModel:
             model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
             model = MODELS.build(model_cfg)
             load_weights(model, load_checkpoint_file(self.checkpoint), self.checkpoint)
-            self._model = model.to(self.device).eval()
+            model.eval()
+            if self.fold:
+                model.backbone = fold_batch_norm(model.backbone)
+            self._model = model.to(self.device, memory_format=torch.channels_last)
         return self._model
 
     @torch.no_grad()

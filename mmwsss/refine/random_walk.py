@@ -64,7 +64,7 @@ class RandomWalk(BaseRefiner):
         device: str = 'cpu',
     ) -> None:
         if config is not None and checkpoint is not None:
-            self.network = FrozenModel(config, checkpoint, device)
+            self.network = FrozenModel(config, checkpoint, device, fold=True)
         if (self.network is None) == (edge_dir is None) or (config is None) != (checkpoint is None):
             raise ValueError(
                 'RandomWalk needs either config and checkpoint of an IRNet or edge_dir, but got '
@@ -114,7 +114,7 @@ class RandomWalk(BaseRefiner):
             check_shapes(edge=(array, 'h w'))
             return torch.from_numpy(array.astype(np.float32)).to(self.device)
         inputs, _ = self.network.inputs(image)
-        edge: Tensor = self.network.model.edge_maps(inputs)[0][0]
+        edge: Tensor = self.network.model.edge_maps(inputs)[0]
         return edge
 
     def _propagate(
