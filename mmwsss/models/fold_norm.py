@@ -36,7 +36,9 @@ def fold_batch_norm(
     if not any(isinstance(module, _BatchNorm) for module in network.modules()):
         return network
     call = forward or (lambda module, images: module(images))
-    example = torch.rand(1, 3, EXAMPLE_SIDE, EXAMPLE_SIDE, generator=torch.Generator().manual_seed(0))
+    example = torch.rand(
+        1, 3, EXAMPLE_SIDE, EXAMPLE_SIDE, generator=torch.Generator().manual_seed(0)
+    )
     example = example.to(next(network.parameters()).device) - 0.5
     folded = copy.deepcopy(network).requires_grad_(False)
     try:

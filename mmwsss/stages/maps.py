@@ -105,7 +105,7 @@ def make_maps(
         out: Folder for the maps.
         ids: Only these images of the dataset.
         device: Device of the model.
-        threads: Threads that load images ahead.
+        threads: Threads that load images ahead, and as many that write.
         overwrite: Start again in a folder made with other settings.
         trust_checkpoint: Allow a file that holds more than tensors and plain data.
 
@@ -140,7 +140,7 @@ def make_maps(
         lambda name, maps: save_class_maps(paths[name], maps),
         lambda name: is_class_map_file(paths[name]),
         'class maps',
-        workers=1,
+        workers=max(threads, 1),
         read=lambda name: images.dataset[images.positions[name]],
         readers=max(threads, 1),
         first=lambda _, item: compute_class_maps(model, item),
