@@ -32,7 +32,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
     add_device_argument(parser)
     parser.add_argument(
-        '--threads', type=int, default=2, help='threads that load images ahead, and that write (default: 2)'
+        '--threads',
+        type=int,
+        default=2,
+        help='threads that load images ahead, and that write (default: 2)',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace maps that were made in another way'
