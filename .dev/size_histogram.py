@@ -29,8 +29,8 @@ from mmwsss.functional.ia_miou import (
     ia_miou_from_records,
 )
 from mmwsss.io import load_mask, process_items, read_id_list, write_json
+from mmwsss.report.sizes import LABELS, SIZE_COLOURS, draw_size_bars
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
-from mmwsss.visualization.sizes import LABELS, SIZE_COLOURS, draw_size_bars
 
 SIZES = ('S', 'M', 'L')
 

@@ -29,9 +29,6 @@ REQUIREMENTS = (
     ('mmengine', '0.10.0', 'pip install onedl-mmengine  (or: mmengine)'),
     ('mmcv', '2.0.0', 'pip install onedl-mmcv  (or: mmcv)'),
     ('mmseg', '1.2.0', 'pip install onedl-mmsegmentation  (or: mmsegmentation)'),
-    ('skimage', '0.20.0', 'pip install scikit-image'),
-    ('sklearn', '1.2.0', 'pip install scikit-learn'),
-    ('rich', '', 'pip install rich'),
 )
 
 

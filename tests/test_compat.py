@@ -91,8 +91,15 @@ def test_no_distribution_is_asked_for_by_name_and_nothing_is_unpickled(path):
 def test_what_is_checked_at_import_is_what_setup_py_asks_for():
     text = (PACKAGE.parent / 'setup.py').read_text(encoding='utf-8')
     asked = dict(re.findall(r"'([\w-]+)>=([\d.]+)'", text))
-    names = {'torch': 'torch', 'skimage': 'scikit-image', 'sklearn': 'scikit-learn'}
-    for module, minimum, _ in REQUIREMENTS:
-        if module in names:
-            wanted = parse_version(asked[names[module]])
-            assert parse_version(minimum)[: len(wanted)] == wanted, module
+    (minimum,) = (minimum for module, minimum, _ in REQUIREMENTS if module == 'torch')
+    wanted = parse_version(asked['torch'])
+    assert parse_version(minimum)[: len(wanted)] == wanted
+
+
+def test_slow_libraries_are_imported_where_they_are_used():
+    slow = ('sklearn', 'matplotlib.figure', 'pycocotools', 'jinja2')
+    code = f'import mmwsss, sys; print([name for name in {slow} if name in sys.modules])'
+    result = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == '[]'

@@ -12,9 +12,6 @@ from typing import Any, Union
 
 import numpy as np
 import torch
-from sklearn.base import clone
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.svm import SVC
 from torch import Tensor
 
 from mmwsss.functional.checks import (
@@ -237,6 +234,8 @@ def fit_pixel_svm(
     chosen = features.flatten(1)[:, torch.from_numpy(index).to(features.device)]
     samples = ((chosen.T.cpu().double() - mean) / scale).numpy()  # (n, C)
     gamma = _kernel_coefficient(samples, gamma)
+    from sklearn.svm import SVC  # scikit-learn takes as long to import as torch
+
     svc = SVC(C=penalty, gamma=gamma, cache_size=500, max_iter=max_iter)
     machine = PixelSVM(mean=mean, scale=scale, **_fit(samples, labels.ravel()[index], svc))
     return machine.approximate(n_components, seed) if method == 'nystroem' else machine
@@ -326,8 +325,11 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.where(constant, torch.inf, scale)
 
 
-def _fit(samples: np.ndarray, targets: np.ndarray, svc: SVC) -> dict[str, Any]:
+def _fit(samples: np.ndarray, targets: np.ndarray, svc: Any) -> dict[str, Any]:
     """Fit one-vs-rest machines to samples (n, C): fields of :class:`PixelSVM`."""
+    from sklearn.base import clone
+    from sklearn.preprocessing import LabelBinarizer
+
     values, union, stopped = np.unique(targets), np.zeros(1, int), 0
     weights, bias = np.zeros((1, 0)), np.zeros(0)
     if len(values) > 1:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -117,6 +116,8 @@ class SVMExpansion(BaseRefiner):
         features = stack_features([torch.from_numpy(o) for o in outputs], image)
         machine = fit_pixel_svm(features, seeds, ignore_index=IGNORE_INDEX, **self.svm)
         if machine.stopped:
+            from sklearn.exceptions import ConvergenceWarning
+
             warnings.warn(
                 f'{image_id}: {machine.stopped} machines did not converge in '
                 f'max_iter={self.svm["max_iter"]} steps',

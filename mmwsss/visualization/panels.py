@@ -5,11 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from PIL import Image
 
 from mmwsss.functional.checks import check_range
@@ -92,11 +88,13 @@ def heatmap(
     Raises:
         ValueError: ``alpha`` does not lie in [0, 1].
     """
+    from matplotlib import colormaps  # slow to import
+
     scores = np.asarray(scores, dtype=np.float32)
     if scores.shape != image.shape[:2]:
         size = (image.shape[1], image.shape[0])
         scores = np.asarray(Image.fromarray(scores).resize(size, Image.Resampling.BILINEAR))
-    colours = matplotlib.colormaps[colormap](np.clip(np.nan_to_num(scores), 0, 1))[..., :3] * 255
+    colours = colormaps[colormap](np.clip(np.nan_to_num(scores), 0, 1))[..., :3] * 255
     return _blend(image, colours, alpha)
 
 
@@ -152,6 +150,10 @@ def panel_image(
     Raises:
         ValueError: There is no picture.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
     columns = max((len(row) for row in rows), default=0)
     if columns == 0:
         raise ValueError('rows must hold at least one picture')

@@ -39,8 +39,8 @@ from mmwsss.datasets.pascal_b_builder import (
     write_set,
 )
 from mmwsss.io import atomic_path, hash_file, read_id_list
+from mmwsss.report.sizes import draw_size_bars
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
-from mmwsss.visualization.sizes import draw_size_bars
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -9,7 +9,6 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
-from sklearn.metrics import average_precision_score
 
 from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
 from mmwsss.evaluation.tables import class_table, percent
@@ -27,6 +26,8 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     Returns:
         float64 (K,) in 0..1; NaN for a class without positive image.
     """
+    from sklearn.metrics import average_precision_score  # slow to import
+
     result = np.full(labels.shape[1], np.nan)
     for k in np.flatnonzero(labels.any(0)):
         result[k] = average_precision_score(labels[:, k], scores[:, k])
