@@ -8,10 +8,10 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-import runpy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 __all__ = ['main']
 
@@ -67,9 +67,20 @@ def main(words: list[str] | None = None) -> int:
         hint = f'did you mean {close[0]!r}?' if close else '`mmwsss --help` names them all'
         print(f'error: there is no command {name!r}; {hint}', file=sys.stderr)
         return EXIT_ERROR
-    sys.argv = [f'mmwsss {name}', *rest]
-    runpy.run_path(str(commands[name]), run_name='__main__')
+    run(name, commands[name], rest)
     return 0
+
+
+def run(name: str, tool: Path, words: list[str]) -> None:
+    """Run a tool as the main program; not by ``runpy``, which names it by its path in help and records."""
+    before = sys.argv, sys.modules['__main__']
+    module = ModuleType('__main__')
+    module.__file__ = str(tool)
+    sys.argv, sys.modules['__main__'] = [f'mmwsss {name}', *words], module
+    try:
+        exec(compile(tool.read_bytes(), str(tool), 'exec'), vars(module))  # noqa: S102
+    finally:
+        sys.argv, sys.modules['__main__'] = before
 
 
 def find_commands() -> dict[str, Path]:

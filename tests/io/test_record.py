@@ -206,3 +206,15 @@ def test_recorder_keeps_request_and_time(tmp_path):
     assert done == read_record(tmp_path)
     assert done.seconds >= 5
     assert (done.failed, done.complete) == (['a'], False)
+
+
+@pytest.mark.parametrize(
+    ('argv', 'command'),
+    [
+        (['tools/train.py', 'my config.py'], "python tools/train.py 'my config.py'"),
+        (['mmwsss data generic', 'a b'], "mmwsss data generic 'a b'"),
+    ],
+)
+def test_the_command_is_the_one_that_was_typed(monkeypatch, argv, command):
+    monkeypatch.setattr('sys.argv', argv)
+    assert make_record('train').command == command
