@@ -2,18 +2,19 @@
 _base_ = '../deeplabv2/deeplabv2_tiny_demo_pseudo.py'
 
 data_root = 'data/custom'
+image_dir = 'images'
 model = dict(decode_head=dict(num_classes='auto'))
 train_dataloader = dict(
     dataset=dict(
         data_root=data_root,
-        data_prefix=dict(_delete_=True, img_path='images'),
+        data_prefix=dict(_delete_=True, img_path=image_dir),
         ann_file='train.txt',
     )
 )
 val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
-        data_prefix=dict(img_path='images', seg_map_path='masks'),
+        data_prefix=dict(img_path=image_dir, seg_map_path='masks'),
         ann_file='val.txt',
     )
 )

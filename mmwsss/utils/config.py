@@ -23,6 +23,7 @@ __all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
 # Top-level keys that stand for nested ones, and the name these have there.
 SHORTCUTS = {
     'data_root': 'data_root',
+    'image_dir': 'img_path',
     'pseudo_mask_dir': 'pseudo_mask_dir',
     'pretrained': 'checkpoint',
     'fraction': 'fraction',

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwsss.datasets.converters import convert_folder
 from mmwsss.io import load_class_maps, load_mask, read_id_list, save_mask, voc_palette
 from mmwsss.pipeline import StageError
+from mmwsss.stages.image_list import Images, images_only
 from mmwsss.utils.config import load_config
 from tests.pipeline.pipelines import NO_WORKERS, ROOT, SMALL, pipeline
 
@@ -163,3 +165,15 @@ def test_class_counts_follow_the_list(folder, tmp_path):
         assert (model.get('head') or model.get('decode_head')).num_classes == count
     with pytest.raises(FileNotFoundError, match='list of class names does not exist'):
         load_config(path, {'data_root': str(tmp_path / 'nothing')})
+
+
+def test_photos_that_may_only_be_read_stay_where_they_are(folder, tmp_path):
+    before, lists = sorted(folder.rglob('*')), tmp_path / 'lists'
+    convert_folder(str(folder / 'images'), lists, str(folder / 'names.csv'), progress=False)
+    options = dict(data_root=str(lists), image_dir=str(folder / 'images'))
+    for name in ('sipe_tiny_custom', 'deeplabv2_tiny_custom_pseudo'):
+        cfg = load_config(ROOT / 'configs' / 'custom' / f'{name}.py', options)
+        train = images_only(cfg.train_dataloader.dataset)
+        assert sorted(Images(train).paths) == sorted(read_id_list(lists / 'train.txt'))
+        assert all(str(folder) in path for path in Images(train).paths.values())
+    assert sorted(folder.rglob('*')) == before

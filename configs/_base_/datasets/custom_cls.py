@@ -8,11 +8,12 @@
 # tools/dataset_converters/generic.py writes all but the images.
 _base_ = './localizer.py'
 data_root = 'data/custom'
+image_dir = 'images'  # in data_root, or anywhere: image_dir=/photos, which is only read
 images = dict(
     type='WSSSDataset',
     classes='classes.txt',
     data_root=data_root,
-    data_prefix=dict(img_path='images'),
+    data_prefix=dict(img_path=image_dir),
     ann_file='train.txt',
     labels=dict(source='csv', path='labels.csv'),
 )

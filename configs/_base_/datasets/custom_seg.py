@@ -1,12 +1,13 @@
 # The layout of custom_cls.py for a segmenter. Testing needs val.txt and true masks in masks/.
 _base_ = './segmenter.py'
 data_root = 'data/custom'
+image_dir = 'images'  # in data_root, or anywhere: image_dir=/photos, which is only read
 train_dataloader = dict(
     dataset=dict(
         type='WSSSDataset',
         classes='classes.txt',
         data_root=data_root,
-        data_prefix=dict(img_path='images'),
+        data_prefix=dict(img_path=image_dir),
         ann_file='train.txt',
     )
 )
@@ -15,7 +16,7 @@ val_dataloader = dict(
         type='WSSSDataset',
         classes='classes.txt',
         data_root=data_root,
-        data_prefix=dict(img_path='images', seg_map_path='masks'),
+        data_prefix=dict(img_path=image_dir, seg_map_path='masks'),
         ann_file='val.txt',
     )
 )

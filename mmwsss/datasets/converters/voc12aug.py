@@ -30,6 +30,7 @@ def convert_voc12aug(
     sbd: str | os.PathLike[str],
     workers: int = 0,
     progress: bool = True,
+    out: str | os.PathLike[str] | None = None,
 ) -> BatchReport:
     """Write ``SegmentationClassAug/<id>.png`` and ``ImageSets/Segmentation/train_aug.txt``.
 
@@ -45,6 +46,7 @@ def convert_voc12aug(
             ``<id>.png``.
         workers: Number of processes; 0 works in this one.
         progress: Show progress.
+        out: Folder to write into. None: ``voc``, which is then no longer as it came.
 
     Returns:
         What became of every image.
@@ -54,23 +56,24 @@ def convert_voc12aug(
         ValueError: ``sbd`` holds neither kind of file, or both.
     """
     voc = Path(voc)
+    written = voc if out is None else Path(out)
+    masks = written / 'SegmentationClassAug'
     train, val = _voc_list(voc, 'train'), _voc_list(voc, 'val')
     suffix, sbd_ids = _sbd_ids(Path(sbd))
     train_aug = sorted(set(train) | (set(sbd_ids) - set(val)))
     own = set(train) | set(val)
-    work = partial(_make_mask, voc=voc, sbd=Path(sbd), suffix=suffix, own=own)
-    out = voc / 'SegmentationClassAug'
+    work = partial(_make_mask, voc=voc, sbd=Path(sbd), suffix=suffix, own=own, masks=masks)
     report = process_items(
         [*train_aug, *val],
         work,
-        is_done=lambda name: is_mask_file(safe_join(out, name, '.png')),
+        is_done=lambda name: is_mask_file(safe_join(masks, name, '.png')),
         description='masks of train_aug and val',
         workers=workers,
         progress=progress,
     )
     if not report.failed:
         warn_count('train_aug', len(train_aug), VOC12WSSSDataset.EXPECTED_COUNTS['train_aug'])
-        write_lines(voc / _LISTS / 'train_aug.txt', train_aug)
+        write_lines(written / _LISTS / 'train_aug.txt', train_aug)
     return report
 
 
@@ -102,7 +105,7 @@ def _sbd_ids(sbd: Path) -> tuple[str, list[str]]:
     return kinds[0], found[kinds[0]]
 
 
-def _make_mask(name: str, voc: Path, sbd: Path, suffix: str, own: set[str]) -> None:
+def _make_mask(name: str, voc: Path, sbd: Path, suffix: str, own: set[str], masks: Path) -> None:
     with Image.open(safe_join(voc / 'JPEGImages', name, '.jpg')) as image:
         size = image.height, image.width
     if name in own:
@@ -112,4 +115,4 @@ def _make_mask(name: str, voc: Path, sbd: Path, suffix: str, own: set[str]) -> N
     mask = read_sbd_mat(path) if path.suffix == '.mat' else load_mask(path, NUM_CLASSES)
     check_mask(mask, path, image_size=size)
     palette = VOC12WSSSDataset.METAINFO['palette']
-    save_mask(safe_join(voc / 'SegmentationClassAug', name, '.png'), mask, palette)
+    save_mask(safe_join(masks, name, '.png'), mask, palette)

@@ -50,6 +50,17 @@ def test_vocs_masks_come_first_and_val_is_left_out(folders, workers):
     assert masks == {'a': 1, 'b': 2, 'c': 3, 'd': 20}
 
 
+def test_a_folder_that_may_only_be_read_stays_as_it_is(folders, tmp_path):
+    voc, sbd = folders
+    before = sorted(voc.rglob('*'))
+    convert_voc12aug(voc, sbd, progress=False, out=tmp_path / 'made')
+    assert sorted(voc.rglob('*')) == before
+    assert lists_and_masks(tmp_path / 'made') == (
+        ['a', 'c', 'd'],
+        {'a': 1, 'b': 2, 'c': 3, 'd': 20},
+    )
+
+
 def test_png_masks_give_the_same(folders, tmp_path):
     voc, sbd = folders
     for path in sbd.iterdir():
