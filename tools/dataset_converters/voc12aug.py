@@ -5,8 +5,8 @@ Example::
     mmwsss data voc12aug data/VOCdevkit/VOC2012 data/benchmark_RELEASE/dataset/cls
 
 The second folder holds SBD's .mat files, or masks as .png. Writes SegmentationClassAug/<id>.png and
-ImageSets/Segmentation/train_aug.txt (10,582 images) into the first, or into --out.
-Run again, it goes on where it stopped. Exit code 1: some images failed and are named; the others are done, the list is not written.
+ImageSets/Segmentation/train_aug.txt (10,582 images) into the first, or into --out. Run again, it goes
+on where it stopped. Exit code 1: some images failed and are named; the list is then not written.
 """
 
 from __future__ import annotations
