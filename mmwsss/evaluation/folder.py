@@ -38,6 +38,7 @@ from mmwsss.io import (
     require_folder,
     safe_join,
 )
+from mmwsss.utils.names import name_some
 
 __all__ = [
     'FolderScore',
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 MASK_SUFFIXES = ('.png', '.npy')
+MOSTLY = 0.8  # share of foreground from which masks are doubtful
 Scored = tuple[list[Score], list[str], dict[str, Any]]  # scores, tables, details
 
 
@@ -133,6 +135,50 @@ class MeanIoUScore(PairScore):
                 f' ({self.undecided} predicted pixels are {self.ignore_index}: counted as misses)'
             )
         return text
+
+    def notes(self) -> list[str]:
+        """What makes the score worthless, see :func:`doubts`."""
+        return doubts(self.areas, self.undecided, self.classes)
+
+
+def doubts(areas: np.ndarray, undecided: int, classes: Sequence[str]) -> list[str]:
+    """Say what makes a score worthless, from its pixels.
+
+    Args:
+        areas: (3, C): intersection, predicted, true pixels by class, background first.
+        undecided: Predicted pixels without a class.
+        classes: Class names.
+
+    Returns:
+        A warning each, for true masks without foreground, predictions of one kind, classes that are never
+        predicted, and a score that empty masks reach.
+    """
+    _, predicted, true = areas
+    pixels = int(true.sum())
+    if not pixels:
+        return []
+    if not true[1:].any():
+        return [
+            'WARNING: the true masks hold background only: empty masks score 100 %, and nothing is '
+            f'measured (objects are 1..{len(classes) - 1}, 255 is ignored)'
+        ]
+    found = []
+    if undecided == pixels:
+        found.append('WARNING: all predicted pixels are 255 (undecided)')
+    elif not predicted[1:].any():
+        found.append('WARNING: the predicted masks are all background')
+    elif (share := predicted[1:].sum() / pixels) > MOSTLY > true[1:].sum() / pixels:
+        found.append(f'WARNING: {share:.0%} of the predicted pixels are foreground')
+    if predicted[1:].any():
+        absent = [name for name, p, t in zip(classes, predicted, true) if t and not p]
+        if absent:
+            found.append(f'WARNING: never predicted: {name_some(absent)}')
+    empty = np.array([true[0], *np.zeros(len(true) - 1)]) / pixels
+    empty_miou = float(empty.sum() / np.count_nonzero(true))
+    miou = float(mean_iou(iou_from_areas(*areas)))
+    if miou < empty_miou:
+        found.append(f'WARNING: empty masks score more, {percent(empty_miou)}')
+    return found
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,8 @@ def read_foreign(
     Masks: palette or grey 8-bit PNG (16-bit grey beyond 255 classes), an integer array (H, W) in
     ``.npy`` or, alone or under the name ``field``, in ``.npz``. Class maps: ours, and dictionaries
     with ``keys`` (n,) and an array (n, h, w), pickled in ``.npy`` as IRN writes them (with torch
-    tensors, too) or in ``.npz``. One map more than keys means that the first is the background's.
+    tensors, too) or in ``.npz``, and dictionaries key -> map (h, w)
+    as SEAM writes them. One map more than keys means that the first is the background's.
 
     Args:
         path: The file.
@@ -135,6 +137,9 @@ def read_foreign(
         return load_mask(path, num_classes, image_size=image_size)
     with parsing(str(path)):
         content = load_npy(path.read_bytes()) if path.suffix == '.npy' else _read_npz(path)
+        if isinstance(content, dict) and content and all(isinstance(k, Integral) for k in content):
+            maps = np.stack([np.asarray(content[k]) for k in content])
+            content = {'keys': np.array(list(content)), 'maps': maps}
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
             return _fit(load_class_maps(path, num_classes), image_size)
         array = content if isinstance(content, np.ndarray) else _choose(content, field)

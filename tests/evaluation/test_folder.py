@@ -239,3 +239,40 @@ def test_resolve_classes(tmp_path):
 def test_resolve_classes_errors(arguments, error, message):
     with pytest.raises(error, match=message):
         resolve_classes(*arguments)
+
+
+FOUR = np.zeros((4, 5), np.uint8)
+ONE, MANY = FOUR.copy(), np.ones_like(FOUR)
+ONE[0] = 1
+BOTH = ONE.copy()
+BOTH[1, 0] = 2
+
+
+@pytest.mark.parametrize(
+    ('pred', 'gt', 'warning'),
+    [
+        (FOUR, FOUR, 'true masks hold background only'),
+        (FOUR, ONE * 255, 'true masks hold background only'),
+        (ONE, FOUR, 'true masks hold background only'),
+        (FOUR, ONE, 'all background'),
+        (np.full_like(FOUR, 255), ONE, 'all predicted pixels are 255'),
+        (MANY, ONE, '100% of the predicted pixels are foreground'),
+        (ONE, BOTH, 'never predicted: dog'),
+        (1 - ONE, ONE, 'empty masks score more, 37.5'),
+        (ONE * 2, ONE, 'never predicted: cat'),
+    ],
+)
+def test_worthless_scores_say_so(tmp_path, pred, gt, warning):
+    save_mask(tmp_path / 'pred/a.png', pred)
+    save_mask(tmp_path / 'gt/a.png', gt)
+    scored = score_masks(tmp_path / 'pred', tmp_path / 'gt', ['background', 'cat', 'dog'])
+    assert warning in ' '.join(scored.scores[0].protocol.notes)
+    assert warning in scored.text
+
+
+@pytest.mark.parametrize('gt', [ONE, BOTH, MANY])
+def test_good_scores_have_no_warning(tmp_path, gt):
+    save_mask(tmp_path / 'pred/a.png', gt)
+    save_mask(tmp_path / 'gt/a.png', gt)
+    scored = score_masks(tmp_path / 'pred', tmp_path / 'gt', ['background', 'cat', 'dog'])
+    assert 'WARNING' not in scored.text

@@ -188,3 +188,35 @@ def test_folder(tmp_path):
     np.save(tmp_path / 'sub' / 'a.npy', LABELS)
     with pytest.raises(ValueError, match=r'holds a\.npy and a\.png'):
         ForeignFolder(tmp_path, 6)
+
+
+@pytest.mark.parametrize(
+    ('content', 'keys', 'ids'),
+    [
+        ({2: MAPS[0], 4: MAPS[1]}, 'foreground', [3, 5]),
+        ({0: MAPS[0], 4: MAPS[1]}, 'ids', [0, 4]),
+        ({np.int64(1): MAPS[0], np.int64(3): MAPS[1]}, 'ids', [1, 3]),
+        ({1: torch.from_numpy(MAPS[0]), 3: torch.from_numpy(MAPS[1])}, 'ids', [1, 3]),
+        ({3: MAPS[1], 1: MAPS[0]}, 'ids', [1, 3]),
+    ],
+)
+def test_dictionaries_of_maps(tmp_path, content, keys, ids):
+    np.save(tmp_path / 'a.npy', content)
+    maps = read_foreign(tmp_path / 'a.npy', 6, SIZE, keys=keys)
+    assert maps.keys.tolist() == ids
+    np.testing.assert_array_equal(maps.scores, MAPS)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ({1: MAPS[0], 9: MAPS[1]}, 'is --keys right'),
+        ({-1: MAPS[0]}, 'is --keys right'),
+        ({1: MAPS[0], 2: MAPS[1][:3]}, 'same shape'),
+        ({1: MAPS}, r'a\.npy'),
+    ],
+)
+def test_wrong_dictionaries_of_maps_are_named(tmp_path, content, message):
+    np.save(tmp_path / 'a.npy', content)
+    with pytest.raises(ValueError, match=message):
+        read_foreign(tmp_path / 'a.npy', 6, SIZE, keys='ids')

@@ -103,27 +103,42 @@ def draw_mask(
         class_ids: Category id -> class id.
 
     Returns:
-        uint8 (H, W), 0 = background, 255 = crowd.
+        uint8 (H, W), 0 = background, 255 = crowd, or the box of an object without an outline (without a box
+        all that no outline covers).
 
     Raises:
-        ValueError: A segmentation is malformed.
+        ValueError: A segmentation or a box is malformed.
     """
     regions = []
     for item in annotations:
-        region = np.zeros(size, bool)
-        if item['segmentation']:
-            try:
-                region = segmentation_to_mask(item['segmentation'], size)
-            except ValueError as error:
-                raise ValueError(f'annotation {item.get("id")!r}: {error}') from error
+        try:
+            outline = item.get('segmentation')
+            region = segmentation_to_mask(outline, size) if outline else _box(item, size)
+        except ValueError as error:
+            raise ValueError(f'annotation {item.get("id")!r}: {error}') from error
         regions.append(region)
     order = sorted(range(len(regions)), key=lambda i: -int(regions[i].sum()))
     mask = np.zeros(size, np.uint8)
     for i in order:
         item = annotations[i]
-        crowd = bool(item.get('iscrowd', 0))
-        mask[regions[i]] = IGNORE_INDEX if crowd else class_ids[item['category_id']]
+        is_known = item.get('segmentation') and not item.get('iscrowd', 0)
+        mask[regions[i]] = class_ids[item['category_id']] if is_known else IGNORE_INDEX
     return mask
+
+
+def _box(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """The pixels that an object without an outline may have: its box's, or all without one."""
+    box = item.get('bbox')
+    region = np.zeros(size, bool)
+    if not box:
+        return ~region
+    if len(box) != 4 or not np.isfinite(box).all():
+        raise ValueError(f'bbox must be x, y, width, height, but is {box!r}')
+    left, top, right, bottom = (
+        max(0, int(v)) for v in (*box[:2], box[0] + box[2], box[1] + box[3])
+    )
+    region[top : bottom + 1, left : right + 1] = True
+    return region
 
 
 def _images_with_labels(

@@ -24,7 +24,7 @@ from ..classes import without_255
 from ..images import upright_rgb
 from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
-from ..label_sources.table import SEPARATOR, Rows, load_csv_names, load_json_names
+from ..label_sources.table import SEPARATOR, SEPARATORS, Rows, load_csv_names, load_json_names
 from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
 
 __all__ = ['convert_folder', 'doubtful_classes']
@@ -81,6 +81,7 @@ def convert_folder(
     if labels is not None:
         load = load_json_names if labels.lower().endswith('.json') else load_csv_names
         names = _matched(load(labels), ids)
+        _check_first(names, ids)
         ids = sorted({*ids, *names})  # what lacks its partner is named
     if classes is None and names is None:
         raise ValueError('masks hold numbers only: classes must be given')
@@ -88,6 +89,12 @@ def convert_folder(
         classes = sorted({name for row, _ in names.values() for name in row})
     foreground = (name for name in classes if name != 'background')
     table = ClassTable(without_255(('background', *foreground)))
+    for name in table.names:
+        if any(sign in name for sign in SEPARATORS):
+            raise ValueError(
+                f'class {name!r}: a class name must not hold one of {" ".join(SEPARATORS)}, which '
+                'separate names in labels.csv'
+            )
     for row, where in (names or {}).values():
         table.ids_of(row, where)  # refuses unknown names
     scored = set(ids)
@@ -150,6 +157,17 @@ def _matched(names: Rows, ids: Sequence[str]) -> Rows:
     return matched
 
 
+def _check_first(names: Rows, ids: Sequence[str]) -> None:
+    """Refuse a first line that is of no image when others are: a header that is not known as one."""
+    first = next(iter(names), '')
+    where = names[first][1] if first else ''
+    if where.endswith(', line 1') and first not in ids and not set(names).isdisjoint(ids):
+        raise ValueError(
+            f'{where}: {first!r} is no image: a header must begin with "id", and an id is the name of an '
+            'image without its suffix'
+        )
+
+
 def _inspect(
     name: str,
     index: FileIndex,
@@ -207,7 +225,8 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
         statistics: From :func:`convert_folder`.
 
     Returns:
-        Names with hardly any image that are nearly another name, and classes with a single training image.
+        Names with hardly any image that are nearly another name, classes with a single training image,
+        classes that all or no training images have, and how many images have no label.
     """
     counts = Counter()
     for split in statistics['splits'].values():
@@ -225,6 +244,19 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
     ]
     if single:
         doubts.append(f'{len(single)} classes have a single training image: {name_some(single)}')
+    train, count = statistics['splits']['train'], statistics['splits']['train'].get('images')
+    if all_have := [n for n, c in train['images_with_class'].items() if c == count and count > 1]:
+        doubts.append(
+            f'all {count} training images have the same label {name_some(all_have)}: nothing tells what '
+            'it looks like'
+        )
+    if unseen := [n for n, c in train['images_with_class'].items() if not c]:
+        doubts.append(f'{len(unseen)} classes have no training image: {name_some(unseen)}')
+    if unlabeled := statistics.get('unlabeled'):
+        doubts.append(
+            f'{len(unlabeled)} images have no label and are in no list: {name_some(unlabeled, 3)}; they '
+            "can train as negatives: add them to train.txt and set unlabeled='keep'"
+        )
     return doubts
 
 

@@ -15,8 +15,10 @@ from .files import collect_labels, load_json
 
 __all__ = ['load_csv_names', 'load_json_names', 'read_csv', 'read_json']
 
-_HEADER_NAMES = ('id', 'img_id', 'image_id', 'image')
+_HEADER_NAMES = ('id', 'img_id', 'image_id', 'image', 'image_name', 'filename', 'file_name', 'file')
+_COLUMN_NAMES = ('class', 'classes', 'class names', 'names', 'label', 'labels', 'category', 'tags')
 SEPARATOR = ';'
+SEPARATORS = (SEPARATOR, '|', ',')
 Rows = dict[str, tuple[list[str], str]]  # image id -> class names, place in the file
 
 
@@ -29,9 +31,10 @@ def read_csv(
 ) -> dict[str, list[int]]:
     """Read a CSV with the columns ``id`` and ``class names`` (separated by ``;``, may be empty).
 
-    A first line whose first cell is ``id`` (or ``image_id``, ``img_id``, ``image``) is a header. The file is
-    in UTF-8. All rows are checked, also those of other images. Arguments, result and errors are those of
-    ``read_image_labels``.
+    A first line whose first cell is ``id`` (or ``image_id``, ``filename`` ...) is a header. A file
+    without any ``;`` may separate names by ``|`` or by ``,`` inside quotes. Columns of 0 and 1 under a
+    header of class names do as well. The file is in UTF-8. All rows are checked, also those of other images. Arguments,
+    result and errors are those of ``read_image_labels``.
     """
     return _select(ids, table, load_csv_names(path, backend_args), path)
 
@@ -53,15 +56,23 @@ def load_csv_names(path: str, backend_args: dict[str, Any] | None = None) -> Row
     with parsing(f'{path} is not a text file in UTF-8'):
         lines = content.decode('utf-8-sig').splitlines()
     reader = csv.reader(lines, strict=True, skipinitialspace=True)
-    rows: Rows = {}
     try:
-        for row in reader:
-            is_header = reader.line_num == 1 and row and row[0].strip().lower() in _HEADER_NAMES
-            if row and not is_header:
-                where = f'{path}, line {reader.line_num}'
-                _add_row(rows, row[0].strip(), _split_names(row, where), where)
+        cells = [([cell.strip() for cell in row], reader.line_num) for row in reader if row]
     except csv.Error as error:
         raise ValueError(f'{path}, line {reader.line_num}: {error}') from error
+    has_header = bool(cells) and cells[0][0][0].lower() in _HEADER_NAMES
+    header, body = (cells[0][0], cells[1:]) if has_header else ([], cells)
+    columns = _binary_columns(header, [row for row, _ in body], path)
+    found = (sign for sign in SEPARATORS if any(sign in row[-1] for row, _ in body))
+    separator = next(found, SEPARATOR)
+    rows: Rows = {}
+    for row, line in body:
+        where = f'{path}, line {line}'
+        if columns:
+            names = [name for name, cell in zip(columns, row[1:]) if cell == '1']
+        else:
+            names = _split_names(row, separator, where)
+        _add_row(rows, row[0], names, where)
     return rows
 
 
@@ -81,9 +92,23 @@ def load_json_names(path: str, backend_args: dict[str, Any] | None = None) -> Ro
     return rows
 
 
-def _split_names(row: list[str], where: str) -> list[str]:
-    names = [name.strip() for name in row[-1].split(SEPARATOR)] if row[-1].strip() else []
-    if len(row) != 2 or not row[0].strip() or not all(names):
+def _binary_columns(header: list[str], rows: list[list[str]], path: str) -> list[str]:
+    """The class names of columns of 0 and 1; none where the file has no such columns."""
+    cells = {cell for row in rows for cell in row[1:]}
+    if not cells or not cells <= {'0', '1'}:
+        return []
+    columns = [name for name in header[1:] if name and name.lower() not in _COLUMN_NAMES]
+    if not columns or any(len(row) != len(columns) + 1 or not row[0] for row in rows):
+        raise ValueError(
+            f'{path}, line 1: the labels are 0 and 1, which name no class: expected a header '
+            f'"id,CLASS,..." with a class name over each column, but got {",".join(header)!r}'
+        )
+    return columns
+
+
+def _split_names(row: list[str], separator: str, where: str) -> list[str]:
+    names = [name.strip() for name in row[-1].split(separator)] if row[-1] else []
+    if len(row) != 2 or not row[0] or not all(names):
         raise ValueError(
             f'{where}: expected "id,class names" with the names separated by '
             f'"{SEPARATOR}", but got {",".join(row)!r}'

@@ -63,7 +63,7 @@ class TestDrawMask:
         assert not draw_mask(SIZE, [], CLASS_IDS).any()
         for nothing in ([], None, {}):
             item = annotation(box(0, 0, 1, 1), 1, segmentation=nothing)
-            assert not draw_mask(SIZE, [item], CLASS_IDS).any()
+            assert (draw_mask(SIZE, [item], CLASS_IDS) == 255).all()
 
     @pytest.mark.parametrize('polygon', [[1, 2, 3, 4], [1, 2, 3, 4, 5, 6, 7]])
     def test_malformed_polygon(self, polygon):
@@ -167,3 +167,23 @@ def test_missing_pycocotools_says_how_to_install_it(instances, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, 'pycocotools', None)
     with pytest.raises(ImportError, match='pip install pycocotools'):
         convert_coco(instances, 'train', tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('item', 'unknown'),
+    [
+        ({'segmentation': [], 'bbox': [1, 1, 2, 1]}, np.s_[1:3, 1:4]),
+        ({'segmentation': None, 'bbox': [1, 1, 2, 1]}, np.s_[1:3, 1:4]),
+        ({'bbox': [-3, 2, 5.5, 90]}, np.s_[2:, :3]),
+        ({'segmentation': []}, np.s_[:]),
+    ],
+)
+def test_an_object_without_an_outline_is_not_background(item, unknown):
+    wanted = np.zeros((6, 8), np.uint8)
+    wanted[unknown] = 255
+    np.testing.assert_array_equal(draw_mask((6, 8), [{'category_id': 1, **item}], {1: 1}), wanted)
+
+
+def test_a_malformed_box_is_named():
+    with pytest.raises(ValueError, match='annotation 7: bbox must be'):
+        draw_mask((6, 8), [{'id': 7, 'category_id': 1, 'bbox': [1, 2]}], {1: 1})

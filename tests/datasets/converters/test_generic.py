@@ -41,7 +41,7 @@ def test_statistics(tiny):
 
 def test_doubtful_classes_are_told():
     def of(**counts):
-        return {'splits': {'train': {'images': 9, 'images_with_class': counts}}}
+        return {'splits': {'train': {'images': 12, 'images_with_class': counts}}}
 
     assert doubtful_classes(of(cat=5, dog=4, cart=9)) == []
     assert doubtful_classes({**of(umbrella=8, umbrela=2)}) == [
@@ -121,3 +121,28 @@ def test_bad_arguments(tiny, changes, message):
 def test_classes_keep_their_given_order(tiny):
     convert(tiny, classes=['dog', 'cat', 'cow'])
     assert (tiny / 'out/classes.txt').read_text() == 'dog\ncat\ncow\n'
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('picture,what\nfirst,cat\nsecond,dog\nthird,\n', "line 1: 'picture' is no image"),
+        ('first,"cat, x"\nsecond,dog;cat\nthird,\n', "class 'cat, x': a class name must not hold"),
+    ],
+)
+def test_odd_labels_make_no_classes(tiny, text, message):
+    (tiny / 'odd.csv').write_text(text)
+    with pytest.raises(ValueError, match=message):
+        convert(tiny, labels=str(tiny / 'odd.csv'))
+
+
+def test_labels_that_teach_nothing_are_told(tiny):
+    (tiny / 'odd.csv').write_text('id,defect\nfirst,1\nsecond,1\nthird,0\n')
+    _, statistics = convert(tiny, labels=str(tiny / 'odd.csv'))
+    constant, negatives = doubtful_classes(statistics)
+    assert 'all 2 training images have the same label defect' in constant
+    assert (
+        '1 images have no label and are in no list: third; they can train as negatives' in negatives
+    )
+    _, statistics = convert(tiny, classes=['cat', 'cow', 'dog'])
+    assert '1 classes have no training image: cow' in doubtful_classes(statistics)
