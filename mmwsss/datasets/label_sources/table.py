@@ -32,7 +32,7 @@ def read_csv(
     """Read a CSV with the columns ``id`` and ``class names`` (separated by ``;``, may be empty).
 
     A first line whose first cell is ``id`` (or ``image_id``, ``filename`` ...) is a header. A file without
-    any ``;`` may separate names by ``|``, or by ``,`` inside quotes. Columns of 0 and 1 under a header
+    any ``;`` may separate names by ``|``, or by ``,`` inside quotes. Columns of 0 and 1 under a header of
     class names are read as well. The file is in UTF-8. All rows are checked, also those of other images.
     Arguments, result and errors are those of ``read_image_labels``.
     """
