@@ -90,7 +90,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_base_of_a_package_that_mmengine_does_not_know(tmp_path):
-    (tmp_path / 'base.py').write_text("_base_ = 'mmwsss::cam/cam_tiny_demo.py'\n")
+    (tmp_path / 'base.py').write_text("_base_ = 'mmother::cam/cam_tiny_demo.py'\n")
     (tmp_path / 'c.py').write_text("_base_ = './base.py'\n")
     with pytest.raises(
         ValueError, match=r'c\.py: a _base_ names a package \(PACKAGE::FILE\) whose'
