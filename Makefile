@@ -26,6 +26,8 @@ $(VENV)/.ready: requirements/runtime.txt requirements/crf.txt requirements/docs.
 	@echo '[setup] OpenMMLab and the rest, at the tested versions'
 	@$(BIN)/pip install $(PIP_FLAGS) setuptools wheel -r requirements/dev.txt
 	@$(BIN)/pip install $(PIP_FLAGS) --no-build-isolation --no-deps -e .
+	@# Tests compare with it; what it depends on would replace torch.
+	@$(BIN)/pip install $(PIP_FLAGS) --no-deps open-clip-torch==3.3.0
 	@touch $@
 
 demo: setup  ## Labels to segmenter on generated data, with a report

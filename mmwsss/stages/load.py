@@ -87,6 +87,8 @@ def with_weights(
 ) -> Any:
     """The model with the weights of a checkpoint, ready for use; see :func:`load_model`."""
     place = usable_device(device)
+    if not Path(checkpoint).is_file() and hasattr(model, 'weights_source'):
+        raise FileNotFoundError(f'checkpoint not found: {checkpoint}. {model.weights_source}')
     if trust_checkpoint:
         content = torch.load(checkpoint, map_location='cpu', weights_only=False)
     else:

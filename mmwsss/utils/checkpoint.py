@@ -50,7 +50,7 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
     """Read a checkpoint on the CPU, in weights-only mode.
 
     Args:
-        path: A file written by ``torch.save``.
+        path: A file written by ``torch.save``, or weights in a ``.safetensors`` file.
         mmap: Leave the tensors on disk; enough for a look at the contents.
 
     Raises:
@@ -59,6 +59,8 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
         ValueError: The file is not a checkpoint or is damaged.
     """
     require_file('checkpoint', path)
+    if str(path).endswith('.safetensors'):
+        return load_safetensors(path)
     allow_safe_resume()
     try:
         return torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
@@ -72,6 +74,19 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
     except PARSER_ERRORS as error:
         if mmap and 'mmap' in str(error):  # files of the old, unzipped format
             return load_checkpoint_file(path)
+        raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
+
+
+def load_safetensors(path: str | Path) -> dict[str, torch.Tensor]:
+    """The weights in a ``.safetensors`` file; ``ValueError`` if it is damaged."""
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ValueError(f'{str(path)!r} needs safetensors: pip install safetensors') from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
         raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
 
 

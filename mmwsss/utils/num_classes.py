@@ -1,4 +1,4 @@
-"""Class counts of a model from the class list of its dataset."""
+"""Class counts, and names, of a model from the class list of its dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fill_num_classes(cfg: Any) -> None:
     """Replace every ``num_classes='auto'`` of a config's model by the number that its dataset says.
 
     The head of a localizer (``model.head``) has the foreground classes, every other head counts the
-    background, too.
+    background, too. ``class_texts='auto'`` becomes the names of the foreground classes.
 
     Args:
         cfg: The config; changed in place. Without any ``'auto'`` nothing is read.
@@ -33,11 +33,14 @@ def fill_num_classes(cfg: Any) -> None:
         (key, node)
         for key, part in model.items()
         for node in dicts_in(part)
-        if node.get('num_classes') == AUTO
+        if AUTO in (node.get('num_classes'), node.get('class_texts'))
     ]
-    count = len(class_list(cfg)) if wanted else 0
+    classes = class_list(cfg) if wanted else ()
     for key, node in wanted:
-        node['num_classes'] = count - 1 if key == 'head' else count
+        if node.get('num_classes') == AUTO:
+            node['num_classes'] = len(classes) - (key == 'head')
+        if node.get('class_texts') == AUTO:
+            node['class_texts'] = list(classes[1:])
 
 
 def class_list(cfg: Any) -> tuple[str, ...]:
@@ -53,4 +56,6 @@ def class_list(cfg: Any) -> tuple[str, ...]:
                 return kind.class_list(**dataset)
             if classes:
                 return tuple(classes)
-    raise ValueError(f"num_classes='auto' needs a dataset with classes in one of {PLACES}")
+    raise ValueError(
+        f"'auto' (num_classes, class_texts) needs a dataset with classes in one of {PLACES}"
+    )

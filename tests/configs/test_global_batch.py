@@ -13,7 +13,7 @@ CPU_SIZE = ('tiny', 'vocmini', '_mini_', 'voc12part')  # sized for one process o
 PATHS = sorted(
     path
     for path in ROOT.rglob('*.py')
-    if path.relative_to(ROOT).parts[0] not in ('_base_', 'pipelines', 'test_sets')
+    if path.relative_to(ROOT).parts[0] not in ('_base_', 'clip_es', 'pipelines', 'test_sets')
 )
 NAMES = [str(path.relative_to(ROOT)) for path in PATHS]
 

@@ -39,5 +39,7 @@ def test_nothing_is_read_where_nothing_is_asked():
 
 def test_without_classes_it_fails():
     cfg = config(dict(type='WSSSDataset'), head=dict(num_classes='auto'))
-    with pytest.raises(ValueError, match="num_classes='auto' needs a dataset with classes"):
+    with pytest.raises(
+        ValueError, match=r"'auto' \(num_classes, class_texts\) needs a dataset with classes"
+    ):
         fill_num_classes(cfg)

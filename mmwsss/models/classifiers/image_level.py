@@ -213,6 +213,10 @@ class ImageLevelClassifier(ImageModel):
         with self._autocast(image, 'float32'):
             feats = self._test_features(image[None])
             score = self.head.class_logits(self.head(feats)).sigmoid()[0]
+        return self._label_from(score)
+
+    def _label_from(self, score: Tensor) -> Tensor:
+        """Multi-hot label (K,) from probabilities (K,), which it may change."""
         if len(score) >= IGNORE_INDEX:
             score[IGNORE_INDEX - 1] = -1  # stands for no class
         label = (score > self.test_cfg['score_threshold']).float()

@@ -1,0 +1,254 @@
+"""CLIP-ES: class maps of a frozen CLIP, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmwsss.functional.checks import check_range
+from mmwsss.functional.clip_es import affinity_refine, attention_affinity, gradient_maps
+from mmwsss.functional.multi_scale import resize_image, scale_view
+from mmwsss.models.classifiers.image_level import ImageLevelClassifier
+from mmwsss.utils.names import name_some
+
+__all__ = ['CLIPESLocalizer', 'CLIPTextHead']
+
+
+@MODELS.register_module()
+class CLIPTextHead(BaseModule):
+    """Texts of the classes and of the background, and CLIP's encoder of them.
+
+    Args:
+        num_classes: Foreground classes K.
+        class_texts: What each class is called, K texts; ``'auto'`` in a config: the dataset's names.
+        background_texts: What may be seen beside the classes.
+        sharper: Longer texts of some of ``class_texts``, such as ``{'bird': 'bird avian'}``.
+        template: Into which each text goes.
+        text_encoder: Arguments of mmseg's ``CLIPTextEncoder``.
+        init_cfg: MMEngine initialisation.
+
+    Raises:
+        ValueError: There are not K texts, or a key of ``sharper`` is none of them.
+    """
+
+    has_background = True
+    loss_scales = ()
+
+    def __init__(
+        self,
+        num_classes: int,
+        class_texts: Sequence[str],
+        background_texts: Sequence[str] = (),
+        sharper: Mapping[str, str] | None = None,
+        template: str = 'a clean origami {}.',
+        text_encoder: Mapping[str, Any] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if isinstance(class_texts, str) or len(class_texts) != num_classes:
+            raise ValueError(
+                f'class_texts must be {num_classes} texts (num_classes), but got {class_texts!r}'
+            )
+        sharper = sharper or {}
+        if unknown := [name for name in sharper if name not in class_texts]:
+            raise ValueError(
+                f'sharper must have keys among class_texts, but has {name_some(unknown)}; '
+                f'class_texts: {name_some(class_texts)}'
+            )
+        self.num_classes = num_classes
+        texts = [sharper.get(text, text) for text in class_texts] + list(background_texts)
+        encoder = dict(
+            text_encoder or {},
+            type='CLIPTextEncoder',
+            vocabulary=texts,
+            templates=[template],
+            cat_bg=False,
+            _scope_='mmseg',
+        )
+        self.text_encoder = MODELS.build(encoder)
+
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Scaled cosines ``exp(scale) v . T`` of all classes and background texts, (N, K + B).
+
+        Args:
+            features: Image features (N, D).
+        """
+        return F.normalize(features, dim=1) @ self.text_encoder().T
+
+
+@MODELS.register_module()
+class CLIPESLocalizer(ImageLevelClassifier):
+    """GradCAM of the last block of CLIP over texts, refined by its attention (Lin et al., CVPR 2023).
+
+    ``v = norm(proj(mean of patch tokens))``; ``s = softmax(exp(scale) v . T)`` over the image's classes and
+    the background's texts; GradCAM of ``s_k`` on what the last block attends over; class-aware attention
+    affinity; background = 1 - max. Nothing is trained. A view's sides are enlarged to whole patches.
+
+    Several scales and mirrors (``test_cfg``) are averaged; the paper has one. ``test_cfg.labels`` as of
+    :class:`ImageLevelClassifier`; predicted probabilities are the softmax over all texts.
+
+    Args:
+        backbone: Config of a ``CLIPVisionTransformer``.
+        head: Config of a ``CLIPTextHead``.
+        data_preprocessor: Config of the preprocessor.
+        affinity_blocks: Of how many of the last blocks the attention is averaged.
+        box_threshold: Regions of a map above this share of its peak may lend their scores; the paper's is
+            0.4 for VOC and 0.7 for COCO.
+        test_cfg: As of :class:`ImageLevelClassifier`, but ``flip=False`` by default.
+        init_cfg: MMEngine initialisation.
+
+    Raises:
+        ValueError: ``affinity_blocks`` or ``box_threshold`` is out of range.
+    """
+
+    weights_source = (
+        'Make it from a file of CLIP: python tools/model_converters/clip.py model.safetensors FILE; '
+        'nothing is downloaded'
+    )
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        data_preprocessor: dict | nn.Module | None = None,
+        affinity_blocks: int = 8,
+        box_threshold: float = 0.4,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(
+            backbone,
+            head,
+            data_preprocessor,
+            test_cfg={'flip': False, **(test_cfg or {})},
+            init_cfg=init_cfg,
+        )
+        check_range('affinity_blocks', affinity_blocks, f'[1, {len(self.backbone.layers)}]')
+        check_range('box_threshold', box_threshold, '[0, 1)')
+        self.affinity_blocks = affinity_blocks
+        self.box_threshold = box_threshold
+        self.requires_grad_(False)
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
+        """Refuse: there is nothing to train.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(f'CLIP-ES is not trained. {self.weights_source}')
+
+    def tensors(self, inputs: Tensor) -> Tensor:
+        """Compute the image logits (N, K)."""
+        features = torch.cat([self._pooled(self._frozen_blocks(self._view(x)))[0] for x in inputs])
+        return self.head.class_logits(features)[:, : self.head.num_classes]
+
+    @torch.no_grad()
+    def class_maps(
+        self, image: Tensor, label: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the class maps of one image; see :meth:`ImageLevelClassifier.class_maps`."""
+        if label is None:
+            label = self.predict_label(image)
+        channels = label.nonzero()[:, 0]
+        stride = self.test_cfg['stride']
+        size = tuple(-(-side // stride) for side in image.shape[1:])
+        maps: list[Tensor] = []
+        probabilities: list[Tensor] = []
+        with self._autocast(image, 'float32'):
+            for view, is_mirror in self._views(image):
+                view_maps, logits = self._view_maps(view, channels)
+                view_maps = view_maps.flip(-1) if is_mirror else view_maps
+                maps.append(wide(view_maps, size))
+                probabilities.append(logits.softmax(dim=0)[: self.head.num_classes])
+            scores = torch.stack(maps).mean(dim=0)
+            background = 1 - scores.amax(dim=0) if len(scores) else scores.new_ones(size)
+        keys = torch.cat([channels.new_zeros(1), channels + 1])
+        return (
+            torch.stack(probabilities).mean(dim=0),
+            keys,
+            torch.cat([background[None], scores]),
+        )
+
+    def _views(self, image: Tensor) -> list[tuple[Tensor, bool]]:
+        """The views of an image, normalised, with whole patches, and whether each is a mirror."""
+        mean = getattr(self.data_preprocessor, 'mean', 0.0)
+        std = getattr(self.data_preprocessor, 'std', 1.0)
+        if self.test_cfg['resize'] == 'uint8':
+            image = (image * std + mean).round().clamp(0, 255).to(torch.uint8)
+        views = []
+        for scale in self.test_cfg['scales']:
+            for i, view in enumerate(scale_view(image, scale, self.test_cfg['flip'])):
+                view = self._view(view)
+                is_raw = view.dtype == torch.uint8
+                views.append(((view.float() - mean) / std if is_raw else view, bool(i)))
+        return views
+
+    def _view(self, image: Tensor) -> Tensor:
+        """The image (C, H, W) with sides enlarged to the next multiples of the patch size."""
+        patch = self.backbone.patch_size
+        return resize_image(image, [-(-side // patch) * patch for side in image.shape[1:]])
+
+    def _frozen_blocks(self, view: Tensor) -> tuple[Tensor, list[Tensor], tuple[int, int]]:
+        """Tokens (1, L, C) before the last block, attention of the blocks so far, and the grid."""
+        with self._autocast(view, self.test_cfg['precision']):
+            tokens, grid = self.backbone.embed(view[None])
+            attention = []
+            for index in range(len(self.backbone.layers) - 1):
+                tokens, weights = self.backbone.run_block(index, tokens)
+                attention.append(weights[0, 1:, 1:])
+        return tokens.to(view.dtype), attention[-self.affinity_blocks :], grid
+
+    def _pooled(
+        self, frozen: tuple[Tensor, list[Tensor], tuple[int, int]], normed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Image features (1, D): the projected mean of the patch tokens; and the last attention."""
+        last = len(self.backbone.layers) - 1
+        tokens, attention = self.backbone.run_block(last, frozen[0], normed)
+        return self.backbone.norm1(tokens)[:, 1:].mean(dim=1) @ self.backbone.proj, attention
+
+    def _view_maps(self, view: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps (n, h, w) of the classes ``channels`` in a view (C, H, W), and all logits (K + B,)."""
+        frozen = self._frozen_blocks(view)
+        tokens, attention, grid = frozen
+        K, n = self.head.num_classes, len(channels)
+        normed = self.backbone.layers[-1].norm1(tokens).requires_grad_()
+        with torch.enable_grad():  # the caller has none
+            features, last = self._pooled(frozen, normed)
+            logits = self.head.class_logits(features)[0]
+            shown = torch.cat([channels, torch.arange(K, len(logits), device=channels.device)])
+            scores = logits[shown].softmax(dim=0)[:n]
+        if n == 0:
+            return view.new_zeros((0, *grid)), logits.detach()
+        each = torch.eye(n, device=scores.device, dtype=scores.dtype)
+        (gradients,) = torch.autograd.grad(scores, normed, each, is_grads_batched=True)
+        maps = gradient_maps(on_grid(normed.detach(), grid)[0], on_grid(gradients[:, 0], grid))
+        blocks = torch.stack([*attention, last[0, 1:, 1:].detach()])[-self.affinity_blocks :]
+        refined = affinity_refine(maps, attention_affinity(blocks.to(maps)), self.box_threshold)
+        return refined, logits.detach()
+
+    @torch.no_grad()
+    def predict_label(self, image: Tensor) -> Tensor:
+        """Multi-hot label (K,) of the classes above ``score_threshold``, at least the best one."""
+        with self._autocast(image, 'float32'):
+            features, _ = self._pooled(self._frozen_blocks(self._view(image)))
+            score = self.head.class_logits(features)[0].softmax(dim=0)
+        return self._label_from(score[: self.head.num_classes])
+
+
+def on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Patch tokens of (N, 1 + h w, C) as (N, C, h, w)."""
+    return tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
+
+
+def wide(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Maps (n, h, w) enlarged to (n, H, W), bilinear; there may be none."""
+    if len(maps) == 0:
+        return maps.new_zeros((0, *size))
+    return F.interpolate(maps[None].float(), size=size, mode='bilinear', align_corners=False)[0]
