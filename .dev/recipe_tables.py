@@ -17,6 +17,7 @@ HEADER = '| config | what | measured, mIoU % | command |\n|---|---|---|---|\n'
 COMMANDS = (  # the first whose pattern is in the config's path
     (r'/pipelines/', 'run_pipeline.py {}'),
     (r'/test_sets/', 'test.py SEGMENTER CHECKPOINT --test-config {}'),
+    (r'/clip_es/', 'make_maps.py {} WEIGHTS --out MAPS'),
     (r'_pseudo_crf\.py$', 'test.py {} CHECKPOINT'),
     (r'/svm/|/irn/.*_(labels|crf)\.py$', 'make_masks.py {} --maps MAPS --out MASKS'),
     (r'_pseudo\.py$|/size_balanced_(?!mobile)', 'train.py {} --cfg-options pseudo_mask_dir=MASKS'),

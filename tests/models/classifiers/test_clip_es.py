@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -30,7 +32,8 @@ def model(cfg):
     model = MODELS.build(cfg.model)
     for name, parameter in model.named_parameters():
         if 'logit_scale' not in name:
-            torch.nn.init.normal_(parameter, std=0.2 if parameter.ndim > 1 else 0.5)
+            sharp = 0.5 if 'in_proj' in name else 0.2  # attention that is no mere mean
+            torch.nn.init.normal_(parameter, std=sharp if parameter.ndim > 1 else 0.5)
     return model.eval()
 
 
@@ -79,13 +82,16 @@ def oracle_maps(model, image, present):
 
 
 def test_maps_are_those_of_the_oracle(model):
+    """In double precision: random attention is even, and the last step enlarges what is left."""
+    model = copy.deepcopy(model).double()
+    model.head.text_encoder.cache.clear()
     torch.manual_seed(1)
-    image = torch.randn(3, 48, 64)
+    image = torch.randn(3, 48, 64, dtype=torch.float64)
     wanted = oracle_maps(model, image, [0, 2, 3])
     with torch.no_grad():
         found, _ = model._view_maps(image, torch.tensor([0, 2, 3]))
     assert wanted.std() > 0.05
-    np.testing.assert_allclose(found.numpy(), wanted, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize('size', [(45, 67), (16, 90), (7, 5)])
