@@ -43,3 +43,13 @@ def test_every_public_name_is_on_an_api_page(site):
     assert len(names) > 200
     missing = [full for full, name in names if not {full, name} & shown]
     assert not missing, f'not on any page of docs/api: {missing}'
+
+
+def test_pages_need_no_network_and_hold_formulas(site):
+    pages = {page.name: page.read_text(encoding='utf-8') for page in site.rglob('*.html')}
+    loaded = re.compile(
+        r'<(?:script|img)[^>]* src="https?:|<link[^>]* rel="(?:stylesheet|preconnect)"[^>]*https?:'
+    )
+    assert not [name for name, text in pages.items() if loaded.search(text)]
+    assert not [name for name, text in pages.items() if 'class="arithmatex"' in text]
+    assert pages['sipe.html'].count('<math') > 5
