@@ -307,8 +307,9 @@ def select_seed_pixels(
 
 def _as_float(features: Array) -> Tensor:
     """Features as a float32 tensor, where a tensor is."""
-    is_tensor = isinstance(features, Tensor)
-    return (features if is_tensor else torch.from_numpy(to_numpy(features))).float()
+    if not isinstance(features, Tensor):
+        features = torch.from_numpy(to_numpy(features))
+    return features.float()
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:

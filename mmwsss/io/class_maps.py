@@ -77,7 +77,7 @@ class ClassMaps:
             return np.zeros((0, *self.image_size), np.float32)
         if self.scores.shape[1:] == self.image_size:
             return self.scores.copy()
-        scores = torch.from_numpy(np.require(self.scores, requirements='CW'))[None]
+        scores = torch.from_numpy(np.require(self.scores, requirements=('C', 'W')))[None]
         full = F.interpolate(scores, size=self.image_size, mode='bilinear', align_corners=False)
         return full[0].numpy()
 
