@@ -159,7 +159,8 @@ def _component_weights(codes: NDArray[Any], tau: float, total: str) -> NDArray[n
     """Weights (H, W) of the components of equal code (H, W) of an image; code 0 weighs 1."""
     weights = np.ones(codes.shape, dtype=np.float32)
     everything = np.count_nonzero(codes)
-    for _, box, components, sizes in class_components(codes):
+    for _, box, components, _ in class_components(codes):
+        sizes = np.bincount(components.ravel())
         divided = everything if total == 'image' else sizes[1:].sum()
         factors = np.ones(len(sizes), dtype=np.float32)
         factors[1:] = np.minimum(tau, divided / sizes[1:])
