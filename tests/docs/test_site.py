@@ -12,6 +12,8 @@ import pytest
 
 import mmwsss
 
+pytest.importorskip('material')  # the site is built with the tested versions only
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
