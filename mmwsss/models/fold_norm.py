@@ -39,7 +39,7 @@ def fold_batch_norm(
     example = torch.rand(
         1, 3, EXAMPLE_SIDE, EXAMPLE_SIDE, generator=torch.Generator().manual_seed(0)
     )
-    example = example.to(next(network.parameters()).device) - 0.5
+    example = example.to(next(network.parameters())) - 0.5  # device and type
     folded = copy.deepcopy(network).requires_grad_(False)
     try:
         expected = _tensors(call(network, example))

@@ -37,14 +37,14 @@ def norms(network: nn.Module) -> int:
     ('cfg', 'left'), BACKBONES, ids=lambda value: getattr(value, 'get', str)('type')
 )
 def test_the_same_outputs_to_rounding(cfg, left):
-    network = with_statistics(MODELS.build(cfg))
-    images, before = torch.randn(2, 3, 70, 97), norms(network)
+    network = with_statistics(MODELS.build(cfg)).double()
+    images, before = torch.randn(2, 3, 70, 97, dtype=torch.float64), norms(network)
     folded = fold_batch_norm(network)
     assert (norms(folded), norms(network)) == (left, before)
     assert folded is not network or not before
     with torch.no_grad():
         for a, b in zip(network(images), folded(images)):
-            torch.testing.assert_close(a, b, rtol=0, atol=2e-6 * float(a.abs().max()))
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-12 * float(a.abs().max()))
 
 
 class PreActivation(nn.Module):
