@@ -19,7 +19,10 @@ COMMANDS = (  # the first whose pattern is in the config's path
     (r'/test_sets/', 'test.py SEGMENTER CHECKPOINT --test-config {}'),
     (r'/clip_es/', 'make_maps.py {} WEIGHTS --out MAPS'),
     (r'_pseudo_crf\.py$', 'test.py {} CHECKPOINT'),
-    (r'/svm/|/irn/.*_(labels|crf)\.py$', 'make_masks.py {} --maps MAPS --out MASKS'),
+    (
+        r'/(svm|par|segment_vote)/|/irn/.*_(labels|crf)\.py$',
+        'make_masks.py {} --maps MAPS --out MASKS',
+    ),
     (r'_pseudo\.py$|/size_balanced_(?!mobile)', 'train.py {} --cfg-options pseudo_mask_dir=MASKS'),
     (r'', 'train.py {}'),
 )

@@ -33,6 +33,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     'random_walk': ('--repeats', '3'),
     'svm': ('--repeats', '3'),
     'crf': (),
+    'refiners': (),
     'ia_miou': (),
     'size_weights': ('--step',),
 }

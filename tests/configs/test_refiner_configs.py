@@ -7,7 +7,7 @@ from mmseg.registry import EVALUATOR, MODELS
 
 from mmwsss.functional import CRFLattice, dense_crf
 from mmwsss.pipeline import read_pipeline
-from mmwsss.refine import DenseCRF, RefinerChain
+from mmwsss.refine import DenseCRF, PixelAdaptiveRefinement, RefinerChain
 from mmwsss.stages.masks import mask_settings
 from mmwsss.utils.config import load_config
 
@@ -24,6 +24,16 @@ def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
     assert Path(refiner.network.checkpoint).parent.name == Path(refiner.network.config).stem
     backbone = MODELS.build({**cfg.model.backbone, 'init_cfg': None})
     assert set(refiner.layers) <= {name for name, _ in backbone.named_modules()}
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('par/*.py')), ids=lambda path: path.stem)
+def test_refiners_of_maps_with_a_background_differ_from_sipe_in_the_refiner_only(path):
+    cfg = load_config(path)
+    sipe = load_config(CONFIGS / 'sipe' / path.name.replace(path.parent.name, 'sipe'))
+    (refiner,) = RefinerChain(mask_settings(cfg)['refiners']).refiners
+    assert isinstance(refiner, PixelAdaptiveRefinement)
+    assert {**cfg, 'mask_cfg': None} == {**sipe, 'mask_cfg': None}
+    assert sipe.mask_cfg.refiners == []
 
 
 def test_a_crf_cleans_sipes_masks_of_coco_before_the_segmenter():
