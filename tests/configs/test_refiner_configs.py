@@ -29,7 +29,7 @@ def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('par/*.py')), ids=lambda path: path.stem)
 def test_refiners_of_maps_with_a_background_differ_from_sipe_in_the_refiner_only(path):
     cfg = load_config(path)
-    sipe = load_config(CONFIGS / 'sipe' / path.name.replace(path.parent.name, 'sipe'))
+    sipe = load_config(CONFIGS / 'sipe' / f'sipe{path.name.removeprefix(path.parent.name)}')
     (refiner,) = RefinerChain(mask_settings(cfg)['refiners']).refiners
     assert isinstance(refiner, PixelAdaptiveRefinement)
     assert {**cfg, 'mask_cfg': None} == {**sipe, 'mask_cfg': None}
