@@ -42,5 +42,5 @@ param_scheduler = [
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(checkpoint=dict(interval=250))
 # Objects are components of the true masks: this part of VOC has no instance maps.
-val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']), dict(type='IAmIoUMetric')]
+val_evaluator = [dict(type='MeanIoUMetric', iou_metrics=['mIoU']), dict(type='IAmIoUMetric')]
 test_evaluator = val_evaluator

@@ -3,7 +3,7 @@ _base_ = './deeplabv2_r101_voc_pseudo.py'
 test_evaluator = dict(
     _delete_=True,
     type='DenseCRFEvaluator',
-    metrics=[dict(type='IoUMetric', iou_metrics=['mIoU'])],
+    metrics=[dict(type='MeanIoUMetric', iou_metrics=['mIoU'])],
     crf=dict(
         gaussian_sxy=1,
         gaussian_compat=3,

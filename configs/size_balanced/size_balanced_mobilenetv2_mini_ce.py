@@ -57,7 +57,7 @@ test_dataloader = val_dataloader
 default_hooks = dict(checkpoint=dict(interval=150))
 instance_dir = 'data/coco_mini/voc20/SegmentationObject'
 test_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
     dict(type='IAmIoUMetric', instance_dir=instance_dir),
 ]
 val_evaluator = test_evaluator

@@ -26,7 +26,7 @@ custom_hooks = [
     ),
 ]
 val_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
     dict(
         type='IAmIoUMetric',
         instance_file='data/coco2014/annotations/instances_val2014.json',

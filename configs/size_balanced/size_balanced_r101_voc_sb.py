@@ -40,7 +40,7 @@ param_scheduler = [
 train_cfg = dict(max_iters=max_iters, val_interval=3000)
 default_hooks = dict(checkpoint=dict(interval=3000))
 val_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
     dict(type='IAmIoUMetric', instance_dir=instance_dir),
 ]
 test_evaluator = val_evaluator

@@ -26,7 +26,7 @@ custom_hooks = [
     ),
 ]
 val_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
     dict(type='IAmIoUMetric', instance_dir=instance_dir),
 ]
 test_evaluator = val_evaluator

@@ -19,7 +19,7 @@ test_dataloader = dict(
     ),
 )
 test_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
     dict(type='IAmIoUMetric', instance_dir='data/VOCdevkit/VOC2012/SegmentationObject'),
 ]
 test_cfg = dict(
@@ -42,7 +42,7 @@ test_cfg = dict(
                 ),
             ),
             evaluator=[
-                dict(type='IoUMetric', iou_metrics=['mIoU']),
+                dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
                 dict(type='IAmIoUMetric', instance_dir='data/pascal_b/SegmentationObject'),
             ],
         )

@@ -11,8 +11,9 @@ import numpy as np
 
 from mmwsss.functional.checks import check_range
 
-__all__ = ['FRACTIONS', 'choose_fraction', 'choose_subsets', 'subset_statistics']
+__all__ = ['FRACTIONS', 'choose_fraction', 'choose_subsets', 'draw_held_out', 'subset_statistics']
 
+NO_CLASS = 0  # of images without a label
 # Those of RPNet's table II; parts of other sizes contain the smaller ones of these.
 FRACTIONS = tuple(Fraction(1, n) for n in (2, 4, 8, 16))
 
@@ -25,7 +26,7 @@ def choose_subsets(
     From the rarest class to the most frequent one, images of the class are added in a random order
     until ``max(1, round(fraction * images of the class))`` are there. Images with several classes
     count for each, so that a frequent class may end above its share, never below. Each part contains
-    the smaller ones. Images without label are in none.
+    the smaller ones. Images without label are a class of their own.
 
     Source: RPNet, table II, which reduces the images "per class" and does not say how.
 
@@ -46,9 +47,9 @@ def choose_subsets(
     names = sorted(labels)
     images: dict[int, list[str]] = {}  # by class, in one random order of all
     for place in np.random.default_rng(seed).permutation(len(names)).tolist():
-        for class_id in labels[names[place]]:
+        for class_id in labels[names[place]] or (NO_CLASS,):
             images.setdefault(class_id, []).append(names[place])
-    if not images:
+    if not set(images) - {NO_CLASS}:
         raise ValueError('labels must give at least one image a class, but none has one')
     rarest_first = sorted(images, key=lambda class_id: (len(images[class_id]), class_id))
     chosen: set[str] = set()
@@ -98,24 +99,62 @@ def subset_statistics(
 
     Returns:
         ``images``, ``unlabelled``, ``images_with_class`` (name -> count), and ``parts``: fraction as
-        text -> ``images``, ``share`` (of the labelled images) and ``images_with_class``.
+        text -> ``images``, ``share`` and ``images_with_class``.
     """
 
     def counts(names: Iterable[str]) -> dict[str, int]:
         counter = Counter(class_id for name in names for class_id in labels[name])
         return {name: counter[i] for i, name in enumerate(classes) if i}
 
-    labelled = [name for name, label in labels.items() if len(label)]
     return {
         'images': len(labels),
-        'unlabelled': len(labels) - len(labelled),
-        'images_with_class': counts(labelled),
+        'unlabelled': sum(not len(label) for label in labels.values()),
+        'images_with_class': counts(labels),
         'parts': {
             str(fraction): {
                 'images': len(names),
-                'share': round(len(names) / len(labelled), 4),
+                'share': round(len(names) / len(labels), 4),
                 'images_with_class': counts(names),
             }
             for fraction, names in parts.items()
         },
     }
+
+
+def draw_held_out(
+    labels: Mapping[str, Sequence[int]], candidates: Sequence[str], count: int, seed: int = 0
+) -> list[str]:
+    """Draw images to score on, at random, with an image of every class where that is possible.
+
+    Classes without one are served first, from the rarest on. No class loses its last other image, so fewer
+    than ``count`` may be drawn.
+
+    Args:
+        labels: Image id -> class ids, of all images.
+        candidates: Ids among which to draw.
+        count: How many to draw.
+        seed: Of the draw.
+
+    Returns:
+        The ids drawn, in the order of ``candidates``.
+    """
+    places = np.random.default_rng(seed).permutation(len(candidates)).tolist()
+    order = [candidates[place] for place in places]
+    left = Counter(i for label in labels.values() for i in label)
+    drawn: set[str] = set()
+
+    def draw(names: Iterable[str]) -> None:
+        for name in names:
+            spare = name not in drawn and all(left[i] > 1 for i in labels[name])
+            if spare and len(drawn) < count:
+                drawn.add(name)
+                left.subtract(labels[name])
+                return
+
+    available = Counter(i for name in order for i in labels[name])
+    for class_id in sorted(available, key=lambda i: (available[i], i)):
+        if not any(class_id in labels[name] for name in drawn):
+            draw(name for name in order if class_id in labels[name])
+    for name in order:
+        draw([name])
+    return [name for name in candidates if name in drawn]

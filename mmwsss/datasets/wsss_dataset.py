@@ -27,7 +27,7 @@ from .subsets import choose_fraction
 
 __all__ = ['WSSSDataset']
 
-_UNLABELED = ('error', 'drop', 'keep')
+_UNLABELED = ('keep', 'drop', 'error')
 _CHECK_FILES = ('error', 'lazy')
 _MAX_COUNTS_SHOWN = 100
 
@@ -71,8 +71,8 @@ class WSSSDataset(BaseSegDataset):
         fraction_seed: Seed of that choice.
         expected_count: Number of images that the split should have; another number is a warning.
             None: the dataset's own number, by the name of ``ann_file``. 0: no check.
-        unlabeled: What to do about images without any label: ``'error'`` names them, ``'drop'``
-            leaves them out, ``'keep'`` keeps them with an empty label.
+        unlabeled: What to do about images without any label: ``'keep'`` keeps them as negatives, with an
+            empty label, ``'drop'`` leaves them out, ``'error'`` names them.
         check_files: ``'error'``: image and mask files are looked for when the dataset is built, and
             missing ones are named. ``'lazy'``: loading a missing image fails, by name.
         img_suffix: Ending of the image files. None: per image, ``.jpg``, ``.jpeg`` or ``.png``.
@@ -104,7 +104,7 @@ class WSSSDataset(BaseSegDataset):
         fraction: float | str | None = None,
         fraction_seed: int = 0,
         expected_count: int | None = None,
-        unlabeled: str = 'error',
+        unlabeled: str = 'keep',
         check_files: str = 'error',
         img_suffix: str | None = None,
         metainfo: dict[str, Any] | None = None,
@@ -127,7 +127,7 @@ class WSSSDataset(BaseSegDataset):
         self.fraction_seed = fraction_seed
         self.epoch_size: int | None = None
         self.class_counts: dict[str, int] | None = None
-        self.num_dropped = 0
+        self.num_unlabeled = 0
         prefix = {key: path for key, path in (data_prefix or {}).items() if path is not None}
         backend_args = kwargs.get('backend_args')
         names_file = classes if isinstance(classes, str) else '/'
@@ -247,8 +247,9 @@ class WSSSDataset(BaseSegDataset):
         if not self._fully_initialized:
             return f'{name}: not loaded yet'
         text = f'{name}: {len(self)} images, {self.num_fg_classes} foreground classes'
-        if self.num_dropped:
-            text += f', {self.num_dropped} images without label left out'
+        if self.num_unlabeled:
+            kept = 'as negatives' if self.unlabeled == 'keep' else 'left out'
+            text += f', {self.num_unlabeled} images without label {kept}'
         if self.class_counts is not None:
             text += f'; images per class ({self.labels["source"]}): {self._counts_text()}'
         return text
@@ -285,14 +286,14 @@ class WSSSDataset(BaseSegDataset):
 
     def _handle_unlabeled(self, ids: list[str], labels: dict[str, list[int]]) -> list[str]:
         without = [name for name in ids if not labels[name]]
-        if not without or self.unlabeled == 'keep':
-            return ids
-        if self.unlabeled == 'error' or len(without) == len(ids):
+        if without and (self.unlabeled == 'error' or len(without) == len(ids)):
             raise ValueError(
                 f'{len(without)} of {len(ids)} images of the split {self.split_name!r} have no '
                 f"label: {name_some(without)} (unlabeled='drop' leaves some out, 'keep' keeps them)"
             )
-        self.num_dropped = len(without)
+        self.num_unlabeled = len(without)
+        if self.unlabeled == 'keep':
+            return ids
         return [name for name in ids if labels[name]]
 
     def _counts_text(self) -> str:

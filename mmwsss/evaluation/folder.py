@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mmwsss.evaluation.doubts import doubtful_score, scored_iou, warnings
 from mmwsss.evaluation.map_counts import (
     DEFAULT_THRESHOLDS,
     ImageMapCounts,
@@ -19,7 +20,7 @@ from mmwsss.evaluation.map_counts import (
     score_map_counts,
 )
 from mmwsss.evaluation.tables import class_table, percent
-from mmwsss.functional.confusion import confusion_counts, iou_from_areas, mean_iou
+from mmwsss.functional.confusion import confusion_counts, mean_iou
 from mmwsss.io import (
     ARGMAX,
     BEST_OF_SWEEP,
@@ -38,7 +39,6 @@ from mmwsss.io import (
     require_folder,
     safe_join,
 )
-from mmwsss.utils.names import name_some
 
 __all__ = [
     'FolderScore',
@@ -52,7 +52,6 @@ __all__ = [
 ]
 
 MASK_SUFFIXES = ('.png', '.npy')
-MOSTLY = 0.8  # share of foreground from which masks are doubtful
 Scored = tuple[list[Score], list[str], dict[str, Any]]  # scores, tables, details
 
 
@@ -90,7 +89,7 @@ class PairScore(ABC):
 
 
 class MeanIoUScore(PairScore):
-    """IoU per class over all pixels of all images, and its mean over the classes that occur.
+    """IoU per class over all pixels of all images, and its mean over the classes that the ground truth has.
 
     Args:
         classes: Class names, background first.
@@ -118,7 +117,7 @@ class MeanIoUScore(PairScore):
 
     def result(self) -> dict[str, Any]:
         """Return ``mIoU``, ``IoU`` by class name and the pixel counts."""
-        iou = iou_from_areas(*self.areas)
+        iou = scored_iou(*self.areas)
         return {
             'mIoU': float(mean_iou(iou)),
             'IoU': dict(zip(self.classes, iou.tolist())),
@@ -128,7 +127,7 @@ class MeanIoUScore(PairScore):
 
     def table(self) -> str:
         """Return mIoU and the table of classes."""
-        iou, result = iou_from_areas(*self.areas), self.result()
+        iou, result = scored_iou(*self.areas), self.result()
         text = f'{class_table(self.classes, {"IoU": iou})}\nmIoU {percent(result["mIoU"])}'
         if self.undecided:
             text += (
@@ -137,48 +136,8 @@ class MeanIoUScore(PairScore):
         return text
 
     def notes(self) -> list[str]:
-        """What makes the score worthless, see :func:`doubts`."""
-        return doubts(self.areas, self.undecided, self.classes)
-
-
-def doubts(areas: np.ndarray, undecided: int, classes: Sequence[str]) -> list[str]:
-    """Say what makes a score worthless, from its pixels.
-
-    Args:
-        areas: (3, C): intersection, predicted, true pixels by class, background first.
-        undecided: Predicted pixels without a class.
-        classes: Class names.
-
-    Returns:
-        A warning each, for true masks without foreground, predictions of one kind, classes that are never
-        predicted, and a score that empty masks reach.
-    """
-    _, predicted, true = areas
-    pixels = int(true.sum())
-    if not pixels:
-        return []
-    if not true[1:].any():
-        return [
-            'WARNING: the true masks hold background only: empty masks score 100 %, and nothing is '
-            f'measured (objects are 1..{len(classes) - 1}, 255 is ignored)'
-        ]
-    found = []
-    if undecided == pixels:
-        found.append('WARNING: all predicted pixels are 255 (undecided)')
-    elif not predicted[1:].any():
-        found.append('WARNING: the predicted masks are all background')
-    elif (share := predicted[1:].sum() / pixels) > MOSTLY > true[1:].sum() / pixels:
-        found.append(f'WARNING: {share:.0%} of the predicted pixels are foreground')
-    if predicted[1:].any():
-        absent = [name for name, p, t in zip(classes, predicted, true) if t and not p]
-        if absent:
-            found.append(f'WARNING: never predicted: {name_some(absent)}')
-    empty = np.array([true[0], *np.zeros(len(true) - 1)]) / pixels
-    empty_miou = float(empty.sum() / np.count_nonzero(true))
-    miou = float(mean_iou(iou_from_areas(*areas)))
-    if miou < empty_miou:
-        found.append(f'WARNING: empty masks score more, {percent(empty_miou)}')
-    return found
+        """What makes the score worthless, see :func:`~mmwsss.evaluation.doubts.doubtful_score`."""
+        return warnings(doubtful_score(self.areas, self.undecided, self.classes))
 
 
 @dataclass(frozen=True)
@@ -288,6 +247,8 @@ def score_maps(
 
     def finish(protocol: Protocol) -> Scored:
         scored = score_map_counts(counts, thresholds, len(classes))
+        notes = [*protocol.notes, *warnings(doubtful_score(scored.areas, 0, classes))]
+        protocol = replace(protocol, notes=notes)
         best, threshold = scored.best, scored.thresholds[scored.best]
         swept = replace(
             protocol, threshold=threshold, threshold_source=BEST_OF_SWEEP, uses_ground_truth=True

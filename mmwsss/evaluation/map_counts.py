@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmwsss.evaluation.doubts import scored_iou
 from mmwsss.evaluation.tables import best_index, class_table, threshold_table
 from mmwsss.functional.confusion import (
     confusion_counts,
-    iou_from_areas,
     mean_iou,
     threshold_counts,
 )
@@ -57,12 +57,14 @@ class MapScores:
         miou: float64 (T,).
         iou: float64 (T, C), NaN where a class is undefined.
         argmax_iou: float64 (C,) without threshold; None where an image had no background map.
+        areas: int64 (3, C), intersection, predicted and true pixels at the best threshold.
     """
 
     thresholds: tuple[float, ...]
     miou: np.ndarray
     iou: np.ndarray
     argmax_iou: np.ndarray | None
+    areas: np.ndarray
 
     @property
     def best(self) -> int:
@@ -139,6 +141,9 @@ def score_map_counts(
             argmax_areas = None
         else:
             argmax_areas += image.argmax_areas
-    iou = iou_from_areas(intersect, pred_area, gt_area)
-    argmax_iou = None if argmax_areas is None else iou_from_areas(*argmax_areas)
-    return MapScores(tuple(thresholds), mean_iou(iou), iou, argmax_iou)
+    iou = scored_iou(intersect, pred_area, gt_area)
+    argmax_iou = None if argmax_areas is None else scored_iou(*argmax_areas)
+    miou = mean_iou(iou)
+    best = best_index(miou)
+    areas = np.stack([intersect[best], pred_area[best], gt_area])
+    return MapScores(tuple(thresholds), miou, iou, argmax_iou, areas)

@@ -28,6 +28,7 @@ class StageSummary:
         name: Name of the stage.
         kind: What it ran.
         date: Day on which it was begun, ISO 8601.
+        doubts: What is doubtful about the masks it made.
     """
 
     name: str
@@ -39,6 +40,7 @@ class StageSummary:
     date: str = ''
     complete: bool = True
     scores: list[Score] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def write_summary(
             stage.kind,
             stage.config and short_path(stage.config),
             date=record.created[:10],
+            doubts=list(record.result.get('doubts', [])),
             **{key: getattr(record, key) for key in KEPT},
         )
         for stage in spec.stages
@@ -142,6 +145,8 @@ def page(summary: Summary) -> str:
         for stage in summary.stages
         for score in stage.scores
     ]
+    doubts = [f'- WARNING: {s.name}: {doubt}' for s in summary.stages for doubt in s.doubts]
+    doubts = [''] * bool(doubts) + doubts
     steps = [
         f'| {stage.name} | {stage.seconds:.1f} | {"yes" if stage.complete else "no"} |'
         for stage in summary.stages
@@ -155,6 +160,7 @@ def page(summary: Summary) -> str:
         '| stage | scored | mIoU % | others % | protocol |',
         '|---|---|---|---|---|',
         *rows,
+        *doubts,
         '',
         '| stage | seconds | done |',
         '|---|---|---|',

@@ -12,14 +12,14 @@ import numpy as np
 from mmseg.registry import DATASETS
 
 from mmwsss.engine.hooks.map_visualization_hook import image_datasets
+from mmwsss.evaluation.doubts import doubtful_masks, doubtful_score, scored_iou
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords
-from mmwsss.io import IGNORE_INDEX, load_mask, percent, process_items, safe_join
+from mmwsss.io import IGNORE_INDEX, load_mask, process_items, safe_join
 from mmwsss.report.read import Run, Stage, noting
 from mmwsss.utils.config import load_config
-from mmwsss.utils.names import name_some
 
 __all__ = [
     'ImageIndex',
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 VOC_INSTANCES = 'SegmentationObject'
-MUCH_FOREGROUND = 0.8
 
 
 @dataclass
@@ -152,16 +151,19 @@ class StageResult:
         empty[:, 0] = self.counts.sum(1)
         return float(mean_iou(iou_from_counts(empty)))
 
+    @property
+    def iou(self) -> np.ndarray:
+        """IoU of each class, NaN for those that the true masks lack."""
+        return scored_iou(*self.areas)
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Intersection, predicted and true pixels by class, int64 (3, C)."""
+        return np.stack([np.diag(self.counts), self.counts[:, :-1].sum(0), self.counts.sum(1)])
+
     def doubts(self) -> list[str]:
         """What makes these masks worth a look before their score is believed."""
-        score, found = float(mean_iou(iou_from_counts(self.counts))), []
-        if score <= self.floor:
-            found = [
-                f'mIoU {percent(score)} %, but masks of nothing but background would score '
-                f'{percent(self.floor)} %'
-            ]
-        occurring = self.counts.sum(1) > 0
-        return found + doubtful_shares(self.counts.sum(0), self.classes, occurring)
+        return doubtful_score(self.areas, int(self.counts[:, -1].sum()), self.classes)
 
     def chosen(self, images: Container[str], number: int) -> dict[str, dict[str, str]]:
         """The ``number`` best and worst of some images, each with its score."""
@@ -254,7 +256,7 @@ class StageShares:
 
     def doubts(self) -> list[str]:
         """What makes these masks worth a look."""
-        return doubtful_shares(self.pixels, self.classes, np.ones(len(self.classes), bool))
+        return doubtful_masks(self.pixels, self.classes, np.ones(len(self.classes), bool))
 
 
 def count_stage(stage: Stage, classes: list[str], workers: int = 0) -> StageShares:
@@ -276,25 +278,3 @@ def count_stage(stage: Stage, classes: list[str], workers: int = 0) -> StageShar
     label = f'counting {stage.name}'
     result.errors = process_items(list(files), work, None, label, workers, on_result=add).failed
     return result
-
-
-def doubtful_shares(pixels: np.ndarray, classes: list[str], expected: np.ndarray) -> list[str]:
-    """What looks wrong about the classes that masks have, as far as their pixels tell.
-
-    Args:
-        pixels: Number for each class, background first, undecided ones last.
-        classes: Their names.
-        expected: Classes that should occur, bool.
-    """
-    decided, total = pixels[:-1], pixels.sum()
-    if not decided.any():
-        return ['all pixels are undecided (255)'] if total else []
-    foreground = decided[1:].sum() / decided.sum()
-    if not foreground:
-        return ['the masks are nothing but background']
-    found = []
-    if foreground > MUCH_FOREGROUND:
-        found.append(f'{100 * foreground:.0f} % of the pixels are foreground')
-    rows = list(zip(classes, decided, expected))[1:]
-    absent = [name for name, number, here in rows if here and not number]
-    return found + [f'no mask has {name_some(absent)}'] * bool(absent)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from mmwsss.evaluation.folder import MASK_SUFFIXES
-from mmwsss.functional.confusion import iou_from_counts, mean_iou
+from mmwsss.functional.confusion import mean_iou
 from mmwsss.io import ARGMAX, Record, Score, percent, plain_values, write_text
 from mmwsss.report import charts
 from mmwsss.report.gallery import Gallery, draw_gallery
@@ -280,7 +280,7 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
         return
     report.stages.append(result)
     report.doubt(stage, result.doubts())
-    iou, digest = iou_from_counts(result.counts), stage.record.sha256()
+    iou, digest = result.iou, stage.record.sha256()
     per_class = plain_values(dict(zip(result.classes, iou)))
     if stage.is_predicted:
         # A test loop keeps no scores by class; its predictions are with CRF if it had one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from mmengine.config import Config
 from mmengine.dist import all_gather_object, get_dist_info, get_rank
 
 from mmwsss.datasets.images import image_size
+from mmwsss.datasets.mask_labels import mask_label_doubts, other_numbering
 from mmwsss.datasets.transforms.loading import load_rgb
+from mmwsss.evaluation.doubts import doubtful_masks
 from mmwsss.io import (
     IGNORE_INDEX,
     BatchReport,
@@ -24,6 +26,7 @@ from mmwsss.io import (
     hash_file,
     is_mask_file,
     load_class_maps,
+    load_mask,
     make_record,
     process_items,
     read_record,
@@ -42,6 +45,7 @@ from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']
 
+IdCounts = tuple[np.ndarray, np.ndarray]  # class ids in a mask, and the pixels of each
 MASK_CFG_KEYS = ('refiners', 'threshold_source', 'uses_ground_truth')
 
 
@@ -103,7 +107,8 @@ def make_masks(
     )
     writer = MaskWriter(chain, maps, out, images)
     folder = OutputFolder(out, record, overwrite)
-    return folder.finish(write_masks(writer, ids, workers), ids)
+    report = write_masks(writer, ids, workers)
+    return folder.finish(report, ids, writer.result(report, workers))
 
 
 def import_masks(
@@ -159,29 +164,20 @@ def import_masks(
     )
     writer = ImportWriter(chain, source, kind, out, images)
     output = OutputFolder(out, record, overwrite, source.hashes())
-    report = output.finish(write_masks(writer, ids, workers), ids)
-    report_import(source, images, writer)
+    written = write_masks(writer, ids, workers)
+    result = writer.result(written, workers)
+    report = output.finish(written, ids, result)
+    report_import(source, images)
     return report
 
 
-def report_import(source: ForeignFolder, images: Images, writer: ImportWriter) -> None:
-    """Say which files were not asked for and which masks hold classes that their image has not."""
-    shares = all_gather_object(writer.results)
-    if get_rank() != 0:
-        return
-    unlabelled = {name: ids for share in shares for name, ids in share.items() if ids}
+def report_import(source: ForeignFolder, images: Images) -> None:
+    """Say which files were not asked for."""
     unknown = [name for name in source.files if name not in images.paths]
-    if unknown:
+    if unknown and get_rank() == 0:
         print(
             f'{source.folder}: {len(unknown)} of {len(source.files)} files belong to no image of '
             f'the dataset: {name_some(unknown)}',
-            file=sys.stderr,
-        )
-    if unlabelled:
-        some = name_some([f'{name}: {unlabelled[name]}' for name in sorted(unlabelled)])
-        print(
-            f'{len(unlabelled)} masks hold classes that the image-level label of their image '
-            f'does not have: {some}',
             file=sys.stderr,
         )
 
@@ -201,6 +197,12 @@ def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchRe
     )
 
 
+def count_ids(labels: np.ndarray) -> IdCounts:
+    """The class ids of a mask, ascending, and the number of pixels of each."""
+    ids, counts = np.unique(labels, return_counts=True)
+    return ids, counts
+
+
 def hash_files(paths: Sequence[str]) -> dict[str, str]:
     """Hash the files that refiners read, by position and name, so that folders may move."""
     return {f'refiner_file_{i} {Path(path).name}': hash_file(path) for i, path in enumerate(paths)}
@@ -209,24 +211,26 @@ def hash_files(paths: Sequence[str]) -> dict[str, str]:
 class MaskWriter:
     """Make the mask ``out/<id>.png`` of an image from the class maps ``maps/<id>.npz``.
 
-    ``results`` holds what the work on an image returned, by id.
+    ``results`` holds the class ids of each mask and the numbers of their pixels, by id of the image.
     """
+
+    contradicts_labels = False  # masks from maps hold the classes of the label only
 
     def __init__(
         self, chain: RefinerChain, maps: str | Path, out: str | Path, images: Images
     ) -> None:
         self.chain, self.maps, self.out, self.images = chain, Path(maps), Path(out), images
-        self.results: dict[str, Any] = {}
+        self.results: dict[str, IdCounts] = {}
 
     def is_done(self, name: str) -> bool:
         """Whether the mask is there, whole."""
         return is_mask_file(safe_join(self.out, name, '.png'))
 
-    def __call__(self, name: str, started: StartedChain | None = None) -> Any:
+    def __call__(self, name: str, started: StartedChain | None = None) -> IdCounts:
         """Refine the class maps of an image, from what :meth:`start` returned on, and write the mask."""
         image = self.image(name)
         started = self.chain.start(self.read(name), image, name) if started is None else started
-        self.save(name, self.chain.finish(started, image, name))
+        return self.save(name, self.chain.finish(started, image, name))
 
     def start(self, name: str) -> StartedChain:
         """The part of the work that the accelerator does."""
@@ -240,16 +244,54 @@ class MaskWriter:
         """The image, if the chain needs it."""
         return load_rgb(self.images.paths[name], name) if self.chain.needs_image else None
 
-    def save(self, name: str, labels: np.ndarray) -> None:
-        """Write the mask."""
+    def save(self, name: str, labels: np.ndarray) -> IdCounts:
+        """Write the mask, and count its classes."""
         save_mask(safe_join(self.out, name, '.png'), labels, self.images.palette)
+        return count_ids(labels)
+
+    def counted(self, name: str) -> IdCounts:
+        """The counts of a mask that was finished before."""
+        path = safe_join(self.out, name, '.png')
+        return count_ids(load_mask(path, len(self.images.classes)))
+
+    def result(
+        self, report: BatchReport, workers: int
+    ) -> Callable[[BatchReport], dict[str, Any]] | None:
+        """Gather the counts of all ranks; on rank 0, what the record says of them, which is printed, too."""
+        take = self.results.__setitem__
+        process_items(
+            report.skipped, self.counted, None, 'counting', workers, on_result=take, progress=False
+        )
+        counts = {
+            n: count for share in all_gather_object(self.results) for n, count in share.items()
+        }
+        return None if get_rank() else lambda joined: {'doubts': self.doubts(counts)}
+
+    def doubts(self, counts: Mapping[str, IdCounts]) -> list[str]:
+        """What is doubtful about the masks; printed."""
+        classes, labels = self.images.classes, self.images.labels
+        pixels, expected = np.zeros(len(classes) + 1, np.int64), np.zeros(len(classes), bool)
+        for name, (ids, numbers) in counts.items():
+            pixels[np.where(ids == IGNORE_INDEX, len(classes), ids)] += numbers
+            expected[labels[name] or []] = True
+        found = doubtful_masks(pixels, classes, expected)
+        if self.contradicts_labels:
+            pairs = {
+                name: (labels[name], sorted({*ids.tolist()} - {0, IGNORE_INDEX}))
+                for name, (ids, _) in counts.items()
+                if labels[name] is not None
+            }
+            found += [text for text in [other_numbering(pairs, classes)] if text]
+            found += mask_label_doubts(pairs, classes)
+        for text in found:
+            print(f'warning: {text}', file=sys.stderr)
+        return found
 
 
 class ImportWriter(MaskWriter):
-    """Make the mask of one image from another program's file, of ``'masks'`` or ``'maps'``.
+    """Make the mask of one image from another program's file, of ``'masks'`` or ``'maps'``."""
 
-    ``results`` are the class ids in a mask that the image's label does not have.
-    """
+    contradicts_labels = True
 
     def __init__(
         self, chain: RefinerChain, source: ForeignFolder, kind: str, out: str | Path, images: Images
@@ -257,14 +299,11 @@ class ImportWriter(MaskWriter):
         super().__init__(chain, source.folder, out, images)
         self.source, self.kind = source, kind
 
-    def __call__(self, name: str, started: StartedChain | None = None) -> list[int]:
-        """Read, check, refine and write; returns class ids that the image should not have."""
+    def __call__(self, name: str, started: StartedChain | None = None) -> IdCounts:
+        """Read, check, refine and write."""
         if self.kind == 'maps':
-            super().__call__(name, started)
-            return []
-        labels = self.read(name)
-        self.save(name, labels)
-        return self.surplus(name, np.unique(labels))
+            return super().__call__(name, started)
+        return self.save(name, self.read(name))
 
     def read(self, name: str) -> MapsOrLabels:
         """Read the file of an image and check it against the image and its label."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,8 @@ def run_test(
         done = True
     finally:  # what stops the next dataset does not lose the scores of this one
         found = metrics if done else getattr(runner.test_loop, 'scores', {})
-        scores = test_scores(found, protocol, {k: v.dataloader.dataset for k, v in loops.items()})
+        datasets = {name: loop.dataloader.dataset for name, loop in loops.items()}
+        scores = test_scores(found, protocol, datasets, test_notes(loops))
         if recorder is not None:
             folders = {} if out is None else {name: Path(out, name) for name in loops}
             predictions = {
@@ -127,12 +128,16 @@ def run_test(
 
 
 def test_scores(
-    metrics: Mapping[str, Any], protocol: Protocol, datasets: Mapping[str, Any]
+    metrics: Mapping[str, Any],
+    protocol: Protocol,
+    datasets: Mapping[str, Any],
+    notes: Mapping[tuple[str, str], Sequence[str]],
 ) -> list[Score]:
     """What a test measured, by dataset, without and with dense CRF.
 
     ``metrics`` are percentages as the test loop returns them: ``mIoU``, or with the dataset or ``crf`` and
-    ``no_crf`` in front, as in ``pascal_b/crf/mIoU``; a single dataset has no name.
+    ``no_crf`` in front, as in ``pascal_b/crf/mIoU``; a single dataset has no name. ``notes`` are those of
+    :func:`test_notes`.
     """
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for key, value in plain_values(metrics).items():
@@ -148,8 +153,22 @@ def test_scores(
         dataset = datasets[name]
         split = Path(getattr(dataset, 'ann_file', '') or 'all').stem
         about = replace(protocol, split=split, images=len(dataset), crf=crf)
+        kind = where[-1] if where[-1:] in (('crf',), ('no_crf',)) else ''
+        about = replace(about, notes=[*about.notes, *notes.get((name, kind), [])])
         scores.append(Score(scored_name(protocol, name), about, kept))
     return scores
+
+
+def test_notes(loops: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """What the metrics of each dataset have to say: by its name and ``'crf'``, ``'no_crf'`` or nothing."""
+    found = {}
+    for name, loop in loops.items():
+        plain = getattr(loop.evaluator, 'without', None)
+        kinds = {'': loop.evaluator} if plain is None else {'crf': loop.evaluator, 'no_crf': plain}
+        for kind, evaluator in kinds.items():
+            notes = [note for metric in evaluator.metrics for note in getattr(metric, 'notes', ())]
+            found[name, kind] = notes
+    return found
 
 
 def scored_name(protocol: Protocol, dataset: str) -> str:

@@ -114,17 +114,20 @@ def test_repr_has_the_counts(tiny, log):
 
 def test_unlabeled_images_are_named_dropped_or_kept(tiny):
     with pytest.raises(ValueError, match="1 of 3 images of the split 'all' have no label: third"):
-        build(tiny, ann_file='lists/all.txt')
+        build(tiny, ann_file='lists/all.txt', unlabeled='error')
     dropped = build(tiny, ann_file='lists/all.txt', unlabeled='drop')
     assert [info['img_id'] for info in dropped] == ['first', 'second']
     assert '1 images without label left out' in repr(dropped)
-    assert len(build(tiny, ann_file='lists/all.txt', unlabeled='keep')) == 3
+    kept = build(tiny, ann_file='lists/all.txt')
+    assert len(kept) == 3
+    assert '1 images without label as negatives' in repr(kept)
 
 
-def test_a_split_without_any_label_is_an_error(tiny):
+@pytest.mark.parametrize('unlabeled', ['drop', 'keep'])
+def test_a_split_without_any_label_is_an_error(tiny, unlabeled):
     (tiny / 'one.txt').write_text('third\n')
     with pytest.raises(ValueError, match="1 of 1 images of the split 'one' have no label"):
-        build(tiny, ann_file='one.txt', unlabeled='drop')
+        build(tiny, ann_file='one.txt', unlabeled=unlabeled)
 
 
 def test_missing_images_are_named_at_the_start(tiny):
@@ -267,7 +270,7 @@ class TestFraction:
     def test_every_class_keeps_an_image_and_the_epoch_its_length(self, tiny, log):
         whole, part = (build(tiny, fraction=f, **self.OPTIONS) for f in (None, '1/4'))
         ids = [part.get_data_info(i)['img_id'] for i in range(len(part))]
-        assert ids == choose_fraction({'first': [1], 'second': [1, 2], 'third': []}, '1/4')
+        assert ids == choose_fraction({'first': [1], 'second': [1, 2]}, '1/4')
         assert part.class_counts == {'cat': 1, 'dog': 1}
         assert (whole.epoch_size, part.epoch_size) == (None, len(whole))
         sampler = SeededSampler(part, seed=0)

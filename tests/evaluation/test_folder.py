@@ -119,7 +119,7 @@ def test_manifest_is_shown_and_checked(folders):
     )
     write_record(pred, manifest)
     score = score_masks(pred, gt, CLASSES)
-    assert 'masks: 3 train images, no CRF, threshold 0.3: config\n' in score.text
+    assert 'masks: 3 train images, no CRF, threshold 0.3: config' in score.text
     assert 'not complete' in score.text
     with pytest.raises(RecordError, match=r'classes\[2\] does not fit: found "dog"'):
         score_masks(pred, gt, ['background', 'cat', 'cow', 'dog'])
@@ -254,12 +254,12 @@ BOTH[1, 0] = 2
         (FOUR, FOUR, 'true masks hold background only'),
         (FOUR, ONE * 255, 'true masks hold background only'),
         (ONE, FOUR, 'true masks hold background only'),
-        (FOUR, ONE, 'all background'),
-        (np.full_like(FOUR, 255), ONE, 'all predicted pixels are 255'),
-        (MANY, ONE, '100% of the predicted pixels are foreground'),
-        (ONE, BOTH, 'never predicted: dog'),
-        (1 - ONE, ONE, 'empty masks score more, 37.5'),
-        (ONE * 2, ONE, 'never predicted: cat'),
+        (FOUR, ONE, 'nothing but background'),
+        (np.full_like(FOUR, 255), ONE, 'all pixels of the masks are undecided (255)'),
+        (MANY, ONE, '100% of the pixels are foreground'),
+        (ONE, BOTH, 'no mask has dog'),
+        (1 - ONE, ONE, 'nothing but background score as much or more, 37.5'),
+        (ONE * 2, ONE, 'no mask has cat'),
     ],
 )
 def test_worthless_scores_say_so(tmp_path, pred, gt, warning):
@@ -270,7 +270,20 @@ def test_worthless_scores_say_so(tmp_path, pred, gt, warning):
     assert warning in scored.text
 
 
-@pytest.mark.parametrize('gt', [ONE, BOTH, MANY])
+@pytest.mark.parametrize('kind', ['masks', 'maps'])
+def test_classes_that_no_true_mask_has_are_left_out_and_named(tmp_path, kind):
+    save_mask(tmp_path / 'gt/a.png', ONE)
+    save_mask(tmp_path / 'masks/a.png', BOTH)
+    scores = np.stack([BOTH == 1, BOTH == 2]).astype(np.float32)
+    save_class_maps(tmp_path / 'maps/a.npz', ClassMaps(np.array([1, 2]), scores, BOTH.shape))
+    score = {'masks': score_masks, 'maps': score_maps}[kind]
+    scored = score(tmp_path / kind, tmp_path / 'gt', ['background', 'cat', 'dog'])
+    assert scored.scores[0].miou == pytest.approx((14 / 15 + 1) / 2)
+    assert 'left out of the mean: dog' in ' '.join(scored.scores[0].protocol.notes)
+    assert scored.scores[0].per_class['dog'] is None
+
+
+@pytest.mark.parametrize('gt', [BOTH, 2 - BOTH])
 def test_good_scores_have_no_warning(tmp_path, gt):
     save_mask(tmp_path / 'pred/a.png', gt)
     save_mask(tmp_path / 'gt/a.png', gt)

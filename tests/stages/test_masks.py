@@ -29,6 +29,7 @@ from mmwsss.registry import REFINERS
 from mmwsss.stages.masks import (
     MaskWriter,
     check_background,
+    count_ids,
     import_masks,
     make_masks,
     mask_protocol,
@@ -125,7 +126,7 @@ def test_an_interrupted_run_continues_to_the_same_files(case, monkeypatch, tmp_p
         calls.append(name)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        write(self, name)
+        return write(self, name)
 
     monkeypatch.setattr(MaskWriter, '__call__', interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -413,14 +414,27 @@ def test_another_array_of_the_same_files_is_another_making(case, foreign, tmp_pa
         import_masks(cfg, both, out, ids=ids[:1], field='second')
 
 
+def test_doubtful_masks_are_told_and_kept_in_the_record(case, capsys):
+    cfg, maps, out, _ = case
+    for _ in range(2):  # those that were finished before count, too
+        cfg.mask_cfg.refiners = [dict(type='BackgroundThreshold', threshold=0.99999)]
+        make_masks(cfg, maps, out)
+        assert 'warning: the masks are nothing but background\n' in capsys.readouterr().err
+        assert read_record(out).result == {'doubts': ['the masks are nothing but background']}
+
+
 def test_findings_of_all_ranks_are_reported(case, foreign, monkeypatch, capsys):
     cfg, _, out, ids = case
     monkeypatch.setattr(
-        'mmwsss.stages.masks.all_gather_object', lambda found: [found, {ids[6]: [4]}]
+        'mmwsss.stages.masks.all_gather_object',
+        lambda found: [found, {ids[6]: count_ids(np.array([[4, 0], [255, 0]]))}],
     )
     import_masks(cfg, foreign[0], out)
-    expected = '1 masks hold classes that the image-level label of their image does not have'
-    assert f'{expected}: {ids[6]}: [4]' in capsys.readouterr().err
+    name = read_record(out).classes[4]
+    expected = f'masks hold classes that the label of their image does not have: {ids[6]}: {name}'
+    assert f'warning: 1 of {len(ids)} {expected}\n' in capsys.readouterr().err
+    (doubt,) = read_record(out).result['doubts']
+    assert doubt.endswith(expected)
 
 
 def test_bad_files_are_named_and_the_rest_is_imported(case, foreign, capsys):
@@ -440,10 +454,9 @@ def test_bad_files_are_named_and_the_rest_is_imported(case, foreign, capsys):
         assert text in report.failed[name]
     assert report.exit_code == 1
     assert read_record(out).failed == ids[:4]
-    expected = (
-        f'1 masks hold classes that the image-level label of their image does not have: {ids[5]}'
-    )
-    assert f'{expected}: [{label}]' in capsys.readouterr().err
+    name = read_record(out).classes[label]
+    expected = f'that the label of their image does not have: {ids[5]}: {name}'
+    assert expected in capsys.readouterr().err
 
 
 def test_maps_of_another_program_are_refined(case, tmp_path):

@@ -70,7 +70,8 @@ def write_names(root, classes):
     rows = ['image,class names']
     for i, name in enumerate(SIZES):
         shown = f'{name}{SUFFIXES[name]}' if name == 'IMG 001' else name
-        rows.append(f'"{shown}",{";".join(classes[i % 3 :: 3])}')
+        label = '' if name == 'long' else ';'.join(classes[i % 3 :: 3])  # a negative
+        rows.append(f'"{shown}",{label}')
     (root / 'names.csv').write_text('\n'.join(rows) + '\n', encoding='utf-8')
 
 

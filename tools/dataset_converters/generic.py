@@ -6,7 +6,8 @@ Examples::
     mmwsss data generic photos --masks masks --classes cat dog --out data/custom
 
 Labels are a CSV with lines "id,class;class" or a JSON {id: [class, ...]}; the id is the image's file name
-without suffix. Every image and mask is decoded. Writes labels.csv, classes.txt, train.txt, val.txt and
+without suffix. Every image and mask is decoded; --gt and --masks may hold colours, which --label-map names
+and which are written as class ids to OUT/masks. Writes labels.csv, classes.txt, train.txt, val.txt and
 statistics.json. Exit code 1: some images failed and are named; the files describe the others.
 """
 
@@ -45,6 +46,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--gt',
         help='folder of masks of some images, to score with: val.txt is drawn among these images',
     )
+    parser.add_argument(
+        '--label-map',
+        help='of masks in colours: labelmap.txt as CVAT writes it, lines "name:r,g,b::"',
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the draw for val.txt')
     parser.add_argument('--dry-run', action='store_true', help='check all and write nothing')
     add_workers_argument(parser)
@@ -70,8 +75,11 @@ def main(args: argparse.Namespace) -> int:
         true_masks=args.gt,
         seed=args.seed,
         workers=args.workers,
+        label_map=args.label_map,
     )
     print(json.dumps(statistics, indent=2, ensure_ascii=False))
+    names = {'0': 'background', **statistics['classes']}
+    print('class ids in masks:', ', '.join(f'{i} {name}' for i, name in names.items()))
     for text in doubtful_classes(statistics):
         print(f'warning: {text}', file=sys.stderr)
     return finish_report(report)

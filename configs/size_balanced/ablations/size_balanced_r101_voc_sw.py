@@ -8,7 +8,7 @@ model = dict(
     decode_head=dict(loss_decode=dict(_delete_=True, type='SizeBalancedCrossEntropyLoss', tau=tau))
 )
 val_evaluator = [
-    dict(type='IoUMetric', iou_metrics=['mIoU']),
+    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
     dict(type='IAmIoUMetric', instance_dir=instance_dir),
 ]
 test_evaluator = val_evaluator

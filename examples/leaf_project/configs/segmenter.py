@@ -59,4 +59,4 @@ val_dataloader = dict(
         ],
     ),
 )
-val_evaluator = [dict(type='IoUMetric'), dict(type='IAmIoUMetric')]
+val_evaluator = [dict(type='MeanIoUMetric'), dict(type='IAmIoUMetric')]

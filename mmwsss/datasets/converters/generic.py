@@ -11,27 +11,46 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from mmwsss.functional.checks import check_range
-from mmwsss.io import BatchReport, load_mask, process_items, safe_join, write_lines, write_text
+from mmwsss.io import (
+    BatchReport,
+    check_mask,
+    load_mask,
+    process_items,
+    safe_join,
+    save_mask,
+    voc_palette,
+    write_lines,
+    write_text,
+)
 from mmwsss.utils.names import name_some, near_miss
 
 from ..classes import without_255
 from ..images import upright_rgb
+from ..label_map import LabelMap, load_colour_mask, read_label_map
 from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import SEPARATOR, SEPARATORS, Rows, load_csv_names, load_json_names
+from ..mask_labels import mask_label_doubts, other_numbering
 from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
+from ..subsets import draw_held_out
 
 __all__ = ['convert_folder', 'doubtful_classes']
 
 RARE = 2  # images
 
-Item = tuple[tuple[int, int], list[str]]  # (height, width), class names
+
+class Item(NamedTuple):
+    """An image that is in order: its (height, width), class ids of its label and of its mask, if any."""
+
+    size: tuple[int, int]
+    label: list[int]
+    mask: list[int] | None
 
 
 def convert_folder(
@@ -45,13 +64,14 @@ def convert_folder(
     seed: int = 0,
     workers: int = 0,
     progress: bool = True,
+    label_map: str | None = None,
 ) -> tuple[BatchReport, dict[str, Any]]:
     """Check a folder of images and describe it as :class:`WSSSDataset` reads it.
 
     Every image is decoded, and every mask, so that damaged files show now and by name. Writes
     ``labels.csv``, ``classes.txt``, ``train.txt``, ``val.txt`` (if ``val_fraction`` > 0) and
     ``statistics.json`` of the images that are in order. Images that fail are left out and named;
-    images without any label are in ``labels.csv`` and in ``statistics.json``, not in the lists.
+    images without any label are negatives: they are in the lists, and train.
 
     Args:
         images: Folder of images (.jpg, .jpeg, .png), also in subfolders.
@@ -59,33 +79,88 @@ def convert_folder(
         labels: CSV or JSON of class names per image; see
             :mod:`mmwsss.datasets.label_sources.table`.
         masks: Folder of masks ``<id>.png``, instead of ``labels``.
-        classes: Foreground class names in the order of their ids. None: the names in ``labels``,
-            sorted; masks need them.
-        val_fraction: Share of images drawn for ``val.txt``, in [0, 1).
+        classes: Foreground class names in the order of their ids. None: the names in ``labels``, else in
+            ``label_map``, sorted; masks without a label map need them.
+        val_fraction: Share of images drawn for ``val.txt``, in [0, 1), with an image of every class
+            where that leaves one to train.
         true_masks: Folder of masks ``<id>.png`` of some images, to score with. If it exists, these
-            masks are checked and ``val.txt`` is drawn among their images; if not, there is no
-            ``val.txt``, and ``val_fraction`` is of no account.
+            masks are checked, also against ``labels``, and ``val.txt`` is drawn among their images; if
+            not, there is no ``val.txt``, and ``val_fraction`` is of no account.
         seed: Of that draw.
         workers: Number of processes; 0 works in this one.
         progress: Show progress.
+        label_map: File of colours, if the masks show classes as colours; see
+            :func:`~mmwsss.datasets.label_map.read_label_map`. Their class ids are written to
+            ``out/masks``.
 
     Returns:
         What became of every image, and the content of ``statistics.json``.
 
     Raises:
         FileNotFoundError: A folder or file does not exist.
-        ValueError: Classes are missing, a label file is malformed, or no image is left.
+        ValueError: Classes are missing, a label file is malformed, all images have the same label, the true
+            masks number the classes otherwise, or no image is left.
     """
     check_range('val_fraction', val_fraction, '[0, 1)')
+    if masks is not None and true_masks is not None:
+        raise ValueError('give masks, which are true masks, too, or true_masks, but not both')
     ids, names = ids_of_folder(images), None
     if labels is not None:
         load = load_json_names if labels.lower().endswith('.json') else load_csv_names
         names = _matched(load(labels), ids)
         _check_first(names, ids)
         ids = sorted({*ids, *names})  # what lacks its partner is named
-    if classes is None and names is None:
+    colours = None if label_map is None else read_label_map(label_map)
+    table = _class_table(classes, names, colours)
+    found: dict[str, Item] = {}
+    report = process_items(
+        ids,
+        partial(
+            _inspect,
+            index=FileIndex(images, None),
+            names=names,
+            table=table,
+            masks=_MaskFolder(masks or true_masks, masks is None, table, colours, out),
+        ),
+        description='images',
+        workers=workers,
+        progress=progress,
+        on_result=found.__setitem__,
+    )
+    if not found:
+        raise ValueError(f'no image of {images} is in order:\n{report.summary()}')
+    if labels is not None:
+        _check_constant(labels, found, table)
+    wrong = '' if labels is None or colours else other_numbering(_pairs(found), table.classes)
+    if wrong:
+        raise ValueError(f'true masks in {true_masks}: {wrong}')
+    scored = [name for name, item in found.items() if item.mask is not None or true_masks is None]
+    val = set(
+        draw_held_out(
+            {name: item.label for name, item in found.items()},
+            scored,
+            round(len(found) * val_fraction),
+            seed,
+        )
+    )
+    splits = {'train': [name for name in found if name not in val]}
+    if val:
+        splits['val'] = [name for name in found if name in val]
+    statistics = _statistics(found, splits, table, report)
+    if out is not None:
+        _write(Path(out), found, splits, table, statistics)
+    return report, statistics
+
+
+def _class_table(
+    classes: Sequence[str] | None, names: Rows | None, colours: LabelMap | None
+) -> ClassTable:
+    """The classes as given, else those of the labels or of the label map, sorted."""
+    if classes is None and names is None and colours is None:
         raise ValueError('masks hold numbers only: classes must be given')
-    if classes is None:
+    if classes is None and names is None:
+        classes = sorted(set(colours) - {'void', 'ignore'})
+    elif classes is None:
         classes = sorted({name for row, _ in names.values() for name in row})
     foreground = (name for name in classes if name != 'background')
     table = ClassTable(without_255(('background', *foreground)))
@@ -97,40 +172,22 @@ def convert_folder(
             )
     for row, where in (names or {}).values():
         table.ids_of(row, where)  # refuses unknown names
-    scored = set(ids)
-    if true_masks is not None:
-        exists = os.path.isdir(true_masks)
-        scored -= set(FileIndex(true_masks, '.png').missing(ids) if exists else ids)
-    found: dict[str, Item] = {}
-    report = process_items(
-        ids,
-        partial(
-            _inspect,
-            index=FileIndex(images, None),
-            names=names,
-            masks=masks,
-            table=table,
-            true_masks=true_masks,
-        ),
-        description='images',
-        workers=workers,
-        progress=progress,
-        on_result=found.__setitem__,
-    )
-    if not found:
-        raise ValueError(f'no image of {images} is in order:\n{report.summary()}')
-    labelled = [name for name, (_, label) in found.items() if label]
-    candidates = [name for name in labelled if name in scored]
-    count = min(round(len(labelled) * val_fraction), len(candidates))
-    drawn = np.random.default_rng(seed).permutation(len(candidates))[:count].tolist()
-    val = {candidates[i] for i in drawn}
-    splits = {'train': [name for name in labelled if name not in val]}
-    if val:
-        splits['val'] = [name for name in labelled if name in val]
-    statistics = _statistics(found, splits, table, report)
-    if out is not None:
-        _write(Path(out), found, splits, table, statistics)
-    return report, statistics
+    return table
+
+
+def _check_constant(labels: str, found: Mapping[str, Item], table: ClassTable) -> None:
+    """Refuse labels that are the same for all images: nothing could be learnt from them."""
+    different = {tuple(item.label) for item in found.values()}
+    if len(found) > 1 and len(different) == 1:
+        named = name_some([table.classes[i] for i in different.pop()]) or 'no class'
+        raise ValueError(
+            f'{labels}: all {len(found)} images have the same label ({named}), which teaches nothing: add '
+            'images without the class, with nothing after the comma, or label a class that only some show'
+        )
+
+
+def _pairs(found: Mapping[str, Item]) -> dict[str, tuple[list[int], list[int]]]:
+    return {n: (item.label, item.mask) for n, item in found.items() if item.mask is not None}
 
 
 def _matched(names: Rows, ids: Sequence[str]) -> Rows:
@@ -168,28 +225,58 @@ def _check_first(names: Rows, ids: Sequence[str]) -> None:
         )
 
 
+class _MaskFolder:
+    """Masks of images, by class ids or by colours; the latter are written as ids to ``out/masks``."""
+
+    def __init__(
+        self,
+        folder: str | None,
+        some_only: bool,
+        table: ClassTable,
+        colours: LabelMap | None,
+        out: str | os.PathLike[str] | None,
+    ) -> None:
+        self.folder, self.some_only, self.table, self.colours = folder, some_only, table, colours
+        self.target = None if out is None or colours is None else Path(out, 'masks')
+        if folder is None and colours is not None:
+            raise ValueError('a label map is of masks, but no folder of masks is given')
+        if self.target is not None and Path(folder).resolve() == self.target.resolve():
+            raise ValueError(
+                f'{folder}: masks of class ids are written there; move those of colours elsewhere'
+            )
+
+    def read(self, name: str, size: tuple[int, int]) -> np.ndarray | None:
+        """The mask of an image; None where not every image has one."""
+        if self.folder is None:
+            return None
+        path = safe_join(self.folder, name, '.png')
+        if self.some_only and not path.is_file():
+            return None
+        if self.colours is None:
+            return load_mask(path, len(self.table.classes), image_size=size)
+        ids = {class_name: i for i, class_name in enumerate(self.table.classes)}
+        mask = load_colour_mask(path, self.colours, ids)
+        mask = check_mask(mask, path, len(self.table.classes), image_size=size)
+        if self.target is not None:
+            palette = voc_palette(max(256, len(self.table.classes)))
+            save_mask(safe_join(self.target, name, '.png'), mask, palette)
+        return mask
+
+
 def _inspect(
-    name: str,
-    index: FileIndex,
-    names: Rows | None,
-    masks: str | None,
-    table: ClassTable,
-    true_masks: str | None = None,
+    name: str, index: FileIndex, names: Rows | None, table: ClassTable, masks: _MaskFolder
 ) -> Item:
     if not index.exists(name):
         raise FileNotFoundError(f'there is a label, but no image in {index.folder}')
     with Image.open(index.path(name)) as image:
         size = upright_rgb(image).shape[:2]
-    if true_masks is not None and safe_join(true_masks, name, '.png').is_file():
-        load_mask(safe_join(true_masks, name, '.png'), len(table.classes), image_size=size)
-    if masks is not None:
-        mask = load_mask(safe_join(masks, name, '.png'), len(table.classes), image_size=size)
-        label = present_classes(mask)
-    elif name in names:
-        label = table.ids_of(*names[name])
-    else:
+    mask = masks.read(name, size)
+    present = None if mask is None else present_classes(mask)
+    if names is None:
+        return Item(size, present or [], present)
+    if name not in names:
         raise ValueError('there is an image, but no label')
-    return size, [table.classes[i] for i in label]
+    return Item(size, table.ids_of(*names[name]), present)
 
 
 def _statistics(
@@ -199,15 +286,19 @@ def _statistics(
     report: BatchReport,
 ) -> dict[str, Any]:
     def counts(ids: Sequence[str]) -> dict[str, int]:
-        counter = Counter(name for image_id in ids for name in found[image_id][1])
-        return {name: counter[name] for name in table.names}
+        counter = Counter(i for image_id in ids for i in found[image_id].label)
+        return {name: counter[table.id_of(name, '')] for name in table.names}
 
-    sizes = np.array([size for size, _ in found.values()])
-    labelled = [label for _, label in found.values() if label]
+    sizes = np.array([item.size for item in found.values()])
+    labelled = [item.label for item in found.values() if item.label]
+    pairs = _pairs(found)
     return {
         'images': len(found),
         'failed': len(report.failed),
-        'unlabeled': [name for name, (_, label) in found.items() if not label],
+        'classes': {str(table.id_of(name, '')): name for name in table.names},
+        'unlabeled': [name for name, item in found.items() if not item.label],
+        'masks': len(pairs),
+        'mask_doubts': mask_label_doubts(pairs, table.classes),
         'classes_per_labelled_image': round(sum(map(len, labelled)) / max(len(labelled), 1), 3),
         'height': {'min': int(sizes[:, 0].min()), 'max': int(sizes[:, 0].max())},
         'width': {'min': int(sizes[:, 1].min()), 'max': int(sizes[:, 1].max())},
@@ -226,7 +317,8 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
 
     Returns:
         Names with hardly any image that are nearly another name, classes with a single training image,
-        classes that all or no training images have, and how many images have no label.
+        classes that all or no training images have, how many images have no label, and what true masks
+        have that labels have not, or the other way round.
     """
     counts = Counter()
     for split in statistics['splits'].values():
@@ -247,17 +339,17 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
     train, count = statistics['splits']['train'], statistics['splits']['train'].get('images')
     if all_have := [n for n, c in train['images_with_class'].items() if c == count and count > 1]:
         doubts.append(
-            f'all {count} training images have the same label {name_some(all_have)}: nothing tells what '
-            'it looks like'
+            f'all {count} training images have the class {name_some(all_have)}: nothing tells what it looks '
+            'like'
         )
     if unseen := [n for n, c in train['images_with_class'].items() if not c]:
         doubts.append(f'{len(unseen)} classes have no training image: {name_some(unseen)}')
     if unlabeled := statistics.get('unlabeled'):
         doubts.append(
-            f'{len(unlabeled)} images have no label and are in no list: {name_some(unlabeled, 3)}; they '
-            "can train as negatives: add them to train.txt and set unlabeled='keep'"
+            f'{len(unlabeled)} images have no label and train as negatives: {name_some(unlabeled, 3)} '
+            "(unlabeled='drop' of the datasets leaves them out)"
         )
-    return doubts
+    return doubts + statistics.get('mask_doubts', [])
 
 
 def _write(
@@ -270,7 +362,8 @@ def _write(
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator='\n')
     writer.writerow(['id', 'class names'])
-    writer.writerows([name, SEPARATOR.join(label)] for name, (_, label) in found.items())
+    for name, item in found.items():
+        writer.writerow([name, SEPARATOR.join(table.classes[i] for i in item.label)])
     write_text(out / 'labels.csv', rows.getvalue())
     write_lines(out / 'classes.txt', list(table.names))
     for split, ids in splits.items():

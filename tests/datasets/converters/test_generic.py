@@ -6,7 +6,8 @@ from PIL import Image
 
 from mmwsss.datasets import WSSSDataset
 from mmwsss.datasets.converters import convert_folder, doubtful_classes
-from mmwsss.io.mask_io import save_mask
+from mmwsss.datasets.label_map import load_colour_mask, read_label_map
+from mmwsss.io.mask_io import load_mask, save_mask
 
 
 def convert(tiny, **changes):
@@ -18,10 +19,11 @@ def test_labels_and_masks_give_the_same_files(tiny):
     convert(tiny)
     first = {p.name: p.read_text() for p in (tiny / 'out').iterdir()}
     convert(tiny, labels=None, masks=str(tiny / 'masks'), classes=['cat', 'dog'])
-    assert {p.name: p.read_text() for p in (tiny / 'out').iterdir()} == first
+    second = {p.name: p.read_text() for p in (tiny / 'out').iterdir()}
+    assert {**second, 'statistics.json': ''} == {**first, 'statistics.json': ''}
     assert first['labels.csv'] == 'id,class names\nfirst,cat\nsecond,cat;dog\nthird,\n'
     assert first['classes.txt'] == 'cat\ndog\n'
-    assert first['train.txt'] == 'first\nsecond\n'
+    assert first['train.txt'] == 'first\nsecond\nthird\n'
     assert sorted(first) == ['classes.txt', 'labels.csv', 'statistics.json', 'train.txt']
 
 
@@ -30,11 +32,14 @@ def test_statistics(tiny):
     assert statistics == {
         'images': 3,
         'failed': 0,
+        'classes': {'1': 'cat', '2': 'dog'},
+        'masks': 0,
+        'mask_doubts': [],
         'unlabeled': ['third'],
         'classes_per_labelled_image': 1.5,
         'height': {'min': 9, 'max': 12},
         'width': {'min': 8, 'max': 16},
-        'splits': {'train': {'images': 2, 'images_with_class': {'cat': 2, 'dog': 1}}},
+        'splits': {'train': {'images': 3, 'images_with_class': {'cat': 2, 'dog': 1}}},
     }
     assert json.loads((tiny / 'out/statistics.json').read_text()) == statistics
 
@@ -59,7 +64,7 @@ def test_the_dataset_reads_what_it_writes(tiny):
         ann_file='train.txt',
         labels={'source': 'csv', 'path': 'labels.csv'},
     )
-    assert [info['img_label'] for info in dataset] == [[1], [1, 2]]
+    assert [info['img_label'] for info in dataset] == [[1], [1, 2], []]
 
 
 def test_val_is_drawn_by_seed_and_disjoint(tmp_path):
@@ -67,7 +72,9 @@ def test_val_is_drawn_by_seed_and_disjoint(tmp_path):
     names = [f'{i:02d}' for i in range(20)]
     for name in names:
         Image.new('RGB', (3, 3)).save(tmp_path / f'images/{name}.png')
-    (tmp_path / 'labels.csv').write_text(''.join(f'{name},cat\n' for name in names))
+    (tmp_path / 'labels.csv').write_text(
+        ''.join(f'{n},{"cat" * (i % 2)}\n' for i, n in enumerate(names))
+    )
     drawn = {}
     for seed in (0, 0, 1):
         convert(tmp_path, val_fraction=0.25, seed=seed)
@@ -88,7 +95,7 @@ def test_failures_are_named_and_left_out(tiny):
     assert 'an image, but no label' in report.failed['extra']
     assert 'a label, but no image' in report.failed['gone']
     assert statistics['failed'] == 3
-    assert (tiny / 'out/train.txt').read_text() == 'first\n'
+    assert (tiny / 'out/train.txt').read_text() == 'first\nthird\n'
 
 
 def test_bad_masks_are_named(tiny):
@@ -136,13 +143,148 @@ def test_odd_labels_make_no_classes(tiny, text, message):
         convert(tiny, labels=str(tiny / 'odd.csv'))
 
 
-def test_labels_that_teach_nothing_are_told(tiny):
-    (tiny / 'odd.csv').write_text('id,defect\nfirst,1\nsecond,1\nthird,0\n')
-    _, statistics = convert(tiny, labels=str(tiny / 'odd.csv'))
-    constant, negatives = doubtful_classes(statistics)
-    assert 'all 2 training images have the same label defect' in constant
-    assert (
-        '1 images have no label and are in no list: third; they can train as negatives' in negatives
-    )
+@pytest.mark.parametrize('label', ['cat', 'cat;dog', ''])
+def test_constant_labels_are_refused(tiny, label):
+    (tiny / 'odd.csv').write_text(f'first,{label}\nsecond,{label}\nthird,{label}\n')
+    with pytest.raises(ValueError, match=r'all 3 images have the same label .*add images without'):
+        convert(tiny, labels=str(tiny / 'odd.csv'), classes=['cat', 'dog'])
+
+
+def test_labels_that_teach_little_are_told(tiny):
     _, statistics = convert(tiny, classes=['cat', 'cow', 'dog'])
-    assert '1 classes have no training image: cow' in doubtful_classes(statistics)
+    single, unseen, negatives = doubtful_classes(statistics)
+    assert 'a single training image: dog' in single
+    assert '1 classes have no training image: cow' in unseen
+    assert '1 images have no label and train as negatives: third' in negatives
+    (tiny / 'odd.csv').write_text('first,cat\nsecond,cat;dog\nthird,cat;dog\n')
+    _, statistics = convert(tiny, labels=str(tiny / 'odd.csv'))
+    assert 'all 3 training images have the class cat' in doubtful_classes(statistics)[0]
+
+
+def make_many(root, label_of, mask_of, count=12):
+    """Images with a label and a mask by number; ``mask_of`` gives the class ids."""
+    rows = []
+    for i in range(count):
+        mask = np.zeros((4, 4), np.uint8)
+        for place, class_id in enumerate(mask_of(i)):
+            mask[place] = class_id
+        (root / 'images').mkdir(exist_ok=True)
+        Image.fromarray(mask).save(root / f'images/{i:02d}.png')
+        save_mask(root / f'masks/{i:02d}.png', mask)
+        rows.append(f'{i:02d},{";".join(label_of(i))}\n')
+    (root / 'labels.csv').write_text(''.join(rows))
+
+
+IDS = ['first', 'second', 'third']
+NAMES = ['cat', 'cow', 'dog']
+
+
+@pytest.mark.parametrize(
+    ('order', 'given'),
+    [
+        ('dog cow cat', 'dog cow cat'),
+        ('cow dog cat', 'cow dog cat'),
+        ('cat dog cow', 'cat dog cow'),
+    ],
+)
+def test_masks_numbered_in_another_order_are_refused(tmp_path, order, given):
+    order = order.split()
+    make_many(
+        tmp_path,
+        lambda i: {NAMES[i % 3], NAMES[(i // 2) % 3]},
+        lambda i: {1 + order.index(NAMES[k % 3]) for k in (i, i // 2)},
+    )
+    with pytest.raises(
+        ValueError, match=f'lacks the class of an id .*only 0 times if .*--classes {given}$'
+    ):
+        convert(tmp_path, true_masks=str(tmp_path / 'masks'))
+    _, statistics = convert(tmp_path, true_masks=str(tmp_path / 'masks'), classes=order)
+    assert statistics['mask_doubts'] == []
+
+
+def test_masks_that_contradict_some_labels_are_told(tmp_path):
+    make_many(tmp_path, lambda i: [NAMES[i % 3]], lambda i: [1] if i == 4 or i % 3 == 0 else [2])
+    convert(tmp_path, true_masks=str(tmp_path / 'masks'))
+    _, statistics = convert(tmp_path, true_masks=str(tmp_path / 'masks'))
+    surplus, absent = doubtful_classes(statistics)
+    assert surplus.startswith(
+        '5 of 12 masks hold classes that the label of their image does not have'
+    )
+    assert '02: cow, 04: cat, 05: cow' in surplus
+    assert absent.endswith('no mask has (number of images): dog (4)')
+
+
+def test_val_has_an_image_of_every_class_and_leaves_one(tmp_path):
+    rare = {3: ['cow'], 5: ['cow'], 7: ['dog'], 9: ['dog'], 11: ['emu']}
+    make_many(tmp_path, lambda i: rare.get(i, ['cat'] * (i % 2)), lambda i: [], count=20)
+    for seed in range(5):
+        _, statistics = convert(tmp_path, val_fraction=0.15, seed=seed)
+        counts = {k: s['images_with_class'] for k, s in statistics['splits'].items()}
+        assert counts['val'] == {'cat': 1, 'cow': 1, 'dog': 1, 'emu': 0}
+        assert counts['train'] == {'cat': 5 - 1, 'cow': 1, 'dog': 1, 'emu': 1}
+    _, statistics = convert(tmp_path, val_fraction=0.5)
+    assert statistics['splits']['val']['images'] == 10
+
+
+COLOURS = 'background:0,0,0::\ncat:128,0,0::\nbig dog:0,128,64::\nhorse:9,9,9::\n'
+
+
+@pytest.mark.parametrize('stored', ['RGB', 'RGBA', 'P'])
+def test_masks_in_colours(tiny, stored):
+    (tiny / 'labelmap.txt').write_text(f'# label:color_rgb:parts:actions\n{COLOURS}')
+    (tiny / 'names.csv').write_text('first,cat\nsecond,cat;big dog\nthird,\n')
+    colours, swapped = np.zeros((256, 3), np.uint8), np.arange(256)
+    colours[[1, 2, 255]] = [[128, 0, 0], [0, 128, 64], [224, 224, 192]]
+    swapped[[1, 2]] = [2, 1]  # "big dog" comes before "cat"
+    before = {name: np.array(Image.open(tiny / f'masks/{name}.png')) for name in IDS}
+    for name, mask in before.items():
+        shown = Image.fromarray(colours[mask])
+        shown.convert(stored, palette=Image.Palette.ADAPTIVE).save(tiny / f'masks/{name}.png')
+    options = dict(
+        labels=str(tiny / 'names.csv'),
+        true_masks=str(tiny / 'masks'),
+        label_map=str(tiny / 'labelmap.txt'),
+    )
+    report, statistics = convert(tiny, **options)
+    assert report.failed == {}
+    assert statistics['classes'] == {'1': 'big dog', '2': 'cat'}
+    assert statistics['mask_doubts'] == []
+    for name, mask in before.items():
+        np.testing.assert_array_equal(load_mask(tiny / f'out/masks/{name}.png'), swapped[mask])
+    with pytest.raises(ValueError, match='move those of colours elsewhere'):
+        convert(tiny, **{**options, 'true_masks': str(tiny / 'out/masks')})
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'),
+    [
+        ('cow 1 2 3', 'line 5: expected "name:r,g,b::"'),
+        ('cow:1,2,300::', 'line 5: expected "name:r,g,b::" with numbers in 0..255'),
+        ('cow:128,0,0::', "line 5: name and colour must be new, .* is like 'cat'"),
+        ('cat:1,2,3::', 'line 5: name and colour must be new'),
+    ],
+)
+def test_bad_label_maps(tmp_path, line, message):
+    (tmp_path / 'labelmap.txt').write_text(f'{COLOURS}{line}\n')
+    with pytest.raises(ValueError, match=message):
+        read_label_map(tmp_path / 'labelmap.txt')
+
+
+@pytest.mark.parametrize(
+    ('colour', 'message'),
+    [((9, 9, 9), r"9,9,9 \('horse', no class\)"), ((1, 0, 0), '100.0% of the pixels .*: 1,0,0')],
+)
+def test_strange_colours_are_named(tmp_path, colour, message):
+    (tmp_path / 'labelmap.txt').write_text(COLOURS)
+    Image.new('RGB', (3, 3), colour).save(tmp_path / 'a.png')
+    with pytest.raises(ValueError, match=message):
+        load_colour_mask(tmp_path / 'a.png', read_label_map(tmp_path / 'labelmap.txt'), {'cat': 1})
+
+
+def test_deep_colour_masks(tmp_path):
+    (tmp_path / 'labelmap.txt').write_text(COLOURS)
+    Image.new('RGB', (2, 1), (128, 0, 0)).save(tmp_path / 'a.png')
+    mask = load_colour_mask(
+        tmp_path / 'a.png', read_label_map(tmp_path / 'labelmap.txt'), {'cat': 300}
+    )
+    assert mask.tolist() == [[300, 300]]

@@ -1,0 +1,89 @@
+"""What is doubtful about masks, from their pixels: the one place that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmwsss.functional.confusion import iou_from_areas, mean_iou
+from mmwsss.io.record import percent
+from mmwsss.utils.names import name_some
+
+__all__ = ['doubtful_masks', 'doubtful_score', 'scored_iou', 'warnings']
+
+MOSTLY = 0.8  # share of foreground from which masks are doubtful
+
+
+def scored_iou(intersect: np.ndarray, pred_area: np.ndarray, gt_area: np.ndarray) -> np.ndarray:
+    """IoU of many images, NaN for classes that the ground truth lacks: no prediction could score there.
+
+    Arguments are those of :func:`~mmwsss.functional.confusion.iou_from_areas`. What is predicted of an absent
+    class still misses the class that is there.
+    """
+    return np.where(gt_area > 0, iou_from_areas(intersect, pred_area, gt_area), np.nan)
+
+
+def doubtful_masks(pixels: np.ndarray, classes: Sequence[str], expected: np.ndarray) -> list[str]:
+    """Say what looks wrong about masks, as far as their pixels tell.
+
+    Args:
+        pixels: int64 (C + 1,), pixels by class, background first, undecided ones (255) last.
+        classes: C names.
+        expected: Bool (C,), classes that should occur.
+
+    Returns:
+        A sentence each.
+    """
+    decided, total = pixels[:-1], pixels.sum()
+    if not decided.any():
+        return ['all pixels of the masks are undecided (255)'] if total else []
+    foreground = decided[1:].sum() / decided.sum()
+    if not foreground:
+        return ['the masks are nothing but background']
+    found = []
+    if foreground > MOSTLY:
+        found.append(f'{foreground:.0%} of the pixels are foreground')
+    rows = list(zip(classes, decided, expected))[1:]
+    absent = [name for name, number, here in rows if here and not number]
+    return found + [f'no mask has {name_some(absent)}'] * bool(absent)
+
+
+def doubtful_score(areas: np.ndarray, undecided: int, classes: Sequence[str]) -> list[str]:
+    """Say what makes a score worthless, and which classes it leaves out.
+
+    Args:
+        areas: int64 (3, C), intersection, predicted and true pixels by class, background first.
+        undecided: Predicted pixels without a class.
+        classes: C names.
+
+    Returns:
+        What :func:`doubtful_masks` says of the predictions; true masks without foreground; a mean that empty
+        masks reach; classes that the true masks lack. A sentence each.
+    """
+    _, predicted, true = areas
+    pixels = int(true.sum())
+    if not pixels:
+        return []
+    if not true[1:].any():
+        return [
+            'the true masks hold background only: empty masks score 100 %, and nothing is measured '
+            f'(objects are 1..{len(classes) - 1}, 255 is ignored)'
+        ]
+    found = doubtful_masks(np.append(predicted, undecided), classes, true > 0)
+    if true[1:].sum() > MOSTLY * pixels:
+        found = [text for text in found if 'are foreground' not in text]
+    empty = np.array([true[0], *np.zeros(len(true) - 1)]) / pixels
+    empty_miou = float(empty.sum() / np.count_nonzero(true))
+    if float(mean_iou(scored_iou(*areas))) <= empty_miou:
+        found.append(
+            f'masks of nothing but background score as much or more, {percent(empty_miou)}'
+        )
+    if absent := [name for name, count in zip(classes, true) if not count]:
+        found.append(f'not in the true masks and left out of the mean: {name_some(absent)}')
+    return found
+
+
+def warnings(doubts: Sequence[str]) -> list[str]:
+    """The doubts as notes of a score, which stand wherever it does."""
+    return [f'WARNING: {doubt}' for doubt in doubts]
