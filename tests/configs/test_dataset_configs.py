@@ -41,7 +41,7 @@ def test_keys_that_tools_read(path):
         assert config.pseudo_mask_dir is None
         assert config.train_dataloader.dataset.pseudo_mask_dir is None
         assert 'pseudo_mask_dir' not in config.val_dataloader.dataset
-        assert config.val_evaluator.type == 'IoUMetric'
+        assert config.val_evaluator.type == 'MeanIoUMetric'
     else:
         assert config.map_dataset.check_files == 'lazy'
         assert config.map_dataset.ann_file == config.train_dataloader.dataset.ann_file

@@ -134,7 +134,7 @@ def test_head_dataset_and_scores_fit_together(name):
     dataset = cfg.test_dataloader.dataset.type
     assert cfg.model.decode_head.num_classes == CLASSES[dataset]
     assert {part.type for part in parts(cfg)} == {dataset}
-    assert [metric.type for metric in cfg.test_evaluator] == ['IoUMetric', 'IAmIoUMetric']
+    assert [metric.type for metric in cfg.test_evaluator] == ['MeanIoUMetric', 'IAmIoUMetric']
     assert cfg.param_scheduler[-1].end == cfg.max_iters == cfg.train_cfg.max_iters
 
 

@@ -102,7 +102,7 @@ def test_config_of_the_page_trains_and_makes_masks(page_configs):
 def test_evaluator_of_the_page_is_built(page_configs):
     cfg = load_config(page_configs['deeplabv2_tiny_demo_recall'])
     assert [type(METRICS.build(metric)).__name__ for metric in cfg.test_evaluator] == [
-        'IoUMetric',
+        'MeanIoUMetric',
         'ForegroundRecallMetric',
     ]
 

@@ -19,12 +19,14 @@ def test_the_page_has_the_scores_of_all_metrics():
             scores=[Score('segmenter', protocol, {'mIoU': 0.2, 'aAcc': 0.7, 'IA-mIoU': 0.125})],
         ),
         StageSummary('y', 'test', scores=[Score('segmenter', protocol, {'F': 0.01})]),
+        StageSummary('masks', 'masks', doubts=['no mask has dog']),
     ]
     lines = page(Summary('n', 'p.py', 0, stages=stages)).splitlines()
     text = protocol.text()
     assert f'| masks_score | masks | 30.00 |  | {text} |' in lines
     assert f'| x | segmenter | 20.00 | IA-mIoU 12.50 | {text} |' in lines
     assert f'| y | segmenter | - | F 1.00 | {text} |' in lines
+    assert '- WARNING: masks: no mask has dog' in lines
 
 
 @pytest.mark.parametrize(

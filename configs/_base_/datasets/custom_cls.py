@@ -3,7 +3,7 @@
 #   data/custom/images/...      .jpg, .jpeg or .png, also in subfolders
 #   data/custom/labels.csv      lines "id,class;class"; the id is the file name without suffix
 #   data/custom/classes.txt     one class name a line, without background
-#   data/custom/train.txt       ids of the images that have a label
+#   data/custom/train.txt       ids of the training images
 #
 # tools/dataset_converters/generic.py writes all but the images.
 _base_ = './localizer.py'

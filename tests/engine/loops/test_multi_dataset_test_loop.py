@@ -37,7 +37,7 @@ def part(root: Path, split: str, **dataset) -> tuple[dict, list]:
         dataset=data,
     )
     instances = dict(type='IAmIoUMetric', instance_dir=str(root / 'SegmentationObject'))
-    return loader, [dict(type='IoUMetric', iou_metrics=['mIoU']), instances]
+    return loader, [dict(type='MeanIoUMetric', iou_metrics=['mIoU']), instances]
 
 
 def pair(root: Path, **second) -> dict:
@@ -159,7 +159,7 @@ def test_voc_and_pascal_b_are_scored_in_the_same_way():
     assert (voc[1].dataset.type, pascal_b[1].dataset.type) == ('VOC12WSSSDataset', 'PascalBDataset')
     assert voc[1].dataset.pipeline == pascal_b[1].dataset.pipeline
     for _, loader, metrics in (voc, pascal_b):
-        assert [metric.type for metric in metrics] == ['IoUMetric', 'IAmIoUMetric']
+        assert [metric.type for metric in metrics] == ['MeanIoUMetric', 'IAmIoUMetric']
         assert metrics[1].instance_dir.startswith(loader.dataset.data_root)
 
 
