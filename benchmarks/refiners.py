@@ -11,15 +11,19 @@ import argparse
 import multiprocessing
 import resource
 import statistics
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from common import time_together, write_json
 from crf import SIZE, scene
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from mmwsss.io import ClassMaps
+from mmwsss.datasets.converters import Superpixels
+from mmwsss.io import ClassMaps, save_segments
 from mmwsss.refine import build_refiner
 
 LABELS = 3
@@ -29,7 +33,9 @@ REFINERS = {
     'PAR': dict(type='PixelAdaptiveRefinement'),
     'PAR, 20 iterations': dict(type='PixelAdaptiveRefinement', iterations=20),
     'PAR, half the size': dict(type='PixelAdaptiveRefinement'),
+    'SegmentVote': dict(type='SegmentVote', segment_dir=''),
 }
+NAME = 'photo'  # id of the image
 
 
 def class_maps(step: int) -> ClassMaps:
@@ -62,10 +68,17 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5)
     args = parser.parse_args()
     image = scene(LABELS)[0]
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name, f'{NAME}.png')
+    Image.fromarray(image).save(path)
+    superpixels = Superpixels()
+    save_segments(path.with_suffix('.json'), superpixels(NAME, str(path)))
+    REFINERS['SegmentVote']['segment_dir'] = folder.name
     works = {
-        name: partial(build_refiner(cfg), class_maps(2 if 'half' in name else 1), image)
+        name: partial(build_refiner(cfg), class_maps(2 if 'half' in name else 1), image, NAME)
         for name, cfg in REFINERS.items()
     }
+    works['200 superpixels'] = lambda: list(superpixels(NAME, str(path)))
     memory = {name: round(grown_memory(work), 1) for name, work in works.items()}
     seconds = time_together(works, args.repeats)
     results = {

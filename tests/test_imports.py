@@ -153,7 +153,7 @@ def declared() -> set[str]:
         for node in ast.walk(setup)
         if isinstance(node, ast.keyword) and node.arg == 'install_requires'
     )
-    names = ('OPENMMLAB', 'CRF', 'COCO', 'ONNX', 'CLIP')
+    names = ('OPENMMLAB', 'CRF', 'COCO', 'ONNX', 'CLIP', 'SUPERPIXELS')
     values = (requires, *(lists[name] for name in names))
     texts = [text for value in values for text in ast.literal_eval(value)]
     names = [re.match(r'[\w.-]+', text)[0] for text in texts]

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['decode_rle', 'import_mask_api', 'rasterize_polygons', 'segmentation_to_mask']
+__all__ = [
+    'decode_rle',
+    'encode_rle',
+    'import_mask_api',
+    'rasterize_polygons',
+    'segmentation_to_mask',
+]
 
 # Times the image's longer side: the library reserves memory for every pixel of the outline.
 MAX_OUTSIDE = 10
@@ -135,6 +141,14 @@ def decode_rle(rle: Mapping[str, Any]) -> Mask:
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(width, height).T
+
+
+def encode_rle(mask: Mask) -> dict[str, list[int]]:
+    """Run lengths ``{"size", "counts"}`` of a mask (H, W), as :func:`decode_rle` reads them."""
+    flat = mask.T.ravel().astype(bool)
+    borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs = np.diff([0, *borders, flat.size]).tolist()
+    return {'size': list(mask.shape), 'counts': [0, *runs] if flat[0] else runs}
 
 
 def _uncompress(text: bytes) -> list[int]:

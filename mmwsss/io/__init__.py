@@ -10,3 +10,4 @@ from mmwsss.io.mask_io import *
 from mmwsss.io.names import *
 from mmwsss.io.pool import *
 from mmwsss.io.record import *
+from mmwsss.io.segments import *

@@ -25,6 +25,7 @@ SHORTCUTS = {
     'data_root': 'data_root',
     'image_dir': 'img_path',
     'pseudo_mask_dir': 'pseudo_mask_dir',
+    'segment_dir': 'segment_dir',
     'pretrained': 'checkpoint',
     'fraction': 'fraction',
     'instance_dir': 'instance_dir',

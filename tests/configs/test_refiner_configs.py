@@ -7,7 +7,7 @@ from mmseg.registry import EVALUATOR, MODELS
 
 from mmwsss.functional import CRFLattice, dense_crf
 from mmwsss.pipeline import read_pipeline
-from mmwsss.refine import DenseCRF, PixelAdaptiveRefinement, RefinerChain
+from mmwsss.refine import DenseCRF, PixelAdaptiveRefinement, RefinerChain, SegmentVote
 from mmwsss.stages.masks import mask_settings
 from mmwsss.utils.config import load_config
 
@@ -26,12 +26,17 @@ def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
     assert set(refiner.layers) <= {name for name, _ in backbone.named_modules()}
 
 
-@pytest.mark.parametrize('path', sorted(CONFIGS.glob('par/*.py')), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path',
+    sorted([*CONFIGS.glob('par/*.py'), *CONFIGS.glob('segment_vote/*.py')]),
+    ids=lambda path: path.stem,
+)
 def test_refiners_of_maps_with_a_background_differ_from_sipe_in_the_refiner_only(path):
     cfg = load_config(path)
     sipe = load_config(CONFIGS / 'sipe' / f'sipe{path.name.removeprefix(path.parent.name)}')
     (refiner,) = RefinerChain(mask_settings(cfg)['refiners']).refiners
-    assert isinstance(refiner, PixelAdaptiveRefinement)
+    assert isinstance(refiner, (PixelAdaptiveRefinement, SegmentVote))
+    cfg.pop('segment_dir', None)
     assert {**cfg, 'mask_cfg': None} == {**sipe, 'mask_cfg': None}
     assert sipe.mask_cfg.refiners == []
 

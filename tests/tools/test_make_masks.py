@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import subprocess
@@ -20,6 +21,7 @@ from mmwsss.io import (
     write_record,
 )
 from tests.tiny_models import localizer_config
+from tests.tools.run import run_here
 
 TOOL_PATH = Path(__file__).parents[2] / 'tools' / 'make_masks.py'
 TOOL = runpy.run_path(str(TOOL_PATH))
@@ -66,6 +68,23 @@ def test_options_reach_the_chain(case, capsys):
     assert '--overwrite' in err
     assert run(*arguments, '--workers', 2, '--overwrite') == 0
     assert load_mask(folder / 'masks' / f'{ids[0]}.png').max() == 0
+
+
+def test_superpixels_vote(case):
+    pytest.importorskip('skimage')
+    folder, ids, demo_root = case
+    words = [demo_root / 'JPEGImages', '--out', folder / 'segments', '--workers', 0]
+    words += ['--list', demo_root / 'ImageSets/Segmentation/train.txt', '--count', 80]
+    assert run_here('dataset_converters/segments.py', *words).returncode == 0
+    vote = dict(type='SegmentVote', segment_dir=str(folder / 'segments'))
+    refiners = json.dumps([dict(type='BackgroundThreshold', threshold=0.3), vote])
+    assert run(folder / 'config.py', '--maps', folder / 'maps', '--out', folder / 'masks',
+               '--workers', 0, '--cfg-options', f'mask_cfg.refiners={refiners}') == 0  # fmt: skip
+    same = []
+    for name in ids:
+        true = load_mask(demo_root / 'SegmentationClass' / f'{name}.png')
+        same.append((load_mask(folder / 'masks' / f'{name}.png') == true)[true != 255].mean())
+    assert 0.9 < np.mean(same) < 1  # the segments' borders are not the objects'
 
 
 def test_failures_are_named(case, capsys):
