@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,11 @@ class SegmentVote(BaseRefiner):
         check_range('min_share', min_share, '[0, 1]')
         check_range('min_cover', min_cover, '(0, 1]')
         self.segment_dir = Path(segment_dir)
-        self.numbers = {'max_area': max_area, 'min_share': min_share, 'min_cover': min_cover}
+        self.numbers: dict[str, Any] = {
+            'max_area': max_area,
+            'min_share': min_share,
+            'min_cover': min_cover,
+        }
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
