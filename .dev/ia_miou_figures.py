@@ -22,10 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mmwsss.evaluation.folder import (
-    MASK_SUFFIXES,
     MeanIoUScore,
-    find_ids,
-    find_mask,
     resolve_classes,
 )
 from mmwsss.evaluation.instances import InstanceFolder
@@ -36,7 +33,15 @@ from mmwsss.functional.ia_miou import (
     instance_ious,
     instances_in_mask,
 )
-from mmwsss.io import load_mask, process_items, read_id_list, write_json
+from mmwsss.io import (
+    MASK_SUFFIXES,
+    find_ids,
+    find_mask,
+    load_mask,
+    process_items,
+    read_id_list,
+    write_json,
+)
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
 
 ORDERS = {'smallest': 'smallest first', 'largest': 'largest first', 'random': 'at random'}

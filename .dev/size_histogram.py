@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask, resolve_classes
+from mmwsss.evaluation.folder import resolve_classes
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.functional.ia_miou import (
     LARGE_AREA,
@@ -28,7 +28,15 @@ from mmwsss.functional.ia_miou import (
     InstanceRecords,
     ia_miou_from_records,
 )
-from mmwsss.io import load_mask, process_items, read_id_list, write_json
+from mmwsss.io import (
+    MASK_SUFFIXES,
+    find_ids,
+    find_mask,
+    load_mask,
+    process_items,
+    read_id_list,
+    write_json,
+)
 from mmwsss.report.sizes import LABELS, SIZE_COLOURS, draw_size_bars
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
 

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwsss.datasets.splits import read_split
 from mmwsss.evaluation.folder import (
     MeanIoUScore,
     PairScore,
@@ -19,7 +20,7 @@ from mmwsss.evaluation.folder import (
 )
 from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
-from mmwsss.io import Recorder, read_id_list, require_folder
+from mmwsss.io import Recorder, require_folder
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
@@ -102,7 +103,7 @@ def main(args: argparse.Namespace) -> int:
             f'--num-classes must be >= 2 (background and a class), but got {args.num_classes}'
         )
     classes = resolve_classes(args.classes, args.num_classes, pred)
-    ids = read_id_list(args.list) if args.list else None
+    ids = read_split(args.list, argument='--list') if args.list else None
     split = Path(args.list).stem if args.list else ''
     options = {'ignore_index': args.ignore_index, 'workers': args.workers, 'split': split}
     if args.maps:

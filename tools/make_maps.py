@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.io import read_id_list
+from mmwsss.datasets.splits import read_split
 from mmwsss.stages.maps import make_maps
 from mmwsss.utils.cli import (
     add_config_arguments,
@@ -52,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
         cfg,
         args.checkpoint,
         args.out,
-        ids=read_id_list(args.list) if args.list else None,
+        ids=read_split(args.list, argument='--list') if args.list else None,
         device=args.device,
         threads=args.threads,
         overwrite=args.overwrite,

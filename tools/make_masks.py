@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.io import read_id_list
+from mmwsss.datasets.splits import read_split
 from mmwsss.stages.imported import KEY_MEANINGS
 from mmwsss.stages.masks import import_masks, make_masks
 from mmwsss.utils.cli import (
@@ -61,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
     setup_launcher(args.launcher)
     options = {
-        'ids': read_id_list(args.list) if args.list else None,
+        'ids': read_split(args.list, argument='--list') if args.list else None,
         'workers': args.workers,
         'overwrite': args.overwrite,
         'device': args.device,

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mmwsss.io import read_id_list, read_lines, safe_join
 from mmwsss.io.class_maps import load_class_maps
 from mmwsss.io.mask_io import load_mask
-from mmwsss.io.names import read_id_list, safe_join
 from mmwsss.io.pool import BatchReport, process_items
 from mmwsss.io.record import (
     RECORD_NAME,
@@ -262,17 +262,12 @@ def format_table(scores: dict[str, dict]) -> str:
     return '\n'.join(lines)
 
 
-def _read_classes(data: Path) -> list[str]:
-    lines = (data / 'classes.txt').read_text(encoding='utf-8').splitlines()
-    return [line.strip() for line in lines if line.strip()]
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     data = Path(args.data)
     try:
         ids = read_id_list(data / 'ImageSets' / 'Segmentation' / f'{args.split}.txt')
-        classes = _read_classes(data)
+        classes = read_lines(data / 'classes.txt')
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

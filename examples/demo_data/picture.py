@@ -16,7 +16,7 @@ import numpy as np
 
 from mmwsss.apis import class_maps, load_localizer, refine_maps
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.io import ClassMaps, load_mask, read_id_list
+from mmwsss.io import ClassMaps, load_mask, read_id_list, read_lines
 from mmwsss.utils.config import load_config
 from mmwsss.visualization import class_legend, heatmap, overlay, save_panel
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     sipe = load_localizer(args.config, args.checkpoint)
     cam = load_localizer(load_config(args.config, CAM), args.checkpoint)
     classes, palette = sipe.dataset_meta['classes'], sipe.dataset_meta['palette']
-    names = read_id_list(data / 'classes.txt')
+    names = read_lines(data / 'classes.txt')
     rows = []
     for name in read_id_list(data / 'ImageSets' / 'Segmentation' / 'val.txt')[: args.images]:
         image = load_rgb(data / 'JPEGImages' / f'{name}.jpg', name)

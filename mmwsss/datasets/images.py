@@ -23,6 +23,7 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
     - 16-bit grey keeps its high byte, as Pillow does with 16-bit colour, so 65535 becomes 255. A file
       that uses a part of the range comes out dark: rescale such files before.
     - Transparent pixels show a mean colour.
+    - Of an MPO file of a camera the first picture counts.
 
     Args:
         image: Of any mode.
@@ -32,8 +33,18 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
 
     Raises:
         OSError: The image is damaged.
-        ValueError: It is grey with values outside 0..65535.
+        ValueError: It cannot be shown as it is: grey with values outside 0..65535, floating-point numbers,
+            or several pages or frames.
     """
+    frames = getattr(image, 'n_frames', 1)
+    if frames > 1 and image.format != 'MPO':
+        raise ValueError(
+            f'it has {frames} pages or frames, expected one: give each a file of its own'
+        )
+    if image.mode == 'F':
+        raise ValueError(
+            'its pixels are floating-point numbers, whose black and white nobody knows: save it with 8 bits'
+        )
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith('I'):
         grey = np.asarray(image)

@@ -28,7 +28,8 @@ from mmwsss.functional.balanced_sampling import balanced_subset
 from mmwsss.functional.ia_miou import LARGE_AREA, SMALL_AREA
 from mmwsss.functional.polygons import segmentation_to_mask
 from mmwsss.io import load_mask, process_items, safe_join, save_mask
-from mmwsss.io.atomic import atomic_path, write_lines, write_text
+from mmwsss.io.atomic import atomic_path, write_text
+from mmwsss.io.ids import write_ids
 from mmwsss.utils.names import check_known, name_some
 
 from .voc import VOC12WSSSDataset
@@ -289,5 +290,5 @@ def write_set(
         save_mask(safe_join(out / 'SegmentationObject', name, '.png'), instances)
         with atomic_path(safe_join(out / 'JPEGImages', name, '.jpg')) as temporary:
             shutil.copyfile(image, temporary)
-    write_lines(out / 'ImageSets' / 'Segmentation' / 'val.txt', sorted(names))
+    write_ids(out / 'ImageSets' / 'Segmentation' / 'val.txt', sorted(names))
     write_text(out / 'statistics.json', json.dumps(summary, indent=2, sort_keys=True) + '\n')

@@ -6,12 +6,13 @@ import logging
 import os
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from mmengine import fileio, list_from_file
 from mmengine.logging import print_log
 
+from mmwsss.io.damage import parsing
+from mmwsss.io.ids import IMAGE_SUFFIXES, check_unique, check_writable_ids, ids_of_lines
 from mmwsss.io.names import safe_join
 from mmwsss.utils.names import name_some
 
@@ -19,27 +20,28 @@ from .labels import read_image_ids
 
 __all__ = ['FileIndex', 'ids_of_folder', 'read_split', 'read_subset', 'warn_count']
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 _PLAIN_NAME = re.compile(r'\w[\w.-]*')
-_TWO_COLUMNS = re.compile(r'(\S+)\.(?:jpe?g|png)\s+\S+\.png', re.IGNORECASE)
 
 
-def read_split(path: str, backend_args: dict[str, Any] | None = None) -> list[str]:
+def read_split(
+    path: str, backend_args: dict[str, Any] | None = None, argument: str = 'ann_file'
+) -> list[str]:
     """Read the image ids of a split.
 
-    Three kinds of file are read: a text file with one id a line (an image suffix is dropped; of
-    VOC's two-column lines ``/JPEGImages/x.jpg /SegmentationClassAug/x.png`` the id is ``x``), a CSV of
-    labels and a JSON of labels or instances, whose ids are taken.
+    Three kinds of file are read: a text file of ids, paths or two columns, see
+    :func:`~mmwsss.io.ids.ids_of_lines`, a CSV of labels and a JSON of labels or instances, whose ids are
+    taken.
 
     Args:
         path: The file.
         backend_args: File backend of mmengine; None is the local disk.
+        argument: What messages begin with.
 
     Raises:
         FileNotFoundError: ``path`` does not exist.
         ValueError: The split is empty, names an image twice, or is malformed.
     """
-    return list(_entries(path, 'ann_file', backend_args))
+    return list(_entries(path, argument, backend_args))
 
 
 def _entries(
@@ -48,23 +50,15 @@ def _entries(
     """Ids of a list -> the place of each, such as ``'line 3'``; ``argument`` begins messages."""
     if not fileio.isfile(path, backend_args=backend_args):
         raise FileNotFoundError(f'{argument}: the list of images does not exist: {path}')
+    where = f'{argument}: {path}'
+    if not path.lower().endswith(('.csv', '.json')):
+        with parsing(f'{path} is not a text file in UTF-8'):
+            lines = list_from_file(path, backend_args=backend_args)
+        return ids_of_lines(lines, where)
     places: dict[str, list[str]] = {}
-    if path.lower().endswith(('.csv', '.json')):
-        for i, name in enumerate(read_image_ids(path, backend_args), start=1):
-            places.setdefault(name, []).append(f'entry {i}')
-    else:
-        for i, line in enumerate(list_from_file(path, backend_args=backend_args), start=1):
-            if text := line.lstrip('\ufeff').strip():
-                places.setdefault(_id_of_line(text), []).append(f'line {i}')
-    repeated = [name for name, of_name in places.items() if len(of_name) > 1]
-    if repeated or not places:
-        what = 'names no image, expected at least one'
-        if repeated:
-            what = (
-                f'names {len(repeated)} images more than once, expected each once: '
-                f'{name_some(repeated)} (the first: {", ".join(places[repeated[0]][:3])})'
-            )
-        raise ValueError(f'{argument}: {path} {what}')
+    for i, name in enumerate(read_image_ids(path, backend_args), start=1):
+        places.setdefault(name, []).append(f'entry {i}')
+    check_unique(places, where)
     return {name: of_name[0] for name, of_name in places.items()}
 
 
@@ -89,15 +83,6 @@ def read_subset(path: str, ids: Sequence[str]) -> list[str]:
     return [name for name in ids if name in chosen]
 
 
-def _id_of_line(line: str) -> str:
-    columns = _TWO_COLUMNS.fullmatch(line)
-    if columns:
-        return PurePosixPath(columns[1]).name
-    if line.lower().endswith(IMAGE_SUFFIXES):
-        return line[: line.rindex('.')]
-    return line
-
-
 def ids_of_folder(
     folder: str, suffix: str | None = None, backend_args: dict[str, Any] | None = None
 ) -> list[str]:
@@ -117,6 +102,7 @@ def ids_of_folder(
     found = _suffixes_by_stem(folder, suffixes, backend_args, recursive=True)
     if not found:
         raise ValueError(f'the folder {folder} holds no images ({", ".join(suffixes)})')
+    check_writable_ids(found, folder)
     return sorted(found)
 
 
@@ -150,9 +136,9 @@ class FileIndex:
 
     def path(self, image_id: str) -> str:
         """Return the path of an id's file, which need not exist; several files are an error."""
-        if self.suffix is not None:
-            return self._join(image_id, self.suffix)
         suffixes = self._suffixes(image_id)
+        if self.suffix is not None and (self.suffix in suffixes or not suffixes):
+            return self._join(image_id, self.suffix)
         if len(suffixes) > 1:
             raise ValueError(
                 f'{self.folder} holds several images of {image_id!r}: {name_some(suffixes)}'
@@ -161,8 +147,7 @@ class FileIndex:
 
     def exists(self, image_id: str) -> bool:
         """Whether the folder has the id's file."""
-        suffixes = self._suffixes(image_id)
-        return bool(suffixes) if self.suffix is None else self.suffix in suffixes
+        return bool(self._suffixes(image_id))
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         """Return the ids whose file the folder lacks."""

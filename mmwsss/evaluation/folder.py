@@ -24,18 +24,21 @@ from mmwsss.functional.confusion import confusion_counts, mean_iou
 from mmwsss.io import (
     ARGMAX,
     BEST_OF_SWEEP,
+    MASK_SUFFIXES,
     RECORD_NAME,
     BatchReport,
     Protocol,
     Record,
     Score,
+    find_ids,
+    find_mask,
     find_record,
     load_class_maps,
     load_mask,
     make_record,
     plain_values,
     process_items,
-    read_id_list,
+    read_lines,
     require_folder,
     safe_join,
 )
@@ -44,14 +47,11 @@ __all__ = [
     'FolderScore',
     'MeanIoUScore',
     'PairScore',
-    'find_ids',
-    'find_mask',
     'resolve_classes',
     'score_maps',
     'score_masks',
 ]
 
-MASK_SUFFIXES = ('.png', '.npy')
 Scored = tuple[list[Score], list[str], dict[str, Any]]  # scores, tables, details
 
 
@@ -267,35 +267,6 @@ def score_maps(
     )
 
 
-def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
-    """List the image ids of a folder and its subfolders, sorted; hidden files are left out.
-
-    Raises:
-        FileNotFoundError: The folder does not exist.
-        ValueError: It holds no such file.
-    """
-    folder = require_folder('folder of masks', folder)
-    paths = [path.relative_to(folder) for path in folder.rglob('*') if path.suffix in suffixes]
-    shown = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
-    if not shown:
-        raise ValueError(f'{folder} holds no {" or ".join(suffixes)} file')
-    return sorted({path.with_suffix('').as_posix() for path in shown})
-
-
-def find_mask(folder: str | os.PathLike[str], name: str) -> Path:
-    """Return the path of an image's mask: ``.png`` before ``.npy``.
-
-    Raises:
-        FileNotFoundError: There is neither.
-        ValueError: ``name`` leaves the folder.
-    """
-    paths = [safe_join(folder, name, suffix) for suffix in MASK_SUFFIXES]
-    for path in paths:
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f'mask not found: {paths[0]} (or {MASK_SUFFIXES[1]})')
-
-
 def resolve_classes(
     classes: str | None = None,
     num_classes: int | None = None,
@@ -343,7 +314,7 @@ def _known_classes(classes: str) -> list[str]:
             f'--classes must be one of {sorted(known)} or a text file with one name a line, '
             f'but there is no file {classes!r}'
         )
-    names = read_id_list(classes)
+    names = read_lines(classes)
     return list(without_255(names if names[0] == 'background' else ['background', *names]))
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwsss.evaluation.folder import find_mask
 from mmwsss.functional.checks import check_label_map
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io import load_mask, parsing, require_folder, safe_join
+from mmwsss.io import find_mask, load_mask, parsing, require_folder, safe_join
 from mmwsss.utils.names import check_known
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']

@@ -5,6 +5,7 @@ from mmwsss.io.atomic import *
 from mmwsss.io.backend import *
 from mmwsss.io.class_maps import *
 from mmwsss.io.damage import *
+from mmwsss.io.ids import *
 from mmwsss.io.lock import *
 from mmwsss.io.mask_io import *
 from mmwsss.io.names import *

@@ -1,15 +1,14 @@
-"""Image ids, from list files and to paths inside a folder, and paths that must be there."""
+"""Paths inside a folder, paths that must be there, and files of names."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
 from mmwsss.io.damage import parsing
 
-__all__ = ['read_id_list', 'require_file', 'require_folder', 'safe_join', 'shard']
+__all__ = ['read_lines', 'require_file', 'require_folder', 'safe_join', 'shard']
 
 
 def require_file(what: str, path: str | os.PathLike[str]) -> Path:
@@ -43,22 +42,19 @@ def safe_join(root: str | os.PathLike[str], name: str, suffix: str = '') -> Path
     return Path(root, name + suffix)
 
 
-def read_id_list(path: str | os.PathLike[str]) -> list[str]:
-    """Read a list of image ids from a text file in UTF-8, one per line; blank lines are skipped.
+def read_lines(path: str | os.PathLike[str]) -> list[str]:
+    """The lines of a text file in UTF-8 without surrounding blanks; empty ones are left out.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ValueError: The list is empty, not text, or names an id twice.
+        ValueError: It is not text, or has no line.
     """
     with parsing(f'{path} is not a text file in UTF-8'):
-        lines = require_file('list of image ids', path).read_text('utf-8-sig').splitlines()
-    ids = [line.strip() for line in lines if line.strip()]
-    if not ids:
-        raise ValueError(f'{path} names no image: expected one image id per line')
-    repeated = [name for name, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise ValueError(f'{path} names {len(repeated)} ids more than once, e.g. {repeated[:3]}')
-    return ids
+        lines = require_file('text file', path).read_text('utf-8-sig').splitlines()
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise ValueError(f'{path} is empty: expected one name per line')
+    return found
 
 
 def shard(ids: Sequence[str], rank: int, world_size: int) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from mmengine.config import Config
 
-from mmwsss.io import RECORD_NAME, Record, write_lines
+from mmwsss.io import RECORD_NAME, Record, write_ids
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.load import without_init
 from mmwsss.stages.test import predicts_masks
@@ -245,7 +245,7 @@ class Score(Kind):
     def prepare(self, stage: Stage, cfg: Config, folder: Path) -> None:
         """Write the list of images."""
         _, infos = self.scored(stage, cfg)
-        write_lines(list_file(cfg, folder), (info['img_id'] for info in infos))
+        write_ids(list_file(cfg, folder), (info['img_id'] for info in infos))
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Score a folder."""

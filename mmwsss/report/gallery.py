@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.evaluation.folder import find_mask
-from mmwsss.io import ClassMaps, load_class_maps, load_mask, safe_join, voc_palette
+from mmwsss.io import ClassMaps, find_mask, load_class_maps, load_mask, safe_join, voc_palette
 from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.chain import RefinerChain, labels_from_maps
 from mmwsss.report.images import ImageIndex

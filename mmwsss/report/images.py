@@ -13,11 +13,18 @@ from mmseg.registry import DATASETS
 
 from mmwsss.engine.hooks.map_visualization_hook import image_datasets
 from mmwsss.evaluation.doubts import doubtful_masks, doubtful_score, scored_iou
-from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.evaluation.instance_score import InstanceScore
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords
-from mmwsss.io import IGNORE_INDEX, load_mask, process_items, safe_join
+from mmwsss.io import (
+    IGNORE_INDEX,
+    MASK_SUFFIXES,
+    find_ids,
+    find_mask,
+    load_mask,
+    process_items,
+    safe_join,
+)
 from mmwsss.report.read import Run, Stage, noting
 from mmwsss.utils.config import load_config
 

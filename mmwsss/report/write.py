@@ -19,9 +19,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from mmwsss.evaluation.folder import MASK_SUFFIXES
 from mmwsss.functional.confusion import mean_iou
-from mmwsss.io import ARGMAX, Record, Score, percent, plain_values, write_text
+from mmwsss.io import ARGMAX, MASK_SUFFIXES, Record, Score, percent, plain_values, write_text
 from mmwsss.report import charts
 from mmwsss.report.gallery import Gallery, draw_gallery
 from mmwsss.report.images import (

@@ -19,6 +19,7 @@ from mmwsss.io import (
     load_mask,
     make_record,
     read_id_list,
+    read_lines,
     read_record,
     save_class_maps,
     write_record,
@@ -155,7 +156,7 @@ def maps(demo_root, tmp_path) -> Path:
         scores = np.stack([0.4 + 0.5 * (mask == key) for key in keys])
         coarse = ClassMaps(keys, scores[:, ::4, ::4], mask.shape)
         save_class_maps(folder / f'{name}.npz', coarse)
-    classes = ['background', *read_id_list(demo_root / 'classes.txt')]
+    classes = ['background', *read_lines(demo_root / 'classes.txt')]
     write_record(folder, make_record('maps', classes, 'train', ids))
     return folder
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from mmwsss.datasets.images import image_size, upright_rgb
@@ -46,12 +47,95 @@ def test_transparent_pixels_show_a_mean_colour(tmp_path):
     assert upright_rgb(Image.fromarray(image)).tolist() == [[[10, 20, 30], [124, 117, 104]]]
 
 
-@pytest.mark.parametrize('mode', ['1', 'L', 'P', 'CMYK', 'YCbCr', 'LA', 'RGBA'])
-def test_every_mode_becomes_rgb(mode):
-    image = upright_rgb(Image.fromarray(PIXELS).convert(mode))
-    assert (image.shape, image.dtype) == ((2, 3, 3), np.uint8)
+WIDE = np.array([[0, 65535, 256, 512]], np.uint16)
+BYTES = np.array([[0, 255, 1, 2]], np.uint8)
+SHOWN = {  # kind of file -> how it is written, what shows in grey
+    '8-bit grey': (lambda f: Image.fromarray(BYTES).save(f, 'PNG'), BYTES),
+    'black and white': (lambda f: Image.fromarray(BYTES > 2).save(f, 'PNG'), [[0, 255, 0, 0]]),
+    'palette': (lambda f: Image.fromarray(BYTES).convert('P').save(f, 'PNG'), BYTES),
+    'grey and alpha': (
+        lambda f: Image.fromarray(np.stack([BYTES, BYTES | 255], -1)).save(f, 'PNG'),
+        BYTES,
+    ),
+    '16-bit grey': (lambda f: Image.fromarray(WIDE).save(f, 'PNG'), BYTES),
+    '16-bit grey, big-endian': (
+        lambda f: tifffile.imwrite(f, WIDE.astype('>u2'), byteorder='>'),
+        BYTES,
+    ),
+    '16-bit colour': (
+        lambda f: tifffile.imwrite(f, np.stack([WIDE] * 3, -1), photometric='rgb'),
+        BYTES,
+    ),
+    '32-bit grey in 16 bits': (
+        lambda f: Image.fromarray(WIDE.astype(np.int32)).save(f, 'TIFF'),
+        BYTES,
+    ),
+    'CMYK': (
+        lambda f: Image.fromarray(BYTES).convert('RGB').convert('CMYK').save(f, 'TIFF'),
+        BYTES,
+    ),
+    'a fourth band': (
+        lambda f: tifffile.imwrite(
+            f, np.stack([BYTES] * 4, -1), photometric='rgb', extrasamples=['unspecified']
+        ),
+        BYTES,
+    ),
+}
+REFUSED = {
+    'floating point': (
+        lambda f: tifffile.imwrite(f, WIDE.astype(np.float32)),
+        'floating-point numbers',
+    ),
+    '32-bit grey': (
+        lambda f: Image.fromarray(WIDE.astype(np.int32) * 9).save(f, 'TIFF'),
+        r'\[0, 65535\]',
+    ),
+    'negative': (
+        lambda f: Image.fromarray(-WIDE.astype(np.int32)).save(f, 'TIFF'),
+        r'\[0, 65535\]',
+    ),
+    'two pages': (
+        lambda f: Image.fromarray(BYTES).save(
+            f, 'TIFF', save_all=True, append_images=[Image.fromarray(BYTES)]
+        ),
+        '2 pages or frames',
+    ),
+    'animation': (
+        lambda f: Image.fromarray(BYTES).save(
+            f, 'PNG', save_all=True, append_images=[Image.fromarray(BYTES[:, ::-1])]
+        ),
+        '2 pages or frames',
+    ),
+    'five bands': (
+        lambda f: tifffile.imwrite(
+            f, np.stack([BYTES] * 5, -1), photometric='rgb', planarconfig='contig'
+        ),
+        'cannot identify',
+    ),
+    'no image': (lambda f: f.write_text('<html>'), 'cannot identify'),
+    'empty file': (lambda f: f.touch(), 'cannot identify'),
+}
 
 
-def test_values_beyond_16_bit_are_refused():
-    with pytest.raises(ValueError, match=r'must lie in \[0, 65535\], but got 70000'):
-        upright_rgb(Image.fromarray(np.array([[0, 70000]], np.int32)))
+@pytest.mark.parametrize('kind', SHOWN)
+def test_kinds_of_files_that_are_shown(tmp_path, kind):
+    write, expected = SHOWN[kind]
+    write(tmp_path / 'a.png')  # the content counts, not the suffix
+    image = LoadImage()({'img_path': str(tmp_path / 'a.png')})['img']
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.repeat(np.array(expected)[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize('kind', REFUSED)
+def test_kinds_of_files_that_are_refused_by_name(tmp_path, kind):
+    write, message = REFUSED[kind]
+    write(tmp_path / 'odd.png')
+    with pytest.raises(OSError, match=rf'odd.*{message}'):
+        LoadImage()({'img_path': str(tmp_path / 'odd.png')})
+
+
+def test_the_first_picture_of_a_camera_file_counts(tmp_path):
+    photo, other = (Image.new('RGB', (8, 8), colour) for colour in ('red', 'blue'))
+    photo.save(tmp_path / 'a.jpg', 'MPO', save_all=True, append_images=[other])
+    image = LoadImage()({'img_path': str(tmp_path / 'a.jpg')})['img']
+    assert image[0, 0, 2] > 200 > 50 > image[0, 0, 0]

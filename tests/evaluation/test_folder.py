@@ -6,8 +6,6 @@ import pytest
 from mmwsss.evaluation.folder import (
     MeanIoUScore,
     PairScore,
-    find_ids,
-    find_mask,
     resolve_classes,
     score_maps,
     score_masks,
@@ -16,6 +14,8 @@ from mmwsss.io import (
     ClassMaps,
     Protocol,
     RecordError,
+    find_ids,
+    find_mask,
     make_record,
     read_record,
     save_class_maps,

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from mmwsss.io import read_id_list, safe_join, shard
+from mmwsss.io import read_lines, safe_join, shard
 
 
 def test_safe_join_joins(tmp_path):
@@ -37,31 +37,12 @@ def test_safe_join_refuses_to_leave(tmp_path, name):
         safe_join(tmp_path, name, '.png')
 
 
-def test_read_id_list(tmp_path):
-    path = tmp_path / 'train.txt'
-    path.write_bytes('\ufeffa\r\n\r\n b/c \r\nd\r\n'.encode())
-    assert read_id_list(path) == ['a', 'b/c', 'd']
-
-
-@pytest.mark.parametrize(
-    ('content', 'message'),
-    [
-        (b'\n  \n', 'names no image'),
-        (b'a\nb\na\n', r"1 ids more than once, e.g. \['a'\]"),
-        (b'\xff\xfe\x00', 'not a text file'),
-    ],
-)
-def test_read_id_list_errors_name_the_file(tmp_path, content, message):
-    path = tmp_path / 'train.txt'
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=message) as error:
-        read_id_list(path)
-    assert str(path) in str(error.value)
-
-
-def test_read_id_list_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'nothing\.txt'):
-        read_id_list(tmp_path / 'nothing.txt')
+def test_read_lines(tmp_path):
+    (tmp_path / 'classes.txt').write_bytes('\ufeffpotted plant\r\n\r\n x 1 \r\n'.encode())
+    assert read_lines(tmp_path / 'classes.txt') == ['potted plant', 'x 1']
+    (tmp_path / 'classes.txt').write_text('\n')
+    with pytest.raises(ValueError, match=r'classes\.txt is empty'):
+        read_lines(tmp_path / 'classes.txt')
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 3, 7, 30])

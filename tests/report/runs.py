@@ -16,6 +16,7 @@ from mmwsss.io import (
     load_mask,
     make_record,
     read_id_list,
+    read_lines,
     save_class_maps,
     save_mask,
     write_record,
@@ -37,7 +38,7 @@ def write_log(folder: Path, stamp: str, rows: list[dict]) -> None:
 
 def small_run(root: Path, demo_root: Path) -> Path:
     """A training, maps, masks and their scores, and a test with predictions of three images."""
-    classes = ['background', *read_id_list(demo_root / 'classes.txt')]
+    classes = ['background', *read_lines(demo_root / 'classes.txt')]
     ids = read_id_list(demo_root / 'ImageSets' / 'Segmentation' / 'train.txt')
     truth = demo_root / 'SegmentationClass'
     training = root / 'localizer'

@@ -16,6 +16,7 @@ from mmwsss.io import (
     load_mask,
     make_record,
     read_id_list,
+    read_lines,
     read_record,
     save_class_maps,
     write_record,
@@ -46,7 +47,7 @@ def case(demo_root, tmp_path):
         keys = [int(i) for i in np.unique(mask) if 0 < i < 255]
         scores = np.stack([0.4 * (mask == key) for key in keys])
         save_class_maps(tmp_path / f'maps/{name}.npz', ClassMaps(keys, scores, mask.shape))
-    classes = ['background', *read_id_list(demo_root / 'classes.txt')]
+    classes = ['background', *read_lines(demo_root / 'classes.txt')]
     write_record(tmp_path / 'maps', make_record('maps', classes, 'train', ids))
     return tmp_path, ids, demo_root
 

@@ -23,8 +23,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.datasets.pair_dataset import image_label
 from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
-from mmwsss.io import write_json
-from mmwsss.io.atomic import write_lines
+from mmwsss.io import write_ids, write_json
 from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config
 
@@ -58,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for fraction, names in parts.items():
         path = out / f'{dataset.split_name}_{fraction.numerator}of{fraction.denominator}.txt'
-        write_lines(path, names)
+        write_ids(path, names)
         counts = statistics['parts'][str(fraction)]['images_with_class'].values()
         print(f'{path}: {len(names)} images, {min(counts)} to {max(counts)} of a class')
     write_json(out / 'statistics.json', {'seed': args.seed, **statistics})

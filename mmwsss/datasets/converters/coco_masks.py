@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io.atomic import write_lines, write_text
+from mmwsss.io.atomic import write_text
+from mmwsss.io.ids import write_ids
 from mmwsss.io.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
@@ -82,7 +83,7 @@ def convert_coco(
         }
         labels = {name: [table.classes[i] for i in ids] for name, ids in ids_of.items()}
         write_text(Path(out, f'labels_{split}.json'), json.dumps(labels, indent=0) + '\n')
-        write_lines(Path(out, f'{split}.txt'), images)
+        write_ids(Path(out, f'{split}.txt'), images)
     return report
 
 

@@ -20,11 +20,14 @@ from mmwsss.functional.checks import check_range
 from mmwsss.io import (
     BatchReport,
     check_mask,
+    find_mask,
+    line_of_id,
     load_mask,
     process_items,
     safe_join,
     save_mask,
     voc_palette,
+    write_ids,
     write_lines,
     write_text,
 )
@@ -37,7 +40,7 @@ from ..label_sources import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import SEPARATOR, SEPARATORS, Rows, load_csv_names, load_json_names
 from ..mask_labels import mask_label_doubts, other_numbering
-from ..splits import IMAGE_SUFFIXES, FileIndex, ids_of_folder
+from ..splits import FileIndex, ids_of_folder
 from ..subsets import draw_held_out
 
 __all__ = ['convert_folder', 'doubtful_classes']
@@ -193,8 +196,7 @@ def _pairs(found: Mapping[str, Item]) -> dict[str, tuple[list[int], list[int]]]:
 def _matched(names: Rows, ids: Sequence[str]) -> Rows:
     """Give labels the ids of their images where they are written in another way.
 
-    A file's name with its suffix is taken for the id, and so is one that differs only in how its
-    letters are composed: some systems write an accent as a character of its own.
+    One may differ in how its letters are composed: some systems write an accent as a character of its own.
 
     Raises:
         ValueError: Two labels are of one image.
@@ -203,9 +205,7 @@ def _matched(names: Rows, ids: Sequence[str]) -> Rows:
     known = {**{composed(name): name for name in ids}, **dict(zip(ids, ids))}
     matched: Rows = {}
     for name, row in names.items():
-        stem = name[: name.rindex('.')] if name.lower().endswith(IMAGE_SUFFIXES) else name
-        options = (name, composed(name), stem, composed(stem))
-        found = next((known[option] for option in options if option in known), name)
+        found = known.get(name, known.get(composed(name), name))
         if found in matched:
             raise ValueError(
                 f'{row[1]}: the image {found!r} is there already ({matched[found][1]})'
@@ -249,9 +249,12 @@ class _MaskFolder:
         """The mask of an image; None where not every image has one."""
         if self.folder is None:
             return None
-        path = safe_join(self.folder, name, '.png')
-        if self.some_only and not path.is_file():
-            return None
+        try:
+            path = find_mask(self.folder, name)
+        except FileNotFoundError:
+            if self.some_only:
+                return None
+            raise
         if self.colours is None:
             return load_mask(path, len(self.table.classes), image_size=size)
         ids = {class_name: i for i, class_name in enumerate(self.table.classes)}
@@ -363,10 +366,10 @@ def _write(
     writer = csv.writer(rows, lineterminator='\n')
     writer.writerow(['id', 'class names'])
     for name, item in found.items():
-        writer.writerow([name, SEPARATOR.join(table.classes[i] for i in item.label)])
+        writer.writerow([line_of_id(name), SEPARATOR.join(table.classes[i] for i in item.label)])
     write_text(out / 'labels.csv', rows.getvalue())
     write_lines(out / 'classes.txt', list(table.names))
     for split, ids in splits.items():
-        write_lines(out / f'{split}.txt', ids)
+        write_ids(out / f'{split}.txt', ids)
     text = json.dumps(statistics, indent=2, ensure_ascii=False)
     write_text(out / 'statistics.json', f'{text}\n')

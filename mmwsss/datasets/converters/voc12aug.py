@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from mmwsss.io.atomic import write_lines
 from mmwsss.io.damage import parsing
+from mmwsss.io.ids import write_ids
 from mmwsss.io.mask_io import check_mask, is_mask_file, load_mask, save_mask
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
@@ -73,7 +73,7 @@ def convert_voc12aug(
     )
     if not report.failed:
         warn_count('train_aug', len(train_aug), VOC12WSSSDataset.EXPECTED_COUNTS['train_aug'])
-        write_lines(written / _LISTS / 'train_aug.txt', train_aug)
+        write_ids(written / _LISTS / 'train_aug.txt', train_aug)
     return report
 
 

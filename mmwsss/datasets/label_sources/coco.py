@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from mmwsss.io.ids import id_of_path
 from mmwsss.utils.names import check_known
 
 from .class_table import ClassTable
@@ -97,9 +98,9 @@ def image_name(image: Mapping[str, Any], path: str) -> str:
     """
     file_name, url = image.get('file_name'), image.get('coco_url')
     if isinstance(file_name, str) and PurePosixPath(file_name).name:
-        return str(PurePosixPath(file_name).with_suffix(''))
+        return id_of_path(file_name)
     if isinstance(url, str) and PurePosixPath(url).name:
-        return PurePosixPath(url).stem
+        return id_of_path(PurePosixPath(url).name)
     raise ValueError(f'{path}: image {image.get("id")!r} has neither file_name nor coco_url')
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine import fileio
 
 from mmwsss.io.damage import parsing
+from mmwsss.io.ids import id_of_path
 
 from .class_table import ClassTable
 from .files import collect_labels, load_json
@@ -116,7 +117,8 @@ def _split_names(row: list[str], separator: str, where: str) -> list[str]:
     return names
 
 
-def _add_row(rows: Rows, image_id: str, names: list[str], where: str) -> None:
+def _add_row(rows: Rows, image: str, names: list[str], where: str) -> None:
+    image_id = id_of_path(image)
     if image_id in rows:
         raise ValueError(f'{where}: the id {image_id!r} is there already ({rows[image_id][1]})')
     rows[image_id] = (names, where)
