@@ -14,6 +14,7 @@ __all__ = ['image_size', 'upright_rgb']
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 exchange rows and columns
 BEHIND_TRANSPARENT = (124, 117, 104)  # ImageNet's mean colour, as mmcv has it
 MAX_16_BIT = 65535
+SAMPLES_PER_PIXEL = 277  # TIFF tag
 
 
 def upright_rgb(image: Image.Image) -> np.ndarray:
@@ -34,13 +35,16 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
     Raises:
         OSError: The image is damaged.
         ValueError: It cannot be shown as it is: grey with values outside 0..65535, floating-point numbers,
-            or several pages or frames.
+            several pages or frames, or more than four bands.
     """
     frames = getattr(image, 'n_frames', 1)
     if frames > 1 and image.format != 'MPO':
         raise ValueError(
             f'it has {frames} pages or frames, expected one: give each a file of its own'
         )
+    bands = getattr(image, 'tag_v2', {}).get(SAMPLES_PER_PIXEL, 1)
+    if bands > 4:
+        raise ValueError(f'it has {bands} bands, expected at most 4: choose three of them')
     if image.mode == 'F':
         raise ValueError(
             'its pixels are floating-point numbers, whose black and white nobody knows: save it with 8 bits'

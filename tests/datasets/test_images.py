@@ -110,7 +110,11 @@ REFUSED = {
         lambda f: tifffile.imwrite(
             f, np.stack([BYTES] * 5, -1), photometric='rgb', planarconfig='contig'
         ),
-        'cannot identify',
+        'it has 5 bands',
+    ),
+    'five bands of their own kind': (
+        lambda f: tifffile.imwrite(f, np.stack([BYTES] * 5, -1), planarconfig='contig'),
+        'cannot identify|5 bands',
     ),
     'no image': (lambda f: f.write_text('<html>'), 'cannot identify'),
     'empty file': (lambda f: f.touch(), 'cannot identify'),
