@@ -75,7 +75,10 @@ def test_failures_are_named(folders, capsys):
     [
         ((), 'name the classes with --classes'),
         (('--num-classes', 2, '--thresholds', 0.5), '--thresholds belong to --maps'),
-        (('--num-classes', 2, '--list', 'nowhere.txt'), '--list: the list of images does not exist: nowhere.txt'),
+        (
+            ('--num-classes', 2, '--list', 'nowhere.txt'),
+            '--list: the list of images does not exist: nowhere.txt',
+        ),
         (('--classes', 'voc', '--num-classes', 20), '--num-classes is 20, but there are 21'),
     ],
 )
