@@ -185,7 +185,8 @@ class ImageLevelClassifier(ImageModel):
         def map_function(views: Tensor) -> Tensor:
             if views.dtype == torch.uint8:
                 views = (views.float() - mean) / std
-            outputs = mirror_sum(self.head(self._test_features(views)))
+            known = [label.expand(len(views), -1)] if self.head.takes_labels else []
+            outputs = mirror_sum(self.head(self._test_features(views), *known))
             logits.append(self.head.class_logits(outputs)[0].float() / len(views))
             return self.head.maps(outputs, label[None])[0, channels]
 

@@ -84,9 +84,12 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
         has_background: Whether :meth:`maps` returns K + 1 channels, background first.
         loss_scales: Further scales of the images. If there are any, :meth:`loss` is called with a fourth
             argument: an iterable of the features at these scales, without gradient.
+        takes_labels: Whether :meth:`forward` takes the multi-hot labels (N, K) as a second argument, when
+            class maps are computed.
     """
 
     has_background: bool = False
+    takes_labels: bool = False
     loss_scales: tuple[float, ...] = ()
 
     def __init__(

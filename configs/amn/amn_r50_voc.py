@@ -1,0 +1,27 @@
+# AMN, PASCAL VOC 2012, ResNet-50. It is trained on labels that CAM's maps are sure about. Before it:
+#   mmwsss masks configs/amn/amn_r50_voc_labels.py \
+#       --maps work_dirs/cam/maps --out work_dirs/amn_r50_voc_labels
+_base_ = '../cam/cam_r50_voc.py'
+pseudo_mask_dir = 'work_dirs/amn_r50_voc_labels'  # folder of confident labels
+model = dict(
+    data_preprocessor=dict(seg_pad_val=255),
+    head=dict(_delete_=True, type='AMNHead', num_classes=20, in_channels=2048),
+)
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadMask'),
+    # 0.5 .. 1.5 of a long side of 500, which is that of nearly all VOC images.
+    dict(type='RandomResizeLongSide', min_size=250, max_size=750),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PaddedRandomCrop', crop_size=(512, 512)),
+    dict(type='PackWSSSInputs'),
+]
+train_dataloader = dict(
+    dataset=dict(pseudo_mask_dir=pseudo_mask_dir, pipeline=train_pipeline),
+)
+# 5e-6 for the backbone, 1e-4 for the head.
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='Adam', lr=5e-6, weight_decay=1e-4),
+    paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=20.0)}),
+)
+mask_cfg = dict(_delete_=True, refiners=[dict(type='BackgroundThreshold', threshold=0.25)])

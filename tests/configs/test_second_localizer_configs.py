@@ -1,0 +1,62 @@
+"""ReCAM and AMN differ from the CAM that they start from in what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmengine.optim import build_optim_wrapper
+from mmseg.registry import MODELS
+
+from mmwsss.refine import ConfidentLabels, RefinerChain
+from mmwsss.utils.config import load_config
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+RECIPES = ('r50_voc', 'r50_coco14', 'lite2_voc12part', 'tiny_demo')
+
+
+def pair(method, recipe):
+    return (load_config(CONFIGS / f'{name}/{name}_{recipe}.py') for name in (method, 'cam'))
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_recam_goes_on_from_cam(recipe):
+    cfg, cam = pair('recam', recipe)
+    loop = cam.train_cfg
+    last = f'iter_{loop.max_iters}' if 'max_iters' in loop else f'epoch_{loop.max_epochs}'
+    assert cfg.load_from == f'work_dirs/cam_{recipe}/{last}.pth'
+    assert cfg.model.backbone.get('init_cfg') is None
+    assert cfg.model.head == {**cam.model.head, 'type': 'ReCAMHead'}
+    assert cfg.map_dataset == cam.map_dataset
+    assert cfg.param_scheduler[-1].end == cfg.train_cfg.get('max_epochs', loop.get('max_iters'))
+
+
+def test_rates_of_recam():
+    cfg, _ = pair('recam', 'r50_voc')
+    cfg.model.backbone.update(depth=18, base_channels=2, stem_channels=2)
+    cfg.model.head.in_channels = 16
+    model = MODELS.build(cfg.model)
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).param_groups
+    rates = {id(p): group['lr'] for group in groups for p in group['params']}
+    found = {name: rates.get(id(p)) for name, p in model.named_parameters()}
+    assert found.pop('head.reclassifier.weight') == pytest.approx(5e-4)
+    assert {rate for rate in found.values() if rate} == {5e-5}
+
+
+@pytest.mark.parametrize('recipe', RECIPES)
+def test_amn_is_trained_on_confident_labels_of_the_same_images(recipe):
+    cfg, cam = pair('amn', recipe)
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.pseudo_mask_dir == f'work_dirs/amn_{recipe}_labels'
+    other = {**cam.train_dataloader.dataset, 'pipeline': dataset.pipeline}
+    assert {**dataset, 'pseudo_mask_dir': None} == {**other, 'pseudo_mask_dir': None}
+    steps = [step for step in dataset.pipeline if step.type != 'LoadMask']
+    assert steps == cam.train_dataloader.dataset.pipeline
+    assert cfg.model.head.num_classes == cam.model.head.num_classes
+    assert cfg.model.head.in_channels == cam.model.head.in_channels
+    assert cfg.model.data_preprocessor == {**cam.model.data_preprocessor, 'seg_pad_val': 255}
+    labels = load_config(CONFIGS / f'amn/amn_{recipe}_labels.py')
+    (refiner,) = RefinerChain(labels.mask_cfg.refiners).refiners
+    assert isinstance(refiner, ConfidentLabels)
+    assert refiner.thresholds == (0.30, 0.05)
+    assert labels.map_dataset == cam.map_dataset

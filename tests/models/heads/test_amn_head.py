@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from tests.oracles.recam import balanced_loop
+
+LABELS = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    cfg = dict(type='AMNHead', num_classes=3, in_channels=6, dilations=(1, 2))
+    return MODELS.build({**cfg, **kwargs})
+
+
+def plain_logits(head, feature):
+    """Feature times embedding, then the sum of dilated convolutions, written out."""
+    weight, bias = head.embedding.weight, head.embedding.bias
+    gate = torch.stack([weight @ label + bias for label in LABELS])
+    gated = feature * gate[:, :, None, None]
+    first, second = head.aspp
+    one = F.conv2d(gated, first.weight, first.bias, padding=1)
+    return one + F.conv2d(gated, second.weight, second.bias, padding=2, dilation=2)
+
+
+def test_loss_is_the_balanced_one_on_masks_of_the_features_size():
+    head, feature = build(), torch.rand(2, 6, 4, 5)
+    masks = torch.tensor([0, 1, 3, 255])[torch.randint(4, (2, 4, 5))]
+    samples = []
+    for label, mask in zip(LABELS, masks.repeat_interleave(4, 1).repeat_interleave(4, 2)):
+        sample = SegDataSample(gt_sem_seg=PixelData(data=mask[None]))
+        sample.gt_label = label
+        samples.append(sample)
+    losses = head.loss([feature], samples, (16, 20))
+    wanted = balanced_loop(plain_logits(head, feature).detach().numpy(), masks.numpy(), 0.4)
+    assert losses['loss_pixel'].item() == pytest.approx(wanted, abs=1e-5)
+    losses['loss_pixel'].backward()
+    assert all(p.grad.abs().max() > 0 for p in head.parameters())
+    del samples[1].gt_sem_seg
+    samples[1].set_metainfo(dict(img_id='b'))
+    with pytest.raises(ValueError, match="image 'b': AMNHead is trained on masks"):
+        head.loss([feature], samples, (16, 20))
+
+
+def test_maps_are_probabilities_under_the_labels():
+    head, feature = build(), torch.rand(2, 6, 4, 5)
+    maps = head.maps(head([feature], LABELS), LABELS)
+    wanted = plain_logits(head, feature).softmax(dim=1)[:, 1:] * LABELS[:, :, None, None]
+    torch.testing.assert_close(maps, wanted)
+    everything = head([feature])  # as for an image whose label is not known
+    torch.testing.assert_close(everything['scores'], head([feature], 0 * LABELS + 1)['scores'])
+
+
+def test_numbers_out_of_range_are_refused():
+    with pytest.raises(ValueError, match='smallest of dilations'):
+        build(dilations=())
+    with pytest.raises(ValueError, match=r'label_smoothing must lie in \[0, 1\]'):
+        build(label_smoothing=2)
