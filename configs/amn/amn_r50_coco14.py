@@ -8,8 +8,7 @@ model = dict(
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadMask'),
-    # 0.5 .. 1.5 of a long side of 640, which is that of nearly all COCO images.
-    dict(type='RandomResizeLongSide', min_size=320, max_size=960),
+    dict(type='RandomResizeLongSide', min_size=320, max_size=640),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PaddedRandomCrop', crop_size=(512, 512)),
     dict(type='PackWSSSInputs'),
