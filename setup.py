@@ -87,6 +87,7 @@ setup(
         'rich>=12.6',
         'jinja2>=3.1',
         'markupsafe>=2.0.1',
+        'pyyaml>=6.0',
     ],
     extras_require={
         'openmmlab': OPENMMLAB,

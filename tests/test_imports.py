@@ -45,6 +45,7 @@ MODULES = {
     'onedl-mmcv': 'mmcv',
     'onedl-mmsegmentation': 'mmseg',
     'opencv-python': 'cv2',
+    'pyyaml': 'yaml',
 }
 UNDECLARED: set[str] = set()
 

@@ -45,7 +45,7 @@ def read_image_labels(
         labels: ``dict(source=..., path=..., **options)``; the sources and their options are those
             of the readers in :data:`LABEL_SOURCES`: ``voc_xml`` (``include_difficult``), ``masks``
             (``suffix``, ``ignore_index``, ``min_pixels``), ``coco`` (``category_map``,
-            ``include_crowd``), ``csv``, ``json``, ``npy``.
+            ``include_crowd``), ``csv``, ``json``, ``npy`` (``columns``).
         ids: Image ids.
         classes: Class names, ``'background'`` first.
         backend_args: File backend of mmengine; None is the local disk.

@@ -258,7 +258,7 @@ class WSSSDataset(BaseSegDataset):
         """Make the paths in ``labels`` start from ``data_root``."""
         if self.labels is None:
             return
-        for key in ('path', 'category_map'):
+        for key in ('path', 'category_map', 'columns'):
             value = self.labels.get(key)
             if isinstance(value, str) and self.data_root and not is_abs(value):
                 self.labels[key] = osp.join(self.data_root, value)

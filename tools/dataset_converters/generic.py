@@ -5,8 +5,9 @@ Examples::
     mmwsss data generic photos --labels names.csv --out data/custom --val-fraction 0.1
     mmwsss data generic photos --masks masks --classes cat dog --out data/custom
 
-Labels are a CSV with lines "id,class;class" or a JSON {id: [class, ...]}; the id is the image's file name
-without suffix. Every image and mask is decoded; --gt and --masks may hold colours, which --label-map names
+Labels are a CSV with lines "id,class;class" or columns of 0 and 1, a JSON {id: [class, ...]}, COCO's or
+Label Studio's JSON, CVAT's XML, or a folder of VOC's XML or YOLO's text files; the id is the path of the
+image without suffix. Every image and mask is decoded; --gt and --masks may hold colours, which --label-map names
 and which are written as class ids to OUT/masks. Writes labels.csv, classes.txt, train.txt, val.txt and
 statistics.json. Exit code 1: some images failed and are named; the files describe the others.
 """
@@ -34,7 +35,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('images', help='folder of images')
     parser.add_argument('--out', required=True, help='folder for the files')
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument('--labels', help='CSV or JSON of class names')
+    source.add_argument('--labels', help='file or folder of class names, of the kinds above')
+    source.add_argument(
+        '--labels-by-folder', action='store_true', help='the folder of an image is its class'
+    )
+    source.add_argument(
+        '--label-pattern',
+        metavar='REGEX',
+        help='the class is what a group finds in the name of an image, e.g. "(cat|dog|)_"',
+    )
     source.add_argument('--masks', help='folder of masks <id>.png')
     parser.add_argument(
         '--classes',
@@ -76,6 +85,8 @@ def main(args: argparse.Namespace) -> int:
         seed=args.seed,
         workers=args.workers,
         label_map=args.label_map,
+        labels_by_folder=args.labels_by_folder,
+        label_pattern=args.label_pattern,
     )
     print(json.dumps(statistics, indent=2, ensure_ascii=False))
     names = {'0': 'background', **statistics['classes']}

@@ -37,8 +37,9 @@ from ..classes import without_255
 from ..images import upright_rgb
 from ..label_map import LabelMap, load_colour_mask, read_label_map
 from ..label_sources import ClassTable
+from ..label_sources.annotations import load_names, names_of_folders, names_of_pattern
 from ..label_sources.masks import present_classes
-from ..label_sources.table import SEPARATOR, SEPARATORS, Rows, load_csv_names, load_json_names
+from ..label_sources.table import SEPARATOR, SEPARATORS, Rows
 from ..mask_labels import mask_label_doubts, other_numbering
 from ..splits import FileIndex, ids_of_folder
 from ..subsets import draw_held_out
@@ -68,6 +69,8 @@ def convert_folder(
     workers: int = 0,
     progress: bool = True,
     label_map: str | None = None,
+    labels_by_folder: bool = False,
+    label_pattern: str | None = None,
 ) -> tuple[BatchReport, dict[str, Any]]:
     """Check a folder of images and describe it as :class:`WSSSDataset` reads it.
 
@@ -79,8 +82,8 @@ def convert_folder(
     Args:
         images: Folder of images (.jpg, .jpeg, .png), also in subfolders.
         out: Folder for the files. None: everything is checked and nothing written.
-        labels: CSV or JSON of class names per image; see
-            :mod:`mmwsss.datasets.label_sources.table`.
+        labels: File or folder of class names per image; see
+            :func:`~mmwsss.datasets.label_sources.annotations.load_names`.
         masks: Folder of masks ``<id>.png``, instead of ``labels``.
         classes: Foreground class names in the order of their ids. None: the names in ``labels``, else in
             ``label_map``, sorted; masks without a label map need them.
@@ -95,6 +98,9 @@ def convert_folder(
         label_map: File of colours, if the masks show classes as colours; see
             :func:`~mmwsss.datasets.label_map.read_label_map`. Their class ids are written to
             ``out/masks``.
+        labels_by_folder: The folder that an image lies in is its class; instead of ``labels``.
+        label_pattern: Regular expression that finds the classes in the ids; instead of ``labels``. See
+            :func:`~mmwsss.datasets.label_sources.annotations.names_of_pattern`.
 
     Returns:
         What became of every image, and the content of ``statistics.json``.
@@ -108,9 +114,12 @@ def convert_folder(
     if masks is not None and true_masks is not None:
         raise ValueError('give masks, which are true masks, too, or true_masks, but not both')
     ids, names = ids_of_folder(images), None
-    if labels is not None:
-        load = load_json_names if labels.lower().endswith('.json') else load_csv_names
-        names = _matched(load(labels), ids)
+    if labels_by_folder:
+        labels, names = 'folders', names_of_folders(ids)
+    elif label_pattern is not None:
+        labels, names = label_pattern, names_of_pattern(ids, label_pattern)
+    elif labels is not None:
+        names = _matched(load_names(labels, ids), ids)
         _check_first(names, ids)
         ids = sorted({*ids, *names})  # what lacks its partner is named
     colours = None if label_map is None else read_label_map(label_map)

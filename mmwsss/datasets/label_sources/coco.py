@@ -12,6 +12,7 @@ from mmwsss.utils.names import check_known
 
 from .class_table import ClassTable
 from .files import collect_labels, load_json
+from .table import Rows
 
 # What every entry must have, a number or a text; images are checked where their names are read.
 _FIELDS = {
@@ -20,7 +21,7 @@ _FIELDS = {
     'categories': ('id', 'name'),
 }
 
-__all__ = ['image_name', 'load_instances', 'read_coco']
+__all__ = ['image_name', 'load_instances', 'load_names_of_instances', 'read_coco']
 
 
 def read_coco(
@@ -44,15 +45,7 @@ def read_coco(
     """
     content = load_instances(path, backend_args)
     categories = {item['id']: item['name'] for item in content['categories']}
-    found: dict[Any, set[str]] = defaultdict(set)
-    for item in content['annotations']:
-        if item['category_id'] not in categories:
-            raise ValueError(
-                f'{path}: annotation {item.get("id")!r} has category_id '
-                f'{item["category_id"]!r}, which "categories" does not list'
-            )
-        if include_crowd or not item.get('iscrowd', 0):
-            found[item['image_id']].add(categories[item['category_id']])
+    found = _names_by_image(content, categories, path, include_crowd)
     if category_map is None:
         used = sorted(set().union(*found.values()), key=str)
         class_ids = {name: table.id_of(name, path) for name in used}
@@ -66,6 +59,33 @@ def read_coco(
         return None if image_id is None else sorted(labels)
 
     return collect_labels(ids, label_of, path)
+
+
+def load_names_of_instances(path: str) -> Rows:
+    """Read the category names of each image: id -> (names, place in the file); see :func:`read_coco`."""
+    content = load_instances(path)
+    categories = {item['id']: item['name'] for item in content['categories']}
+    found = _names_by_image(content, categories, path, include_crowd=True)
+    return {
+        image_name(image, path): (sorted(found[image['id']]), f'{path}, image {image["id"]!r}')
+        for image in content['images']
+    }
+
+
+def _names_by_image(
+    content: Mapping[str, Any], categories: Mapping[Any, str], path: str, include_crowd: bool
+) -> dict[Any, set[str]]:
+    """Names of the categories of each image's annotations, by its number."""
+    found: dict[Any, set[str]] = defaultdict(set)
+    for item in content['annotations']:
+        if item['category_id'] not in categories:
+            raise ValueError(
+                f'{path}: annotation {item.get("id")!r} has category_id '
+                f'{item["category_id"]!r}, which "categories" does not list'
+            )
+        if include_crowd or not item.get('iscrowd', 0):
+            found[item['image_id']].add(categories[item['category_id']])
+    return found
 
 
 def load_instances(path: str, backend_args: dict[str, Any] | None = None) -> dict[str, Any]:

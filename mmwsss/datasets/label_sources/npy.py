@@ -15,6 +15,7 @@ from mmwsss.io.damage import parsing
 from mmwsss.io.mask_io import foreground_ids
 
 from .class_table import ClassTable
+from .coco import load_instances
 from .files import collect_labels
 from .safe_unpickler import load_npy
 
@@ -26,6 +27,7 @@ def read_npy(
     table: ClassTable,
     *,
     path: str,
+    columns: Sequence[str] | str | None = None,
     backend_args: dict[str, Any] | None = None,
 ) -> dict[str, list[int]]:
     """Read 0/1 vectors over the K foreground classes; nothing in the file is executed.
@@ -34,14 +36,23 @@ def read_npy(
     an ``.npz`` with the arrays ``ids`` (n,) and ``labels`` (n, K). Ids that were stored as
     integers (``2007000032`` for ``'2007_000032'``, ``9`` for ``'COCO_train2014_000000000009'``)
     are found as well. Entry k - 1 of a vector belongs to class id k, or to k + 1 from 255 on, which is no
-    class. Arguments, result and errors are those of ``read_image_labels``.
+    class. With ``columns`` classes are found by name, and vectors may be longer: ``columns`` are the names,
+    or a COCO file, whose category of number k is that of entry k - 1 (90 entries for 80 classes). An entry
+    may be 1 only where its name is a class. Arguments, result and errors are those of
+    ``read_image_labels``.
     """
     vectors = load_vectors(path, backend_args)
+    names = None if columns is None else _column_names(columns, backend_args)
 
     def label_of(image_id: str) -> list[int] | None:
         vector = _find(vectors, image_id)
         where = f'{path}, id {image_id!r}'
-        return None if vector is None else _class_ids(vector, len(table.names), where)
+        if vector is None:
+            return None
+        if names is None:
+            return _class_ids(vector, len(table.names), where)
+        _check_vector(vector, len(names), 'one per column', where)
+        return table.ids_of([names[i] for i in np.flatnonzero(vector)], where)
 
     return collect_labels(ids, label_of, path)
 
@@ -76,9 +87,25 @@ def _find(vectors: Mapping[Any, np.ndarray], image_id: str) -> np.ndarray | None
 
 
 def _class_ids(vector: np.ndarray, num_classes: int, where: str) -> list[int]:
-    if vector.shape != (num_classes,) or not np.isin(vector, (0, 1)).all():
-        raise ValueError(
-            f'{where}: expected {num_classes} entries 0 or 1, one per foreground class, but got '
-            f'{vector.shape} {vector.tolist()}'
-        )
+    _check_vector(vector, num_classes, 'one per foreground class', where)
     return foreground_ids(np.flatnonzero(vector)).tolist()
+
+
+def _check_vector(vector: np.ndarray, length: int, of_what: str, where: str) -> None:
+    if vector.shape != (length,) or not np.isin(vector, (0, 1)).all():
+        raise ValueError(
+            f'{where}: expected {length} entries 0 or 1, {of_what}, but got {vector.shape} '
+            f'{vector.tolist()}'
+        )
+
+
+def _column_names(
+    columns: Sequence[str] | str, backend_args: dict[str, Any] | None
+) -> Sequence[str]:
+    """The name of each column; of numbers that no category has, an empty one."""
+    if not isinstance(columns, str):
+        return columns
+    categories = {
+        item['id']: item['name'] for item in load_instances(columns, backend_args)['categories']
+    }
+    return [categories.get(number, '') for number in range(1, max(categories) + 1)]

@@ -1,0 +1,278 @@
+"""Class names per image as annotation tools and habits of folders say them: one loader per kind."""
+
+from __future__ import annotations
+
+import os
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
+
+from mmwsss.io.damage import parsing
+from mmwsss.io.ids import id_of_path
+from mmwsss.io.names import read_lines, safe_join
+from mmwsss.utils.names import name_some
+
+from .coco import load_names_of_instances
+from .files import load_json
+from .table import Rows, load_csv_names, load_json_names
+from .voc_xml import object_names
+
+__all__ = ['load_names', 'names_of_folders', 'names_of_pattern']
+
+_YOLO_NAMES = ('data.yaml', 'dataset.yaml', 'obj.names', 'classes.txt')
+_CVAT_SHAPES = (
+    'tag',
+    'box',
+    'polygon',
+    'polyline',
+    'points',
+    'mask',
+    'ellipse',
+    'cuboid',
+    'skeleton',
+)
+_UPLOAD = re.compile(
+    r'[0-9a-f]{8}-(?=.)'
+)  # what Label Studio puts before the name of an uploaded file
+_STUDIO_NAMES = re.compile(r'choices|\w*labels')
+
+
+def load_names(path: str, ids: Sequence[str]) -> Rows:
+    """Read the class names of images from whatever ``path`` is.
+
+    - ``.csv``: :func:`~mmwsss.datasets.label_sources.table.load_csv_names`.
+    - ``.json``: ``{id: [class name, ...]}``, a COCO or LVIS instances file, or an export of Label Studio
+      (JSON or JSON-MIN: choices and labels of any shape).
+    - ``.xml``: CVAT's "CVAT for images": tags and the labels of all shapes.
+    - A folder of ``<id>.xml`` of VOC, or of YOLO's ``<id>.txt`` with ``data.yaml``, ``obj.names`` or
+      ``classes.txt`` in it or above it; an image without YOLO file is a negative.
+
+    Args:
+        path: File or folder.
+        ids: Ids of the images, to find those that a file names in another way.
+
+    Returns:
+        Image id -> class names, place in the file.
+
+    Raises:
+        FileNotFoundError: ``path``, or YOLO's file of names, does not exist.
+        ValueError: It is none of these, or malformed; says where.
+    """
+    if os.path.isdir(path):
+        return _folder_names(Path(path), ids)
+    kind = Path(path).suffix.lower()
+    if kind == '.xml':
+        return _cvat_names(path)
+    if kind == '.csv':
+        return load_csv_names(path)
+    if kind != '.json':
+        raise ValueError(f'{path}: labels must be a .csv, .json or .xml file or a folder')
+    content = load_json(path)
+    if isinstance(content, list):
+        return _studio_names(content, path, ids)
+    if isinstance(content, dict) and {'images', 'annotations', 'categories'} <= set(content):
+        return load_names_of_instances(path)
+    return load_json_names(path)
+
+
+def names_of_folders(ids: Iterable[str]) -> Rows:
+    """The first folder of an image is its class, as in ImageNet; ``background`` is no class.
+
+    Raises:
+        ValueError: Images lie in no folder.
+    """
+    ids = list(ids)
+    if loose := [name for name in ids if '/' not in name]:
+        raise ValueError(
+            f'{len(loose)} of {len(ids)} images lie in no folder of a class: {name_some(loose)}'
+        )
+    folders = {name: name.split('/')[0] for name in ids}
+    return {n: ([] if f == 'background' else [f], f'folder {f}') for n, f in folders.items()}
+
+
+def names_of_pattern(ids: Iterable[str], pattern: str) -> Rows:
+    """The classes of an image stand in its name, where a regular expression says.
+
+    Args:
+        ids: Image ids.
+        pattern: Is searched in the id. Its groups, or those called ``class``, ``class2`` ..., are names; a
+            group without match, or an empty one, is none. ``(cat|dog)_`` finds ``cat`` in ``trip/cat_01``.
+
+    Raises:
+        ValueError: It is no regular expression with a group, or some ids do not match.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f'pattern {pattern!r} is no regular expression: {error}') from error
+    if not expression.groups:
+        raise ValueError(f'pattern {pattern!r} needs a group (...) around the name of the class')
+    matches = {name: expression.search(name) for name in ids}
+    if missing := [name for name, match in matches.items() if match is None]:
+        raise ValueError(
+            f'pattern {pattern!r}: {len(missing)} of {len(matches)} names do not match: '
+            f'{name_some(missing)} (a negative needs an empty group: "(cat|dog|)_")'
+        )
+    named = [i for name, i in expression.groupindex.items() if name.startswith('class')]
+    groups = named or range(1, expression.groups + 1)
+    return {
+        name: ([match[i] for i in groups if match[i]], f'name {name!r}')
+        for name, match in matches.items()
+    }
+
+
+def _folder_names(folder: Path, ids: Sequence[str]) -> Rows:
+    if any(folder.rglob('*.xml')):
+        paths = {name: safe_join(folder, name, '.xml') for name in ids}
+        return {
+            name: (object_names(path.read_bytes(), str(path)), str(path))
+            for name, path in paths.items()
+            if path.is_file()
+        }
+    return _yolo_names(folder, ids)
+
+
+def _yolo_names(folder: Path, ids: Sequence[str]) -> Rows:
+    """Boxes of YOLO: lines "class x y width height" with class numbers from 0."""
+    classes = _yolo_classes(folder)
+    paths = {name: safe_join(folder, name, '.txt') for name in ids}
+    if not any(path.is_file() for path in paths.values()):
+        raise ValueError(
+            f'{folder} holds no file <id>.txt of YOLO and no <id>.xml of VOC of an image'
+        )
+    return {name: (_yolo_boxes(path, classes), str(path)) for name, path in paths.items()}
+
+
+def _yolo_boxes(path: Path, classes: Mapping[int, str]) -> list[str]:
+    if not path.is_file():
+        return []
+    with parsing(f'{path} is not a text file in UTF-8'):
+        lines = path.read_text('utf-8-sig').splitlines()
+    found = []
+    for number, line in enumerate(lines, start=1):
+        cells = line.split()
+        if not cells:
+            continue
+        index = int(cells[0]) if cells[0].isdigit() else -1
+        if index not in classes or len(cells) < 5:
+            raise ValueError(
+                f'{path}, line {number}: expected "class x y width height" with a class of '
+                f'0..{max(classes)}, but got {line!r}'
+            )
+        found.append(classes[index])
+    return found
+
+
+def _yolo_classes(folder: Path) -> dict[int, str]:
+    """Class names by number, from the first file of names in the folder, above it or above that."""
+    places = [
+        place / name for place in (folder, *folder.absolute().parents[:2]) for name in _YOLO_NAMES
+    ]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise FileNotFoundError(f'{folder}: none of {", ".join(_YOLO_NAMES)} is in it or above it')
+    if path.suffix != '.yaml':
+        return dict(enumerate(read_lines(path)))
+    with parsing(f'{path} is not YAML'):
+        content = yaml.safe_load(path.read_text('utf-8'))
+    names = content.get('names') if isinstance(content, dict) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not names or not all(isinstance(i, int) for i in names):
+        raise ValueError(
+            f'{path}: expected "names", a list or numbers with names, but got {names!r}'
+        )
+    return {i: str(name) for i, name in names.items()}
+
+
+def _cvat_names(path: str) -> Rows:
+    content = Path(path).read_bytes()
+    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
+        raise ValueError(f'{path}: document type and entity definitions are refused')
+    with parsing(f'{path} is not well-formed XML'):
+        root = ET.fromstring(content)  # noqa: S314 - no entities, see above
+    images = root.findall('image')
+    if not images:
+        raise ValueError(
+            f'{path} has no <image>: expected an export "CVAT for images 1.1" (for VOC, give the folder of '
+            'its files)'
+        )
+    rows: Rows = {}
+    for image in images:
+        name = id_of_path(image.get('name') or '')
+        shapes = [shape for shape in image if shape.tag in _CVAT_SHAPES]
+        names = list(dict.fromkeys(shape.get('label') or '' for shape in shapes))
+        where = f'{path}, image {name!r}'
+        if not name or not all(names) or name in rows:
+            raise ValueError(
+                f'{where}: expected a new name, and a label of each shape, got {names}'
+            )
+        rows[name] = (names, where)
+    return rows
+
+
+def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
+    rows: Rows = {}
+    finder = _StudioImages(ids)
+    for number, task in enumerate(tasks, start=1):
+        where = f'{path}, task {number}'
+        if not isinstance(task, dict):
+            raise ValueError(
+                f'{where}: expected an export of Label Studio, but got {str(task)[:80]}'
+            )
+        data = task.get('data', task)
+        image = next((v for k, v in data.items() if k in ('image', 'img', 'photo')), None)
+        if not isinstance(image, str):
+            raise ValueError(f'{where}: expected an "image", but got {sorted(data)}')
+        name = finder.find(image)
+        annotations = task.get('annotations', task.get('completions', [task]))
+        done = [a for a in annotations if not a.get('was_cancelled')]
+        if not done:
+            continue  # nobody has looked at it: no negative
+        if name in rows:
+            raise ValueError(f'{where}: the image {name!r} is there already ({rows[name][1]})')
+        rows[name] = (list(dict.fromkeys(n for a in done for n in _studio_values(a))), where)
+    return rows
+
+
+def _studio_values(node: Any) -> Iterable[str]:
+    """The names of all choices and labels below a part of an export."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _studio_values(item)
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key == 'choice' and isinstance(value, str):
+            yield value
+        elif _STUDIO_NAMES.fullmatch(key) and isinstance(value, list):
+            yield from (name for name in value if isinstance(name, str))
+        if isinstance(value, (list, dict)) and key != 'data':
+            yield from _studio_values(value)
+
+
+class _StudioImages:
+    """Finds the image of a task: a path on the server, with what its upload put before the name."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.ids = set(ids)
+        self.by_name: dict[str, list[str]] = {}
+        for image_id in ids:
+            self.by_name.setdefault(image_id.rpartition('/')[2], []).append(image_id)
+
+    def find(self, url: str) -> str:
+        """The id of the image, or what would be one."""
+        parts = urlsplit(url.replace('\\', '/'))
+        path = parse_qs(parts.query).get('d', [unquote(parts.path)])[0]
+        name = id_of_path(PurePosixPath(path).name)
+        tail = id_of_path(path.lstrip('/'))
+        while '/' in tail and tail not in self.ids:
+            tail = tail.partition('/')[2]
+        if tail in self.ids:
+            return tail
+        short = _UPLOAD.sub('', name, count=1) if _UPLOAD.match(name) else name
+        found = self.by_name.get(name, self.by_name.get(short, []))
+        return found[0] if len(found) == 1 else short
