@@ -7,8 +7,8 @@ Examples::
 
 Labels are a CSV with lines "id,class;class" or columns of 0 and 1, a JSON {id: [class, ...]}, COCO's or
 Label Studio's JSON, CVAT's XML, or a folder of VOC's XML or YOLO's text files; the id is the path of the
-image without suffix. Every image and mask is decoded; --gt and --masks may hold colours, which --label-map names
-and which are written as class ids to OUT/masks. Writes labels.csv, classes.txt, train.txt, val.txt and
+image without suffix. Every image and mask is decoded; --gt and --masks may hold colours, which --label-map
+names and which are written as class ids to OUT/masks. Writes labels.csv, classes.txt, train.txt, val.txt and
 statistics.json. Exit code 1: some images failed and are named; the files describe the others.
 """
 
