@@ -1,4 +1,4 @@
-"""Instance masks of COCO-style annotations.
+"""Objects as polygons and run lengths, as COCO-style annotations have them.
 
 Format: the COCO data description, https://cocodataset.org/#format-data. LVIS uses the same. Polygons are
 filled by COCO's own library, so that masks, instances and sizes made of one file agree in every pixel.
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ __all__ = [
     'decode_rle',
     'encode_rle',
     'import_mask_api',
+    'mask_to_polygon',
     'rasterize_polygons',
     'segmentation_to_mask',
 ]
@@ -173,3 +175,43 @@ def _uncompress(text: bytes) -> list[int]:
     if shift:
         raise ValueError('compressed run lengths end in the middle of a number')
     return runs
+
+
+def mask_to_polygon(mask: NDArray[Any], tolerance: float = 0.0) -> NDArray[np.float64]:
+    """Draw the outline of an object so that the centres of its pixels, and no others, lie inside.
+
+    Lines run a quarter of a pixel inside the edges of the object's pixels. A hole is joined to the
+    outline by a line there and back, for most formats know no holes: fill the polygon by the even-odd or
+    the non-zero rule.
+
+    Args:
+        mask: bool or 0/1 (H, W), one 8-connected object.
+        tolerance: How far corners that are left out may lie off the line, in pixels. 0: exact.
+
+    Returns:
+        float64 (n, 2), x and y in pixels; the upper left corner of the image is (0, 0).
+
+    Raises:
+        ValueError: The mask is empty or holds several objects.
+    """
+    doubled = np.repeat(np.repeat(np.asarray(mask, dtype=np.uint8), 2, axis=0), 2, axis=1)
+    rings, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if tree is None or (tree[0, :, 3] < 0).sum() != 1:
+        found = 0 if tree is None else int((tree[0, :, 3] < 0).sum())
+        raise ValueError(f'the mask must hold one object, but holds {found}')
+    rings = [_without_corners(ring, 2 * tolerance)[:, 0] for ring in rings]
+    outer = int(np.flatnonzero(tree[0, :, 3] < 0)[0])
+    polygon = rings.pop(outer)
+    for hole in rings:
+        distances = ((polygon[:, None] - hole[None]) ** 2).sum(axis=2)
+        i, j = np.unravel_index(distances.argmin(), distances.shape)
+        way = np.concatenate([hole[j:], hole[: j + 1]])
+        polygon = np.concatenate([polygon[: i + 1], way, polygon[i:]])
+    points: NDArray[np.float64] = (polygon.astype(np.float64) + 0.5) / 2
+    return points
+
+
+def _without_corners(ring: NDArray[Any], tolerance: float) -> NDArray[Any]:
+    """Fewer points, but three at least."""
+    fewer = cv2.approxPolyDP(ring, tolerance, closed=True) if tolerance > 0 else ring
+    return fewer if len(fewer) > 2 else ring

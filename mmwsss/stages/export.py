@@ -23,7 +23,9 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 
 __all__ = ['ExportedModel', 'Parity', 'compare_onnx', 'export_onnx']
 
-TRACED_SIZE = (163, 221)  # height and width; nothing that a model could take for a special case
+# Height and width; nothing that a model could take for a special case. The second shows what tracing kept.
+TRACED_SIZE, OTHER_SIZE = (163, 221), (251, 342)
+MAX_CHANGED = 0.01
 
 
 class ExportedModel(nn.Module):
@@ -103,7 +105,8 @@ def export_onnx(
 
     Raises:
         ImportError: ``onnx`` or ``onnxscript`` is missing.
-        ValueError: See :class:`ExportedModel`; or the model cannot be exported.
+        ValueError: See :class:`ExportedModel`; or the model cannot be exported, or not for any size, which
+            is tried where ``onnxruntime`` is installed.
     """
     require_packages('onnx', 'onnxscript')
     exported = ExportedModel(model).cpu().eval()
@@ -135,7 +138,20 @@ def export_onnx(
     program.model.metadata_props['classes'] = json.dumps(list(model.dataset_meta['classes']))
     with atomic_path(path) as temporary:
         program.save(temporary)
+        if size is None and importlib.util.find_spec('onnxruntime'):
+            check_other_size(temporary, exported)
     return exported
+
+
+def check_other_size(path: Path, exported: ExportedModel) -> None:
+    """``ValueError`` if the file computes something else on images of another size than the traced one."""
+    noise = np.random.default_rng(0).integers(0, 256, (*OTHER_SIZE, 3), np.uint8)
+    (parity,) = compare_onnx(path, exported, [noise])
+    if parity.changed > MAX_CHANGED:
+        raise ValueError(
+            f'{type(exported.model).__name__} cannot be exported for any size ({parity.changed:.0%} of '
+            'pixels change on another size than that of the export): give --size HEIGHT WIDTH'
+        )
 
 
 @dataclass(frozen=True)
