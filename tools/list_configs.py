@@ -9,6 +9,7 @@ _base_ = 'mmwsss::sipe/sipe_r50_voc.py'.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
+    if hasattr(signal, 'SIGPIPE'):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # no traceback behind `| head`
     folder = ROOT / 'configs'
     if args.folder:
         print(folder)
