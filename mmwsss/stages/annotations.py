@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +23,7 @@ from mmwsss.datasets.images import image_size
 from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.functional.components import class_components
-from mmwsss.functional.polygons import import_mask_api, mask_to_polygon
+from mmwsss.functional.polygons import encode_rle, mask_to_polygon
 from mmwsss.io import (
     IGNORE_INDEX,
     BatchReport,
@@ -147,7 +146,6 @@ class COCO(Writer):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.api = import_mask_api()
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
 
@@ -172,8 +170,7 @@ class COCO(Writer):
     def _segmentation(self, item: MaskObject, size: tuple[int, int]) -> Any:
         if self.options.polygons:
             return [item.polygon(self.options.tolerance).ravel().tolist()]
-        runs = self.api.encode(np.asfortranarray(item.whole(size)))
-        return {'size': list(size), 'counts': runs['counts'].decode()}
+        return encode_rle(item.whole(size))
 
     def finish(self) -> None:
         categories = [{'id': i, 'name': self.classes[i], 'supercategory': ''} for i in self.ids]
@@ -227,7 +224,7 @@ class CVAT(Writer):
                 ET.SubElement(element, 'polygon', same, points=text, z_order='0')
             else:
                 place = dict(zip(('left', 'top', 'width', 'height'), map(str, item.box)))
-                rle = ', '.join(map(str, run_lengths(item.mask.ravel())))
+                rle = ', '.join(map(str, encode_rle(item.mask.T)['counts']))
                 ET.SubElement(element, 'mask', same, rle=rle, **place, z_order='0')
         self.images.append(element)
 
@@ -366,7 +363,6 @@ def export_masks(
     Raises:
         FileExistsError: There is an export in ``out``.
         FileNotFoundError: A folder is missing.
-        ImportError: The format needs pycocotools.
         ValueError: The format is unknown, an option out of its range, or no mask is there.
     """
     options = options or ExportOptions()
@@ -437,13 +433,6 @@ def mask_objects(labels: np.ndarray, min_area: int = 1) -> tuple[list[MaskObject
     return objects, small
 
 
-def run_lengths(flat: np.ndarray) -> list[int]:
-    """Lengths of runs of zeros and ones in turn; the first one is of zeros and may be 0."""
-    values = [(value, sum(1 for _ in run)) for value, run in groupby(flat.tolist())]
-    lengths = [length for _, length in values]
-    return [0, *lengths] if values and values[0][0] else lengths
-
-
 def brush_runs(mask: np.ndarray) -> list[int]:
     """Label Studio's brush: bytes of the run-length code of thi.ng/rle-pack, of an RGBA image.
 
@@ -453,7 +442,7 @@ def brush_runs(mask: np.ndarray) -> list[int]:
     """
     bits = [f'{4 * mask.size:032b}', f'{8 - 1:05b}', *(f'{size - 1:04b}' for size in _COUNT_BITS)]
     value = 0
-    for length in run_lengths(mask.ravel()):
+    for length in encode_rle(mask.T)['counts']:
         for count in split_run(4 * length):
             which = next(i for i, size in enumerate(_COUNT_BITS) if count <= 1 << size)
             bits.append(f'1{which:02b}{count - 1:0{_COUNT_BITS[which]}b}{value:08b}')
