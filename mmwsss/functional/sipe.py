@@ -19,6 +19,7 @@ from mmwsss.functional.checks import check_range, check_shapes
 __all__ = [
     'at_least_float32',
     'class_prototypes',
+    'correlation_sums',
     'keep_surest',
     'locate_seeds',
     'normalize_pixels',
@@ -67,18 +68,42 @@ def structure_similarity(
                 [0.5000, 0.5000, 0.0000]])
     """
     check_shapes(features=(features, 'N C h w'), scores=(scores, 'N K+1 h w'))
+    inter, row_sum = correlation_sums(features, scores, chunk_size, eps)
+    maps = scores.flatten(2).to(inter.dtype)
+    union = row_sum + maps.sum(dim=2, keepdim=True) - inter
+    similarity = inter / union.clamp(min=eps)
+    return similarity.to(scores.dtype).view_as(scores)
+
+
+def correlation_sums(
+    features: Tensor, maps: Tensor, chunk_size: int = 256, eps: float = 1e-5
+) -> tuple[Tensor, Tensor]:
+    """Sums over all pixels j of an image, weighted by ``c_ij = relu(cos(f_i, f_j))``.
+
+    How they are computed: :func:`structure_similarity`.
+
+    Args:
+        features: Features (N, C, h, w), floating point; a zero vector is like no pixel.
+        maps: (N, M, h, w).
+        chunk_size: Rows of a strip.
+        eps: Added to feature norms.
+
+    Returns:
+        ``sum_j c_ij maps_j`` (N, M, hw) and ``sum_j c_ij`` (N, 1, hw), in at least float32.
+
+    Raises:
+        ValueError: Shapes do not fit, or ``chunk_size`` is not positive.
+    """
+    check_shapes(features=(features, 'N C h w'), maps=(maps, 'N M h w'))
     check_range('chunk_size', chunk_size, '[1, inf)')
     product_dtype = _product_dtype(features)
     with _no_autocast(features):
         unit = normalize_pixels(features.flatten(2), eps).to(product_dtype)  # (N, C, hw)
-        maps = scores.flatten(2).to(_wide_dtype(unit))  # (N, K + 1, hw)
+        wide = maps.flatten(2).to(_wide_dtype(unit))  # (N, M, hw)
         # The appended map of ones gives the row sums of the correlation in the same product.
-        with_ones = torch.cat([maps, torch.ones_like(maps[:, :1])], dim=1)
+        with_ones = torch.cat([wide, torch.ones_like(wide[:, :1])], dim=1)
         sums: Tensor = _CorrelationProduct.apply(unit, with_ones, chunk_size)  # type: ignore[no-untyped-call]
-        inter, row_sum = sums[:, :-1], sums[:, -1:]
-        union = row_sum + maps.sum(dim=2, keepdim=True) - inter
-        similarity = inter / union.clamp(min=eps)
-    return similarity.to(scores.dtype).view_as(scores)
+        return sums[:, :-1], sums[:, -1:]
 
 
 def locate_seeds(similarity: Tensor, valid: Tensor, bg_attenuation: float = 0.5) -> Tensor:

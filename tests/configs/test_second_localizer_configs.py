@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.optim import build_optim_wrapper
 from mmseg.registry import MODELS
 
@@ -60,3 +61,17 @@ def test_amn_is_trained_on_confident_labels_of_the_same_images(recipe):
     assert isinstance(refiner, ConfidentLabels)
     assert refiner.thresholds == (0.30, 0.05)
     assert labels.map_dataset == cam.map_dataset
+
+
+@pytest.mark.parametrize('recipe', ['r38_voc', 'r50_voc', 'lite2_voc12part', 'tiny_demo'])
+def test_seams_head_fits_the_backbone(recipe):
+    cfg, cam = pair('seam', recipe)
+    assert cfg.model.backbone == cam.model.backbone
+    assert cfg.mask_cfg == cam.mask_cfg
+    with torch.device('meta'):
+        model = MODELS.build({**cfg.model, 'backbone': {**cfg.model.backbone, 'init_cfg': None}})
+    model = model.to('meta').eval()
+    outputs = model.head(model.extract_feat(torch.zeros(1, 3, 64, 64, device='meta')))
+    assert outputs['cam_logits'].shape[1] == cam.model.head.num_classes
+    sides = model.head.side_convs
+    assert model.head.correlation.in_channels == 3 + sum(conv.out_channels for conv in sides)

@@ -113,9 +113,10 @@ class ImageLevelClassifier(ImageModel):
         return self
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Feature maps of the backbone for images (N, C, H, W)."""
+        """Feature maps of the backbone for images (N, C, H, W), and the images for a head that takes them."""
         feats = self.backbone(inputs)
-        return tuple(feats) if isinstance(feats, (tuple, list)) else (feats,)
+        feats = tuple(feats) if isinstance(feats, (tuple, list)) else (feats,)
+        return (*feats, inputs) if self.head.takes_images else feats
 
     def tensors(self, inputs: Tensor) -> Tensor:
         """Compute the image logits (N, K)."""
@@ -129,9 +130,9 @@ class ImageLevelClassifier(ImageModel):
         )
 
     def _scaled_features(self, inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Features of the batch at the head's ``loss_scales``, one after the other, without gradient."""
+        """Features of the batch at the head's ``loss_scales``, one after the other."""
         for scale in self.head.loss_scales:
-            with torch.no_grad():
+            with torch.set_grad_enabled(self.head.scale_gradient):
                 feats = self.extract_feat(
                     F.interpolate(inputs, scale_factor=scale, mode='bilinear')
                 )

@@ -83,14 +83,18 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
     Attributes:
         has_background: Whether :meth:`maps` returns K + 1 channels, background first.
         loss_scales: Further scales of the images. If there are any, :meth:`loss` is called with a fourth
-            argument: an iterable of the features at these scales, without gradient.
+            argument: an iterable of the features at these scales.
+        scale_gradient: Whether these features have a gradient.
+        takes_images: Whether all features that it is given end with the images (N, 3, H, W) they are of.
         takes_labels: Whether :meth:`forward` takes the multi-hot labels (N, K) as a second argument, when
             class maps are computed.
     """
 
     has_background: bool = False
-    takes_labels: bool = False
     loss_scales: tuple[float, ...] = ()
+    scale_gradient: bool = False
+    takes_images: bool = False
+    takes_labels: bool = False
 
     def __init__(
         self,

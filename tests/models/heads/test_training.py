@@ -1,4 +1,4 @@
-"""Heads that start from another stage: trained for four iterations, resumed, asked for maps of odd sizes."""
+"""ReCAM, AMN and SEAM: trained for four iterations, resumed, asked for maps of odd sizes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.tiny_models import localizer_config
 HEADS = {
     'ReCAMHead': dict(in_channels=64),
     'AMNHead': dict(in_channels=64, dilations=(1, 2)),
+    'SEAMHead': dict(in_channels=64, side_in_channels=(16, 32), side_channels=(4, 4)),
 }
 
 
