@@ -63,7 +63,7 @@ def test_amn_is_trained_on_confident_labels_of_the_same_images(recipe):
     assert labels.map_dataset == cam.map_dataset
 
 
-@pytest.mark.parametrize('recipe', ['r38_voc', 'r50_voc', 'lite2_voc12part', 'tiny_demo'])
+@pytest.mark.parametrize('recipe', ['r38_voc', *RECIPES])
 def test_seams_head_fits_the_backbone(recipe):
     cfg, cam = pair('seam', recipe)
     assert cfg.model.backbone == cam.model.backbone

@@ -1,0 +1,31 @@
+# SEAM, COCO 2014, 80 classes, ResNet-50; else as seam_r38_voc.py.
+_base_ = '../cam/cam_r50_coco14.py'
+crop_size = (448, 448)
+model = dict(
+    data_preprocessor=dict(size=crop_size),
+    head=dict(_delete_=True, type='SEAMHead', num_classes=80, in_channels=2048),
+)
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='RandomResizeLongSide', min_size=448, max_size=768),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PaddedRandomCrop', crop_size=crop_size),
+    dict(type='PackWSSSInputs'),
+]
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+# 8 epochs, 0.01 for the backbone and ten times that for the head.
+optim_wrapper = dict(optimizer=dict(lr=0.01), clip_grad=dict(max_norm=1.0))
+max_epochs = 8
+param_scheduler = [
+    dict(
+        type='PolyLR',
+        power=0.9,
+        eta_min=0.0,
+        begin=0,
+        end=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
+]
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+auto_scale_lr = dict(base_batch_size=8)
