@@ -291,7 +291,7 @@ class LabelStudio(Writer):
 
 
 class VOC(Writer):
-    """``SegmentationClass``, ``SegmentationObject`` (both with 255), a list and ``labelmap.txt``."""
+    """``SegmentationClass``, ``SegmentationObject`` (both with 255, `ignored`), a list, ``labelmap.txt``."""
 
     file = 'labelmap.txt'
 
@@ -314,8 +314,13 @@ class VOC(Writer):
 
     def finish(self) -> None:
         write_lines(self.out / 'ImageSets' / 'Segmentation' / 'default.txt', self.names)
-        palette = voc_palette(len(self.classes))
-        lines = [f'{self.classes[i]}:{",".join(map(str, palette[i]))}::' for i in [0, *self.ids]]
+        palette = voc_palette(max(len(self.classes), IGNORE_INDEX + 1))
+        names = {
+            0: self.classes[0],
+            **{i: self.classes[i] for i in self.ids},
+            IGNORE_INDEX: 'ignored',
+        }
+        lines = [f'{name}:{",".join(map(str, palette[i]))}::' for i, name in names.items()]
         write_lines(self.out / self.file, ['# label:color_rgb:parts:actions', *lines])
 
 

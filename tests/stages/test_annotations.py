@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -209,6 +210,7 @@ def test_voc_keeps_undecided_pixels(masks, tmp_path):
     export_masks(masks, tmp_path, 'voc', CLASSES)
     lines = (tmp_path / 'labelmap.txt').read_text().splitlines()
     assert lines[1:3] == ['background:0,0,0::', 'cat:128,0,0::']
+    assert lines[-1] == 'ignored:224,224,192::'
     names = (tmp_path / 'ImageSets' / 'Segmentation' / 'default.txt').read_text().splitlines()
     assert names == sorted(SIZES)
     for name in SIZES:
@@ -277,12 +279,34 @@ def test_images_must_be_there_and_fit(masks, tmp_path):
     assert 'no image named empty' in found.report.failed['empty']
 
 
-def test_datumaro_reads_voc_and_coco(masks, tmp_path):
+@pytest.mark.parametrize(
+    ('format', 'reader', 'images', 'polygons'),
+    [
+        ('coco', 'coco', 'images/default', False),
+        ('cvat', 'cvat', 'images', False),
+        ('cvat', 'cvat', 'images', True),
+        ('voc', 'voc_segmentation', 'JPEGImages', False),
+    ],
+)
+def test_datumaro_reads(masks, tmp_path, format, reader, images, polygons):
     datumaro = pytest.importorskip('datumaro')
-    for format in ('coco', 'voc'):
-        export_masks(masks, tmp_path / format, format, CLASSES)
-        data = datumaro.Dataset.import_from(str(tmp_path / format), format)
-        assert {item.id for item in data} == set(SIZES)
+    photos, options = masks.parent / 'photos', ExportOptions(polygons=polygons)
+    export_masks(masks, tmp_path, format, CLASSES, images=photos, options=options)
+    shutil.copytree(photos, tmp_path / images)
+    data = datumaro.Dataset.import_from(str(tmp_path), reader)
+    names = data.categories()[datumaro.AnnotationType.label]
+    expected = truth(masks)
+    assert {item.id for item in data} == set(expected)
+    for item in data:
+        size, objects = expected[item.id].shape, []
+        for shape in item.annotations:
+            name = names[shape.label].name
+            if shape.type == datumaro.AnnotationType.mask and name != 'ignored':
+                objects.append((CLASSES.index(name), np.asarray(shape.image, bool)))
+            elif shape.type == datumaro.AnnotationType.polygon:
+                points = np.reshape(shape.points, (-1, 2))
+                objects.append((CLASSES.index(name), inside(points, size)))
+        np.testing.assert_array_equal(painted(objects, size), expected[item.id])
 
 
 def test_label_studio_decodes_brushes(masks):
