@@ -46,7 +46,7 @@ test: lint  ## Lint and run all tests
 
 docs: setup  ## Build the documentation as a site, without warnings
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo '[docs] open work_dirs/site/index.html'
+	@echo '[docs] open work_dirs/site/index.html, or serve it: python -m http.server -d work_dirs/site'
 
 bench: setup  ## Run all benchmarks (about half an hour; leave the machine alone)
 	@$(BIN)/python benchmarks/run_all.py

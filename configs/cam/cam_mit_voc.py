@@ -6,7 +6,9 @@ _base_ = [
     '../_base_/schedules/schedule_wsss_adamw_5e.py',
     '../_base_/default_runtime.py',
 ]
-pretrained = 'data/weights/mit_b1_20220624-02e5a6a1.pth'
+pretrained = (
+    'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segformer/mit_b1_20220624-02e5a6a1.pth'
+)
 model = dict(
     backbone=dict(
         _delete_=True,

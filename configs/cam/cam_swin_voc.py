@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/schedule_wsss_adamw_5e.py',
     '../_base_/default_runtime.py',
 ]
-pretrained = 'data/weights/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'
+pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/swin/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/schedules/schedule_wsss_adamw_5e.py',
     '../_base_/default_runtime.py',
 ]
-pretrained = 'data/weights/vit_small_p16_384_20220308-410f6037.pth'
+pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segmenter/vit_small_p16_384_20220308-410f6037.pth'
 model = dict(
     data_preprocessor=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
     backbone=dict(

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/schedule_wsss_5e.py',
     '../_base_/default_runtime.py',
 ]
-pretrained = 'torchvision://resnext101_32x8d'  # or a file with torchvision's names
+pretrained = 'https://download.pytorch.org/models/resnext101_32x8d-8ba56ff5.pth'
 model = dict(
     backbone=dict(
         type='ResNeXt',

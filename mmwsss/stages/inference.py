@@ -13,7 +13,6 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import TRANSFORMS
 
-from mmwsss.datasets.transforms.formatting import PackWSSSInputs
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps, compact_labels
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
@@ -76,7 +75,8 @@ def class_maps(
     }
     if labels is not None:
         info['img_label'] = class_ids(localizer, labels)
-    packed = Compose([PackWSSSInputs()])(info)
+    steps = [TRANSFORMS.build(step) for step in test_steps(localizer.cfg)]
+    packed = Compose(steps)(info)
     batch = localizer.data_preprocessor(pseudo_collate([packed]))
     sample = batch['data_samples'][0]
     label = None if labels is None else sample.gt_label.to(batch['inputs'].device)
@@ -192,9 +192,12 @@ def segment_images(
 
 
 def test_steps(cfg: Any) -> list[dict[str, Any]]:
-    """The steps of a segmenter's ``test_pipeline`` behind loading; else of what the config tests on."""
-    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
-    tested = next(parts_of(loader)).get('pipeline')
+    """The steps of a segmenter's ``test_pipeline`` or a localizer's ``map_dataset`` behind loading.
+
+    Else those of what the config tests on.
+    """
+    datasets = (cfg.get(key) for key in ('map_dataset', 'test_dataloader', 'val_dataloader'))
+    tested = next(parts_of(next(filter(None, datasets), {}))).get('pipeline')
     steps = cfg.get('test_pipeline') or tested or [dict(type='PackWSSSInputs')]
     return [step for step in steps if not str(step['type']).startswith('Load')]
 

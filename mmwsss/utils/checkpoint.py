@@ -15,7 +15,11 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner.checkpoint import CheckpointLoader, find_latest_checkpoint
+from mmengine.runner.checkpoint import (
+    CheckpointLoader,
+    find_latest_checkpoint,
+    load_from_http,
+)
 from torch import nn
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
@@ -118,6 +122,19 @@ def package_folder(package: str, weights: str) -> str:
 def load_from_package(filename: str, map_location: Any = None) -> Any:
     """Let MMEngine read ``package://`` files, in weights-only mode and on the CPU."""
     return load_checkpoint_file(package_file(filename))
+
+
+@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
+def load_from_address(filename: str, map_location: Any = None) -> Any:
+    """Let MMEngine fetch a file; without network the message says where to put it."""
+    try:
+        return load_from_http(filename, map_location)
+    except OSError as error:
+        folder = os.path.join(torch.hub.get_dir(), 'checkpoints')
+        raise OSError(
+            f'initial weights {filename!r} cannot be fetched ({error}): put the file into '
+            f'{folder!r}, or give one: --cfg-options pretrained=FILE'
+        ) from error
 
 
 def written_by_torch(path: str | Path) -> bool:

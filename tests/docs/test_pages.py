@@ -201,3 +201,13 @@ def test_types_in_examples_are_registered_by_importing_the_package(path):
         if not any(registry.get(name) for registry in REGISTRIES) and name not in REFINERS
     ]
     assert not unknown
+
+
+def test_every_file_of_initial_weights_is_on_the_page_of_weights():
+    page = (ROOT / 'docs' / 'weights.md').read_text(encoding='utf-8')
+    texts = [path.read_text(encoding='utf-8') for path in sorted((ROOT / 'configs').rglob('*.py'))]
+    named = set(re.findall(r"^pretrained = \(?\s*'([^']+)'", '\n'.join(texts), re.MULTILINE))
+    files = {name.rpartition('/')[2] for name in named if not name.startswith('work_dirs/')}
+    assert len(files) == 13
+    assert sorted(name for name in files if f'{name}`' not in page) == []
+    assert not any(name.startswith('torchvision') for name in named)

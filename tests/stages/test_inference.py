@@ -28,7 +28,11 @@ def image_path(root, name):
     return root / 'JPEGImages' / f'{name}.jpg'
 
 
-def test_maps_of_a_file_are_those_of_make_maps(localizer, demo_root):
+@pytest.mark.parametrize('long_side', [None, 40])
+def test_maps_of_a_file_are_those_of_make_maps(localizer, demo_root, long_side):
+    if long_side:
+        resize = dict(type='RandomResizeLongSide', min_size=long_side, max_size=long_side)
+        localizer.cfg.map_dataset.pipeline.insert(1, resize)
     dataset = DATASETS.build(localizer.cfg.map_dataset)
     for position, name in enumerate(IDS):
         expected = compute_class_maps(localizer, dataset[position])

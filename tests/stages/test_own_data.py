@@ -6,10 +6,12 @@ import unicodedata
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmwsss.datasets.converters import convert_folder
 from mmwsss.io import load_class_maps, load_mask, read_id_list, save_mask, voc_palette
+from mmwsss.models import EfficientNetLite
 from mmwsss.pipeline import StageError
 from mmwsss.stages.image_list import Images, images_only
 from mmwsss.utils.config import load_config
@@ -82,20 +84,27 @@ def add_masks(root):
         save_mask(root / 'masks' / f'{unicodedata.normalize("NFD", name)}.png', labels)
 
 
-def run(root, work_dir, **options):
-    small = {
-        f'localizer.{key}': value
-        for key, value in {**SMALL, 'model.test_cfg.scales': [1.0]}.items()
-    }
-    small.update({f'segmenter.{key}': value for key, value in {**SMALL, **NO_WORKERS}.items()})
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    """A stand-in for the package with the ImageNet weights."""
+    path = tmp_path_factory.mktemp('weights') / 'lite2.pth'
+    torch.save(EfficientNetLite(variant=2).state_dict(), path)
+    return str(path)
+
+
+def run(root, work_dir, weights, **options):
+    shared = {**SMALL, 'pretrained': weights}
+    small = {'localizer.model.test_cfg.scales': [0.5]}
+    small.update({f'localizer.{key}': value for key, value in shared.items()})
+    small.update({f'segmenter.{key}': value for key, value in {**shared, **NO_WORKERS}.items()})
     small.update(data_root=str(root), **options)
     made = pipeline(ROOT / 'configs' / 'pipelines' / 'custom_tiny.py', work_dir, small)
     return made, made.run()
 
 
-def test_whatever_a_folder_holds(folder, tmp_path):
+def test_whatever_a_folder_holds(folder, tmp_path, weights):
     add_masks(folder)
-    _, summary = run(folder, tmp_path / 'my work')
+    _, summary = run(folder, tmp_path / 'my work', weights)
     val = read_id_list(folder / 'val.txt')
     assert len(val) == 1
     assert unicodedata.normalize('NFC', val[0]) in WITH_MASK
@@ -107,12 +116,12 @@ def test_whatever_a_folder_holds(folder, tmp_path):
         assert load_mask(tmp_path / 'my work' / 'masks' / f'{name}.png', 4).shape == size
     images = {stage.name: s.protocol.images for stage in summary.stages for s in stage.scores}
     assert images == {'maps_score': 3, 'masks_score': 3, 'segmenter_score': 1}
-    again, _ = run(folder, tmp_path / 'my work')
+    again, _ = run(folder, tmp_path / 'my work', weights)
     assert again.tools_run == []
 
 
-def test_without_masks_there_is_no_score_and_all_images_train(folder, tmp_path):
-    made, summary = run(folder, tmp_path / 'work')
+def test_without_masks_there_is_no_score_and_all_images_train(folder, tmp_path, weights):
+    made, summary = run(folder, tmp_path / 'work', weights)
     assert not any(stage.scores for stage in summary.stages)
     assert len(read_id_list(folder / 'train.txt')) == 10
     assert not (folder / 'val.txt').exists()
@@ -124,16 +133,16 @@ def test_without_masks_there_is_no_score_and_all_images_train(folder, tmp_path):
     assert made.plan()[0].reason == 'a file that it reads has changed'
 
 
-def test_three_hundred_classes(folder, tmp_path):
+def test_three_hundred_classes(folder, tmp_path, weights):
     write_names(folder, [f'class {i:03d}' for i in range(300)])
     labels = np.zeros(SIZES['grey'], np.uint16)
     labels[3:9] = 301  # the last class: 255 means "ignore" and is no class
     labels[9:12] = 255
     save_mask(folder / 'masks' / 'grey.png', labels, voc_palette(302))
-    options = {'stages.data.args': [
+    options = {'masks.mask_cfg.refiners.0.threshold': 0.0, 'stages.data.args': [
         '{data_root}/images', '--labels', '{data_root}/names.csv', '--out', '{data_root}',
     ]}  # fmt: skip
-    made, summary = run(folder, tmp_path / 'work', **options)
+    made, summary = run(folder, tmp_path / 'work', weights, **options)
     assert made.config(made.spec.stage('localizer')).model.head.num_classes == 301
     assert made.config(made.spec.stage('segmenter')).model.decode_head.num_classes == 302
     masks = [score for stage in summary.stages for score in stage.scores][-1]
@@ -144,16 +153,16 @@ def test_three_hundred_classes(folder, tmp_path):
     assert max(found) > 255
 
 
-def test_mistakes_are_named(folder, tmp_path, capfd):
+def test_mistakes_are_named(folder, tmp_path, weights, capfd):
     (folder / 'images' / 'broken.png').write_bytes(b'x')
     with pytest.raises(StageError, match="stage 'data' failed with exit code 1"):
-        run(folder, tmp_path / 'work')
+        run(folder, tmp_path / 'work', weights)
     assert 'failed: broken: ' in capfd.readouterr().err
     (folder / 'images' / 'broken.png').unlink()
     with (folder / 'names.csv').open('a', encoding='utf-8') as file:
         file.write('grey.png,hund\n')
     with pytest.raises(StageError, match="stage 'data' failed with exit code 2"):
-        run(folder, tmp_path / 'work')
+        run(folder, tmp_path / 'work', weights)
     assert "the image 'grey' is there already" in capfd.readouterr().err
 
 
@@ -172,7 +181,7 @@ def test_photos_that_may_only_be_read_stay_where_they_are(folder, tmp_path):
     before, lists = sorted(folder.rglob('*')), tmp_path / 'lists'
     convert_folder(str(folder / 'images'), lists, str(folder / 'names.csv'), progress=False)
     options = dict(data_root=str(lists), image_dir=str(folder / 'images'))
-    for name in ('sipe_tiny_custom', 'deeplabv2_tiny_custom_pseudo'):
+    for name in ('cam_lite2_custom', 'deeplabv2_lite2_custom_pseudo'):
         cfg = load_config(ROOT / 'configs' / 'custom' / f'{name}.py', options)
         train = images_only(cfg.train_dataloader.dataset)
         assert sorted(Images(train).paths) == sorted(read_id_list(lists / 'train.txt'))

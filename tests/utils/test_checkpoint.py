@@ -108,6 +108,16 @@ def test_torchvision_weights_without_torchvision_say_what_to_do(monkeypatch):
         guard_checkpoints(Config(dict(model=nested)))
 
 
+def test_weights_that_cannot_be_fetched_say_where_to_put_them(monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    address = 'https://localhost:9/net-01234567.pth'  # nobody answers there
+    with pytest.raises(OSError, match=r'net-01234567\.pth.* cannot be fetched .*hub/checkpoints'):
+        CheckpointLoader.load_checkpoint(address, map_location='cpu')
+    weights = {'weight': torch.ones(2)}
+    torch.save(weights, tmp_path / 'hub' / 'checkpoints' / 'net-01234567.pth')
+    assert CheckpointLoader.load_checkpoint(address)['weight'].equal(weights['weight'])
+
+
 def test_the_latest_checkpoint_of_a_resumed_run_is_checked(tmp_path):
     torch.save({'state_dict': Payload()}, 'epoch_1.pth')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))

@@ -1,7 +1,7 @@
 # ResNet-50 at output stride 16 with a CAM head, the localizer of IRNet and SIPE, as released: batch-norm
 # statistics are fixed, everything up to stage 2 is frozen. Initial weights: ImageNet (torchvision).
 num_classes = 20  # foreground classes of the dataset
-pretrained = 'torchvision://resnet50'  # or a file with torchvision's names
+pretrained = 'https://download.pytorch.org/models/resnet50-0676ba61.pth'
 model = dict(
     type='ImageLevelClassifier',
     data_preprocessor=dict(

@@ -7,7 +7,7 @@
 # all blocks of a stage share the dilation, and there `style='caffe', contract_dilation=False` is right.
 #
 # Batch normalisation is frozen, statistics and parameters, as in the paper.
-pretrained = 'torchvision://resnet101'  # or a file with torchvision's names
+pretrained = 'https://download.pytorch.org/models/resnet101-63fe2227.pth'
 initial_weights = 'imagenet'
 model = dict(
     type='EncoderDecoder',

@@ -2,7 +2,7 @@
 # SyncBN: on one process MMEngine makes it plain batch norm; several CPU processes need norm_cfg.type=BN.
 _base_ = ['./encoder_decoder.py']
 norm_cfg = dict(type='SyncBN', requires_grad=True)
-pretrained = 'open-mmlab://resnet101_v1c'
+pretrained = 'https://mmassets.onedl.ai/pretrain/third_party/resnet101_v1c-e67eebb6.pth'
 model = dict(
     backbone=dict(
         type='ResNetV1c',

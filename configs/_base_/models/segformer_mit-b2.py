@@ -1,7 +1,9 @@
 # SegFormer-B2 (Xie et al., NeurIPS 2021). `pretrained` is an ImageNet-trained MiT-B2 with mmseg's names.
 # With few images per process set the head's norm_cfg to SyncBN.
 _base_ = ['./encoder_decoder.py']
-pretrained = 'data/weights/mit_b2.pth'
+pretrained = (
+    'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segformer/mit_b2_20220624-66e8bf70.pth'
+)
 model = dict(
     backbone=dict(
         type='MixVisionTransformer',

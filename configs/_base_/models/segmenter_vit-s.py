@@ -2,7 +2,7 @@
 # ImageNet file, which mmseg's configs name; its inputs are normalised with 127.5. `patch_bias`: the file
 # has a bias for the patch projection, which mmseg leaves out by default.
 _base_ = ['./encoder_decoder.py']
-pretrained = 'data/weights/vit_small_p16_384_20220308-410f6037.pth'
+pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segmenter/vit_small_p16_384_20220308-410f6037.pth'
 model = dict(
     data_preprocessor=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
     backbone=dict(

@@ -1,7 +1,9 @@
 # SegNeXt-B (Guo et al., NeurIPS 2022): MSCAN-B and the Hamburger head, whose random start is fixed at test
 # time. Initial weights: mmseg's converted ImageNet-1k file, which mmseg's configs name.
 _base_ = ['./encoder_decoder.py']
-pretrained = 'data/weights/mscan_b_20230227-3ab7d230.pth'
+pretrained = (
+    'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/segnext/mscan_b_20230227-3ab7d230.pth'
+)
 model = dict(
     backbone=dict(
         type='MSCAN',

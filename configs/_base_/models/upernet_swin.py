@@ -2,7 +2,7 @@
 # SwinTransformer. Initial weights: mmseg's converted ImageNet-1k file, which mmseg's configs name.
 _base_ = ['./encoder_decoder.py']
 norm_cfg = dict(type='SyncBN', requires_grad=True)
-pretrained = 'data/weights/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'
+pretrained = 'https://mmassets.onedl.ai/mmsegmentation/v0.5/pretrain/swin/swin_tiny_patch4_window7_224_20220317-1cdeb081.pth'
 model = dict(
     backbone=dict(
         type='SwinTransformer',

@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmseg.datasets.transforms import Resize
 from mmseg.registry import TRANSFORMS
+from PIL import Image
 
 from mmwsss.functional.checks import check_range
 
@@ -20,8 +21,8 @@ class RandomResizeLongSide(BaseTransform):
     """Resize the image so that its long side has a random length; the aspect ratio stays.
 
     The length is drawn uniformly from the integers ``min_size .. max_size``; the short side is
-    rounded and at least one pixel. Maps in ``gt_seg_map`` are resized by nearest neighbour, by
-    mmseg's ``Resize``, which does the work. Defaults are the localizers' recipe (SIPE, CVPR 2022:
+    rounded and at least one pixel. Maps in ``gt_seg_map`` are resized by nearest neighbour. mmseg's
+    ``Resize`` does the work. Defaults are the localizers' recipe (SIPE, CVPR 2022:
     U{320..640}); the cubic filter of Pillow is what the released code uses.
 
     Args:
@@ -44,7 +45,7 @@ class RandomResizeLongSide(BaseTransform):
         check_range('min_size', min_size, f'[1, {max_size}]')
         self.min_size = min_size
         self.max_size = max_size
-        self.resize = Resize(
+        self.resize = _Resize(
             scale=(1, 1), keep_ratio=False, interpolation=interpolation, backend=backend
         )
 
@@ -61,3 +62,16 @@ class RandomResizeLongSide(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(min_size={self.min_size}, max_size={self.max_size})'
+
+
+class _Resize(Resize):
+    """``Resize`` of masks with ids above 255, which mmcv's Pillow backend refuses."""
+
+    def _resize_seg(self, results: dict[str, Any]) -> None:
+        if self.backend != 'pillow':
+            super()._resize_seg(results)
+            return
+        for key in results.get('seg_fields', []):
+            labels = Image.fromarray(results[key].astype(np.int32))
+            resized = labels.resize(self.scale, Image.Resampling.NEAREST)
+            results[key] = np.asarray(resized, dtype=results[key].dtype)

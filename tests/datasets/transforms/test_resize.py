@@ -49,6 +49,15 @@ def test_one_pixel_wide_images(height, width):
     assert out['img'].shape[:2] == expected[height, width]
 
 
+@pytest.mark.parametrize('backend', ['pillow', 'cv2'])
+def test_ids_above_255_stay(backend):
+    item = results(3, 4)
+    item['gt_seg_map'] = np.arange(298, 310, dtype=np.uint16).reshape(3, 4)
+    out = RandomResizeLongSide(8, 8, backend=backend)(item)['gt_seg_map']
+    np.testing.assert_array_equal(out, np.arange(298, 310).reshape(3, 4).repeat(2, 0).repeat(2, 1))
+    assert out.dtype == np.uint16
+
+
 def test_same_numpy_seed_same_size(numpy_seed):
     sizes = []
     for _ in range(2):

@@ -1,0 +1,26 @@
+# DeepLabV2 on EfficientNet-Lite2 and the pseudo masks of your own photos, sized for one CPU core.
+_base_ = [
+    '../_base_/models/deeplabv2_lite2.py',
+    '../_base_/datasets/custom_seg.py',
+    '../_base_/schedules/schedule_lite2_custom.py',
+]
+model = dict(data_preprocessor=dict(size=(161, 161)), decode_head=dict(num_classes='auto'))
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadMask'),
+    dict(type='RandomResizeLongSide', min_size=160, max_size=320),
+    dict(type='RandomCrop', crop_size=(161, 161)),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackWSSSInputs'),
+]
+resize = dict(type='RandomResizeLongSide', min_size=320, max_size=320)
+val_pipeline = [dict(type='LoadImage'), resize, dict(type='LoadMask'), dict(type='PackWSSSInputs')]
+test_pipeline = [dict(type='LoadImage'), resize, dict(type='PackWSSSInputs')]
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(num_workers=1, dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader
+max_iters = 100
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
