@@ -197,17 +197,23 @@ class Maps(Kind):
 
 
 class Masks(Kind):
-    """``tools/make_masks.py``."""
+    """``tools/make_masks.py``: of maps, or of the masks in a folder ``imported``."""
 
     tool = 'make_masks.py'
-    arguments = ('maps',)
+    one_of = ('maps', 'imported')
     keys = ('custom_imports', 'mask_cfg', 'map_dataset')
     data = ('map_dataset',)
     suffix = '.png'
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
-        """Run the refiners of ``mask_cfg`` over maps."""
-        return [stage.config, '--maps', fill(stage.arguments['maps']), '--out', str(folder)]
+        """Run the refiners of ``mask_cfg`` over maps, or check the masks of others."""
+        maps = stage.arguments.get('maps')
+        source = ['--maps', fill(maps)] if maps else ['--from', stage.arguments['imported']]
+        return [stage.config, *source, '--out', str(folder)]
+
+    def files(self, stage: Stage) -> dict[str, Path]:
+        """The files of ``imported``."""
+        return files_below(stage.arguments.get('imported'))
 
 
 class Score(Kind):
@@ -308,9 +314,8 @@ class Tool(Kind):
     def files(self, stage: Stage) -> dict[str, Path]:
         """The files in the folders of ``reads``."""
         files: dict[str, Path] = {}
-        for folder in map(Path, stage.arguments.get('reads') or ()):
-            paths = [path for path in folder.rglob('*') if path.is_file()]
-            files.update({f'{folder.name}/{path.relative_to(folder)}': path for path in paths})
+        for folder in stage.arguments.get('reads') or ():
+            files.update(files_below(folder))
         return files
 
 
@@ -322,6 +327,15 @@ KINDS: dict[str, Kind] = {
     'test': Test(),
     'tool': Tool(),
 }
+
+
+def files_below(folder: str | None) -> dict[str, Path]:
+    """The files of a folder, by its name and their paths in it; none of no folder."""
+    if folder is None:
+        return {}
+    root = Path(folder)
+    paths = [path for path in root.rglob('*') if path.is_file()]
+    return {f'{root.name}/{path.relative_to(root)}': path for path in paths}
 
 
 def lacking(dataset: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from mmwsss.datasets.converters import convert_folder
-from mmwsss.io import load_class_maps, load_mask, read_id_list, save_mask, voc_palette
+from mmwsss.io import find_ids, load_class_maps, load_mask, read_id_list, save_mask, voc_palette
 from mmwsss.models import EfficientNetLite
 from mmwsss.pipeline import StageError
 from mmwsss.stages.image_list import Images, images_only
@@ -118,6 +118,33 @@ def test_whatever_a_folder_holds(folder, tmp_path, weights):
     assert images == {'maps_score': 3, 'masks_score': 3, 'segmenter_score': 1}
     again, _ = run(folder, tmp_path / 'my work', weights)
     assert again.tools_run == []
+
+
+def test_scribbles_train_a_segmenter(folder, tmp_path, weights):
+    for i, (name, size) in enumerate(SIZES.items()):
+        labels = np.full(size, 255, np.uint8)
+        labels[2:4] = 0
+        if name != 'long':
+            labels[5] = 1 + i % 3
+        on_disk = unicodedata.normalize('NFD', name)
+        save_mask(folder / 'partial' / f'{on_disk}.png', labels)
+    add_masks(folder)
+    settings = {**SMALL, **NO_WORKERS, 'pretrained': weights}
+    small = {f'segmenter.{key}': value for key, value in settings.items()}
+    made = pipeline(
+        ROOT / 'configs' / 'pipelines' / 'custom_partial.py',
+        tmp_path / 'work',
+        {
+            'data_root': str(folder),
+            'configs.segmenter': 'configs/custom/deeplabv2_lite2_custom_pseudo.py',
+            **small,
+        },
+    )
+    summary = made.run()
+    assert [stage.name for stage in summary.stages if stage.scores] == ['segmenter_score']
+    train = read_id_list(folder / 'train.txt')
+    assert sorted(find_ids(tmp_path / 'work' / 'partial', ['.png'])) == sorted(train)
+    assert all(stage.doubts == [] for stage in summary.stages)
 
 
 def test_without_masks_there_is_no_score_and_all_images_train(folder, tmp_path, weights):

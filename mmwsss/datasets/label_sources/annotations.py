@@ -20,9 +20,16 @@ from mmwsss.utils.names import name_some
 from .coco import load_names_of_instances
 from .files import load_json
 from .table import Rows, load_csv_names, load_json_names
-from .voc_xml import object_names
+from .voc_xml import object_names, parse_xml
 
-__all__ = ['load_names', 'names_of_folders', 'names_of_pattern']
+__all__ = [
+    'load_names',
+    'names_of_folders',
+    'names_of_pattern',
+    'read_xml',
+    'yolo_classes',
+    'yolo_rows',
+]
 
 _YOLO_NAMES = ('data.yaml', 'dataset.yaml', 'obj.names', 'classes.txt')
 _CVAT_SHAPES = (
@@ -138,38 +145,49 @@ def _folder_names(folder: Path, ids: Sequence[str]) -> Rows:
 
 
 def _yolo_names(folder: Path, ids: Sequence[str]) -> Rows:
-    """Boxes of YOLO: lines "class x y width height" with class numbers from 0."""
-    classes = _yolo_classes(folder)
+    classes = yolo_classes(folder)
     paths = {name: safe_join(folder, name, '.txt') for name in ids}
     if not any(path.is_file() for path in paths.values()):
         raise ValueError(
             f'{folder} holds no file <id>.txt of YOLO and no <id>.xml of VOC of an image'
         )
-    return {name: (_yolo_boxes(path, classes), str(path)) for name, path in paths.items()}
+    return {
+        n: ([row[0] for row in yolo_rows(path, classes)], str(path)) for n, path in paths.items()
+    }
 
 
-def _yolo_boxes(path: Path, classes: Mapping[int, str]) -> list[str]:
+def yolo_rows(path: Path, classes: Mapping[int, str]) -> list[tuple[str, list[str], str]]:
+    """Name, numbers and place of an image's boxes: lines "class x y width height"; no file means no box.
+
+    Raises:
+        ValueError: A line is something else, or its class is not among ``classes``.
+    """
     if not path.is_file():
         return []
     with parsing(f'{path} is not a text file in UTF-8'):
         lines = path.read_text('utf-8-sig').splitlines()
     found = []
     for number, line in enumerate(lines, start=1):
-        cells = line.split()
+        cells, where = line.split(), f'{path}, line {number}'
         if not cells:
             continue
         index = int(cells[0]) if cells[0].isdigit() else -1
         if index not in classes or len(cells) < 5:
             raise ValueError(
-                f'{path}, line {number}: expected "class x y width height" with a class of '
+                f'{where}: expected "class x y width height" with a class of '
                 f'0..{max(classes)}, but got {line!r}'
             )
-        found.append(classes[index])
+        found.append((classes[index], cells[1:], where))
     return found
 
 
-def _yolo_classes(folder: Path) -> dict[int, str]:
-    """Class names by number, from the first file of names in the folder, above it or above that."""
+def yolo_classes(folder: Path) -> dict[int, str]:
+    """Class names by number, from the first file of names in the folder, above it or above that.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is malformed.
+    """
     places = [
         place / name for place in (folder, *folder.absolute().parents[:2]) for name in _YOLO_NAMES
     ]
@@ -190,13 +208,13 @@ def _yolo_classes(folder: Path) -> dict[int, str]:
     return {i: str(name) for i, name in names.items()}
 
 
+def read_xml(path: str | Path) -> ET.Element:
+    """The root of an XML file; :func:`~mmwsss.datasets.label_sources.voc_xml.parse_xml` has the errors."""
+    return parse_xml(Path(path).read_bytes(), str(path))
+
+
 def _cvat_names(path: str) -> Rows:
-    content = Path(path).read_bytes()
-    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
-        raise ValueError(f'{path}: document type and entity definitions are refused')
-    with parsing(f'{path} is not well-formed XML'):
-        root = ET.fromstring(content)  # noqa: S314 - no entities, see above
-    images = root.findall('image')
+    images = read_xml(path).findall('image')
     if not images:
         raise ValueError(
             f'{path} has no <image>: expected an export "CVAT for images 1.1" (for VOC, give the folder of '

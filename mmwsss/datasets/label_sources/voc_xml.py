@@ -14,7 +14,7 @@ from mmwsss.io.names import safe_join
 from .class_table import ClassTable
 from .files import collect_labels
 
-__all__ = ['object_names', 'read_voc_xml']
+__all__ = ['object_names', 'parse_xml', 'read_voc_xml']
 
 
 def read_voc_xml(
@@ -40,14 +40,18 @@ def read_voc_xml(
     return collect_labels(ids, label_of, path, 'XML files')
 
 
-def object_names(content: bytes, where: str, include_difficult: bool = True) -> list[str]:
-    """Return the class names of the objects in one annotation; parts of objects do not count."""
+def parse_xml(content: bytes, where: str) -> ET.Element:
+    """Return the root of an XML file without document type and entities; ``ValueError`` otherwise."""
     if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
         raise ValueError(f'{where}: document type and entity definitions are refused')
     with parsing(f'{where} is not well-formed XML'):
-        root = ET.fromstring(content)  # noqa: S314 - no entities, see above
+        return ET.fromstring(content)  # noqa: S314 - no entities, see above
+
+
+def object_names(content: bytes, where: str, include_difficult: bool = True) -> list[str]:
+    """Return the class names of the objects in one annotation; parts of objects do not count."""
     names = []
-    for item in root.findall('object'):
+    for item in parse_xml(content, where).findall('object'):
         name = (item.findtext('name') or '').strip()
         if not name:
             raise ValueError(f'{where}: an <object> has no <name>')

@@ -1,0 +1,146 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from mmwsss.functional.boxes import Box
+from mmwsss.io import ClassMaps
+from mmwsss.refine import RefinerChain, build_refiner
+
+CLASSES = ['background', 'cat', 'dog']
+BOXES = [Box(1, 1, 0, 5, 4), Box(2, 6, 2, 8, 6)]
+SIZE = (8, 10)
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding='utf-8')
+
+
+def coco(tmp_path):
+    content = {
+        'images': [{'id': 5, 'file_name': 'sub/a.jpg'}],
+        'categories': [{'id': 1, 'name': 'cat'}, {'id': 9, 'name': 'dog'}],
+        'annotations': [
+            {'id': 1, 'image_id': 5, 'category_id': 1, 'bbox': [1, 0, 4, 4]},
+            {'id': 2, 'image_id': 5, 'category_id': 9, 'bbox': [6, 2, 2, 4]},
+        ],
+    }
+    write(tmp_path / 'boxes.json', json.dumps(content))
+    return tmp_path / 'boxes.json'
+
+
+def cvat(tmp_path):
+    shapes = ''.join(
+        f'<box label="{CLASSES[k]}" xtl="{x0}" ytl="{y0}" xbr="{x1}" ybr="{y1}"/>'
+        for k, x0, y0, x1, y1 in BOXES
+    )
+    write(
+        tmp_path / 'a.xml', f'<annotations><image name="sub/a.jpg">{shapes}</image></annotations>'
+    )
+    return tmp_path / 'a.xml'
+
+
+def voc(tmp_path):
+    objects = ''.join(
+        f'<object><name>{CLASSES[k]}</name><bndbox><xmin>{x0 + 1}</xmin><ymin>{y0 + 1}</ymin>'
+        f'<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>'
+        for k, x0, y0, x1, y1 in BOXES
+    )
+    write(tmp_path / 'voc/sub/a.xml', f'<annotation>{objects}</annotation>')
+    return tmp_path / 'voc'
+
+
+def yolo(tmp_path):
+    lines = [
+        f'{k - 1} {(x0 + x1) / 20} {(y0 + y1) / 16} {(x1 - x0) / 10} {(y1 - y0) / 8}'
+        for k, x0, y0, x1, y1 in BOXES
+    ]
+    write(tmp_path / 'yolo/classes.txt', 'cat\ndog\n')
+    write(tmp_path / 'yolo/sub/a.txt', '\n'.join(lines))
+    return tmp_path / 'yolo'
+
+
+def constraint(path, **options):
+    return build_refiner(dict(type='BoxConstraint', boxes=str(path), classes=CLASSES, **options))
+
+
+@pytest.mark.parametrize('source', [coco, cvat, voc, yolo])
+def test_every_source_gives_the_same_boxes(tmp_path, source):
+    reader = constraint(source(tmp_path)).reader
+    np.testing.assert_allclose(reader('sub/a', SIZE), BOXES)
+
+
+def test_a_chain_with_maps_and_labels(tmp_path):
+    scores = np.full((2, *SIZE), 0.6, np.float32)
+    scores[1, :, 7] = 0.9
+    maps = ClassMaps(np.array([1, 2]), scores, SIZE)
+    box = constraint(coco(tmp_path))
+    threshold = dict(type='BackgroundThreshold', threshold=0.5)
+    expected = np.zeros(SIZE, np.uint8)
+    expected[0:4, 1:5], expected[2:6, 6:8] = 1, 2
+    before = RefinerChain([box, threshold])(maps, image_id='sub/a')
+    np.testing.assert_array_equal(before, expected)
+    after = RefinerChain([threshold, box])(maps, image_id='sub/a')
+    np.testing.assert_array_equal(after, expected)
+    kept = constraint(coco(tmp_path), min_fill=0)
+    after = RefinerChain([threshold, kept, dict(type='ConfidenceThreshold', min_confidence=0.7)])
+    expected[0:4, 1:5] = 255  # maps go on as maps
+    expected[2:6, 6] = 255
+    expected[expected == 0] = 255
+    np.testing.assert_array_equal(after(maps, image_id='sub/a'), expected)
+
+
+def test_a_box_without_its_class_is_labelled_anew(tmp_path):
+    labels = constraint(coco(tmp_path), inner=0.5)(np.ones(SIZE, np.uint8), image_id='sub/a')
+    expected = np.zeros(SIZE, np.uint8)
+    expected[0:4, 1:5], expected[2:6, 6:8] = 1, 255
+    expected[3:5, 6:8] = 2
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_it_travels_to_other_processes_and_its_file_is_hashed(tmp_path):
+    box = constraint(coco(tmp_path))
+    assert box.reader
+    again = pickle.loads(pickle.dumps(box))
+    assert list(again.reader('sub/a', SIZE)) == BOXES
+    assert box.input_files() == [str(tmp_path / 'boxes.json')]
+    assert constraint(yolo(tmp_path)).input_files() == []
+
+
+def test_an_image_without_boxes(tmp_path):
+    labels = np.ones(SIZE, np.uint8)
+    assert not constraint(yolo(tmp_path))(labels, image_id='other').any()
+    for source in (coco, cvat, voc):
+        with pytest.raises(FileNotFoundError, match='other'):
+            constraint(source(tmp_path))(labels, image_id='other')
+
+
+@pytest.mark.parametrize(
+    ('bbox', 'category', 'message'),
+    [
+        ([1, 1, 0, 2], 1, 'annotation 1: a box must have x0 < x1'),
+        ([1, 1, 2], 1, r'annotation 1: expected "bbox"'),
+        (None, 1, r'annotation 1: expected "bbox"'),
+        ([1, 1, 2, 2], 3, 'annotation 1: image or category is not in the file'),
+    ],
+)
+def test_bad_boxes(tmp_path, bbox, category, message):
+    path = coco(tmp_path)
+    content = json.loads(path.read_text())
+    content['annotations'][0].update(bbox=bbox, category_id=category)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        constraint(path)(np.zeros(SIZE, np.uint8), image_id='sub/a')
+
+
+def test_bad_settings(tmp_path):
+    with pytest.raises(FileNotFoundError, match='boxes: there is no file or folder'):
+        constraint(tmp_path / 'none.json')(np.zeros(SIZE, np.uint8))
+    with pytest.raises(ValueError, match='min_fill must lie'):
+        constraint(tmp_path / 'none.json', min_fill=2)
+    with pytest.raises(ValueError, match="class 'dog' is unknown"):
+        build_refiner(dict(type='BoxConstraint', boxes=str(coco(tmp_path)), classes=['cat']))(
+            np.zeros(SIZE, np.uint8), image_id='sub/a'
+        )
