@@ -32,7 +32,9 @@ to three points between seeds.
 Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also hold commands, code, hardware
 and IoU by class; `make bench-studies` repeats the runs of three seeds."""
 SIZES = """Size-balanced loss on true masks, tested on 78 images of `coco_mini/voc20` at scale 1, no CRF;
-`swapped`: training and test images exchanged, 77 test images, where tau and lambda were chosen."""
+`swapped`: training and test images exchanged, 77 test images, where tau and lambda were chosen.
+`frozen_sw`: the two readings of equation 3 on a frozen ImageNet backbone, tested on 363 images of VOC val;
+objects are components of the true masks."""
 SINGLE = """One or two seeds: settings that were tried, whole chains (`pipeline_`), part of the images
 (`1of4`, `1of8`). The protocol of each row is in its file. "Maps at best threshold" uses the ground truth."""
 
