@@ -35,5 +35,5 @@ val_dataloader = dict(num_workers=1, dataset=dict(pipeline=map_pipeline))
 test_dataloader = val_dataloader
 mask_cfg = dict(
     refiners=[dict(type='BackgroundThreshold', threshold=0.5)],
-    threshold_source='half of the peak',
+    threshold_source='half of the peak, after a look at the masks of 90 photos of VOC',
 )
