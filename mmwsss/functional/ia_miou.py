@@ -341,7 +341,8 @@ def _members_from_masks(
 
 
 def _check_all_classes_have_instances(true_classes: Array, members: _Members) -> None:
-    pixels = np.bincount(true_classes.ravel(), minlength=members.classes.max(initial=0) + 1)
+    flat = true_classes.ravel().astype(np.int64, copy=False)  # numpy before 2.1 counts no uint64
+    pixels = np.bincount(flat, minlength=members.classes.max(initial=0) + 1)
     pixels[members.classes[members.owner]] = 0
     pixels[0] = 0
     if pixels.any():
