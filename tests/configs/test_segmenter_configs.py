@@ -61,8 +61,9 @@ def test_every_segmenter_says_what_new_images_go_through():
     paths = [*CONFIGS.glob('*/*_pseudo*.py'), *CONFIGS.glob('size_balanced/*.py')]
     assert len(paths) > 25
     for path in paths:
-        steps = [step['type'] for step in Config.fromfile(path).test_pipeline]
-        assert steps == ['LoadImage', 'PackWSSSInputs'], path
+        cfg = Config.fromfile(path)
+        tested = [step for step in cfg.test_dataloader.dataset.pipeline if step.type != 'LoadMask']
+        assert cfg.test_pipeline == tested, path
 
 
 @pytest.mark.parametrize('name', full_configs())

@@ -190,7 +190,7 @@ def test_mistakes_are_named(folder, tmp_path, weights, capfd):
         file.write('grey.png,hund\n')
     with pytest.raises(StageError, match="stage 'data' failed with exit code 2"):
         run(folder, tmp_path / 'work', weights)
-    assert "the image 'grey' is there already" in capfd.readouterr().err
+    assert "the id 'grey' is there already" in capfd.readouterr().err
 
 
 def test_class_counts_follow_the_list(folder, tmp_path):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 
+from mmwsss.stages.train import build_runner
+from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.tiny_models import localizer_config
 
 HEADS = {
@@ -32,16 +33,16 @@ def config(root, name, work_dir, **kwargs):
 
 @pytest.mark.parametrize('name', HEADS)
 def test_trains_resumes_and_maps_odd_sizes(demo_root, tmp_path, name):
-    whole = Runner.from_cfg(config(demo_root, name, tmp_path / 'whole'))
+    whole = build_runner(config(demo_root, name, tmp_path / 'whole'))
     whole.train()
     first = tmp_path / 'whole/epoch_1.pth'
     again = config(demo_root, name, tmp_path / 'again', load_from=str(first), resume=True)
-    Runner.from_cfg(again).train()
+    build_runner(again).train()
     one, two = (
-        torch.load(tmp_path / run / 'epoch_2.pth', weights_only=False)['state_dict']
+        load_checkpoint_file(tmp_path / run / 'epoch_2.pth')['state_dict']
         for run in ('whole', 'again')
     )
-    start = torch.load(first, weights_only=False)['state_dict']
+    start = load_checkpoint_file(first)['state_dict']
     assert one.keys() == two.keys()
     assert all(torch.equal(one[key], two[key]) for key in one)
     moved = [
