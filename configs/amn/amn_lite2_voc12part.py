@@ -1,5 +1,4 @@
-# AMN on the part of VOC, EfficientNet-Lite2. It is trained on labels that CAM's maps are sure about:
-# amn_lite2_voc12part_labels.py.
+# AMN on the part of VOC, EfficientNet-Lite2. Before it: the labels, as for amn_r50_voc.py.
 _base_ = '../cam/cam_lite2_voc12part.py'
 pseudo_mask_dir = 'work_dirs/amn_lite2_voc12part_labels'  # folder of confident labels
 model = dict(

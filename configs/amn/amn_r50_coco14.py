@@ -1,4 +1,4 @@
-# AMN, COCO 2014, 80 classes; as amn_r50_voc.py. Its labels are those of amn_r50_coco14_labels.py.
+# AMN, COCO 2014, 80 classes; as amn_r50_voc.py.
 _base_ = '../cam/cam_r50_coco14.py'
 pseudo_mask_dir = 'work_dirs/amn_r50_coco14_labels'  # folder of confident labels
 model = dict(

@@ -1,6 +1,7 @@
 # AMN, PASCAL VOC 2012, ResNet-50. It is trained on labels that CAM's maps are sure about. Before it:
-#   mmwsss masks configs/amn/amn_r50_voc_labels.py \
-#       --maps work_dirs/cam/maps --out work_dirs/amn_r50_voc_labels
+#   mmwsss masks configs/irn/irn_r50_voc_labels.py --maps work_dirs/cam/maps \
+#       --out work_dirs/amn_r50_voc_labels \
+#       --cfg-options mask_cfg.refiners.0.fg_threshold=0.30 mask_cfg.refiners.0.bg_threshold=0.05
 _base_ = '../cam/cam_r50_voc.py'
 pseudo_mask_dir = 'work_dirs/amn_r50_voc_labels'  # folder of confident labels
 model = dict(

@@ -1,4 +1,4 @@
-# AMN on the generated demo images, trained on labels that CAM's maps are sure about: amn_tiny_demo_labels.py.
+# AMN on the generated demo images. Before it: the labels, as for amn_r50_voc.py.
 _base_ = '../cam/cam_tiny_demo.py'
 pseudo_mask_dir = 'work_dirs/amn_tiny_demo_labels'  # folder of confident labels
 model = dict(

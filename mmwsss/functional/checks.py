@@ -16,6 +16,7 @@ __all__ = [
     'check_label_map',
     'check_range',
     'check_shapes',
+    'to_labels',
     'to_numpy',
 ]
 
@@ -69,6 +70,12 @@ def to_numpy(value: Any) -> NDArray[Any]:
     """
     array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
     return np.require(array, array.dtype.newbyteorder('='), ('C', 'W'))
+
+
+def to_labels(value: Any) -> NDArray[Any]:
+    """As :func:`to_numpy`; unsigned 64-bit integers, which older NumPy cannot count, become signed."""
+    array = to_numpy(value)
+    return array.astype(np.int64) if array.dtype == np.uint64 else array
 
 
 def check_integers(name: str, values: NDArray[Any] | Tensor) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from mmwsss.functional.checks import check_label_map, check_range, to_numpy
+from mmwsss.functional.checks import check_label_map, check_range, to_labels, to_numpy
 from mmwsss.functional.components import label_components
 
 __all__ = [
@@ -209,13 +209,13 @@ def instance_ious(
         Departures: where masks of one class overlap, the paper's difference of areas would count the
         overlap twice; the released code fills the holes of components.
     """
-    pred, gt = to_numpy(pred), to_numpy(gt)
+    pred, gt = to_labels(pred), to_labels(gt)
     check_range('tolerance', tolerance, '[0, 1]')
     check_label_map('gt', gt, num_classes, ignore_index)
     check_label_map('pred', pred, num_classes, ignore_index, gt.shape)
     valid = gt != ignore_index
     if not (instances is None or isinstance(instances, (list, tuple))):
-        instances = to_numpy(instances)
+        instances = to_labels(instances)
         check_label_map('instances', instances, shape=gt.shape)
         valid = valid & (instances != ignore_index)
     true_classes = np.where(valid, gt, 0)
@@ -247,7 +247,7 @@ def instances_in_mask(gt: Any, ignore_index: int = 255) -> Array:
     Returns:
         int32 (H, W), 0 = no instance, 1 .. n = components.
     """
-    gt = to_numpy(gt)
+    gt = to_labels(gt)
     check_label_map('gt', gt)
     return label_components(np.where(gt != ignore_index, gt, 0))
 
@@ -291,9 +291,7 @@ def _members_from_map(
     is_inside = flat[0][pixel] != 0
     pixel, length = pixel[is_inside], length[is_inside]
     ids, owner = np.unique(flat[0][pixel], return_inverse=True)
-    votes = _count(
-        owner * num_classes + flat[1][pixel].astype(np.int64), length, len(ids) * num_classes
-    )
+    votes = _count(owner * num_classes + flat[1][pixel], length, len(ids) * num_classes)
     votes = votes.reshape(-1, num_classes)
     classes = votes.argmax(axis=1)
     areas = votes.sum(axis=1)
@@ -341,8 +339,7 @@ def _members_from_masks(
 
 
 def _check_all_classes_have_instances(true_classes: Array, members: _Members) -> None:
-    flat = true_classes.ravel().astype(np.int64, copy=False)  # numpy before 2.1 counts no uint64
-    pixels = np.bincount(flat, minlength=members.classes.max(initial=0) + 1)
+    pixels = np.bincount(true_classes.ravel(), minlength=members.classes.max(initial=0) + 1)
     pixels[members.classes[members.owner]] = 0
     pixels[0] = 0
     if pixels.any():

@@ -196,13 +196,16 @@ def mask_to_polygon(mask: NDArray[Any], tolerance: float = 0.0) -> NDArray[np.fl
     """
     doubled = np.repeat(np.repeat(np.asarray(mask, dtype=np.uint8), 2, axis=0), 2, axis=1)
     rings, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if tree is None or (tree[0, :, 3] < 0).sum() != 1:
-        found = 0 if tree is None else int((tree[0, :, 3] < 0).sum())
-        raise ValueError(f'the mask must hold one object, but holds {found}')
-    rings = [_without_corners(ring, 2 * tolerance)[:, 0] for ring in rings]
-    outer = int(np.flatnonzero(tree[0, :, 3] < 0)[0])
-    polygon = rings.pop(outer)
-    for hole in rings:
+    outer = (
+        [] if tree is None else np.flatnonzero(tree[0, :, 3] < 0)
+    )  # those that no other surrounds
+    if len(outer) != 1:
+        raise ValueError(f'the mask must hold one object, but holds {len(outer)}')
+    polygon, *holes = (
+        _without_corners(rings[i], 2 * tolerance)[:, 0]
+        for i in sorted(range(len(rings)), key=lambda i: i != outer[0])
+    )
+    for hole in holes:
         distances = ((polygon[:, None] - hole[None]) ** 2).sum(axis=2)
         i, j = np.unravel_index(distances.argmin(), distances.shape)
         way = np.concatenate([hole[j:], hole[: j + 1]])

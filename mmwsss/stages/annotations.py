@@ -20,13 +20,15 @@ import numpy as np
 from scipy import ndimage
 
 from mmwsss.datasets.images import image_size
-from mmwsss.evaluation.folder import MASK_SUFFIXES, find_ids, find_mask
 from mmwsss.functional.checks import check_choice, check_range
 from mmwsss.functional.components import class_components
 from mmwsss.functional.polygons import encode_rle, mask_to_polygon
 from mmwsss.io import (
     IGNORE_INDEX,
+    MASK_SUFFIXES,
     BatchReport,
+    find_ids,
+    find_mask,
     foreground_ids,
     load_mask,
     process_items,
@@ -34,6 +36,7 @@ from mmwsss.io import (
     safe_join,
     save_mask,
     voc_palette,
+    write_ids,
     write_lines,
     write_text,
 )
@@ -291,7 +294,7 @@ class LabelStudio(Writer):
 
 
 class VOC(Writer):
-    """``SegmentationClass``, ``SegmentationObject`` (both with 255, `ignored`), a list, ``labelmap.txt``."""
+    """``SegmentationClass``, ``SegmentationObject`` (255 is ``void``), a list, ``labelmap.txt``."""
 
     file = 'labelmap.txt'
 
@@ -313,13 +316,9 @@ class VOC(Writer):
         self.names.append(image.name)
 
     def finish(self) -> None:
-        write_lines(self.out / 'ImageSets' / 'Segmentation' / 'default.txt', self.names)
+        write_ids(self.out / 'ImageSets' / 'Segmentation' / 'default.txt', self.names)
         palette = voc_palette(max(len(self.classes), IGNORE_INDEX + 1))
-        names = {
-            0: self.classes[0],
-            **{i: self.classes[i] for i in self.ids},
-            IGNORE_INDEX: 'ignored',
-        }
+        names = {i: self.classes[i] for i in [0, *self.ids]} | {IGNORE_INDEX: 'void'}
         lines = [f'{name}:{",".join(map(str, palette[i]))}::' for i, name in names.items()]
         write_lines(self.out / self.file, ['# label:color_rgb:parts:actions', *lines])
 

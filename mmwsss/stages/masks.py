@@ -199,8 +199,9 @@ def write_masks(writer: MaskWriter, ids: Sequence[str], workers: int) -> BatchRe
 
 def count_ids(labels: np.ndarray) -> IdCounts:
     """The class ids of a mask, ascending, and the number of pixels of each."""
-    ids, counts = np.unique(labels, return_counts=True)
-    return ids, counts
+    counts = np.bincount(labels.ravel())
+    ids = np.flatnonzero(counts)
+    return ids, counts[ids]
 
 
 def hash_files(paths: Sequence[str]) -> dict[str, str]:

@@ -56,7 +56,11 @@ def test_amn_is_trained_on_confident_labels_of_the_same_images(recipe):
     assert cfg.model.head.num_classes == cam.model.head.num_classes
     assert cfg.model.head.in_channels == cam.model.head.in_channels
     assert cfg.model.data_preprocessor == {**cam.model.data_preprocessor, 'seg_pad_val': 255}
-    labels = load_config(CONFIGS / f'amn/amn_{recipe}_labels.py')
+    thresholds = {
+        'mask_cfg.refiners.0.fg_threshold': 0.30,
+        'mask_cfg.refiners.0.bg_threshold': 0.05,
+    }
+    labels = load_config(CONFIGS / f'irn/irn_{recipe}_labels.py', thresholds)
     (refiner,) = RefinerChain(labels.mask_cfg.refiners).refiners
     assert isinstance(refiner, ConfidentLabels)
     assert refiner.thresholds == (0.30, 0.05)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmwsss.datasets.label_map import load_colour_mask, read_label_map
 from mmwsss.functional.polygons import mask_to_polygon, rasterize_polygons
-from mmwsss.io import load_mask, save_mask
+from mmwsss.io import load_mask, read_id_list, save_mask
 from mmwsss.stages.annotations import FORMATS, ExportOptions, brush_runs, export_masks, mask_objects
 from tests.tools.run import run_here
 
@@ -210,14 +211,15 @@ def test_voc_keeps_undecided_pixels(masks, tmp_path):
     export_masks(masks, tmp_path, 'voc', CLASSES)
     lines = (tmp_path / 'labelmap.txt').read_text().splitlines()
     assert lines[1:3] == ['background:0,0,0::', 'cat:128,0,0::']
-    assert lines[-1] == 'ignored:224,224,192::'
-    names = (tmp_path / 'ImageSets' / 'Segmentation' / 'default.txt').read_text().splitlines()
-    assert names == sorted(SIZES)
+    assert lines[-1] == 'void:224,224,192::'
+    assert read_id_list(tmp_path / 'ImageSets/Segmentation/default.txt') == sorted(SIZES)
+    colours = read_label_map(tmp_path / 'labelmap.txt')
+    ids = {name: i for i, name in enumerate(CLASSES)}
     for name in SIZES:
         labels = load_mask(masks / f'{name}.png')
-        np.testing.assert_array_equal(
-            load_mask(tmp_path / 'SegmentationClass' / f'{name}.png'), labels
-        )
+        path = tmp_path / 'SegmentationClass' / f'{name}.png'
+        np.testing.assert_array_equal(load_mask(path), labels)
+        np.testing.assert_array_equal(load_colour_mask(path, colours, ids), labels)
         numbers = load_mask(tmp_path / 'SegmentationObject' / f'{name}.png')
         np.testing.assert_array_equal(numbers == 255, labels == 255)
         for item in mask_objects(labels)[0]:
@@ -229,15 +231,16 @@ def test_many_objects_and_classes(tmp_path):
     """More objects than 8 bits count; ids above 255."""
     labels = np.zeros((64, 64), np.uint16)
     labels[::3, ::3] = 300
-    save_mask(tmp_path / 'm' / 'x.png', labels, [[0, 0, 0]] * 301)
+    save_mask(tmp_path / 'm' / 'x 1.png', labels, [[0, 0, 0]] * 301)
     classes = ['background', *(f'c{i}' for i in range(1, 301))]
     found = export_masks(tmp_path / 'm', tmp_path / 'voc', 'voc', classes)
     assert found.objects == {300: 22 * 22}
-    numbers = np.array(Image.open(tmp_path / 'voc' / 'SegmentationObject' / 'x.png'))
+    assert read_id_list(tmp_path / 'voc/ImageSets/Segmentation/default.txt') == ['x 1']
+    numbers = np.array(Image.open(tmp_path / 'voc' / 'SegmentationObject' / 'x 1.png'))
     assert len(np.unique(numbers)) == 22 * 22 + 1
     assert 255 not in numbers
     export_masks(tmp_path / 'm', tmp_path / 'y', 'yolo-seg', classes)
-    lines = (tmp_path / 'y' / 'labels' / 'x.txt').read_text().splitlines()
+    lines = (tmp_path / 'y' / 'labels' / 'x 1.txt').read_text().splitlines()
     names = (tmp_path / 'y' / 'data.yaml').read_text().splitlines()
     assert f'  {lines[0].split()[0]}: "c300"' in names
 
@@ -301,7 +304,7 @@ def test_datumaro_reads(masks, tmp_path, format, reader, images, polygons):
         size, objects = expected[item.id].shape, []
         for shape in item.annotations:
             name = names[shape.label].name
-            if shape.type == datumaro.AnnotationType.mask and name != 'ignored':
+            if shape.type == datumaro.AnnotationType.mask and name != 'void':
                 objects.append((CLASSES.index(name), np.asarray(shape.image, bool)))
             elif shape.type == datumaro.AnnotationType.polygon:
                 points = np.reshape(shape.points, (-1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -135,10 +136,9 @@ def _box(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
         return ~region
     if len(box) != 4 or not np.isfinite(box).all():
         raise ValueError(f'bbox must be x, y, width, height, but is {box!r}')
-    left, top, right, bottom = (
-        max(0, int(v)) for v in (*box[:2], box[0] + box[2], box[1] + box[3])
-    )
-    region[top : bottom + 1, left : right + 1] = True
+    left, top = (max(0, math.floor(edge)) for edge in box[:2])
+    right, bottom = (max(0, math.ceil(start + length)) for start, length in zip(box, box[2:]))
+    region[top:bottom, left:right] = True
     return region
 
 

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _YOLO_NAMES = ('data.yaml', 'dataset.yaml', 'obj.names', 'classes.txt')
-_CVAT_SHAPES = (
+_CVAT_SHAPES = [
     'tag',
     'box',
     'polygon',
@@ -42,10 +42,8 @@ _CVAT_SHAPES = (
     'ellipse',
     'cuboid',
     'skeleton',
-)
-_UPLOAD = re.compile(
-    r'[0-9a-f]{8}-(?=.)'
-)  # what Label Studio puts before the name of an uploaded file
+]
+_UPLOAD = re.compile(r'[0-9a-f]{8}-(?=.)')  # Label Studio's, before the name of an uploaded file
 _STUDIO_NAMES = re.compile(r'choices|\w*labels')
 
 
@@ -291,6 +289,6 @@ class _StudioImages:
             tail = tail.partition('/')[2]
         if tail in self.ids:
             return tail
-        short = _UPLOAD.sub('', name, count=1) if _UPLOAD.match(name) else name
+        short = name[found.end() :] if (found := _UPLOAD.match(name)) else name
         found = self.by_name.get(name, self.by_name.get(short, []))
         return found[0] if len(found) == 1 else short

@@ -1,6 +1,0 @@
-# Writes what amn_tiny_demo.py is trained on: labels of the pixels that CAM's maps are sure about.
-_base_ = './amn_tiny_demo.py'
-mask_cfg = dict(
-    _delete_=True,
-    refiners=[dict(type='ConfidentLabels', fg_threshold=0.30, bg_threshold=0.05)],
-)
