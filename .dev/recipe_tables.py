@@ -20,7 +20,7 @@ COMMANDS = (  # the first whose pattern is in the config's path
     (r'/clip_es/', 'make_maps.py {} WEIGHTS --out MAPS'),
     (r'_pseudo_crf\.py$', 'test.py {} CHECKPOINT'),
     (
-        r'/(svm|par|segment_vote)/|/(irn|amn)/.*_(labels|crf)\.py$',
+        r'/(svm|par|segment_vote)/|/irn/.*_(labels|crf)\.py$',
         'make_masks.py {} --maps MAPS --out MASKS',
     ),
     (r'_pseudo\.py$|/size_balanced_(?!mobile)', 'train.py {} --cfg-options pseudo_mask_dir=MASKS'),
