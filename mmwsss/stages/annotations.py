@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -440,30 +440,18 @@ def mask_objects(labels: np.ndarray, min_area: int = 1) -> tuple[list[MaskObject
 def brush_runs(mask: np.ndarray) -> list[int]:
     """Label Studio's brush: bytes of the run-length code of thi.ng/rle-pack, of an RGBA image.
 
-    The head says how many values follow (32 bits), how many bits one has (5), and four sizes of counts (4
-    bits each). Then, for each run: 1 (equal values), which of the sizes (2 bits), the count less one, the
-    value.
+    The head says how many values follow (32 bits), how many bits one has less one (5), and four sizes of
+    counts less one (4 bits each), here all 16. Then, for each run: 1 (equal values), which of the sizes (2
+    bits), the count less one, the value.
     """
-    bits = [f'{4 * mask.size:032b}', f'{8 - 1:05b}', *(f'{size - 1:04b}' for size in _COUNT_BITS)]
-    value = 0
-    for length in encode_rle(mask.T)['counts']:
-        for count in split_run(4 * length):
-            which = next(i for i, size in enumerate(_COUNT_BITS) if count <= 1 << size)
-            bits.append(f'1{which:02b}{count - 1:0{_COUNT_BITS[which]}b}{value:08b}')
-        value = 255 - value
+    bits = [f'{4 * mask.size:032b}', f'{8 - 1:05b}', 4 * f'{16 - 1:04b}']
+    for i, length in enumerate(encode_rle(mask.T)['counts']):
+        parts, rest = divmod(4 * length, 1 << 16)
+        for count in [1 << 16] * parts + [rest] * bool(rest):
+            bits.append(f'100{count - 1:016b}{255 * (i % 2):08b}')
     text = ''.join(bits)
     text += '0' * (-len(text) % 8)
     return list(int(text, 2).to_bytes(len(text) // 8, 'big'))
-
-
-_COUNT_BITS = (4, 8, 12, 16)
-
-
-def split_run(length: int) -> Iterator[int]:
-    """Parts of a run that the largest count can hold."""
-    while length > 0:
-        yield min(length, 1 << _COUNT_BITS[-1])
-        length -= 1 << _COUNT_BITS[-1]
 
 
 def colours(ids: Sequence[int]) -> list[str]:
