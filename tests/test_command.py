@@ -37,6 +37,7 @@ def test_each_command_is_a_tool_with_a_sentence(capsys):
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('  ')]
     assert len(lines) == len(files)
     assert all(len(line.split('  ', 2)[2].split()) > 2 for line in lines)
+    assert all(len(line) < 130 and 'tools/' not in line for line in lines)
 
 
 @pytest.mark.parametrize(
