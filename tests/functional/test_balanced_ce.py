@@ -16,6 +16,8 @@ def test_equals_the_loop_and_has_its_gradient(values, smoothing):
     loss = balanced_cross_entropy(logits, labels, label_smoothing=smoothing)
     wanted = balanced_loop(logits.detach().numpy(), labels.numpy(), smoothing)
     assert loss.item() == pytest.approx(wanted, abs=1e-6)
+    others = labels.where(labels != 255, 9)
+    torch.testing.assert_close(balanced_cross_entropy(logits, others, 9, smoothing), loss)
     assert torch.autograd.gradcheck(
         lambda x: balanced_cross_entropy(x, labels, label_smoothing=smoothing), logits
     )

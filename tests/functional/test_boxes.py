@@ -16,6 +16,7 @@ def case(seed):
     return labels, scores, boxes
 
 
+@pytest.mark.filterwarnings('error')  # of means over boxes beyond the image
 @pytest.mark.parametrize('seed', range(6))
 def test_constraints_equal_loops_over_pixels(seed):
     labels, scores, boxes = case(seed)

@@ -14,20 +14,21 @@ def photo(seed, height, width):
 
 
 @pytest.mark.parametrize(
-    ('size', 'grid', 'dilations', 'iterations'),
+    ('size', 'grid', 'options'),
     [
-        ((9, 7), (9, 7), (1, 2, 4, 8, 12, 24), 3),  # neighbours further away than the image is wide
-        ((13, 10), (7, 9), (1, 3), 10),  # the grid of the maps is another
-        ((5, 5), (5, 5), (2,), 0),
+        ((9, 7), (9, 7), ((1, 2, 4, 8, 12, 24), 3)),  # neighbours further than the image is wide
+        ((13, 10), (7, 9), ((1, 3), 10)),  # the grid of the maps is another
+        ((5, 5), (5, 5), ((2,), 0)),
+        ((6, 5), (6, 5), ((1, 2), 1, 1.5, 0.5)),  # colour and position weigh otherwise
     ],
 )
-def test_equals_the_loop(size, grid, dilations, iterations):
+def test_equals_the_loop(size, grid, options):
     images = torch.stack([photo(0, *size), photo(1, *size)])
     images[1, :, :, :3] = 77  # constant colour: no spread to divide by
     scores = torch.rand(2, 3, *grid, generator=torch.Generator().manual_seed(2))
-    found = pixel_adaptive_refine(images, scores, dilations, iterations)
+    found = pixel_adaptive_refine(images, scores, *options)
     for one, image, score in zip(found, images, scores):
-        wanted = refine_loop(image.numpy(), score.numpy(), dilations, iterations)
+        wanted = refine_loop(image.numpy(), score.numpy(), *options)
         np.testing.assert_allclose(one.numpy(), wanted, rtol=0, atol=1e-5)
 
 
@@ -62,3 +63,7 @@ def test_what_does_not_fit_is_named():
         pixel_adaptive_refine(image, scores, ())
     with pytest.raises(ValueError, match='iterations must lie in'):
         pixel_adaptive_refine(image, scores, iterations=-1)
+    with pytest.raises(ValueError, match=r'colour_scale must lie in \(0, inf\)'):
+        pixel_adaptive_refine(image, scores, colour_scale=0)
+    with pytest.raises(ValueError, match=r'position_weight must lie in \[0, inf\)'):
+        pixel_adaptive_refine(image, scores, position_weight=-1)

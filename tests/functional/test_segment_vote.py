@@ -40,8 +40,21 @@ def test_rules_one_by_one():
     found = segment_vote(labels, cover)
     assert found.tolist() == [[1] * 6, [2, 2, 0, 0, 0, 0]]
     assert found.dtype == np.uint8
+    assert (segment_vote(labels, cover, min_cover=1) == found).all()  # equal is enough
     assert (segment_vote(labels, np.ones((1, 2, 6), bool)) == labels).all()  # too large
     assert (segment_vote(labels, np.zeros((0, 2, 6), bool)) == labels).all()
+
+
+def test_of_equal_shares_the_smaller_segment_wins_then_the_smaller_class():
+    labels = np.array([[1, 1, 1, 1, 0, 2, 2, 3, 3]])
+    segments = np.zeros((3, 1, 9), bool)
+    segments[0, 0, 1:5] = True  # 3/4 of class 1
+    segments[0, 0, 4] = segments[1, 0, 4] = segments[2, 0, 4] = True
+    segments[0, 0, :4], segments[1, 0, 5:7], segments[2, 0, 7:9] = True, True, True
+    segments[0, 0, 8] = True  # 4/6, and 2/3 of classes 2 and 3
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        found = segment_vote(labels, segments[order], max_area=1)
+        assert found.tolist() == [[1, 1, 1, 1, 2, 2, 2, 3, 3]]
 
 
 def test_what_does_not_fit_is_named():

@@ -36,7 +36,12 @@ def softmax(values: list[float]) -> list[float]:
 
 
 def refine_loop(
-    image: np.ndarray, scores: np.ndarray, dilations: tuple[int, ...], iterations: int
+    image: np.ndarray,
+    scores: np.ndarray,
+    dilations: tuple[int, ...],
+    iterations: int,
+    w: float = 0.3,
+    v: float = 0.01,
 ) -> np.ndarray:
     """(C, H, W) and (K, h, w) -> (K, h, w)."""
     classes, height, width = scores.shape
@@ -49,7 +54,7 @@ def refine_loop(
                     offsets.append((dilation * dy, dilation * dx))
     distances = [math.sqrt(dy * dy + dx * dx) for dy, dx in offsets]
     spread = deviation(distances)
-    near = softmax([-((d / (0.3 * spread)) ** 2) for d in distances])
+    near = softmax([-((d / (w * spread)) ** 2) for d in distances])
 
     def inside(y: int, x: int) -> tuple[int, int]:
         return min(max(y, 0), height - 1), min(max(x, 0), width - 1)
@@ -62,10 +67,10 @@ def refine_loop(
             for channel in image:
                 sigma = deviation([channel[place] for place in around])
                 for i, place in enumerate(around):
-                    ratio = abs(channel[place] - channel[y, x]) / (0.3 * sigma + 0.3e-8)
+                    ratio = abs(channel[place] - channel[y, x]) / (w * (sigma + 1e-8))
                     logits[i] -= ratio**2 / len(image)
             like = softmax(logits)
-            weights[y, x] = [(p, a + 0.01 * b) for p, a, b in zip(around, like, near)]
+            weights[y, x] = [(p, a + v * b) for p, a, b in zip(around, like, near)]
     for _ in range(iterations):
         new = np.zeros((classes, height, width))
         for (y, x), pairs in weights.items():

@@ -159,12 +159,12 @@ class SEAMHead(BaseMapHead):
         logits = outputs['cam_logits']
         inside = _inside(boxes, image_size, tuple(logits.shape[2:]))
         scores = peak_normalize(logits * inside)
-        winners = winning_scores(scores.detach()) * inside
+        winners = winning_scores(scores.detach())
         revised = pixel_correlation(outputs['correlated'], winners, inside)
         return _View(
             logits,
             keep_labelled(_resize(scores, size), labels),
-            keep_labelled(_resize(peak_normalize(revised * inside), size), labels),
+            keep_labelled(_resize(peak_normalize(revised), size), labels),
         )
 
     def _equivariance(self, one: _View, other: _View, inside: Tensor) -> Tensor:

@@ -30,14 +30,15 @@ def plain_logits(head, feature):
 
 def test_loss_is_the_balanced_one_on_masks_of_the_features_size():
     head, feature = build(), torch.rand(2, 6, 4, 5)
-    masks = torch.tensor([0, 1, 3, 255])[torch.randint(4, (2, 4, 5))]
+    masks = torch.tensor([0, 1, 3, 255])[torch.randint(4, (2, 16, 20))]
     samples = []
-    for label, mask in zip(LABELS, masks.repeat_interleave(4, 1).repeat_interleave(4, 2)):
+    for label, mask in zip(LABELS, masks):
         sample = SegDataSample(gt_sem_seg=PixelData(data=mask[None]))
         sample.gt_label = label
         samples.append(sample)
     losses = head.loss([feature], samples, (16, 20))
-    wanted = balanced_loop(plain_logits(head, feature).detach().numpy(), masks.numpy(), 0.4)
+    corners = masks[:, ::4, ::4].numpy()  # the cells' first pixels
+    wanted = balanced_loop(plain_logits(head, feature).detach().numpy(), corners, 0.4)
     assert losses['loss_pixel'].item() == pytest.approx(wanted, abs=1e-5)
     losses['loss_pixel'].backward()
     assert all(p.grad.abs().max() > 0 for p in head.parameters())
@@ -50,8 +51,10 @@ def test_loss_is_the_balanced_one_on_masks_of_the_features_size():
 def test_maps_are_probabilities_under_the_labels():
     head, feature = build(), torch.rand(2, 6, 4, 5)
     maps = head.maps(head([feature], LABELS), LABELS)
-    wanted = plain_logits(head, feature).softmax(dim=1)[:, 1:] * LABELS[:, :, None, None]
+    logits = plain_logits(head, feature)
+    wanted = logits.softmax(dim=1)[:, 1:] * LABELS[:, :, None, None]
     torch.testing.assert_close(maps, wanted)
+    torch.testing.assert_close(head([feature], LABELS)['cam_logits'], logits[:, 1:])
     everything = head([feature])  # as for an image whose label is not known
     torch.testing.assert_close(everything['scores'], head([feature], 0 * LABELS + 1)['scores'])
 

@@ -22,8 +22,9 @@ def samples(*labels):
 
 
 def test_loss_adds_the_softmax_to_cams():
-    head, feature = build(loss_weights=dict(recam=0.5)), torch.rand(2, 6, 4, 5)
-    losses = head.loss([feature], samples([1.0, 0, 1], [0, 1.0, 0]), (16, 20))
+    head = build(loss_weights=dict(recam=0.5), in_index=0)
+    feature, other = torch.rand(2, 2, 6, 4, 5)
+    losses = head.loss([feature, other], samples([1.0, 0, 1], [0, 1.0, 0]), (16, 20))
     logits = head.classifier(feature)
     labels = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
     plain = F.multilabel_soft_margin_loss(logits.mean(dim=(2, 3)), labels)
@@ -35,14 +36,16 @@ def test_loss_adds_the_softmax_to_cams():
     ]
     wanted = 0.5 * oracle.present_loss_loop(own, labels.numpy())
     assert losses['loss_recam'].item() == pytest.approx(wanted, abs=1e-5)
-    sum(losses.values()).backward()
+    losses['loss_recam'].backward()  # reaches the first layer by its maps
     assert all(p.grad.abs().max() > 0 for p in head.parameters())
 
 
 @pytest.mark.parametrize('rectify', ['sum', 'views'])
 def test_maps_are_under_the_product_of_both_weights(rectify):
     head, feature = build(rectify=rectify), torch.rand(1, 6, 4, 5)
-    maps = head.maps(head([feature]), torch.tensor([[1.0, 0, 1]]))
+    outputs = head([feature])
+    assert (outputs['cam'] < 0).any() == (rectify == 'sum')
+    maps = head.maps(outputs, torch.tensor([[1.0, 0, 1]]))
     weight = (head.classifier.weight * head.reclassifier.weight)[:, :, 0, 0]
     wanted = torch.einsum('kc,nchw->nkhw', weight, feature).clamp(min=0)
     torch.testing.assert_close(maps[:, [0, 2]], wanted[:, [0, 2]])

@@ -24,7 +24,7 @@ def build(**kwargs):
 
 
 def features(size, cells):
-    return [torch.rand(2, 4, *cells), torch.rand(2, 6, *cells), torch.rand(2, 3, *size)]
+    return [torch.randn(2, 4, *cells), torch.randn(2, 6, *cells), torch.rand(2, 3, *size)]
 
 
 def samples():
@@ -87,7 +87,7 @@ def test_losses_are_those_of_the_loop():
 def test_padding_takes_no_part_and_gradients_go_where_they_should():
     head = build(loss_weights=dict(cls=0))
     feats, other = features(SIZE, (4, 5)), features(SMALL, (2, 3))
-    feats[1].requires_grad_()
+    feats[0].requires_grad_(), feats[1].requires_grad_()
     losses = head.loss(feats, samples(), SIZE, [other])
     losses['loss_er'].backward(retain_graph=True)
     assert feats[1].grad[1, :, :, 3:].abs().max() == 0
@@ -95,7 +95,7 @@ def test_padding_takes_no_part_and_gradients_go_where_they_should():
     assert head.correlation.weight.grad is None
     feats[1].grad = None
     losses['loss_ecr'].backward()
-    assert feats[1].grad is None
+    assert feats[0].grad is None is feats[1].grad
     assert all(p.grad.abs().max() > 0 for p in head.side_convs.parameters())
 
 
@@ -109,6 +109,17 @@ def test_maps_are_revised_scores_of_the_label():
     )
     np.testing.assert_allclose(maps[0, [0, 2]].detach().numpy(), wanted[[1, 3]], atol=1e-5)
     assert maps[0, 1].abs().max() == 0
+
+
+def test_pixels_are_told_apart_by_the_image_and_the_stages():
+    head, feats = build(), features(SIZE, (4, 5))
+    feats[0] = torch.rand(2, 4, 7, 8) - 0.5
+    small = [F.interpolate(x, size=(4, 5), mode='bilinear') for x in (
+        feats[2], F.conv2d(feats[0], head.side_convs[0].weight).clamp(min=0)
+    )]  # fmt: skip
+    wanted = torch.einsum('oc,nchw->nohw', head.correlation.weight[..., 0, 0], torch.cat(small, 1))
+    torch.testing.assert_close(head(feats)['correlated'], wanted)
+    assert build(view_scale=0.5).loss_scales == (0.5,)
 
 
 def test_settings_that_do_not_fit_are_refused():
