@@ -31,6 +31,7 @@ __all__ = [
     'UntrustedCheckpointError',
     'check_fit',
     'guard_checkpoints',
+    'initial_weights',
     'load_checkpoint_file',
     'load_weights',
     'package_file',
@@ -205,6 +206,24 @@ def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, Any]:
     if weights and all(key.startswith('module.') for key in weights):
         consume_prefix_in_state_dict_if_present(weights, 'module.')
     return weights
+
+
+def initial_weights(checkpoint: str, prefix: str | None = None) -> dict[str, Any]:
+    """The weights that an ``init_cfg`` of type ``Pretrained`` names, by their names behind the prefix.
+
+    Args:
+        checkpoint: A file, an address or ``package://...``, as MMEngine reads them.
+        prefix: Only the names that begin with it and a dot.
+
+    Raises:
+        ValueError: The file holds no weights by name.
+    """
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    if isinstance(content, Mapping) and 'state_dict' not in content:
+        content = content.get('model', content)
+    prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+    state = weights_of(content, checkpoint)
+    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

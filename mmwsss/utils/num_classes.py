@@ -18,8 +18,8 @@ PLACES = ('train_dataloader', 'map_dataset', 'test_dataloader', 'val_dataloader'
 def fill_num_classes(cfg: Any) -> None:
     """Replace every ``num_classes='auto'`` of a config's model by the number that its dataset says.
 
-    The head of a localizer (``model.head``) has the foreground classes, every other head counts the
-    background, too. ``class_texts='auto'`` becomes the names of the foreground classes.
+    The head of a localizer (``model.head``) and its backbone have the foreground classes, every other
+    head counts the background, too. ``class_texts='auto'`` becomes the names of the foreground classes.
 
     Args:
         cfg: The config; changed in place. Without any ``'auto'`` nothing is read.
@@ -38,7 +38,7 @@ def fill_num_classes(cfg: Any) -> None:
     classes = class_list(cfg) if wanted else ()
     for key, node in wanted:
         if node.get('num_classes') == AUTO:
-            node['num_classes'] = len(classes) - (key == 'head')
+            node['num_classes'] = len(classes) - (key in ('head', 'backbone'))
         if node.get('class_texts') == AUTO:
             node['class_texts'] = list(classes[1:])
 

@@ -1,4 +1,4 @@
-"""ReCAM and AMN differ from the CAM that they start from in what they say."""
+"""ReCAM and AMN differ from the CAM that they start from in what they say; SEAM and MCTformer+ fit."""
 
 from __future__ import annotations
 
@@ -79,3 +79,31 @@ def test_seams_head_fits_the_backbone(recipe):
     assert outputs['cam_logits'].shape[1] == cam.model.head.num_classes
     sides = model.head.side_convs
     assert model.head.correlation.in_channels == 3 + sum(conv.out_channels for conv in sides)
+
+
+@pytest.mark.parametrize('recipe', ['deit-s_voc', 'deit-s_coco14', 'tiny_demo'])
+def test_mctformers_classes_grid_and_maps(recipe):
+    cfg = load_config(CONFIGS / f'mctformer/mctformer_{recipe}.py')
+    cam = load_config(CONFIGS / f'cam/cam_{recipe.replace("deit-s", "r50")}.py')
+    model = MODELS.build({**cfg.model, 'backbone': {**cfg.model.backbone, 'init_cfg': None}})
+    model = model.to('meta').eval()
+    crop = cfg.train_dataloader.dataset.pipeline[3].crop_size
+    assert model.backbone.img_size == model.data_preprocessor.size == crop
+    outputs = model.head(model.extract_feat(torch.zeros(1, 3, 64, 64, device='meta')))
+    assert outputs['cam'].shape[1] == cam.model.head.num_classes
+    assert cfg.map_dataset == cam.map_dataset
+
+
+def test_mctformers_published_recipe():
+    cfg = load_config(CONFIGS / 'mctformer/mctformer_deit-s_voc.py')
+    assert cfg.train_dataloader.dataset.pipeline[3].crop_size == (448, 448)
+    assert (cfg.train_cfg.max_epochs, cfg.train_dataloader.batch_size) == (45, 32)
+    assert cfg.model.test_cfg.scales == (1.0, 0.75, 1.25)
+    assert cfg.model.test_cfg.flip
+    model = MODELS.build({**cfg.model, 'backbone': {**cfg.model.backbone, 'init_cfg': None}})
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).param_groups
+    assert {group['lr'] for group in groups} == {5e-4 * 32 / 512}
+    names = {id(p): name for name, p in model.named_parameters()}
+    free = [names[id(p)] for g in groups if g['weight_decay'] == 0 for p in g['params']]
+    assert all('.ln' in name for name in free if not name.endswith(('cls_token', 'pos_embed')))
+    assert len(free) == 2 + 4 * 12

@@ -12,12 +12,11 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseModule
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from mmwsss.io.damage import parsing
-from mmwsss.utils.checkpoint import unwrapped, weights_of
+from mmwsss.utils.checkpoint import initial_weights, unwrapped
 from mmwsss.utils.names import name_some
 
 __all__ = ['CheckInitialWeightsHook']
@@ -63,7 +62,7 @@ class CheckInitialWeightsHook(Hook):
         for name, module in unwrapped(runner.model).named_modules():
             patterns = self.ignore.get(type(module).__name__, ())
             for cfg in _pretrained_cfgs(module):
-                found = _read_state(cfg['checkpoint'], cfg.get('prefix'))
+                found = initial_weights(cfg['checkpoint'], cfg.get('prefix'))
                 left = _left_random(module, found)
                 bad = [key for key in left if not any(re.match(each, key) for each in patterns)]
                 if bad:
@@ -107,12 +106,3 @@ def _left_by_own_loading(module: BaseModule) -> list[str]:
             value.fill_(float('nan'))
         probe.init_weights()
     return [key for key, value in probe.state_dict().items() if value.isnan().any()]
-
-
-def _read_state(checkpoint: str, prefix: str | None) -> dict[str, Tensor]:
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    if 'state_dict' not in content:
-        content = content.get('model', content)
-    prefix = f'{prefix.rstrip(".")}.' if prefix else ''
-    state = weights_of(content, checkpoint)
-    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}

@@ -47,37 +47,6 @@ class CLIPVisionTransformer(GridVisionTransformer):
         else:
             super().init_weights()
 
-    def embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Tokens before the first block (N, 1 + h w, C), the class token first, and the grid (h, w).
-
-        Args:
-            images: Normalised images (N, 3, H, W), sides multiples of the patch size.
-        """
-        patches, grid = self.patch_embed(images)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
-        return self.pre_ln(self._pos_embeding(tokens, grid, self.pos_embed)), tuple(grid)
-
-    def run_block(
-        self, index: int, tokens: Tensor, normed: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Run a block of the transformer and keep its attention.
-
-        Args:
-            index: Which block.
-            tokens: (N, L, C).
-            normed: What the block attends over, by default ``tokens`` after the block's first norm;
-                to be given for a gradient with respect to it.
-
-        Returns:
-            Tokens (N, L, C), and attention (N, L, L), mean over the heads, rows summing to one.
-        """
-        block = self.layers[index]
-        normed = block.norm1(tokens) if normed is None else normed
-        sequence = normed.transpose(0, 1)  # what mmcv wraps has the batch second
-        out, attention = block.attn.attn(sequence, sequence, sequence, need_weights=True)
-        tokens = tokens + out.transpose(0, 1)
-        return block.ffn(block.norm2(tokens), identity=tokens), attention
-
     def encode_image(self, images: Tensor) -> Tensor:
         """CLIP's image features (N, D), not normalised; images as for :meth:`embed`."""
         tokens, _ = self.embed(images)

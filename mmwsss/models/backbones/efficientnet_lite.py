@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmwsss.functional.checks import check_ascending, check_choice
-from mmwsss.utils.checkpoint import weights_of
+from mmwsss.utils.checkpoint import initial_weights
 
 __all__ = ['EfficientNetLite']
 
@@ -94,14 +93,10 @@ class EfficientNetLite(BaseModule):
         if not isinstance(cfg, dict) or cfg.get('type') != 'Pretrained':
             super().init_weights()
             return
-        path, prefix = cfg['checkpoint'], cfg.get('prefix', '')
-        prefix = prefix and prefix.rstrip('.') + '.'
         names, state = self._package_names(), {}
-        content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        for key, value in weights_of(content, path).items():
-            if key.startswith(prefix):
-                layer, _, entry = key[len(prefix) :].rpartition('.')
-                state[f'{names.get(layer, layer)}.{entry}'] = value
+        for key, value in initial_weights(cfg['checkpoint'], cfg.get('prefix')).items():
+            layer, _, entry = key.rpartition('.')
+            state[f'{names.get(layer, layer)}.{entry}'] = value
         self.load_state_dict(state, strict=False)
         self._is_init = True
 

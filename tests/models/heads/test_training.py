@@ -1,4 +1,4 @@
-"""ReCAM, AMN and SEAM: trained for four iterations, resumed, asked for maps of odd sizes."""
+"""ReCAM, AMN, SEAM and MCTformer+: trained for four iterations, resumed, asked for maps of odd sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ HEADS = {
     'ReCAMHead': dict(in_channels=64),
     'AMNHead': dict(in_channels=64, dilations=(1, 2)),
     'SEAMHead': dict(in_channels=64, side_in_channels=(16, 32), side_channels=(4, 4)),
+    'MCTformerHead': dict(in_channels=16),
 }
+TOKENS = dict(
+    type='MCTVisionTransformer',
+    num_classes=5,
+    img_size=64,
+    embed_dims=16,
+    num_layers=2,
+    num_heads=2,
+)
 
 
 def config(root, name, work_dir, **kwargs):
@@ -23,6 +32,8 @@ def config(root, name, work_dir, **kwargs):
     cfg.update(work_dir=str(work_dir), val_dataloader=None, val_evaluator=None, val_cfg=None)
     cfg['train_cfg'] = dict(type='EpochBasedTrainLoop', max_epochs=2)
     cfg['optim_wrapper']['optimizer']['lr'] = 0.01
+    if name == 'MCTformerHead':
+        cfg['model']['backbone'] = TOKENS
     if name == 'AMNHead':
         cfg['model']['data_preprocessor']['seg_pad_val'] = 255
         dataset = cfg['train_dataloader']['dataset']
