@@ -43,10 +43,20 @@ except FileNotFoundError as error:
 @pytest.fixture(scope='module')
 def package(tmp_path_factory):
     folder = tmp_path_factory.mktemp('build')
-    command = [sys.executable, 'setup.py', '-q', 'build', '--build-base', str(folder)]
+    about = ['egg_info', '--egg-base', folder, 'install_egg_info', '--install-dir', folder / 'lib']
+    words = [
+        'setup.py',
+        '-q',
+        'build',
+        '--build-base',
+        folder,
+        '--build-lib',
+        folder / 'lib',
+        *about,
+    ]
+    command = [sys.executable, *map(str, words)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
-    (package,) = folder.glob('lib*/mmwsss')
-    return package
+    return folder / 'lib' / 'mmwsss'
 
 
 def test_mim_finds_every_config(package):

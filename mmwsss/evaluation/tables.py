@@ -57,6 +57,19 @@ def threshold_table(
     return f'mIoU of class maps over thresholds ({USES_GROUND_TRUTH})\n{table}'
 
 
+def separation_table(thresholds: Sequence[float], separation: Floats) -> str:
+    """Lay out how well thresholds (T) separate colours (T numbers in 0..1), marking the best one."""
+    best = best_index(separation)
+    rows = [
+        [f'{threshold:.3g}', percent(float(share)), 'chosen' if i == best else '']
+        for i, (threshold, share) in enumerate(zip(thresholds, separation))
+    ]
+    table = _text(['threshold', 'separation %', ''], rows)
+    return (
+        f'share of colour variance between foreground and background (no masks are used)\n{table}'
+    )
+
+
 def _text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out a table whose first column is text and the others are numbers."""
     table = Table(box=box.ASCII2)

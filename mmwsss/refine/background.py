@@ -9,7 +9,9 @@ from mmwsss.io import ClassMaps
 from mmwsss.refine.base import BaseRefiner, MapsOrLabels, require_maps
 from mmwsss.registry import REFINERS
 
-__all__ = ['BackgroundThreshold']
+__all__ = ['CHOSEN', 'BackgroundThreshold']
+
+CHOSEN = 'chosen'
 
 
 @REFINERS.register_module()
@@ -17,13 +19,19 @@ class BackgroundThreshold(BaseRefiner):
     """Add a constant background map: a pixel is foreground where a class scores above it.
 
     Args:
-        threshold: The constant, in [0, 1]. A score equal to it is background.
+        threshold: The constant, in [0, 1]. A score equal to it is background. ``'chosen'``, where masks of
+            a folder of maps are made: :func:`~mmwsss.stages.threshold.choose_threshold` finds it.
 
     Raises:
-        ValueError: ``threshold`` does not lie in [0, 1].
+        ValueError: ``threshold`` does not lie in [0, 1], or is to be chosen where there is one image only.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float | str) -> None:
+        if isinstance(threshold, str):
+            raise ValueError(
+                f"threshold={threshold!r}: only make_masks chooses one ('{CHOSEN}'), from many images; "
+                'write the number that its record or choose_threshold names'
+            )
         check_range('threshold', threshold, '[0, 1]')
         self.threshold = threshold
 

@@ -41,6 +41,7 @@ from mmwsss.refine.chain import RefinerChain, StartedChain
 from mmwsss.stages.image_list import Images, images_only
 from mmwsss.stages.imported import ForeignFolder
 from mmwsss.stages.output import OutputFolder
+from mmwsss.stages.threshold import with_chosen_threshold
 from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']
@@ -84,7 +85,6 @@ def make_masks(
         ValueError, TypeError: A refiner's config does not fit, or an id is not in the dataset.
     """
     mask_cfg = mask_settings(cfg)
-    chain = RefinerChain(mask_cfg['refiners'], device)
     images = Images(cfg.map_dataset)
     before = read_record(
         maps,
@@ -93,8 +93,10 @@ def make_masks(
         split=images.split,
         ids=list(images.paths) if ids is None else None,
     )
-    check_background(chain, before, maps)
+    check_background(mask_cfg, before, maps)
     ids = images.choose(ids)
+    mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
+    chain = RefinerChain(mask_cfg['refiners'], device)
     record = make_record(
         'masks',
         images.classes,
@@ -151,7 +153,7 @@ def import_masks(
         chain = RefinerChain(mask_cfg['refiners'], device)
         protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
         if before is not None:
-            check_background(chain, before, folder)
+            check_background(mask_cfg, before, folder)
     record = make_record(
         'masks',
         images.classes,
@@ -373,10 +375,10 @@ def mask_protocol(
     )
 
 
-def check_background(chain: RefinerChain, maps: Record, folder: str | Path) -> None:
+def check_background(mask_cfg: dict[str, Any], maps: Record, folder: str | Path) -> None:
     """Refuse a threshold for maps that have a background, before every image fails for it."""
-    first = chain.refiners[0] if chain.refiners else None
-    if isinstance(first, BackgroundThreshold) and maps.settings.get('has_background'):
+    first = next(iter(mask_cfg['refiners']), {}).get('type', '').rpartition('.')[2]
+    if first == BackgroundThreshold.__name__ and maps.settings.get('has_background'):
         raise ValueError(
             f'mask_cfg.refiners: the class maps in {folder} have a background of their own: leave '
             'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax)'

@@ -189,10 +189,10 @@ def test_a_threshold_behind_another_refiner_is_left_to_the_chain(case):
     _, maps, _, _ = case
     found = read_record(maps)
     found = replace(found, settings={**found.settings, 'has_background': True})
-    check_background(RefinerChain([{'type': 'MeanBrightness'}, THRESHOLD]), found, maps)
-    check_background(RefinerChain(), found, maps)
+    check_background({'refiners': [{'type': 'MeanBrightness'}, THRESHOLD]}, found, maps)
+    check_background({'refiners': []}, found, maps)
     with pytest.raises(ValueError, match='leave BackgroundThreshold out'):
-        check_background(RefinerChain([THRESHOLD, {'type': 'MeanBrightness'}]), found, maps)
+        check_background({'refiners': [THRESHOLD, {'type': 'MeanBrightness'}]}, found, maps)
 
 
 def test_broken_and_missing_maps_are_named_and_the_rest_is_done(case):

@@ -1,0 +1,64 @@
+"""How well a mask separates the colours of an image: what chooses a background threshold without masks.
+
+Of the two halves that a threshold makes of an image, Otsu's criterion, the share of the variance that lies
+between them, is taken of the image's colours, where Otsu (A Threshold Selection Method from Gray-Level
+Histograms, 1979) takes it of the values that are thresholded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import rgb2lab
+
+from mmwsss.functional.checks import check_shapes, to_numpy
+
+__all__ = ['colour_separation']
+
+
+def colour_separation(image: Any, scores: Any, thresholds: Sequence[float]) -> NDArray[np.float64]:
+    """Return the share of an image's colour variance that lies between foreground and background.
+
+    With the pixels' CIELAB colours ``c``, their mean ``m``, and n1, m1 and n0, m0 the numbers and mean
+    colours of the pixels above a threshold and of the others,
+    ``(n1 |m1 - m|^2 + n0 |m0 - m|^2) / sum |c - m|^2``.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        scores: Largest foreground score of each pixel, floating point (H, W).
+        thresholds: Strictly increasing, T numbers; a pixel is foreground where its score is larger.
+
+    Returns:
+        float64 (T,) in [0, 1]; 0 where one of the halves is empty, or the image has one colour.
+
+    Raises:
+        ValueError: Image and scores are not of one size.
+    """
+    image, scores = to_numpy(image), to_numpy(scores)
+    check_shapes(scores=(scores, 'H W'), image=(image, 'H W 3'))
+    colours = rgb2lab(image).reshape(-1, 3).astype(np.float64)
+    colours -= colours.mean(0)
+    levels = np.searchsorted(thresholds, scores.ravel())  # how many thresholds lie below the score
+    bins = len(thresholds) + 1
+    counts = _above(np.bincount(levels, minlength=bins))
+    sums = np.stack([_above(np.bincount(levels, c, bins)) for c in colours.T])
+    # The two halves' sums of centred colours are equal up to their sign.
+    between = (sums**2).sum(0) * _inverse(counts) + (sums**2).sum(0) * _inverse(
+        len(colours) - counts
+    )
+    inside = (counts > 0) & (counts < len(colours))
+    separation: NDArray[np.float64] = np.where(inside, between, 0.0) * _inverse((colours**2).sum())
+    return separation
+
+
+def _above(per_level: NDArray[Any]) -> NDArray[Any]:
+    """Totals of the pixels above each threshold."""
+    totals: NDArray[Any] = per_level[::-1].cumsum()[::-1][1:]
+    return totals
+
+
+def _inverse(values: Any) -> Any:
+    return np.divide(1.0, values, out=np.zeros(np.shape(values)), where=np.asarray(values) > 0)

@@ -1,0 +1,123 @@
+"""Choosing the background threshold of class maps without masks: ``tools/choose_threshold.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmwsss.datasets.transforms.loading import load_rgb
+from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS, check_thresholds
+from mmwsss.evaluation.tables import separation_table
+from mmwsss.functional.colour_separation import colour_separation
+from mmwsss.io import BatchReport, load_class_maps, process_items, safe_join
+from mmwsss.refine.background import CHOSEN
+from mmwsss.stages.image_list import Images
+from mmwsss.visualization.tiles import evenly_spaced
+
+__all__ = ['ThresholdChoice', 'choose_threshold', 'with_chosen_threshold']
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """A threshold, and why.
+
+    Attributes:
+        thresholds: T numbers that were tried.
+        separation: float64 (T,) in [0, 1], the mean over the images of
+            :func:`~mmwsss.functional.colour_separation.colour_separation`, divided by the largest value
+            of each image, so that all of them count alike.
+        images: How many images that is.
+        report: What became of each image.
+    """
+
+    thresholds: tuple[float, ...]
+    separation: np.ndarray
+    images: int
+    report: BatchReport
+
+    @property
+    def threshold(self) -> float:
+        """The one that separates the colours best, the smallest of equals."""
+        return self.thresholds[int(self.separation.argmax())]
+
+    @property
+    def source(self) -> str:
+        """Where the threshold comes from, for the protocol of a score."""
+        return f'chosen by the colours of {self.images} images, without masks'
+
+    def table(self) -> str:
+        """All thresholds, as text."""
+        return separation_table(self.thresholds, self.separation)
+
+
+def choose_threshold(
+    maps: str | Path,
+    images: Images,
+    ids: Sequence[str],
+    thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
+    limit: int = 300,
+    workers: int = 0,
+) -> ThresholdChoice:
+    """Find the threshold whose masks separate the colours of the images best.
+
+    No mask is looked at. The maps have no background. Images without any class, or of one colour, say nothing
+    and are left out, as those are that fail.
+
+    Args:
+        maps: Folder of class maps.
+        images: The dataset.
+        ids: Images with maps.
+        thresholds: Strictly increasing.
+        limit: At most so many of the images are looked at, evenly spaced in ``ids``.
+        workers: Processes; 0 works in this one.
+
+    Raises:
+        ValueError: Thresholds do not increase, ``limit`` is less than 1, or no image has maps, without
+            background, of a class.
+    """
+    check_thresholds(thresholds)
+    if limit < 1:
+        raise ValueError(f'limit must be at least 1, but got {limit}')
+    found: list[np.ndarray] = []
+
+    def work(name: str) -> np.ndarray | None:
+        class_maps = load_class_maps(safe_join(maps, name, '.npz'), len(images.classes))
+        if class_maps.has_background:
+            raise ValueError(
+                'the class maps have a background of their own: no threshold is needed'
+            )
+        if not len(class_maps.keys):
+            return None
+        scores = class_maps.full_size_scores().max(0)
+        separation = colour_separation(load_rgb(images.paths[name], name), scores, thresholds)
+        return separation / separation.max() if separation.any() else None
+
+    def take(name: str, separation: np.ndarray | None) -> None:
+        if separation is not None:
+            found.append(separation)
+
+    chosen = [ids[i] for i in evenly_spaced(len(ids), limit)]
+    report = process_items(chosen, work, None, 'threshold', workers, on_result=take, progress=False)
+    if not found:
+        raise ValueError(
+            f'no threshold can be chosen: none of {len(chosen)} images has maps of a class'
+        )
+    return ThresholdChoice(tuple(thresholds), np.mean(found, axis=0), len(found), report)
+
+
+def with_chosen_threshold(
+    mask_cfg: dict[str, Any], maps: str | Path, images: Images, ids: Sequence[str], workers: int
+) -> dict[str, Any]:
+    """Put a number, and where it comes from, in the place of ``threshold='chosen'``."""
+    refiners = [dict(refiner) for refiner in mask_cfg['refiners']]
+    open_ones = [refiner for refiner in refiners if refiner.get('threshold') == CHOSEN]
+    if not open_ones:
+        return mask_cfg
+    choice = choose_threshold(maps, images, ids, workers=workers)
+    for refiner in open_ones:
+        refiner['threshold'] = choice.threshold
+    return {**mask_cfg, 'refiners': refiners, 'threshold_source': choice.source}

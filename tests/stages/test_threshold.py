@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmwsss.datasets.transforms.loading import load_rgb
+from mmwsss.io import ClassMaps, make_record, read_record, save_class_maps, write_record
+from mmwsss.refine import RefinerChain
+from mmwsss.stages.image_list import Images
+from mmwsss.stages.masks import make_masks
+from mmwsss.stages.threshold import choose_threshold
+from tests.oracles.colour_separation import plain_separation
+from tests.tiny_models import localizer_config
+
+THRESHOLDS = (0.21, 0.41, 0.61)  # between grey values
+
+
+@pytest.fixture
+def case(demo_root, tmp_path):
+    """A config that leaves the threshold open, and maps of its images that follow their brightness."""
+    cfg = localizer_config(demo_root)
+    cfg['mask_cfg'] = {'refiners': [{'type': 'BackgroundThreshold', 'threshold': 'chosen'}]}
+    images = Images(Config(cfg).map_dataset)
+    for name, path in images.paths.items():
+        scores = load_rgb(path)[None, ..., 0].astype(np.float32) / 255
+        maps = ClassMaps(np.array(images.labels[name][:1]), scores, scores.shape[1:])
+        save_class_maps(tmp_path / 'maps' / f'{name}.npz', maps)
+    record = make_record('maps', images.classes, images.split, list(images.paths))
+    write_record(tmp_path / 'maps', record)
+    return Config(cfg), tmp_path / 'maps', images
+
+
+def test_mean_over_images_equals_the_plain_loop(case):
+    _, maps, images = case
+    ids = list(images.paths)[:2]
+    choice = choose_threshold(maps, images, ids, THRESHOLDS)
+    pictures = [load_rgb(images.paths[name]) for name in ids]
+    curves = [
+        [plain_separation(p, np.float32(p[..., 0]) / 255, t) for t in THRESHOLDS] for p in pictures
+    ]
+    expected = sum(np.array(curve) / max(curve) for curve in curves) / 2
+    np.testing.assert_allclose(choice.separation, expected, rtol=1e-6)
+    assert choice.threshold == THRESHOLDS[int(np.argmax(expected))]
+    assert choice.images == 2
+    assert f'{choice.threshold:g}' in next(r for r in choice.table().split('\n') if 'chosen' in r)
+
+
+def test_a_limit_takes_images_evenly(case):
+    _, maps, images = case
+    report = choose_threshold(maps, images, list(images.paths), THRESHOLDS, limit=3).report
+    assert len(report.done) == 3
+    assert report.done[0] == next(iter(images.paths))
+    assert report.done[-1] == list(images.paths)[-1]
+
+
+def test_images_without_a_class_and_broken_ones_are_left_out(case):
+    _, maps, images = case
+    empty, broken, *rest = images.paths
+    size = load_rgb(images.paths[empty]).shape[:2]
+    save_class_maps(maps / f'{empty}.npz', ClassMaps(np.zeros(0, int), np.zeros((0, 4, 4)), size))
+    (maps / f'{broken}.npz').write_bytes(b'broken')
+    choice = choose_threshold(maps, images, list(images.paths), THRESHOLDS)
+    assert list(choice.report.failed) == [broken]
+    assert choice.images == len(rest)
+    alone = choose_threshold(maps, images, rest, THRESHOLDS)
+    np.testing.assert_array_equal(choice.separation, alone.separation)
+    with pytest.raises(ValueError, match='none of 1 images has maps of a class'):
+        choose_threshold(maps, images, [empty], THRESHOLDS)
+
+
+def test_bad_arguments(case):
+    _, maps, images = case
+    with pytest.raises(ValueError, match='strictly increasing'):
+        choose_threshold(maps, images, list(images.paths), (0.5, 0.5))
+    with pytest.raises(ValueError, match='limit must be at least 1, but got 0'):
+        choose_threshold(maps, images, list(images.paths), limit=0)
+
+
+def test_masks_with_the_chosen_threshold_say_so(case, tmp_path):
+    cfg, maps, images = case
+    assert make_masks(cfg, maps, tmp_path / 'chosen').exit_code == 0
+    choice = choose_threshold(maps, images, list(images.paths))
+    protocol = read_record(tmp_path / 'chosen').protocol
+    assert (protocol.threshold, protocol.threshold_source) == (choice.threshold, choice.source)
+    assert not protocol.uses_ground_truth
+    assert 'without masks' in protocol.text()
+
+    cfg.mask_cfg.refiners[0].threshold = choice.threshold
+    make_masks(cfg, maps, tmp_path / 'given')
+    for file in (tmp_path / 'given').glob('*.png'):
+        assert file.read_bytes() == (tmp_path / 'chosen' / file.name).read_bytes()
+
+
+def test_no_threshold_for_maps_with_background(case, tmp_path):
+    cfg, maps, _ = case
+    record = read_record(maps)
+    write_record(maps, replace(record, settings={'has_background': True}))
+    with pytest.raises(ValueError, match='have a background of their own'):
+        make_masks(cfg, maps, tmp_path / 'masks')
+
+
+def test_one_image_is_too_few(case):
+    with pytest.raises(ValueError, match="threshold='chosen': only make_masks chooses"):
+        RefinerChain(case[0].mask_cfg.refiners)

@@ -1,0 +1,55 @@
+"""Choose the background threshold of class maps without masks.
+
+Prints how well each threshold separates the colours of foreground and background (the share of the colour
+variance between them, 100 for the best threshold of an image, mean over images), and names the best one.
+`threshold='chosen'` of a BackgroundThreshold does the same while masks are made.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mmwsss.datasets.splits import read_split
+from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
+from mmwsss.io import require_folder
+from mmwsss.stages.image_list import Images
+from mmwsss.stages.threshold import choose_threshold
+from mmwsss.utils.cli import (
+    add_config_arguments,
+    add_workers_argument,
+    finish_report,
+    run_tool,
+)
+from mmwsss.utils.config import load_config
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_arguments(parser)
+    parser.add_argument('--maps', required=True, help='folder of class maps, from make_maps.py')
+    parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
+    parser.add_argument(
+        '--thresholds', type=float, nargs='+', help='to try (default: 0.05, 0.10 .. 0.95)'
+    )
+    parser.add_argument(
+        '--images', type=int, default=300, help='look at so many at most (default: %(default)s)'
+    )
+    add_workers_argument(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    images = Images(load_config(args.config, args.cfg_options).map_dataset)
+    ids = images.choose(read_split(args.list, argument='--list') if args.list else None)
+    maps = require_folder('--maps', args.maps)
+    thresholds = args.thresholds or DEFAULT_THRESHOLDS
+    choice = choose_threshold(maps, images, ids, thresholds, args.images, args.workers)
+    print(choice.table())
+    print(f'threshold {choice.threshold:g}: {choice.source}')
+    return finish_report(choice.report)
+
+
+if __name__ == '__main__':
+    run_tool(main, parse_args())
