@@ -73,12 +73,11 @@ class FolderLock:
         """Let the next run in, whatever processes of this one are left."""
         if self.descriptor is not None and os.getpid() == self.owner:
             self.path.unlink(missing_ok=True)
-            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
             self.close()
 
     def close(self) -> None:
         """Give the lock up in this process; one that has the ``descriptor`` goes on holding it."""
-        if self.descriptor is not None and os.getpid() == self.owner:
+        if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
 

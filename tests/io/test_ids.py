@@ -132,6 +132,7 @@ def test_names_that_no_list_can_hold_are_refused(tmp_path, name):
         ('img/x.jpg gt/x.npy', ['x']),
         ('/JPEGImages/x.jpg', ['x']),
         ('/data/VOC/JPEGImages/sub/x.jpg', ['sub/x']),
+        ('/data/images/VOC/JPEGImages/x.jpg', ['x']),
         ('/photos/x.jpg', ['x']),
         (r'C:\data\images\trip\x.JPG', ['trip/x']),
         (r'trip\x.jpg', ['trip/x']),
@@ -175,6 +176,8 @@ def test_ids_of_label_files(tmp_path, path, name):
 @pytest.mark.parametrize('suffix', ['.PNG', '.NPY'])
 def test_masks_with_suffixes_in_capitals_are_found(tmp_path, suffix):
     (tmp_path / f'v1.2{suffix}').touch()
+    (tmp_path / '.cache').mkdir()
+    (tmp_path / '.cache/a.png').touch()
     assert find_ids(tmp_path, ('.png', '.npy')) == ['v1.2']
     assert find_mask(tmp_path, 'v1.2').name == f'v1.2{suffix}'
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 
@@ -61,6 +64,27 @@ def test_one_process_may_begin_again_and_lets_go_at_the_end(tmp_path):
         pass
 
 
+def test_where_there_are_no_locks_runs_go_on(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr('fcntl.flock', no_locks)
+    assert FolderLock(tmp_path).descriptor is None
+
+
+def test_a_file_that_the_run_before_removes_is_no_lock(tmp_path, monkeypatch):
+    flock, removed = fcntl.flock, []
+
+    def late(descriptor, operation):
+        if not removed:
+            removed.append((tmp_path / '.lock').unlink())
+        flock(descriptor, operation)
+
+    monkeypatch.setattr('fcntl.flock', late)
+    with FolderLock(tmp_path) as lock:
+        assert os.path.samestat(os.fstat(lock.descriptor), os.stat(tmp_path / '.lock'))
+
+
 def test_a_tool_keeps_the_lock_of_who_started_it(tmp_path):
     with FolderLock(tmp_path) as lock:
         words = [sys.executable, '-c', 'input()']
@@ -69,3 +93,12 @@ def test_a_tool_keeps_the_lock_of_who_started_it(tmp_path):
         FolderLock(tmp_path)
     tool.communicate(b'\n')
     FolderLock(tmp_path, patience=10).close()
+
+
+def test_a_run_that_is_over_waits_for_none_of_its_processes(tmp_path):
+    lock = FolderLock(tmp_path)
+    words = [sys.executable, '-c', 'input()']
+    with subprocess.Popen(words, stdin=-1, pass_fds=(lock.descriptor,)) as tool:
+        lock.release()
+        FolderLock(tmp_path).release()
+        tool.communicate(b'\n')

@@ -48,16 +48,17 @@ def test_the_same_outputs_to_rounding(cfg, left):
 
 
 class PreActivation(nn.Module):
-    """Norms before convolutions, one of which follows another convolution; a norm that is used twice."""
+    """Norms before convolutions, behind one, used twice, and beside one, which runs just before."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second, self.third = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
-        self.before, self.between, self.twice = (nn.BatchNorm2d(3) for _ in range(3))
+        self.before, self.between, self.twice, self.beside = (nn.BatchNorm2d(3) for _ in range(4))
 
     def forward(self, images):
         x = self.second(self.between(self.first(self.before(images).relu())).relu())
-        return self.twice(self.third(self.twice(x)))
+        x, beside = self.third(self.twice(x)), self.beside(images)
+        return self.twice(x) + beside
 
 
 def test_only_a_norm_right_behind_its_convolution_is_folded():
@@ -66,6 +67,7 @@ def test_only_a_norm_right_behind_its_convolution_is_folded():
     assert isinstance(folded.between, nn.Identity)
     assert isinstance(folded.before, nn.BatchNorm2d)
     assert isinstance(folded.twice, nn.BatchNorm2d)
+    assert isinstance(folded.beside, nn.BatchNorm2d)
     images = torch.randn(1, 3, 9, 9)
     torch.testing.assert_close(folded(images), network(images))
 

@@ -128,6 +128,25 @@ def test_mirror_and_scales_are_averaged(model, cfg):
     assert torch.allclose(maps, mirrored.flip(-1), atol=1e-3)
 
 
+def test_pictures_of_bytes_are_the_ones_that_were_normalised(model):
+    views, picture = copy.deepcopy(model), torch.randint(0, 256, (3, 32, 48)).float()
+    views.test_cfg['resize'] = 'uint8'
+    mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
+    ((view, is_mirror),) = views._views((picture - mean) / std)
+    assert torch.equal(view[None], (picture[None] - mean) / std)
+    assert not is_mirror
+
+
+def test_logits_of_a_batch_and_texts(model, cfg):
+    images = torch.randn(2, 3, 32, 48)
+    single = [model(image[None], mode='tensor') for image in images]
+    assert torch.allclose(model(images, mode='tensor'), torch.cat(single), atol=1e-5)
+    text = MODELS.build(dict(cfg.model.head, sharper=dict(kite='red kite'), template='a {}'))
+    names = ['lantern', 'red kite', 'beetle', 'teapot', 'umbrella', 'ground', 'sky']
+    assert text.text_encoder.vocabulary == names
+    assert text.text_encoder.templates == ['a {}']
+
+
 def test_training_and_wrong_texts_are_refused(model, cfg):
     with pytest.raises(TypeError, match=r'not trained. Make it .*model_converters/clip\.py'):
         model(torch.zeros(1, 3, 32, 32), [SegDataSample()], mode='loss')

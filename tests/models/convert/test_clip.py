@@ -134,9 +134,8 @@ def test_hugging_faces_names_and_shapes(theirs):
 
 
 def test_leftovers_and_missing_weights_are_named(theirs):
-    state = dict(
-        theirs.state_dict(), input_resolution=torch.tensor(48)
-    )  # no weight, as in OpenAI's
+    extra = dict(input_resolution=torch.tensor(48), attn_mask=torch.zeros(77, 77))  # no weights
+    state = {**theirs.state_dict(), **extra}
     clip_to_mmwsss(state)
     state['visual.attnpool.bias'] = state.pop('visual.proj')
     with pytest.raises(
@@ -161,6 +160,7 @@ def test_the_tool_reads_safetensors(theirs, tmp_path, capsys):
     assert main([target, back, '--reverse']) == 0
     found = torch.load(back, weights_only=True)
     assert all(torch.equal(found[key], value.float()) for key, value in half.items())
+    assert {value.dtype for value in found.values()} == {torch.float32}
     assert main([str(tmp_path / 'none.safetensors'), target]) == 2
     error = capsys.readouterr().err
     assert f'not found: {tmp_path / "none.safetensors"}' in error
