@@ -123,7 +123,7 @@ def subset_statistics(
 
 def draw_held_out(
     labels: Mapping[str, Sequence[int]], candidates: Sequence[str], count: int, seed: int = 0
-) -> list[str]:
+) -> set[str]:
     """Draw images to score on, at random, with an image of every class where that is possible.
 
     Classes without one are served first, from the rarest on. No class loses its last other image, so fewer
@@ -136,7 +136,7 @@ def draw_held_out(
         seed: Of the draw.
 
     Returns:
-        The ids drawn, in the order of ``candidates``.
+        The ids drawn.
     """
     places = np.random.default_rng(seed).permutation(len(candidates)).tolist()
     order = [candidates[place] for place in places]
@@ -157,4 +157,4 @@ def draw_held_out(
             draw(name for name in order if class_id in labels[name])
     for name in order:
         draw([name])
-    return [name for name in candidates if name in drawn]
+    return drawn

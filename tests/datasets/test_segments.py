@@ -28,6 +28,11 @@ def test_superpixels_cover_each_image_once_and_are_kept(root):
     assert make(Superpixels(count=20)).skipped == IDS
     assert make(Superpixels(count=20), overwrite=True).done == IDS
     assert len(load_segments(root / f'out/{IDS[0]}.json', SIZES[IDS[0]])) > len(segments)
+    path = str(root / 'images/first.jpg')
+    squares, like = (
+        np.stack(list(Superpixels(6, weight)('first', path))) for weight in (1e4, 1e-3)
+    )
+    assert squares.shape != like.shape or (squares != like).any()
     with pytest.raises(ValueError, match='count must lie in'):
         Superpixels(count=0)
 

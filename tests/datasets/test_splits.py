@@ -97,8 +97,12 @@ def test_index_finds_each_suffix(tiny):
 
 def test_index_with_fixed_suffix(tiny):
     folder = tiny / 'images'
+    for name in ('capital.PNG', 'both.PNG', 'both.png'):
+        (folder / name).touch()
     index = FileIndex(str(folder), '.png')
     assert index.path('first') == str(folder / 'first.png')
+    assert index.path('capital') == str(folder / 'capital.PNG')
+    assert index.path('both') == str(folder / 'both.png')
     assert index.missing(['first', 'second']) == ['first']
 
 

@@ -4,7 +4,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mmwsss.datasets.subsets import choose_fraction, choose_subsets, subset_statistics
+from mmwsss.datasets.subsets import (
+    choose_fraction,
+    choose_subsets,
+    draw_held_out,
+    subset_statistics,
+)
 
 FRACTIONS = [Fraction(1, n) for n in (2, 4, 8, 16)]
 
@@ -43,8 +48,10 @@ def test_every_class_keeps_its_share_and_at_least_one(labels, parts):
 
 
 @pytest.mark.parametrize('fraction', ['1/4', 0.25, '0.25'])
-def test_one_part_is_that_of_the_usual_lists(labels, parts, fraction):
-    assert choose_fraction(labels, fraction, seed=1) == parts[Fraction(1, 4)]
+def test_one_part_is_that_of_the_usual_lists(labels, fraction):
+    usual = choose_subsets(labels, FRACTIONS, seed=2)[Fraction(1, 4)]
+    assert usual != choose_subsets(labels, [Fraction(1, 4)], seed=2)[Fraction(1, 4)]
+    assert choose_fraction(labels, fraction, seed=2) == usual
 
 
 def test_a_part_between_contains_the_smaller_usual_ones(labels, parts):
@@ -120,3 +127,10 @@ def test_statistics():
         'images_with_class': {'cat': 2, 'dog': 2},
         'parts': {'1/2': {'images': 1, 'share': 0.25, 'images_with_class': {'cat': 1, 'dog': 1}}},
     }
+
+
+def test_the_rarest_class_is_held_out_first():
+    labels = {f'i{n}': [1] for n in range(20)} | {'a': [2], 'b': [2], 'c': [3]}
+    assert all(draw_held_out(labels, list(labels), 1, seed) < {'a', 'b'} for seed in range(9))
+    assert len(draw_held_out(labels, list(labels), 99)) == 19 + 1
+    assert draw_held_out(labels, ['a', 'i3'], 99) == {'a', 'i3'}

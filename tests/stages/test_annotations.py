@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -169,8 +170,10 @@ def read_label_studio(out):
     view = ET.parse(out / 'label_config.xml').getroot()
     assert [label.get('value') for label in view.iter('Label')] == CLASSES[1:]
     for task in json.loads((out / 'tasks.json').read_text()):
-        file = task['data']['image']
-        size = SIZES[file.replace('%20', ' ').removeprefix('u/')[: -len('.png')]]
+        url = task['data']['image']
+        assert ' ' not in url
+        file = unquote(url).removeprefix('u/')
+        size = SIZES[file[: -len('.png')]]
         objects = []
         for item in task['predictions'][0]['result']:
             assert (item['original_height'], item['original_width']) == size
@@ -180,7 +183,7 @@ def read_label_studio(out):
             else:
                 mask = inside(np.array(value['points']) * size[::-1] / 100, size)
             objects.append((CLASSES.index(value[item['type']][0]), mask))
-        yield file.removeprefix('u/').replace('%20', ' '), objects
+        yield file, objects
 
 
 READERS = {'coco': read_coco, 'yolo-seg': read_yolo, 'cvat': read_cvat}
@@ -243,6 +246,7 @@ def test_many_objects_and_classes(tmp_path):
     lines = (tmp_path / 'y' / 'labels' / 'x 1.txt').read_text().splitlines()
     names = (tmp_path / 'y' / 'data.yaml').read_text().splitlines()
     assert f'  {lines[0].split()[0]}: "c300"' in names
+    assert not any('"c255"' in line for line in names)
 
 
 def test_long_runs_of_a_brush():

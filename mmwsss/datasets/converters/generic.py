@@ -147,13 +147,11 @@ def convert_folder(
     if wrong:
         raise ValueError(f'true masks in {true_masks}: {wrong}')
     scored = [name for name, item in found.items() if item.mask is not None or true_masks is None]
-    val = set(
-        draw_held_out(
-            {name: item.label for name, item in found.items()},
-            scored,
-            round(len(found) * val_fraction),
-            seed,
-        )
+    val = draw_held_out(
+        {name: item.label for name, item in found.items()},
+        scored,
+        round(len(found) * val_fraction),
+        seed,
     )
     splits = {'train': [name for name in found if name not in val]}
     if val:

@@ -246,14 +246,20 @@ def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
         if not isinstance(image, str):
             raise ValueError(f'{where}: expected an "image", but got {sorted(data)}')
         name = finder.find(image)
-        annotations = task.get('annotations', task.get('completions', [task]))
+        minimal = [] if 'data' in task else [task]
+        annotations = task.get('annotations', task.get('completions', minimal))
         done = [a for a in annotations if not a.get('was_cancelled')]
         if not done:
             continue  # nobody has looked at it: no negative
         if name in rows:
             raise ValueError(f'{where}: the image {name!r} is there already ({rows[name][1]})')
-        rows[name] = (list(dict.fromkeys(n for a in done for n in _studio_values(a))), where)
+        rows[name] = (list(dict.fromkeys(n for a in done for n in _names_in(a))), where)
     return rows
+
+
+def _names_in(annotation: Mapping[str, Any]) -> Iterable[str]:
+    """Without those of the prediction that it began with."""
+    return _studio_values(annotation.get('result', annotation))
 
 
 def _studio_values(node: Any) -> Iterable[str]:
@@ -266,7 +272,7 @@ def _studio_values(node: Any) -> Iterable[str]:
             yield value
         elif _STUDIO_NAMES.fullmatch(key) and isinstance(value, list):
             yield from (name for name in value if isinstance(name, str))
-        if isinstance(value, (list, dict)) and key != 'data':
+        if isinstance(value, (list, dict)):
             yield from _studio_values(value)
 
 

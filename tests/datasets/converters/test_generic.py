@@ -150,6 +150,15 @@ def test_constant_labels_are_refused(tiny, label):
         convert(tiny, labels=str(tiny / 'odd.csv'), classes=['cat', 'dog'])
 
 
+def test_one_image_is_converted_without_doubts(tiny):
+    for path in (tiny / 'images').glob('[st]*'):
+        path.unlink()
+    (tiny / 'one.csv').write_text('first,cat\n')
+    report, statistics = convert(tiny, labels=str(tiny / 'one.csv'))
+    assert report.done == ['first']
+    assert doubtful_classes(statistics) == ['1 classes have a single training image: cat']
+
+
 def test_labels_that_teach_little_are_told(tiny):
     _, statistics = convert(tiny, classes=['cat', 'cow', 'dog'])
     single, unseen, negatives = doubtful_classes(statistics)
@@ -214,6 +223,13 @@ def test_masks_that_contradict_some_labels_are_told(tmp_path):
     assert absent.endswith('no mask has (number of images): dog (4)')
 
 
+def test_two_images_are_no_proof_of_another_order(tmp_path):
+    rare = {3: (['cow'], [1]), 5: (['cat'], [2])}
+    make_many(tmp_path, lambda i: rare.get(i, (['dog'],))[0], lambda i: rare.get(i, (0, [3]))[1])
+    _, statistics = convert(tmp_path, true_masks=str(tmp_path / 'masks'))
+    assert statistics['mask_doubts'][0].startswith('2 of 12 masks hold classes')
+
+
 def test_val_has_an_image_of_every_class_and_leaves_one(tmp_path):
     rare = {3: ['cow'], 5: ['cow'], 7: ['dog'], 9: ['dog'], 11: ['emu']}
     make_many(tmp_path, lambda i: rare.get(i, ['cat'] * (i % 2)), lambda i: [], count=20)
@@ -224,6 +240,10 @@ def test_val_has_an_image_of_every_class_and_leaves_one(tmp_path):
         assert counts['train'] == {'cat': 5 - 1, 'cow': 1, 'dog': 1, 'emu': 1}
     _, statistics = convert(tmp_path, val_fraction=0.5)
     assert statistics['splits']['val']['images'] == 10
+    for i in range(17):
+        (tmp_path / f'masks/{i:02d}.png').unlink()
+    convert(tmp_path, val_fraction=0.5, true_masks=str(tmp_path / 'masks'))
+    assert (tmp_path / 'out/val.txt').read_text().split() == ['17', '18', '19']
 
 
 COLOURS = 'background:0,0,0::\ncat:128,0,0::\nbig dog:0,128,64::\nhorse:9,9,9::\n'
@@ -251,8 +271,12 @@ def test_masks_in_colours(tiny, stored):
     assert statistics['mask_doubts'] == []
     for name, mask in before.items():
         np.testing.assert_array_equal(load_mask(tiny / f'out/masks/{name}.png'), swapped[mask])
+    options.update(labels=None, true_masks=None, masks=str(tiny / 'masks'))
+    (tiny / 'labelmap.txt').write_text(f'{COLOURS}void:224,224,192::\nant:9,9,8::\n')
+    _, statistics = convert(tiny, **options)
+    assert list(statistics['classes'].values()) == ['ant', 'big dog', 'cat', 'horse']
     with pytest.raises(ValueError, match='move those of colours elsewhere'):
-        convert(tiny, **{**options, 'true_masks': str(tiny / 'out/masks')})
+        convert(tiny, **{**options, 'masks': str(tiny / 'out/masks')})
 
 
 @pytest.mark.parametrize(
@@ -279,6 +303,22 @@ def test_strange_colours_are_named(tmp_path, colour, message):
     Image.new('RGB', (3, 3), colour).save(tmp_path / 'a.png')
     with pytest.raises(ValueError, match=message):
         load_colour_mask(tmp_path / 'a.png', read_label_map(tmp_path / 'labelmap.txt'), {'cat': 1})
+
+
+def test_colours_of_a_label_map_without_background_or_with_other_uses(tmp_path):
+    (tmp_path / 'labelmap.txt').write_text('cat:9,9,9::\nsky:224,224,192::\n')
+    label_map, picture = read_label_map(tmp_path / 'labelmap.txt'), Image.new('RGB', (3, 1))
+    picture.putpixel((0, 0), (9, 9, 9))
+    picture.save(tmp_path / 'a.png')
+    assert load_colour_mask(tmp_path / 'a.png', label_map, {'cat': 1}).tolist() == [[1, 0, 0]]
+    picture.putpixel((1, 0), (1, 2, 3))
+    picture.paste((224, 224, 192), (1, 0, 3, 1))  # VOC's cream, but not here
+    picture.putpixel((0, 0), (1, 2, 3))
+    picture.save(tmp_path / 'a.png')
+    with pytest.raises(
+        ValueError, match=r"224,224,192 \('sky', no class\), 1,2,3"
+    ):  # commonest first
+        load_colour_mask(tmp_path / 'a.png', label_map, {'cat': 1})
 
 
 def test_deep_colour_masks(tmp_path):

@@ -41,7 +41,7 @@ def test_folders():
     ('pattern', 'found'),
     [
         ('(cat|dog|)_', [['cat'], ['dog'], []]),
-        (r'(?P<class>[a-z]*)_(?P<class2>[a-z]+)?', [['cat'], ['dog', 'cat'], []]),
+        (r'(t/)?(?P<class>[a-z]*)_(?P<class2>[a-z]+)?', [['cat'], ['dog', 'cat'], []]),
         (r'(cat)?_(cat)?', [['cat'], ['cat'], []]),
     ],
 )
@@ -68,16 +68,16 @@ def test_patterns_that_do_not_fit(pattern, message):
     [
         ('data.yaml', 'names: [cat, dog]\nnc: 2\n'),
         ('data.yaml', 'names:\n  0: cat\n  1: dog\n'),
-        ('classes.txt', 'cat\ndog\n'),
-        ('obj.names', 'cat\ndog\n'),
         ('labels/classes.txt', 'cat\ndog\n'),
+        ('labels/obj.names', 'cat\ndog\n'),
+        ('labels/train/classes.txt', 'cat\ndog\n'),
     ],
 )
 def test_yolo(tmp_path, file, content):
     write(tmp_path / file, content)
-    write(tmp_path / 'labels/cat/a.txt', '0 .5 .5 .1 .1\n0 0.5 0.5 0.2 0.2\n')
-    write(tmp_path / 'labels/dog/b.txt', '1 .5 .5 .1 .1 .9 .3\n\n0 .5 .5 .1 .1\n')
-    found = names(load_names(str(tmp_path / 'labels'), IDS))
+    write(tmp_path / 'labels/train/cat/a.txt', '0 .5 .5 .1 .1\n0 0.5 0.5 0.2 0.2\n')
+    write(tmp_path / 'labels/train/dog/b.txt', '1 .5 .5 .1 .1 .9 .3\n\n0 .5 .5 .1 .1\n')
+    found = names(load_names(str(tmp_path / 'labels/train'), IDS))
     assert found == {'cat/a': ['cat', 'cat'], 'dog/b': ['dog', 'cat'], 'background/c': []}
 
 
@@ -193,8 +193,21 @@ def test_bad_label_studio(tmp_path, change, message):
 
 def test_tasks_that_nobody_did_are_no_negatives(tmp_path):
     cancelled = {**STUDIO[0], 'annotations': [{'was_cancelled': True, 'result': []}]}
-    path = write(tmp_path / 'export.json', [cancelled, {**STUDIO[1], 'annotations': []}])
+    new = {'data': {**STUDIO[2]['data'], 'labels': ['cat']}}  # as a list of tasks to import
+    path = write(tmp_path / 'export.json', [cancelled, {**STUDIO[1], 'annotations': []}, new])
     assert load_names(path, IDS) == {}
+
+
+def test_a_name_in_two_folders_tells_no_image(tmp_path):
+    path = write(tmp_path / 'export.json', STUDIO[:1])
+    assert names(load_names(path, ['cat/a', 'dog/a'])) == {'a': ['cat', 'dog']}
+
+
+def test_what_a_model_proposed_is_no_label(tmp_path):
+    (corrected,) = result(polygonlabels=['cat'])
+    (corrected['prediction'],) = result(polygonlabels=['dog'])
+    path = write(tmp_path / 'export.json', [{**STUDIO[0], 'annotations': [corrected]}])
+    assert names(load_names(path, IDS)) == {'cat/a': ['cat']}
 
 
 COCO = {

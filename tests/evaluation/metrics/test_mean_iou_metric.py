@@ -3,6 +3,7 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from PIL import Image
 
 from mmwsss.evaluation.metrics import MeanIoUMetric
 
@@ -33,3 +34,13 @@ def test_empty_predictions_are_told():
     metric, scores = evaluate(np.zeros((1, 1, 4), int).tolist(), [[[0, 1, 2, 3]]])
     assert scores['mIoU'] == pytest.approx(100 / 16, abs=0.01)
     assert any('nothing but background score as much' in note for note in metric.notes)
+
+
+def test_masks_may_only_be_written(tmp_path):
+    sample = SegDataSample(metainfo={'img_path': 'x/a.jpg'})
+    sample.pred_sem_seg = PixelData(data=torch.tensor([[[0, 3], [1, 1]]]))
+    metric = MeanIoUMetric(output_dir=str(tmp_path), format_only=True)
+    metric.dataset_meta = {'classes': CLASSES}
+    metric.process({}, [sample.to_dict()])
+    assert metric.evaluate(1) == {}
+    assert np.array(Image.open(tmp_path / 'a.png')).tolist() == [[0, 3], [1, 1]]
