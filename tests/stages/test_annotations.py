@@ -90,6 +90,10 @@ def test_outlines_may_be_simpler_but_stay_near():
     exact, simple = mask_to_polygon(disc), mask_to_polygon(disc, 1.0)
     assert len(simple) < len(exact) / 4
     assert (inside(simple, disc.shape) & disc).sum() > 0.93 * disc.sum()
+    bump = np.ones((9, 20), bool)
+    bump[0, :9] = bump[0, 11:] = False  # one pixel high
+    assert len(mask_to_polygon(bump, 0.7)) > 4 == len(mask_to_polygon(bump, 1.4))
+    assert len(mask_to_polygon(bump[1:2, :3], 9)) == 4
 
 
 @pytest.mark.parametrize('mask', [np.zeros((3, 3), bool), np.array([[1, 0, 1]])])

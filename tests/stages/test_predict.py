@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ from mmseg.apis import inference_model, init_model
 from PIL import Image
 
 from mmwsss.apis import find_images, load_localizer, load_model, predict, segment_images
-from mmwsss.io import RecordError, load_mask, read_record
+from mmwsss.io import RecordError, hash_file, load_mask, read_record
 from mmwsss.stages.photos import by_name
 from mmwsss.stages.predict import class_shares
 from mmwsss.stages.show import show_images
@@ -79,6 +80,10 @@ def test_predictions_go_on_and_know_their_photos(tiny_segmenter, photos, tmp_pat
 
     assert run().done == ['a', 'trip/b', 'turned']
     assert run().skipped == ['a', 'trip/b', 'turned']
+    other = Config(cfg.to_dict())
+    other.test_pipeline.insert(1, dict(type='Resize', scale=(40, 40)))
+    with pytest.raises(RecordError, match='model_sha256'):
+        predict(other, checkpoint, find_images(photos), out, device='cpu')
     assert run(overlays=True).done == ['a', 'trip/b', 'turned']
     shutil.copy(photos / 'a.jpg', photos / 'c.jpg')
     (photos / 'broken.jpg').write_bytes(b'no image')
@@ -112,14 +117,19 @@ def test_a_localizer_predicts_with_refiners_of_either_config(tiny_cam, photos, t
     record = read_record(tmp_path / 'own')
     assert record.protocol.threshold == 0.3
     assert record.protocol.image_labels
+    boxes = tmp_path / 'boxes.json'
+    named = [{'id': i, 'file_name': str(p.relative_to(photos))} for i, (_, p) in enumerate(images)]
+    boxes.write_text(json.dumps({'images': named, 'annotations': [], 'categories': []}))
     other = Config({**cfg.to_dict(), 'mask_cfg': dict(refiners=[
-        dict(type='BackgroundThreshold', threshold=1.0)
+        dict(type='BoxConstraint', boxes=str(boxes), classes=['kite']),
+        dict(type='BackgroundThreshold', threshold=0.1),
     ])})  # fmt: skip
     predict(cfg, checkpoint, images, tmp_path / 'other', mask_config=other, device='cpu')
     assert [row['name'] for row in read_record(tmp_path / 'other').result['classes']] == [
         'background'
     ]
     assert read_record(tmp_path / 'other').protocol.image_labels is False
+    assert hash_file(boxes) in read_record(tmp_path / 'other').inputs.values()
 
 
 def test_segmenters_in_python_and_in_pictures(tiny_segmenter, photos, tmp_path):
