@@ -76,12 +76,12 @@ class RPNetHead(BaseMapHead):
             (released): those of block n with ``O_n``, the cosines resized to ``f_N``; every block takes
             the mask of the classified one; in training prototypes of the dropped and of the whole mask;
             ``F`` is scaled so that its peak is 1.3; the Gaussian sees zeros beyond the border.
-        confidence_threshold: In [0, 1).
+        confidence_threshold: In [0, 1].
         confidence_peak: ``'channel'`` or ``'image'``, see
             :func:`~mmwsss.functional.rpnet.confidence_map`.
         projection_peak: The ``max f_n`` of a projection: of each ``'channel'``, or of the
             ``'image'``, a factor that cancels in the cosine.
-        drop_prob: Probability in [0, 1) that a pixel is dropped from its mask.
+        drop_prob: Probability in [0, 1] that a pixel is dropped from its mask.
         sigma: Standard deviation of the Gaussian in feature pixels; None: no smoothing.
         kernel_size: Its odd size.
         consistency: ``'normalized'``: of peak-normalised maps of the labelled classes (released);

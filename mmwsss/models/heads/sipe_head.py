@@ -145,7 +145,7 @@ class SIPEHead(BaseMapHead):
                 f'convolution, but got {side_in_channels}, {side_channels} and {side_indices}'
             )
         check_range('bg_attenuation', bg_attenuation, '[0, 1]')
-        check_range('test_seed_fraction', test_seed_fraction, '[0, 1]')
+        check_range('test_seed_fraction', test_seed_fraction, '(0, 1]')
         if estimated_background and test_map == 'is_cam' and not background_modeling:
             raise ValueError(
                 'estimated_background=True needs background_modeling=True with test_map=is_cam'

@@ -449,7 +449,7 @@ def test_builds_from_the_registry():
         (dict(test_absent_classes='drop'), 'test_absent_classes must be one of'),
         (dict(side_channels=(1, 2)), 'one entry per side convolution'),
         (dict(side_channels=(), side_in_channels=(), side_indices=()), 'one entry per side'),
-        (dict(test_seed_fraction=-0.1), r'test_seed_fraction must lie in \[0, 1\]'),
+        (dict(test_seed_fraction=0), r'test_seed_fraction must lie in \(0, 1\]'),
         (dict(bg_attenuation=1.5), r'bg_attenuation must lie in \[0, 1\]'),
         (dict(loss_weights=dict(clss=1.0)), "'cls' and 'gsc', but got .*clss"),
         (dict(loss_weights=dict(cls=-1.0)), 'non-negative'),
