@@ -203,6 +203,14 @@ def test_types_in_examples_are_registered_by_importing_the_package(path):
     assert not unknown
 
 
+@pytest.mark.parametrize('path', sorted((ROOT / 'docs/methods').glob('*.md')), ids=page_name)
+def test_departures_have_four_columns(path):
+    _, _, section = read_page(path).partition('# Departures\n')
+    header = re.search(r'^\|.*\|$', section, re.MULTILINE)
+    assert header
+    assert header[0] == '| what | paper | released code | here |'
+
+
 def test_every_file_of_initial_weights_is_on_the_page_of_weights():
     page = (ROOT / 'docs' / 'weights.md').read_text(encoding='utf-8')
     texts = [path.read_text(encoding='utf-8') for path in sorted((ROOT / 'configs').rglob('*.py'))]
