@@ -24,7 +24,7 @@ def class_components(
         For each class in ascending order: its id; its bounding box (rows, columns); int32 (h, w) of the
         box, 0 or a component 1 .. n; n.
     """
-    for c in np.flatnonzero(np.bincount(labels.ravel(), minlength=1)[1:]) + 1:
+    for c in np.flatnonzero(np.bincount(labels.ravel())[1:]) + 1:
         mask = (labels == c).view(np.uint8)
         x, y, width, height = cv2.boundingRect(mask)
         box = (slice(y, y + height), slice(x, x + width))

@@ -70,7 +70,7 @@ def rasterize_polygons(polygons: Sequence[Sequence[float]], image_size: tuple[in
         ValueError: A polygon has an odd number of coordinates or fewer than three corners, or one that
             is not finite or further than ten image sides away.
     """
-    height, width = (int(n) for n in image_size)
+    height, width = image_size
     api = import_mask_api()
     shapes = [_corners(coordinates, max(height, width)) for coordinates in polygons]
     if not shapes:

@@ -62,7 +62,7 @@ def segment_vote(
         best = int(held.argmax())
         result[segment & is_class[places]] = 0
         share = held[best] / area
-        if held[best] and (share > min_share or held[best] / totals[best] >= min_cover):
+        if share > min_share or held[best] / totals[best] >= min_cover:
             accepted.append((share, -area, -int(ids[best]), segment))
     for _, _, negative_id, segment in sorted(accepted, key=lambda entry: entry[:3]):
         result[segment] = -negative_id

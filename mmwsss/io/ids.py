@@ -106,7 +106,7 @@ def line_of_id(image_id: str) -> str:
     gets a suffix.
     """
     plain = id_of_path(image_id) == image_id and not _VOC_CLASS.fullmatch(image_id)
-    return image_id if plain and not _TWO_PATHS.fullmatch(image_id) else f'{image_id}.png'
+    return image_id if plain else f'{image_id}.png'
 
 
 def check_writable_ids(ids: Iterable[str], what: str) -> None:

@@ -32,4 +32,5 @@ def test_boxes_and_components_by_hand():
     assert (c, box, components.tolist(), n) == (2, np.s_[0:1, 3:5], [[1, 1]], 1)
     assert (d, other, m) == (300, np.s_[1:5, 1:6], 2)
     assert np.bincount(more.ravel()).tolist() == [17, 2, 1]
-    assert not list(class_components(np.zeros((3, 3), dtype=np.uint8)))
+    for size in ((3, 3), (0, 3)):
+        assert not list(class_components(np.zeros(size, dtype=np.uint8)))

@@ -27,6 +27,7 @@ def test_loss_is_that_of_the_loop():
     wanted = oracle.present_loss_loop(logits.numpy(), LABELS.numpy())
     assert present_class_loss(logits, LABELS).item() == pytest.approx(wanted, abs=1e-5)
     assert present_class_loss(logits[1:2], LABELS[1:2]).item() == 0
+    assert present_class_loss(logits.to('meta'), LABELS.to('meta')).is_meta  # on any device
 
 
 def test_gradients():

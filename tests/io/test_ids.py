@@ -105,7 +105,7 @@ def test_all_odd_ids_go_through_lists_labels_maps_masks_and_scores(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'name', ['back\\slash', ' blank', 'line\nbreak', 'a.jpg b.png', 'nul\0', '\ttab']
+    'name', ['back\\slash', ' blank', 'line\nbreak', 'a.jpg b.png', 'a.jpg b.npy', 'nul\0', '\ttab']
 )
 def test_names_that_no_list_can_hold_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r'1 names cannot stand in a list.*rename'):

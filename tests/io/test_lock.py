@@ -60,6 +60,7 @@ def test_one_process_may_begin_again_and_lets_go_at_the_end(tmp_path):
     with pytest.raises(FolderBusyError):
         FolderLock(tmp_path)
     again.finish(BatchReport(done=['a']), ['a'])
+    assert lock_folder(tmp_path).descriptor is not None
     with FolderLock(tmp_path):
         pass
 

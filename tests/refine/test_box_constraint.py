@@ -63,7 +63,8 @@ def yolo(tmp_path):
 
 
 def constraint(path, **options):
-    return build_refiner(dict(type='BoxConstraint', boxes=str(path), classes=CLASSES, **options))
+    cfg = dict(type='BoxConstraint', boxes=str(path), classes=CLASSES)
+    return build_refiner({**cfg, **options})
 
 
 @pytest.mark.parametrize('source', [coco, cvat, voc, yolo])
@@ -107,6 +108,9 @@ def test_it_travels_to_other_processes_and_its_file_is_hashed(tmp_path):
     assert list(again.reader('sub/a', SIZE)) == BOXES
     assert box.input_files() == [str(tmp_path / 'boxes.json')]
     assert constraint(yolo(tmp_path)).input_files() == []
+    write(tmp_path / 'names.txt', 'cat\ndog\n')
+    named = constraint(coco(tmp_path), classes=str(tmp_path / 'names.txt'))
+    assert list(named.reader('sub/a', SIZE)) == BOXES
 
 
 def test_an_image_without_boxes(tmp_path):

@@ -28,6 +28,8 @@ def test_maps_vote_by_their_argmax_and_labels_as_they_are(folder):
     labels = 4 * scores[1].astype(np.uint8)
     np.testing.assert_array_equal(found, segment_vote(labels, segments))
     assert (found == 4).sum() == 19
+    covered = SegmentVote(str(root), min_share=0.9, min_cover=0.7)(labels, None, 'deep/a')
+    assert (covered == found).all()
     assert (SegmentVote(str(root), max_area=0.1)(labels, None, 'deep/a') == labels).all()
     assert (
         SegmentVote(str(root), min_share=0.9, min_cover=1)(labels, None, 'deep/a') == 4

@@ -113,7 +113,7 @@ class SEAMHead(BaseMapHead):
         *stages, images = feats
         logits = self.classifier(stages[self.in_index])
         size = tuple(logits.shape[2:])
-        sides = [_resize(images.to(logits), size)]
+        sides = [_resize(images, size)]
         for conv, index in zip(self.side_convs, self.side_indices):
             sides.append(_resize(conv(stages[index].detach()).relu(), size))
         return {'cam_logits': logits, 'correlated': self.correlation(torch.cat(sides, dim=1))}

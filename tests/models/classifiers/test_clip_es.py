@@ -77,7 +77,7 @@ def oracle_maps(model, image, present):
         (gradient,) = torch.autograd.grad(score, normed)
         grids = [x.detach()[0, 1:].T.reshape(-1, h, w).numpy() for x in (normed, gradient)]
         affinity = oracle.affinity_loop(np.stack(attention[-2:]))
-        maps.append(oracle.refined_loop(oracle.gradient_map_loop(*grids), affinity, 0.4))
+        maps.append(oracle.refined_loop(oracle.gradient_map_loop(*grids), affinity, 0.7))
     return np.stack(maps)
 
 
@@ -85,6 +85,7 @@ def test_maps_are_those_of_the_oracle(model):
     """In double precision: random attention is even, and the last step enlarges what is left."""
     model = copy.deepcopy(model).double()
     model.head.text_encoder.cache.clear()
+    model.box_threshold = 0.7
     torch.manual_seed(1)
     image = torch.randn(3, 48, 64, dtype=torch.float64)
     wanted = oracle_maps(model, image, [0, 2, 3])
@@ -123,9 +124,17 @@ def test_mirror_and_scales_are_averaged(model, cfg):
     image = torch.randn(3, 32, 48)
     views = MODELS.build(dict(cfg.model, test_cfg=dict(scales=(1.0, 2.0), flip=True))).eval()
     views.load_state_dict(model.state_dict())
-    maps = views.class_maps(image, labels(1))[2]
-    mirrored = views.class_maps(image.flip(-1), labels(1))[2]
-    assert torch.allclose(maps, mirrored.flip(-1), atol=1e-3)
+    assert not model.test_cfg['flip']
+    scores, _, maps = views.class_maps(image, labels(1))
+    single = []
+    for scale in (1.0, 2.0):
+        views.test_cfg.update(scales=(scale,), flip=False)
+        one, other = (views.class_maps(x, labels(1)) for x in (image, image.flip(-1)))
+        single += [(one[0], one[2]), (other[0], other[2].flip(-1))]
+    wanted = [sum(parts) / 4 for parts in zip(*single)]
+    assert torch.allclose(scores, wanted[0], atol=1e-5)
+    assert torch.allclose(maps, wanted[1], atol=1e-3)
+    assert (maps - single[0][1]).abs().max() > 0.01
 
 
 def test_pictures_of_bytes_are_the_ones_that_were_normalised(model):
@@ -154,6 +163,10 @@ def test_training_and_wrong_texts_are_refused(model, cfg):
         MODELS.build(dict(cfg.model.head, class_texts=['disc']))
     with pytest.raises(ValueError, match='sharper must have keys among class_texts, but has brid'):
         MODELS.build(dict(cfg.model.head, sharper=dict(brid='bird avian')))
+    with pytest.raises(ValueError, match=r'box_threshold must lie in \[0, 1\)'):
+        MODELS.build(dict(cfg.model, box_threshold=1.0))
+    with pytest.raises(ValueError, match=r'affinity_blocks must lie in \[1, 3\]'):
+        MODELS.build(dict(cfg.model, affinity_blocks=4))
     with pytest.raises(FileNotFoundError, match=r'none\.pth\. Make it from a file of CLIP'):
         load_localizer(cfg, 'none.pth', 'cpu')
 

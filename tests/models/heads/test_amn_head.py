@@ -28,8 +28,9 @@ def plain_logits(head, feature):
     return one + F.conv2d(gated, second.weight, second.bias, padding=2, dilation=2)
 
 
-def test_loss_is_the_balanced_one_on_masks_of_the_features_size():
-    head, feature = build(), torch.rand(2, 6, 4, 5)
+@pytest.mark.parametrize('options', [{}, {'label_smoothing': 0.1}])
+def test_loss_is_the_balanced_one_on_masks_of_the_features_size(options):
+    head, feature = build(**options), torch.rand(2, 6, 4, 5)
     masks = torch.tensor([0, 1, 3, 255])[torch.randint(4, (2, 16, 20))]
     samples = []
     for label, mask in zip(LABELS, masks):
@@ -38,7 +39,8 @@ def test_loss_is_the_balanced_one_on_masks_of_the_features_size():
         samples.append(sample)
     losses = head.loss([feature], samples, (16, 20))
     corners = masks[:, ::4, ::4].numpy()  # the cells' first pixels
-    wanted = balanced_loop(plain_logits(head, feature).detach().numpy(), corners, 0.4)
+    logits = plain_logits(head, feature).detach().numpy()
+    wanted = balanced_loop(logits, corners, options.get('label_smoothing', 0.4))
     assert losses['loss_pixel'].item() == pytest.approx(wanted, abs=1e-5)
     losses['loss_pixel'].backward()
     assert all(p.grad.abs().max() > 0 for p in head.parameters())

@@ -27,8 +27,8 @@ def features(size, cells):
     return [torch.randn(2, 4, *cells), torch.randn(2, 6, *cells), torch.rand(2, 3, *size)]
 
 
-def samples():
-    made = [SegDataSample(metainfo=dict(valid_box=box)) for box in BOXES]
+def samples(boxes=BOXES):
+    made = [SegDataSample(metainfo=dict(valid_box=box)) for box in boxes]
     for sample, label in zip(made, LABELS):
         sample.gt_label = label
     return made
@@ -97,6 +97,12 @@ def test_padding_takes_no_part_and_gradients_go_where_they_should():
     losses['loss_ecr'].backward()
     assert feats[0].grad is None is feats[1].grad
     assert all(p.grad.abs().max() > 0 for p in head.side_convs.parameters())
+
+
+def test_images_smaller_than_a_cell_cost_nothing():
+    feats, other = features(SIZE, (4, 5)), features(SMALL, (2, 3))
+    losses = build().loss(feats, samples([(0, 0, 1, 1)] * 2), SIZE, [other])
+    assert losses['loss_er'] == losses['loss_ecr'] == 0
 
 
 def test_maps_are_revised_scores_of_the_label():
