@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmseg.registry import MODELS
+from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
 
+from mmwsss.io import load_class_maps
+from mmwsss.stages.maps import compute_class_maps, make_maps
+from mmwsss.utils.config import load_config
+from tests.configs.test_localizer_backbones import CONFIGS
 from tests.oracles import mctformer as oracle
 
 K, LAYERS, C, GRID, SIZE = 3, 4, 6, (4, 5), (16, 20)
@@ -104,6 +108,24 @@ def test_maps_are_the_sum_over_views_of_each_views_own(model):
             total = total + (cam.flip(-1) if mirrored else cam)
     wanted = F.interpolate(total - total.min(), size=(40, 48), mode='bilinear')
     torch.testing.assert_close(found, wanted[0] / (wanted.max() + 1e-5), atol=1e-5, rtol=1e-4)
+
+
+def test_maps_are_named_by_image_and_are_those_of_the_model(demo_root, tmp_path):
+    cfg = load_config(CONFIGS / 'mctformer/mctformer_tiny_demo.py', dict(data_root=str(demo_root)))
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'model.pth')
+    report = make_maps(cfg, tmp_path / 'model.pth', tmp_path / 'maps', device='cpu')
+    assert len(report.done) == 8
+    dataset = DATASETS.build(cfg.map_dataset)
+    for item in (dataset[0], dataset[7]):
+        maps = load_class_maps(tmp_path / 'maps' / f'{item["data_samples"].img_id}.npz')
+        wanted = compute_class_maps(model.eval(), item)
+        np.testing.assert_array_equal(maps.keys, wanted.keys)
+        np.testing.assert_allclose(maps.scores, wanted.scores, atol=1e-3)
+        assert maps.scores.shape[1:] == tuple(item['inputs'].shape[1:])
 
 
 def test_what_does_not_fit_is_named(model):
