@@ -37,14 +37,15 @@ def cvat(tmp_path):
         for k, x0, y0, x1, y1 in BOXES
     )
     write(
-        tmp_path / 'a.xml', f'<annotations><image name="sub/a.jpg">{shapes}</image></annotations>'
+        tmp_path / 'a.xml',
+        f'<annotations><image name="sub/a.jpg"><tag label="cat"/>{shapes}</image></annotations>',
     )
     return tmp_path / 'a.xml'
 
 
 def voc(tmp_path):
     objects = ''.join(
-        f'<object><name>{CLASSES[k]}</name><bndbox><xmin>{x0 + 1}</xmin><ymin>{y0 + 1}</ymin>'
+        f'<object><name> {CLASSES[k]} </name><bndbox><xmin>{x0 + 1}</xmin><ymin>{y0 + 1}</ymin>'
         f'<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>'
         for k, x0, y0, x1, y1 in BOXES
     )
@@ -137,6 +138,19 @@ def test_bad_boxes(tmp_path, bbox, category, message):
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=message):
         constraint(path)(np.zeros(SIZE, np.uint8), image_id='sub/a')
+
+
+def test_bad_edges_in_xml(tmp_path):
+    for source, old, message in (
+        (voc, '<xmax>5</xmax>', 'edges of a box must be numbers'),
+        (voc, '<xmin>2</xmin>', 'needs a <bndbox> of numbers'),
+        (cvat, 'xbr="5"', "image 'sub/a.jpg': the edges of a box must be numbers"),
+    ):
+        path = source(tmp_path)
+        file = path / 'sub/a.xml' if source is voc else path
+        file.write_text(file.read_text().replace(old, ''))
+        with pytest.raises(ValueError, match=message):
+            constraint(path)(np.zeros(SIZE, np.uint8), image_id='sub/a')
 
 
 def test_bad_settings(tmp_path):

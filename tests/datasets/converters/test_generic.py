@@ -321,6 +321,18 @@ def test_colours_of_a_label_map_without_background_or_with_other_uses(tmp_path):
         load_colour_mask(tmp_path / 'a.png', label_map, {'cat': 1})
 
 
+def test_label_maps_with_a_mark_or_without_classes(tmp_path):
+    path = tmp_path / 'labelmap.txt'
+    path.write_text('cat:9,9,9::\nignore:0,0,0::\n', encoding='utf-8-sig')
+    Image.new('RGB', (1, 1)).save(tmp_path / 'a.png')
+    label_map = read_label_map(path)
+    assert list(label_map) == ['cat', 'ignore']
+    assert load_colour_mask(tmp_path / 'a.png', label_map, {'cat': 1}).tolist() == [[255]]
+    path.write_text('background:0,0,0::\nvoid:9,9,9::\n')
+    with pytest.raises(ValueError, match='names no class'):
+        read_label_map(path)
+
+
 def test_deep_colour_masks(tmp_path):
     (tmp_path / 'labelmap.txt').write_text(COLOURS)
     Image.new('RGB', (2, 1), (128, 0, 0)).save(tmp_path / 'a.png')
