@@ -265,6 +265,11 @@ def guard_checkpoints(cfg: Config, trust: bool = False, initial: bool = True) ->
     os.environ[FORCE_SAFE] = '1'
     allow_safe_resume()
     for path in named_checkpoints(cfg, initial):
+        if path == cfg.get('pretrained') and not os.path.exists(path):
+            raise FileNotFoundError(
+                f'initial weights not found: {path}; docs/weights.md says where they come from. Put the '
+                'file there, or give one: --cfg-options pretrained=FILE'
+            )
         load_checkpoint_file(path, mmap=True)
 
 

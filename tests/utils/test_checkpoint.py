@@ -87,6 +87,12 @@ def test_guard_names_the_file_and_forces_safe_loading():
         guard_checkpoints(Config(dict(load_from='good.pth', model=nested)))
     with pytest.raises(FileNotFoundError, match=r'not found: none\.pth'):
         guard_checkpoints(Config(dict(load_from='none.pth', model={})))
+    nested['backbone']['init_cfg']['checkpoint'] = 'none.pth'
+    with pytest.raises(
+        FileNotFoundError, match=r'not found: none\.pth; docs/weights\.md.*pretrained=FILE'
+    ):
+        guard_checkpoints(Config(dict(pretrained='none.pth', model=nested)))
+    nested['backbone']['init_cfg']['checkpoint'] = 'bad.pth'
     guard_checkpoints(Config(dict(model=nested)), trust=True)
     assert FORCE_SAFE not in os.environ
 

@@ -1,5 +1,6 @@
 # Localizers on transformers: AdamW as mmseg's Swin and SegFormer configs have it (6e-5, weight decay 0.01,
-# none for norms and position embeddings), new layers at ten times the backbone's rate, a short warm-up.
+# none for norms, layer scale and position embeddings), new layers at ten times the backbone's rate, a short
+# warm-up.
 _base_ = ['./schedule_wsss_5e.py']
 max_epochs = 5
 optim_wrapper = dict(
@@ -9,7 +10,9 @@ optim_wrapper = dict(
         custom_keys={
             'absolute_pos_embed': dict(decay_mult=0.0),
             'cls_token': dict(decay_mult=0.0),
+            'gamma': dict(decay_mult=0.0),
             'pos_embed': dict(decay_mult=0.0),
+            'register_tokens': dict(decay_mult=0.0),
             'relative_position_bias_table': dict(decay_mult=0.0),
         },
     ),

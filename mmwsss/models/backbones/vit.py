@@ -88,7 +88,7 @@ class GridVisionTransformer(VisionTransformer):
         normed = block.norm1(tokens) if normed is None else normed
         sequence = normed.transpose(0, 1)  # what mmcv wraps has the batch second
         out, attention = block.attn.attn(sequence, sequence, sequence, need_weights=True)
-        tokens = tokens + out.transpose(0, 1)
+        tokens = tokens + block.attn.dropout_layer(block.attn.proj_drop(out.transpose(0, 1)))
         return block.ffn(block.norm2(tokens), identity=tokens), attention
 
     def train(self, mode: bool = True) -> GridVisionTransformer:
