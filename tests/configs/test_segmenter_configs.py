@@ -33,7 +33,7 @@ FULL = {
     'segmenter': (26.0, 'SGD', 1e-3),
 }
 TINY = {
-    **{name: TINY_CONFIGS / f'{name}.py' for name in (*FULL, 'largefov')},
+    **{name: TINY_CONFIGS / f'{name}.py' for name in (*FULL, 'largefov', 'dinov2')},
     'deeplabv2': CONFIGS / 'deeplabv2' / 'deeplabv2_tiny_demo_pseudo.py',
 }
 FASTER_HEADS = ('segformer', 'segnext')

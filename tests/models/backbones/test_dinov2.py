@@ -178,7 +178,11 @@ def test_trains_resumes_and_maps(demo_root, tmp_path, frozen):
     torch.save(published(4), path)
 
     def config(name, **kwargs):
-        cfg = localizer_config(demo_root, head=dict(type='CAMHead', num_classes=5, in_channels=8))
+        head = dict(type='CAMHead', num_classes=5, in_channels=WIDTH)
+        if frozen:
+            sides = dict(side_in_channels=(WIDTH,) * 2, side_channels=(4, 4), side_indices=(0, 1))
+            head.update(sides, type='SIPEHead', size_index=1)
+        cfg = localizer_config(demo_root, head=head)
         init_cfg = dict(type='Pretrained', checkpoint=str(path))
         backbone = dict(TINY, num_register_tokens=4, frozen=frozen, init_cfg=init_cfg)
         cfg['model']['backbone'] = {**backbone, 'drop_path_rate': 0.1}
