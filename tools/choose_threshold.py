@@ -41,7 +41,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    images = Images(load_config(args.config, args.cfg_options).map_dataset)
+    cfg = load_config(args.config, args.cfg_options)
+    if 'map_dataset' not in cfg:
+        raise KeyError(f'{args.config} has no `map_dataset`; localizer configs have it')
+    images = Images(cfg.map_dataset)
     ids = images.choose(read_split(args.list, argument='--list') if args.list else None)
     maps = require_folder('--maps', args.maps)
     thresholds = args.thresholds or DEFAULT_THRESHOLDS

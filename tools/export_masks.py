@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from mmwsss.evaluation.folder import resolve_classes
-from mmwsss.io import read_id_list
+from mmwsss.io import read_id_list, require_folder
 from mmwsss.stages.annotations import FORMATS, Exported, ExportOptions, export_masks
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
 
@@ -48,9 +48,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    classes = resolve_classes(args.classes, None, args.masks)
+    masks = require_folder('masks', args.masks)
+    classes = resolve_classes(args.classes, None, masks)
     found = export_masks(
-        args.masks,
+        masks,
         args.out,
         args.format,
         classes,

@@ -329,3 +329,9 @@ def test_label_studio_decodes_brushes(masks):
 
 def test_every_format_is_tested():
     assert {*READERS, 'voc'} == set(FORMATS)
+
+
+def test_a_missing_folder_of_masks_is_named(tmp_path):
+    result = run_here('export_masks.py', tmp_path / 'maskz', '--format', 'coco', '--out', tmp_path)
+    assert result.returncode == 2
+    assert 'masks must be a folder, but there is none at' in result.stderr

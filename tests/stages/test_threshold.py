@@ -14,6 +14,7 @@ from mmwsss.stages.masks import make_masks
 from mmwsss.stages.threshold import choose_threshold
 from tests.oracles.colour_separation import plain_separation
 from tests.tiny_models import localizer_config
+from tests.tools.run import run_here
 
 THRESHOLDS = (0.21, 0.41, 0.61)  # between grey values
 
@@ -105,3 +106,11 @@ def test_no_threshold_for_maps_with_background(case, tmp_path):
 def test_one_image_is_too_few(case):
     with pytest.raises(ValueError, match="threshold='chosen': only make_masks chooses"):
         RefinerChain(case[0].mask_cfg.refiners)
+
+
+def test_a_config_without_maps_is_refused(tmp_path):
+    config = tmp_path / 'segmenter.py'
+    config.write_text("model = dict(type='EncoderDecoder')\n")
+    result = run_here('choose_threshold.py', config, '--maps', tmp_path)
+    assert result.returncode == 2
+    assert 'segmenter.py has no `map_dataset`; localizer configs have it' in result.stderr

@@ -14,7 +14,7 @@ import yaml
 
 from mmwsss.io.damage import parsing
 from mmwsss.io.ids import id_of_path
-from mmwsss.io.names import read_lines, safe_join
+from mmwsss.io.names import read_lines, require_file, safe_join
 from mmwsss.utils.names import name_some
 
 from .coco import load_names_of_instances
@@ -70,7 +70,7 @@ def load_names(path: str, ids: Sequence[str]) -> Rows:
     """
     if os.path.isdir(path):
         return _folder_names(Path(path), ids)
-    kind = Path(path).suffix.lower()
+    kind = require_file('labels', path).suffix.lower()
     if kind == '.xml':
         return _cvat_names(path)
     if kind == '.csv':

@@ -276,3 +276,9 @@ def test_the_converter_takes_them_all(tmp_path, source):
     assert statistics['unlabeled'] == ['background/c']
     rows = sorted((tmp_path / 'out/labels.csv').read_text().splitlines()[1:])
     assert rows == ['background/c,', 'cat/a,cat', 'dog/b,dog']
+
+
+@pytest.mark.parametrize('name', ['names.csv', 'names.json', 'names.xml'])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=f'labels not found: .*{name}'):
+        load_names(tmp_path / name, ['a'])
