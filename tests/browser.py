@@ -75,6 +75,9 @@ class Browser:
         metrics = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': width < 600}
         self.devtools('Emulation.setDeviceMetricsOverride', metrics)
         self.ask('POST', f'{self.session}/url', {'url': path.resolve().as_uri()})
+        end = time.monotonic() + SECONDS  # on a busy machine the driver answers too early
+        while self.run('return document.readyState') != 'complete' and time.monotonic() < end:
+            time.sleep(0.1)
 
     def devtools(self, command: str, parameters: dict[str, Any]) -> Any:
         """Send a command of Chromium's own protocol."""

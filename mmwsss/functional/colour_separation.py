@@ -12,22 +12,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
 
 from mmwsss.functional.checks import check_shapes, to_numpy
 
 __all__ = ['colour_separation']
 
 
-def colour_separation(image: Any, scores: Any, thresholds: Sequence[float]) -> NDArray[np.float64]:
+def colour_separation(
+    colours: Any, scores: Any, thresholds: Sequence[float]
+) -> NDArray[np.float64]:
     """Return the share of an image's colour variance that lies between foreground and background.
 
-    With the pixels' CIELAB colours ``c``, their mean ``m``, and n1, m1 and n0, m0 the numbers and mean
+    With the pixels' colours ``c``, their mean ``m``, and n1, m1 and n0, m0 the numbers and mean
     colours of the pixels above a threshold and of the others,
     ``(n1 |m1 - m|^2 + n0 |m0 - m|^2) / sum |c - m|^2``.
 
     Args:
-        image: RGB uint8 (H, W, 3).
+        colours: (H, W, C) of any colour space; in CIELAB distances are those that people see.
         scores: Largest foreground score of each pixel, floating point (H, W).
         thresholds: Strictly increasing, T numbers; a pixel is foreground where its score is larger.
 
@@ -35,11 +36,12 @@ def colour_separation(image: Any, scores: Any, thresholds: Sequence[float]) -> N
         float64 (T,) in [0, 1]; 0 where one of the halves is empty, or the image has one colour.
 
     Raises:
-        ValueError: Image and scores are not of one size.
+        ValueError: Colours and scores are not of one size.
     """
-    image, scores = to_numpy(image), to_numpy(scores)
-    check_shapes(scores=(scores, 'H W'), image=(image, 'H W 3'))
-    colours = rgb2lab(image).reshape(-1, 3).astype(np.float64)
+    colours, scores = to_numpy(colours), to_numpy(scores)
+    check_shapes(scores=(scores, 'H W'), colours=(colours, 'H W C'))
+    colours = colours.reshape(-1, colours.shape[2]).astype(np.float64)
+    colours -= colours[0]  # so that one colour has no variance, not even by rounding
     colours -= colours.mean(0)
     levels = np.searchsorted(thresholds, scores.ravel())  # how many thresholds lie below the score
     bins = len(thresholds) + 1

@@ -79,6 +79,8 @@ def choose_threshold(
         ValueError: Thresholds do not increase, ``limit`` is less than 1, or no image has maps, without
             background, of a class.
     """
+    from skimage.color import rgb2lab
+
     check_thresholds(thresholds)
     if limit < 1:
         raise ValueError(f'limit must be at least 1, but got {limit}')
@@ -93,7 +95,8 @@ def choose_threshold(
         if not len(class_maps.keys):
             return None
         scores = class_maps.full_size_scores().max(0)
-        separation = colour_separation(load_rgb(images.paths[name], name), scores, thresholds)
+        colours = rgb2lab(load_rgb(images.paths[name], name))
+        separation = colour_separation(colours, scores, thresholds)
         return separation / separation.max() if separation.any() else None
 
     def take(name: str, separation: np.ndarray | None) -> None:

@@ -29,8 +29,8 @@ def test_an_object_of_another_colour_is_separated_whole():
 
 
 def test_nothing_to_separate():
-    scores = np.random.default_rng(0).random((4, 4))
-    grey = np.full((4, 4, 3), 90, np.uint8)
+    grey = np.full((5, 4, 3), 0.1)
+    scores = np.random.default_rng(0).random((5, 4))
     np.testing.assert_array_equal(colour_separation(grey, scores, THRESHOLDS), 0)
     image = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     found = colour_separation(image, np.zeros((4, 4)), (-1.0, 0.5))
@@ -38,5 +38,5 @@ def test_nothing_to_separate():
 
 
 def test_sizes_must_agree():
-    with pytest.raises(ValueError, match='image'):
+    with pytest.raises(ValueError, match='colours'):
         colour_separation(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4)), THRESHOLDS)

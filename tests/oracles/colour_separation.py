@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.color import rgb2lab
 
 
-def plain_separation(image, scores, threshold: float) -> float:
+def plain_separation(colours, scores, threshold: float) -> float:
     """Variance of the halves' mean colours over the variance of the colours."""
-    lab = rgb2lab(image).astype(np.float64)
     halves = {True: [], False: []}
     for y in range(len(scores)):
         for x in range(len(scores[0])):
-            halves[bool(scores[y][x] > threshold)].append(lab[y, x])
+            halves[bool(scores[y][x] > threshold)].append(colours[y, x].astype(np.float64))
     if not halves[True] or not halves[False]:
         return 0.0
     pixels = halves[True] + halves[False]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mmengine.config import Config
+from skimage.color import rgb2lab
 
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps, make_record, read_record, save_class_maps, write_record
@@ -40,7 +41,8 @@ def test_mean_over_images_equals_the_plain_loop(case):
     choice = choose_threshold(maps, images, ids, THRESHOLDS)
     pictures = [load_rgb(images.paths[name]) for name in ids]
     curves = [
-        [plain_separation(p, np.float32(p[..., 0]) / 255, t) for t in THRESHOLDS] for p in pictures
+        [plain_separation(rgb2lab(p), np.float32(p[..., 0]) / 255, t) for t in THRESHOLDS]
+        for p in pictures
     ]
     expected = sum(np.array(curve) / max(curve) for curve in curves) / 2
     np.testing.assert_allclose(choice.separation, expected, rtol=1e-6)
