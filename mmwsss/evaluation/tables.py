@@ -46,11 +46,7 @@ def threshold_table(
         miou: T scores in 0..1.
         argmax_miou: Score of the argmax over background and classes, without threshold.
     """
-    best = best_index(miou)
-    rows = [
-        [f'{threshold:.3g}', percent(float(score)), 'best' if i == best else '']
-        for i, (threshold, score) in enumerate(zip(thresholds, miou))
-    ]
+    rows = _marked(thresholds, miou, 'best')
     if argmax_miou is not None:
         rows.append(['none (argmax)', percent(argmax_miou), ''])
     table = _text(['threshold', 'mIoU', ''], rows)
@@ -59,15 +55,18 @@ def threshold_table(
 
 def separation_table(thresholds: Sequence[float], separation: Floats) -> str:
     """Lay out how well thresholds (T) separate colours (T numbers in 0..1), marking the best one."""
-    best = best_index(separation)
-    rows = [
-        [f'{threshold:.3g}', percent(float(share)), 'chosen' if i == best else '']
-        for i, (threshold, share) in enumerate(zip(thresholds, separation))
+    table = _text(['threshold', 'separation %', ''], _marked(thresholds, separation, 'chosen'))
+    about = '100: the best of every image; no masks are used'
+    return f'separation of the colours of foreground and background ({about})\n{table}'
+
+
+def _marked(thresholds: Sequence[float], values: Floats, mark: str) -> list[list[str]]:
+    """Rows of thresholds and values in 0..1; ``mark`` stands beside the largest value."""
+    best = best_index(values)
+    return [
+        [f'{threshold:.3g}', percent(float(value)), mark if i == best else '']
+        for i, (threshold, value) in enumerate(zip(thresholds, values))
     ]
-    table = _text(['threshold', 'separation %', ''], rows)
-    return (
-        f'share of colour variance between foreground and background (no masks are used)\n{table}'
-    )
 
 
 def _text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

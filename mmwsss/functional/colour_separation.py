@@ -47,20 +47,16 @@ def colour_separation(
     bins = len(thresholds) + 1
     counts = _above(np.bincount(levels, minlength=bins))
     sums = np.stack([_above(np.bincount(levels, c, bins)) for c in colours.T])
+    shares = np.zeros(len(thresholds))
+    both = (counts > 0) & (counts < len(colours))
     # The two halves' sums of centred colours are equal up to their sign.
-    between = (sums**2).sum(0) * _inverse(counts) + (sums**2).sum(0) * _inverse(
-        len(colours) - counts
-    )
-    inside = (counts > 0) & (counts < len(colours))
-    separation: NDArray[np.float64] = np.where(inside, between, 0.0) * _inverse((colours**2).sum())
-    return separation
+    inverse = 1 / counts[both] + 1 / (len(colours) - counts[both])
+    shares[both] = (sums[:, both] ** 2).sum(0) * inverse
+    total = (colours**2).sum()
+    return shares / total if total else shares * 0
 
 
 def _above(per_level: NDArray[Any]) -> NDArray[Any]:
     """Totals of the pixels above each threshold."""
     totals: NDArray[Any] = per_level[::-1].cumsum()[::-1][1:]
     return totals
-
-
-def _inverse(values: Any) -> Any:
-    return np.divide(1.0, values, out=np.zeros(np.shape(values)), where=np.asarray(values) > 0)
