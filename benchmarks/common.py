@@ -18,8 +18,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+cv2.setNumThreads(
+    torch.get_num_threads()
+)  # it does not read OMP_NUM_THREADS, and idle threads count as CPU time
 
 __all__ = ['clock', 'environment', 'peak_memory', 'time_ratio', 'time_together', 'write_json']
 
