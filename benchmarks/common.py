@@ -22,9 +22,8 @@ import cv2
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-cv2.setNumThreads(
-    torch.get_num_threads()
-)  # it does not read OMP_NUM_THREADS, and idle threads count as CPU time
+# OpenCV does not read OMP_NUM_THREADS, and its idle threads count as CPU time.
+cv2.setNumThreads(torch.get_num_threads())
 
 __all__ = ['clock', 'environment', 'peak_memory', 'time_ratio', 'time_together', 'write_json']
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['class_components', 'label_components']
+__all__ = ['class_components', 'label_components', 'runs_of']
 
 
 def class_components(
@@ -24,7 +24,10 @@ def class_components(
         For each class in ascending order: its id; its bounding box (rows, columns); int32 (h, w) of the
         box, 0 or a component 1 .. n; n.
     """
-    for c in np.flatnonzero(np.bincount(labels.ravel())[1:]) + 1:
+    start, _ = runs_of(labels)
+    for c in np.unique(labels.ravel()[start]):
+        if c == 0:
+            continue
         mask = (labels == c).view(np.uint8)
         x, y, width, height = cv2.boundingRect(mask)
         box = (slice(y, y + height), slice(x, x + width))
@@ -42,3 +45,17 @@ def label_components(labels: NDArray[Any]) -> NDArray[np.int32]:
             regions[box] += (components > 0) * np.int32(count)
         count += n
     return regions
+
+
+def runs_of(*maps: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut maps (H, W) of one shape into runs of flat pixels, in each of which every map is constant.
+
+    Returns:
+        First flat index (R,) and length (R,) of the runs, in order; together they cover the maps.
+    """
+    changes = np.zeros(maps[0].size, dtype=bool)
+    changes[:1] = True
+    for flat in (labels.ravel() for labels in maps):
+        changes[1:] |= flat[1:] != flat[:-1]
+    start = np.flatnonzero(changes)
+    return start, np.diff(start, append=len(changes))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmwsss.functional.checks import check_label_map, check_range, to_labels, to_numpy
-from mmwsss.functional.components import label_components
+from mmwsss.functional.components import label_components, runs_of
 
 __all__ = [
     'InstanceRecords',
@@ -218,16 +218,16 @@ def instance_ious(
         instances = to_labels(instances)
         check_label_map('instances', instances, shape=gt.shape)
         valid = valid & (instances != ignore_index)
-    true_classes = np.where(valid, gt, 0)
-    predicted = np.where(valid & (pred != ignore_index), pred, 0)
+    true_classes = gt * valid
+    predicted = pred * (valid & (pred != ignore_index))
     blobs = label_components(predicted)
     if isinstance(instances, (list, tuple)):
         members = _members_from_masks(instances, valid, true_classes, num_classes, tolerance)
     else:
-        own = label_components(true_classes) if instances is None else np.where(valid, instances, 0)
+        own = label_components(true_classes) if instances is None else instances * valid
         members = _members_from_map(own, true_classes, blobs, num_classes, tolerance)
     _check_all_classes_have_instances(true_classes, members)
-    records = _score(predicted.ravel(), blobs.ravel(), members)
+    records = _score(predicted, blobs, members)
     is_background = valid & (gt == 0)
     if include_background and is_background.any():
         is_predicted = valid & (pred == 0)
@@ -249,11 +249,14 @@ def instances_in_mask(gt: Any, ignore_index: int = 255) -> Array:
     """
     gt = to_labels(gt)
     check_label_map('gt', gt)
-    return label_components(np.where(gt != ignore_index, gt, 0))
+    return label_components(gt * (gt != ignore_index))
 
 
 def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords:
-    """Divide the components among the instances and compute IoUs. All maps are flat."""
+    """Divide the components among the instances and compute IoUs."""
+    start, run_length = runs_of(blobs)
+    predicted, blobs = predicted.ravel(), blobs.ravel()
+    blob_areas = _count(blobs[start], run_length)
     owner, pixel, length, classes = members
     n = len(classes)
     areas = _count(owner, length, n)
@@ -263,7 +266,6 @@ def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords
     m = len(touched)
     overlaps = _count(owner * m + blob, length, n * m).reshape(n, m)
     first, position = np.unique(pixel, return_index=True)  # masks may overlap
-    blob_areas = np.bincount(blobs)
     hits = _count(blobs[first], length[position], len(blob_areas))
     uncovered = (blob_areas - hits)[touched]
     shares = overlaps @ (uncovered / overlaps.sum(axis=0))  # (n, m) @ (m,) -> (n,)
@@ -272,7 +274,7 @@ def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords
     return InstanceRecords(classes[kept], areas[kept], ious)
 
 
-def _count(bins: Array, length: Array, size: int) -> Array:
+def _count(bins: Array, length: Array, size: int = 0) -> Array:
     """Pixels per bin; sums of integers below 2^53 are exact in float64."""
     return np.bincount(bins, weights=length, minlength=size).astype(np.int64)
 
@@ -281,17 +283,13 @@ def _members_from_map(
     instances: Array, true_classes: Array, blobs: Array, num_classes: int, tolerance: float
 ) -> _Members:
     """Members of a map in which 0 is no instance; ignored pixels are 0 in all three maps."""
-    flat = [labels.ravel() for labels in (instances, true_classes, blobs)]
-    changes = np.zeros(flat[0].shape, dtype=bool)
-    changes[0] = True
-    for labels in flat:
-        changes[1:] |= labels[1:] != labels[:-1]
-    pixel = np.flatnonzero(changes)
-    length = np.diff(pixel, append=len(changes))
-    is_inside = flat[0][pixel] != 0
-    pixel, length = pixel[is_inside], length[is_inside]
-    ids, owner = np.unique(flat[0][pixel], return_inverse=True)
-    votes = _count(owner * num_classes + flat[1][pixel], length, len(ids) * num_classes)
+    pixel, length = runs_of(instances, true_classes, blobs)
+    ids = instances.ravel()[pixel]
+    pixel, length = pixel[ids != 0], length[ids != 0]
+    ids, owner = np.unique(ids[ids != 0], return_inverse=True)
+    votes = _count(
+        owner * num_classes + true_classes.ravel()[pixel], length, len(ids) * num_classes
+    )
     votes = votes.reshape(-1, num_classes)
     classes = votes.argmax(axis=1)
     areas = votes.sum(axis=1)
@@ -339,7 +337,8 @@ def _members_from_masks(
 
 
 def _check_all_classes_have_instances(true_classes: Array, members: _Members) -> None:
-    pixels = np.bincount(true_classes.ravel(), minlength=members.classes.max(initial=0) + 1)
+    start, length = runs_of(true_classes)
+    pixels = _count(true_classes.ravel()[start], length, members.classes.max(initial=0) + 1)
     pixels[members.classes[members.owner]] = 0
     pixels[0] = 0
     if pixels.any():
