@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,8 +14,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmwsss.functional.checks import check_ascending, check_choice, check_range
-from mmwsss.models.backbones.vit import GridVisionTransformer, timm_name
-from mmwsss.utils.checkpoint import initial_weights, load_weights
+from mmwsss.models.backbones.vit import PublishedVisionTransformer, timm_name
 
 __all__ = ['DINOv2VisionTransformer']
 
@@ -35,7 +35,7 @@ _NAMES = (
 
 
 @MODELS.register_module()
-class DINOv2VisionTransformer(GridVisionTransformer):
+class DINOv2VisionTransformer(PublishedVisionTransformer):
     """The vision transformer of DINOv2, by default ViT-S/14, for images of any size.
 
     Sources: Oquab et al., DINOv2, TMLR 2024; registers: Darcet et al., ICLR 2024. It is mmseg's
@@ -93,22 +93,11 @@ class DINOv2VisionTransformer(GridVisionTransformer):
             self.requires_grad_(False)
             self.eval()
 
-    def init_weights(self) -> None:
-        """Initialise; a file of weights must be used up.
-
-        Raises:
-            ValueError: Weights are left over, missing or of another shape; they are named.
-        """
-        cfg = self.init_cfg
-        if not isinstance(cfg, dict) or cfg.get('type') != 'Pretrained':
-            super().init_weights()
-            return
-        found = initial_weights(cfg['checkpoint'], cfg.get('prefix'))
-        found.pop('mask_token', None)
-        state = {own_name(key): value for key, value in found.items()}
+    def own_weights(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As in the base; files of models without registers get none."""
+        state = {own_name(key): value for key, value in found.items() if key != 'mask_token'}
         state.setdefault('register_tokens', self.register_tokens.data[:, :0])
-        load_weights(self, state, cfg['checkpoint'])
-        self._is_init = True
+        return state
 
     def embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Tokens before the first block (N, L, C): class token, registers, patches; and the grid (h, w).

@@ -11,14 +11,13 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmwsss.functional.checks import check_range
-from mmwsss.models.backbones.vit import GridVisionTransformer, timm_name
-from mmwsss.utils.checkpoint import initial_weights, load_weights
+from mmwsss.models.backbones.vit import PublishedVisionTransformer, timm_name
 
 __all__ = ['MCTVisionTransformer']
 
 
 @MODELS.register_module()
-class MCTVisionTransformer(GridVisionTransformer):
+class MCTVisionTransformer(PublishedVisionTransformer):
     """The multi-class token transformer, by default on DeiT-S/16 (Xu et al., CVPR 2022, TPAMI 2024).
 
     K class tokens with position embeddings of their own in front of the patches, whose embeddings are
@@ -52,28 +51,17 @@ class MCTVisionTransformer(GridVisionTransformer):
         self.cls_token = nn.Parameter(tokens)
         self.pos_embed = nn.Parameter(torch.cat([tokens, self.pos_embed.data[:, 1:]], dim=1))
 
-    def init_weights(self) -> None:
-        """Initialise; a file of weights must be used up.
-
-        Raises:
-            ValueError: Weights are left over, missing or of another shape; they are named.
-        """
-        cfg = self.init_cfg
-        if not isinstance(cfg, dict) or cfg.get('type') != 'Pretrained':
-            super().init_weights()
-            return
-        found = initial_weights(cfg['checkpoint'], cfg.get('prefix'))
-        kept = {k: v for k, v in found.items() if not k.startswith(('head.', 'norm.'))}
-        state = {timm_name(key): value for key, value in kept.items()}
-        load_weights(self, self._fitted(state), cfg['checkpoint'])
-        self._is_init = True
-
-    def _fitted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Weights with the class token repeated for every class, and positions for this grid."""
+    def own_weights(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As in the base, with the class token repeated for every class and positions for this grid."""
+        state = {
+            timm_name(key): value
+            for key, value in found.items()
+            if not key.startswith(('head.', 'norm.'))
+        }
         K = self.cls_token.shape[1]
         token, positions = state.get('cls_token'), state.get('pos_embed')
         if token is None or positions is None or token.shape[1] not in (1, K):
-            return dict(state)  # refused by name
+            return state  # refused by name
         repeats = K // token.shape[1]
         own, patches = positions[:, : token.shape[1]], positions[:, token.shape[1] :]
         positions = torch.cat([own.repeat(1, repeats, 1), patches], dim=1)
@@ -89,7 +77,7 @@ class MCTVisionTransformer(GridVisionTransformer):
     ) -> Tensor:
         """Resize the position embeddings of patches (mmseg's spelling); those of tokens stay."""
         first = pos_embed.shape[1] - math.prod(pos_shape)
-        resized = GridVisionTransformer.resize_pos_embed(
+        resized = PublishedVisionTransformer.resize_pos_embed(
             pos_embed[:, first - 1 :], input_shpae, pos_shape, mode
         )
         return torch.cat([pos_embed[:, : first - 1], resized], dim=1)

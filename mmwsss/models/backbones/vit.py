@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,9 @@ from mmseg.models.backbones import VisionTransformer
 from mmseg.registry import MODELS
 from torch import Tensor
 
-__all__ = ['GridVisionTransformer', 'timm_name']
+from mmwsss.utils.checkpoint import initial_weights, load_weights
+
+__all__ = ['GridVisionTransformer', 'PublishedVisionTransformer', 'timm_name']
 
 # Names in timm's vision transformers, also DeiT's: mmseg's.
 _TIMM_NAMES = (
@@ -104,3 +108,25 @@ class GridVisionTransformer(VisionTransformer):
         if tuple(hw_shape) != trained:
             pos_embed = self.resize_pos_embed(pos_embed, hw_shape, trained, self.interpolate_mode)
         return self.drop_after_pos(patched_img + pos_embed)
+
+
+class PublishedVisionTransformer(GridVisionTransformer):
+    """Base of transformers that start from files whose weights have other names."""
+
+    @abstractmethod
+    def own_weights(self, found: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The weights of a published file under this backbone's names, without those it has no use for."""
+
+    def init_weights(self) -> None:
+        """Initialise; a file of weights (``init_cfg`` of type ``Pretrained``) must be used up.
+
+        Raises:
+            ValueError: Weights are left over, missing or of another shape; they are named.
+        """
+        cfg = self.init_cfg
+        if not isinstance(cfg, dict) or cfg.get('type') != 'Pretrained':
+            super().init_weights()
+            return
+        found = initial_weights(cfg['checkpoint'], cfg.get('prefix'))
+        load_weights(self, self.own_weights(found), cfg['checkpoint'])
+        self._is_init = True
