@@ -68,7 +68,8 @@ def noting(problems: dict[str, str], name: str, prefix: str = '') -> Iterator[No
         yield
     except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
         text = ' '.join(str(error).removeprefix(prefix).lstrip(' :').split())
-        text = text if isinstance(error, ValueError) else f'{type(error).__name__}: {text}'
+        is_ours = isinstance(error, ValueError) or getattr(error, 'errno', 0) is None
+        text = text if is_ours else f'{type(error).__name__}: {text}'
         problems[name] = text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}...'
 
 

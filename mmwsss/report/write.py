@@ -216,7 +216,7 @@ def add_stage(
     if result is not None:
         return add_result(report, run, result)
     reason = 'no true masks of these images or no list of classes was found'
-    command = f'python tools/report.py {shlex.quote(str(run.root))} --gt FOLDER'
+    command = f'mmwsss report {shlex.quote(str(run.root))} --gt FOLDER'
     report.miss(f'scores of {stage.name}', reason, command)
     if classes := list(stage.record.classes or index.classes):
         counted = count_stage(stage, classes, options.workers)
@@ -251,15 +251,13 @@ def more_commands(run: Run, index: ImageIndex, number: int) -> list[str]:
     """Commands that show more images: in the report, and by each localizer of the run."""
     root = shlex.quote(str(run.root))
     folder = shlex.quote(str(Path(next(iter(index.images.values()))).parent))
-    commands = [f'python tools/report.py {root} --num-images {number}']
+    commands = [f'mmwsss report {root} --num-images {number}']
     for path, record in run.of_kind('train').items():
         checkpoint = record.result.get('checkpoint')
         if record.config and checkpoint and record.protocol.trained_on == 'image labels':
             config, weights = path.parent / Path(record.config).name, path.parent / str(checkpoint)
             parts = map(shlex.quote, map(str, (config, weights)))
-            commands.append(
-                f'python tools/show.py {" ".join(parts)} {folder} --out {root}/pictures'
-            )
+            commands.append(f'mmwsss show {" ".join(parts)} {folder} --out {root}/pictures')
     return commands
 
 
@@ -300,15 +298,15 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
 def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     """Say which parts there are not, and which files cannot be used."""
     root = shlex.quote(str(run.root))
-    score = 'python tools/eval_masks.py --gt FOLDER'
-    test = 'python tools/test.py CONFIG CHECKPOINT'
+    score = 'mmwsss score --gt FOLDER'
+    test = 'mmwsss test CONFIG CHECKPOINT'
     more = '--num-images 4' if index.images else '--config CONFIG'
     predicted = any(stage.is_predicted for stage in mask_stages(run))
-    in_test, train = f'--work-dir {root}/test --out {root}/test', 'python tools/train.py CONFIG'
+    in_test, train = f'--work-dir {root}/test --out {root}/test', 'mmwsss train CONFIG'
     wanted: list[tuple[Any, str, str]] = [
         (report.scores, 'scores', f'{score} --masks {root}/masks --out {root}/masks_score'),
         (report.curves, 'threshold curve', f'{score} --maps {root}/maps --out {root}/maps_score'),
-        (report.galleries, 'images with panels', f'python tools/report.py {root} {more}'),
+        (report.galleries, 'images with panels', f'mmwsss report {root} {more}'),
         (predicted, 'predictions of a segmenter', f'{test} {in_test}/predictions'),
         (report.trainings, 'training curves', f'{train} --work-dir {root}/localizer'),
     ]

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -197,6 +198,8 @@ def run_tool(
     caught: tuple[type[Exception], ...] = () if verbose else KNOWN_ERRORS
     if verbose:
         logging.basicConfig(level=logging.DEBUG)
+    else:  # mmseg's, again for every size of image
+        warnings.filterwarnings('ignore', message='When align_corners=')
     try:
         if getattr(args, 'device', None):
             use_device(args.device, getattr(args, 'launcher', 'none'))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import LOOPS, init_default_scope
 from mmengine.runner import Runner
 from mmseg.utils import register_all_modules
 
@@ -94,9 +94,27 @@ def load_config(
             )
     register_all_modules(init_default_scope=False)  # mmseg's; ours came with the package
     init_default_scope(cfg.get('default_scope', 'mmseg'))
+    check_train_loop(cfg, path)
     if num_classes:
         fill_num_classes(cfg)
     return cfg
+
+
+def check_train_loop(cfg: Config, path: str | Path) -> None:
+    """Refuse arguments that the training loop does not take, such as epochs where it counts steps."""
+    given = dict(cfg.get('train_cfg') or {})
+    by_epoch = given.pop('by_epoch', True)
+    kind = given.pop('type', 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop')
+    loop = LOOPS.get(kind) if isinstance(kind, str) else kind
+    taken = inspect.signature(loop).parameters.values() if loop else ()
+    names = [each.name for each in taken if each.name not in ('runner', 'dataloader')]
+    if loop is None or any(each.kind is each.VAR_KEYWORD for each in taken):
+        return
+    for key in given:
+        if key not in names:
+            raise ValueError(
+                f'{path}: train_cfg.{key} is no argument of {loop.__name__}, which takes {", ".join(names)}'
+            )
 
 
 def known_keys() -> list[str]:

@@ -17,10 +17,16 @@ def name_some(names: Collection[str], shown: int = 10) -> str:
     return f'{text} and {more} more' if more > 0 else text
 
 
-def near_miss(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` nearly, but not quite, is."""
+def near_miss(name: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
+    """The known name that ``name`` nearly, but not quite, is.
+
+    Args:
+        name: The name.
+        known: The valid ones.
+        alike: Ratio of ``difflib`` from which they are nearly the same, in 0..1.
+    """
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=alike)
     return None if name in known or not close else close[0]
 
 

@@ -81,7 +81,7 @@ def test_the_page_has_all_parts_and_loads_nothing(written, run):
     urls = [value for name, value in found.attributes if name in ('src', 'href', 'xlink:href')]
     assert all(url.startswith(('data:', '#')) for url in urls)
     assert not re.search('https?://', page)
-    assert f'python tools/report.py {run} --num-images 8' in page
+    assert f'mmwsss report {run} --num-images 8' in page
     maps, masks = (
         read_record(run / 'maps_score').scores[0],
         read_record(run / 'masks.json').scores[0],
@@ -175,9 +175,7 @@ def test_missing_parts_are_named_with_their_command(run, tmp_path):
     assert path == root / 'report.html'
     missing = {part.part: part.command for part in report.missing}
     assert set(missing) == {'threshold curve', 'images with panels', 'predictions of a segmenter'}
-    assert missing['threshold curve'].startswith(
-        f'python tools/eval_masks.py --gt FOLDER --maps {root}/maps'
-    )
+    assert missing['threshold curve'].startswith(f'mmwsss score --gt FOLDER --maps {root}/maps')
     page = path.read_text()
     assert 'Not in this report' in page
     assert 'Threshold curve' not in page

@@ -28,6 +28,14 @@ def test_generic_reports_and_exits_with_1_when_an_image_fails(tmp_path):
     assert (root / 'out/classes.txt').read_text() == 'cat\ndog\n'
 
 
+def test_generic_says_that_the_folder_of_true_masks_is_missing(tmp_path):
+    root = make_tiny(tmp_path)
+    arguments = [root / 'images', '--labels', root / 'labels.csv', '--gt', root / 'maks']
+    done = run('generic', *arguments, '--out', tmp_path, '--dry-run', '--workers', 0)
+    assert done.returncode == 0, done.stderr
+    assert f'note: there is no folder {root / "maks"}: nothing can be scored' in done.stderr
+
+
 def test_subset_lists_from_a_config(demo_root, tmp_path):
     cfg = localizer_config(demo_root)
     cfg['train_dataloader']['dataset'] = dict(

@@ -106,3 +106,20 @@ def test_errors_of_a_config_itself_stay_what_they_are(tmp_path, text, error):
     (tmp_path / 'c.py').write_text(text)
     with pytest.raises(error):
         load_config(tmp_path / 'c.py')
+
+
+@pytest.mark.parametrize(
+    ('loop', 'key'),
+    [
+        ("type='IterBasedTrainLoop', max_iters=9", 'max_epochs'),
+        ('by_epoch=False, max_iters=9', 'max_epochs'),
+        ('max_epochs=9', 'max_iters'),
+    ],
+)
+def test_epochs_where_a_training_counts_steps_are_refused(path, loop, key):
+    path.write_text(f'train_cfg = dict({loop})\n')
+    load_config(path)
+    with pytest.raises(
+        ValueError, match=rf'train_cfg\.{key} is no argument of \w+TrainLoop, which takes'
+    ):
+        load_config(path, {f'train_cfg.{key}': 5})

@@ -91,6 +91,11 @@ def main(args: argparse.Namespace) -> int:
     print(json.dumps(statistics, indent=2, ensure_ascii=False))
     names = {'0': 'background', **statistics['classes']}
     print('class ids in masks:', ', '.join(f'{i} {name}' for i, name in names.items()))
+    if args.gt and not Path(args.gt).is_dir():
+        print(
+            f'note: there is no folder {args.gt}: nothing can be scored, no val.txt',
+            file=sys.stderr,
+        )
     for text in doubtful_classes(statistics):
         print(f'warning: {text}', file=sys.stderr)
     return finish_report(report)

@@ -47,6 +47,7 @@ from ..subsets import draw_held_out
 __all__ = ['convert_folder', 'doubtful_classes']
 
 RARE = 2  # images
+SIMILAR = 0.7  # of difflib: 'bycicle' is 'bicycle'; a wrong guess costs a line
 
 
 class Item(NamedTuple):
@@ -336,7 +337,7 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
     doubts = []
     for name in (n for n, count in counts.items() if count <= RARE):
         commoner = [other for other in counts if counts[other] > counts[name]]
-        if alike := near_miss(name, commoner):
+        if alike := near_miss(name, commoner, SIMILAR):
             doubts.append(
                 f'class {name!r} ({counts[name]} images) is nearly {alike!r} ({counts[alike]} '
                 'images): a misspelling in the labels?'

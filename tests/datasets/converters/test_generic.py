@@ -52,6 +52,9 @@ def test_doubtful_classes_are_told():
     assert doubtful_classes({**of(umbrella=8, umbrela=2)}) == [
         "class 'umbrela' (2 images) is nearly 'umbrella' (8 images): a misspelling in the labels?"
     ]
+    assert (
+        "'bycicle' (1 images) is nearly 'bicycle'" in doubtful_classes(of(bicycle=8, bycicle=1))[0]
+    )
     assert doubtful_classes(of(cat=5, dog=1)) == ['1 classes have a single training image: dog']
 
 
