@@ -16,6 +16,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsss.io import (
+    RECORD_NAME,
     FolderLock,
     Record,
     code_version,
@@ -26,14 +27,14 @@ from mmwsss.io import (
 )
 from mmwsss.io.record import first_difference, plain_values
 from mmwsss.pipeline.inputs import FileHashes, dataset_files, named_files, plain
-from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage
+from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage, places
 from mmwsss.pipeline.launch import Launcher, run_command
 from mmwsss.pipeline.spec import PipelineSpec
 from mmwsss.pipeline.summary import Summary, short_path, write_summary
 from mmwsss.utils.cli import option_words
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import map_texts
-from mmwsss.utils.resources import ROOT
+from mmwsss.utils.resources import PACKAGE, ROOT
 from mmwsss.version import __version__
 
 __all__ = ['Decision', 'Pipeline', 'StageError']
@@ -42,6 +43,8 @@ Execute = Callable[..., int]
 HASHES = 'files.json'
 NO_INPUTS = ('files', 'dry_run')  # arguments of a stage that do not decide its result
 LOG = 'log.txt'
+# Parts of a config's text that reach beyond it: {{$VARIABLE}}, code.
+READS_MORE = re.compile(r'\{\{\s*\$|^\s*(?:import|from)\s|\bopen\(', re.MULTILINE)
 
 
 class StageError(RuntimeError):
@@ -265,20 +268,51 @@ class Pipeline:
             StageError: A stage failed; those behind it were not run.
             ValueError: Another run is at work in the folder, or a stage before ``first`` is not done.
         """
-        selected, total = self.selected(first, last), len(self.spec.stages)
+        selected = self.selected(first, last)
         with FolderLock(self.work_dir) as lock:
             self.hashes.is_kept = True
-            for number, stage in enumerate(self.spec.stages, 1):
+            for stage in self.spec.stages:
                 decision = self.decide(stage, selected, set(), force)
-                self.say(f'[{number}/{total}] {stage.name}: {decision.action}: {decision.reason}')
+                self.say(self.told(decision)[0])
                 if decision.runs:
                     self.work(stage, decision, lock.descriptor)
                     self.summary()
-                record = self.record(stage.name)
-                for score in record.scores if record is not None else ():
-                    if score.miou is not None:
-                        self.say(f'      {score.what}: {score.line()}')
+                for line in self.told(decision)[1:]:
+                    self.say(line)
             return self.summary()
+
+    def told(self, decision: Decision) -> list[str]:
+        """What a run says about a stage: the decision in the first line, then its scores."""
+        names, record = [stage.name for stage in self.spec.stages], self.record(decision.stage)
+        where = f'[{names.index(decision.stage) + 1}/{len(names)}] {decision.stage}'
+        scores = record.scores if record is not None else ()
+        lines = [
+            f'      {score.what}: {score.line()}' for score in scores if score.miou is not None
+        ]
+        return [f'{where}: {decision.action}: {decision.reason}', *lines]
+
+    def looked_at(self) -> set[Path] | None:
+        """What decides whether stages are done, beside the command: none of it changed, no decision did.
+
+        To be called behind :meth:`plan`.
+
+        Returns:
+            Files, folders whose content counts, and places where something may appear; those of this
+            package too. None: a config reads more than itself, such as variables of the environment.
+        """
+        if any(READS_MORE.search(text) for text in self.spec.texts):
+            return None
+        lines = {line for text in self.spec.texts for line in text.splitlines()}
+        found = {Path(line) for line in lines if os.path.isfile(line)}
+        data = set(self.hashes.seen)
+        for stage in self.spec.stages:
+            found.add(self.folder(stage.name) / RECORD_NAME)
+            data.update(self.output_files(stage.name).values())
+            data.update(Path(file) for file in stage.arguments.get('files') or ())
+            kind, cfg = KINDS[stage.kind], self.config(stage)
+            data |= places(cfg, kind.data) if stage.config and kind.idle(stage, cfg) else set()
+        data |= {path.parent for path in data} - {self.work_dir}
+        return found | data | set(PACKAGE.rglob('*.py'))
 
     def summary(self) -> Summary:
         """Write the summary of what is done; returns it."""

@@ -156,12 +156,14 @@ class FileHashes:
 
     Attributes:
         is_kept: Whether to write what was hashed; a plan writes nothing.
+        seen: The files that were asked for.
     """
 
     def __init__(self, path: Path, content: bool = True) -> None:
         self.path, self.content = path, content
         self.known: dict[str, list[str]] = {}
         self.is_saved, self.is_kept = True, False
+        self.seen: set[Path] = set()
         if path.is_file():
             try:
                 self.known = json.loads(path.read_text(encoding='utf-8'))
@@ -174,6 +176,7 @@ class FileHashes:
         Args:
             files: Paths by the names that count.
         """
+        self.seen.update(files.values())
         stats = {name: os.stat(path) for name, path in sorted(files.items())}
         if not self.content:
             return hash_text(json.dumps({name: stat.st_size for name, stat in stats.items()}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from mmwsss.stages.load import without_init
 from mmwsss.stages.test import predicts_masks
 from mmwsss.utils.checkpoint import guard_checkpoints
 from mmwsss.utils.config import load_config
+from mmwsss.utils.nested import dicts_in
 
 __all__ = ['KINDS', 'REFERENCE', 'Kind', 'Stage']
 
@@ -338,18 +339,29 @@ def files_below(folder: str | None) -> dict[str, Path]:
     return {f'{root.name}/{path.relative_to(root)}': path for path in paths}
 
 
-def lacking(dataset: Mapping[str, Any]) -> str:
-    """Which part of a dataset with masks is not there, for people."""
+def truth_paths(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """Paths of the list and of the masks of a dataset, those that it has, by what they are."""
     root = dataset.get('data_root') or ''
     parts = {
         'list': dataset.get('ann_file'),
         'folder of masks': (dataset.get('data_prefix') or {}).get('seg_map_path'),
     }
-    for what, part in parts.items():
-        path = part and os.path.join(root, part)
-        if path and '://' not in path and not os.path.exists(path):
+    return {what: os.path.join(root, part) for what, part in parts.items() if part}
+
+
+def lacking(dataset: Mapping[str, Any]) -> str:
+    """Which part of a dataset with masks is not there, for people."""
+    for what, path in truth_paths(dataset).items():
+        if '://' not in path and not os.path.exists(path):
             return f'there is no {what} {path}'
     return ''
+
+
+def places(cfg: Config, keys: Iterable[str]) -> set[Path]:
+    """Where lists and masks of the datasets below some keys may appear: paths, and the folders inside."""
+    datasets = dicts_in([cfg.get(key) for key in keys])
+    paths = {Path(path) for node in datasets for path in truth_paths(node).values()}
+    return paths | {inside for path in paths for inside in path.rglob('*') if inside.is_dir()}
 
 
 def truth_dataset(cfg: Config) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class PipelineSpec:
         seed: Seed of all trainings; None: that of their configs.
         check_data: ``'content'``: data files are compared by content; ``'size'``: by name and size.
         options: Settings of its configs that the caller replaced.
+        texts: Text of its config and of those that it names, with their bases, as MMEngine keeps it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PipelineSpec:
     seed: int | None = None
     check_data: str = 'content'
     options: dict[str, Any] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
 
     def stage(self, name: str) -> Stage:
         """The stage of a name.
@@ -85,7 +87,8 @@ def read_pipeline(
     check_known('check_data', check, CHECKS)
     seed = content.get('seed') if seed is None else seed
     stages = tuple(in_order({name: reader.stage(name) for name in reader.stages}))
-    return PipelineSpec(file.stem, str(file), stages, seed, check, options)
+    texts = tuple(read.text for read in (cfg, *reader.loaded.values()))
+    return PipelineSpec(file.stem, str(file), stages, seed, check, options, texts)
 
 
 class _Reader:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,10 +49,15 @@ def config(tmp_path):
     return tmp_path / 'p.py'
 
 
-def run(*args) -> int:
+def load():
     spec = importlib.util.spec_from_file_location('run_pipeline', TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def run(*args) -> int:
+    module = load()
     with pytest.raises(SystemExit) as end:
         run_tool(module.main, module.parse_args([str(arg) for arg in args]))
     return end.value.code
@@ -76,6 +84,48 @@ def test_the_plan_in_words(config, tmp_path, capsys):
     )
     assert run(*args) == 0  # the first makes what it made before, so the second has nothing to do
     assert '[2/2] second: skip: done and unchanged' in capsys.readouterr().out
+
+
+def test_a_finished_run_is_told_without_importing_the_package(config, tmp_path, capsys):
+    args = [str(config), '--work-dir', str(tmp_path / 'work')]
+    (tmp_path / 'shadow').mkdir()
+    (tmp_path / 'shadow' / 'mmwsss.py').write_text("raise ImportError('not here')\n")
+    assert run(*args) == 0
+    summary = capsys.readouterr().out.splitlines()[-1]
+    env = {**os.environ, 'PYTHONPATH': str(tmp_path / 'shadow')}
+    command = [sys.executable, TOOL, *args]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [
+        '[1/2] first: skip: done and unchanged',
+        '[2/2] second: skip: done and unchanged',
+    ]
+    assert lines[2:] == [summary]
+    told_before = load().told_before
+    assert told_before(args) == lines
+    assert told_before([*args, '--seed', '1']) is None
+    result = tmp_path / 'work' / 'second' / 'result.txt'
+    for changed in (tmp_path / 'in.txt', config, result):
+        before = changed.stat()
+        os.utime(changed, (before.st_atime, before.st_mtime + 1))
+        assert told_before(args) is None
+        os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert told_before(args) == lines
+    result.unlink()
+    assert told_before(args) is None
+    assert run(*args) == 0
+    assert result.is_file()
+    assert told_before(args) == lines
+
+
+def test_what_reaches_beyond_a_config_is_looked_at_each_time(config, tmp_path):
+    with config.open('a') as stream:
+        stream.write("check_data = '{{$CHECK_DATA:size}}'\n")
+    assert run(config, '--work-dir', tmp_path / 'work') == 0
+    assert not (tmp_path / 'work' / 'finished.json').exists()
+    assert run(config, '--work-dir', tmp_path / 'other', '--force') == 0
+    assert not (tmp_path / 'other' / 'finished.json').exists()
 
 
 def test_a_failing_stage(config, tmp_path, capsys):
