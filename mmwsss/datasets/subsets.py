@@ -11,7 +11,14 @@ import numpy as np
 
 from mmwsss.functional.checks import check_range
 
-__all__ = ['FRACTIONS', 'choose_fraction', 'choose_subsets', 'draw_held_out', 'subset_statistics']
+__all__ = [
+    'FRACTIONS',
+    'choose_fraction',
+    'choose_subsets',
+    'draw_held_out',
+    'split_folds',
+    'subset_statistics',
+]
 
 NO_CLASS = 0  # of images without a label
 # Those of RPNet's table II; parts of other sizes contain the smaller ones of these.
@@ -158,3 +165,41 @@ def draw_held_out(
     for name in order:
         draw([name])
     return drawn
+
+
+def split_folds(labels: Mapping[str, Sequence[int]], folds: int, seed: int = 0) -> list[list[str]]:
+    """Share images out among folds, at random, such that the images of every class are spread evenly.
+
+    From the rarest class to the most frequent one, each image goes where there are fewest of its class, and
+    among such folds where there are fewest images. Images without label are a class of their own.
+
+    Source: after Sechidis, Tsoumakas, Vlahavas, On the Stratification of Multi-Label Data, ECML PKDD 2011.
+
+    Args:
+        labels: Image id -> class ids.
+        folds: Number of folds.
+        seed: Seed of the random order of the images.
+
+    Returns:
+        The ids of each fold, in the order of ``labels``.
+
+    Raises:
+        ValueError: There are fewer than two folds, or fewer images than folds.
+    """
+    if not 2 <= folds <= len(labels):
+        raise ValueError(f'folds must lie in 2..{len(labels)} (the images), but got {folds}')
+    names = sorted(labels)
+    order = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    frequency = Counter(i for label in labels.values() for i in label or (NO_CLASS,))
+    counts: list[Counter[int]] = [Counter() for _ in range(folds)]
+    sizes, fold_of = [0] * folds, {}
+    for class_id in sorted(frequency, key=lambda i: (frequency[i], i)):
+        for name in order:
+            label = labels[name] or (NO_CLASS,)
+            if name in fold_of or class_id not in label:
+                continue
+            fold = min(range(folds), key=lambda i: (counts[i][class_id], sizes[i], i))
+            fold_of[name] = fold
+            counts[fold].update(label)
+            sizes[fold] += 1
+    return [[name for name in labels if fold_of[name] == fold] for fold in range(folds)]

@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_dist_info
+from mmseg.structures import SegDataSample
 
 from mmwsss.io import (
     BatchReport,
@@ -31,10 +32,16 @@ from mmwsss.stages.image_list import Images, map_pipeline
 from mmwsss.stages.load import load_localizer, without_init
 from mmwsss.stages.output import OutputFolder, training_protocol
 
-__all__ = ['compute_class_maps', 'make_maps', 'map_protocol', 'map_settings']
+__all__ = ['compute_class_maps', 'make_maps', 'map_protocol', 'map_settings', 'predict_item']
 
 
 @torch.no_grad()
+def predict_item(model: ImageLevelClassifier, item: dict[str, Any]) -> SegDataSample:
+    """What a localizer says of one dataset item; see ``ImageLevelClassifier.predict``."""
+    batch = model.data_preprocessor(pseudo_collate([item]))
+    return model.predict(batch['inputs'], batch['data_samples'])[0]
+
+
 def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> ClassMaps:
     """Compute the class maps of one dataset item.
 
@@ -46,8 +53,7 @@ def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> Cla
     Returns:
         The maps on the CPU.
     """
-    batch = model.data_preprocessor(pseudo_collate([item]))
-    sample = model.predict(batch['inputs'], batch['data_samples'])[0]
+    sample = predict_item(model, item)
     return ClassMaps(
         keys=sample.pred_map_keys.cpu().numpy(),
         scores=sample.pred_map_scores.cpu().numpy(),

@@ -8,6 +8,7 @@ from mmwsss.datasets.subsets import (
     choose_fraction,
     choose_subsets,
     draw_held_out,
+    split_folds,
     subset_statistics,
 )
 
@@ -134,3 +135,27 @@ def test_the_rarest_class_is_held_out_first():
     assert all(draw_held_out(labels, list(labels), 1, seed) < {'a', 'b'} for seed in range(9))
     assert len(draw_held_out(labels, list(labels), 99)) == 19 + 1
     assert draw_held_out(labels, ['a', 'i3'], 99) == {'a', 'i3'}
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_folds_spread_every_class_evenly(labels, seed):
+    folds = split_folds(labels, 5, seed)
+    assert sorted(name for fold in folds for name in fold) == sorted(labels)
+    assert all(fold == [name for name in labels if name in set(fold)] for fold in folds)
+    assert max(map(len, folds)) - min(map(len, folds)) < 20
+    counts = [count(labels, fold) for fold in folds]
+    for class_id, total in count(labels, labels).items():
+        spread = [each[class_id] for each in counts]
+        assert max(spread) - min(spread) <= max(2, 0.15 * total)
+    without = [sum(not labels[name] for name in fold) for fold in folds]
+    assert sum(without) > 3
+    assert max(without) - min(without) <= 1
+    again = split_folds(dict(sorted(labels.items())), 5, seed)  # whatever their order
+    assert list(map(set, again)) == list(map(set, folds))
+    assert folds != split_folds(labels, 5, seed + 1)
+
+
+@pytest.mark.parametrize('folds', [0, 1, 4])
+def test_folds_that_cannot_be_are_refused(folds):
+    with pytest.raises(ValueError, match=r'folds must lie in 2\.\.3'):
+        split_folds({'a': [1], 'b': [1], 'c': []}, folds)
