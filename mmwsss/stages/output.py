@@ -129,6 +129,9 @@ class OutputFolder:
         """How a folder with outputs was made otherwise, for people; empty if it was not."""
         for name in ('kind', 'split', 'classes', 'settings', 'inputs'):
             found = first_difference(getattr(before, name), getattr(self.record, name), name)
+            if found and (name == 'inputs' or found[0].endswith('_sha256')):
+                what = found[0].partition('.')[2].removesuffix('_sha256')
+                return f'its files were made with another {what}'
             if found:
                 return f'{found[0]} does not fit: found {found[1]}, expected {found[2]}'
         have, want = before.ids_count, self.record.ids_count

@@ -258,7 +258,7 @@ def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path
     assert manifest.protocol.threshold is None
     assert manifest.protocol.threshold_source == 'no threshold (argmax)'
     weights.write_bytes(b'2')
-    with pytest.raises(RecordError, match=r'inputs\.refiner_file_0 weights\.pth does not fit'):
+    with pytest.raises(RecordError, match=r'made with another refiner_file_0 weights\.pth'):
         make_masks(cfg, maps, out)
 
 
