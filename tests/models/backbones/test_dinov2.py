@@ -16,6 +16,7 @@ from mmwsss.models.backbones.dinov2 import ARCHS
 from mmwsss.stages.maps import make_maps
 from mmwsss.stages.train import build_runner
 from mmwsss.utils.checkpoint import load_checkpoint_file
+from tests.models.backbones.published import build_backbone, vit_shapes
 from tests.oracles import dinov2 as oracle
 from tests.tiny_models import localizer_config
 
@@ -29,37 +30,17 @@ TINY = dict(
 def published(registers=0):
     """Random weights under the names of the published files."""
     torch.manual_seed(registers)
-    shapes = {
-        'cls_token': (1, 1, WIDTH),
-        'pos_embed': (1, 1 + GRID**2, WIDTH),
-        'mask_token': (1, WIDTH),
-        'patch_embed.proj.weight': (WIDTH, 3, PATCH, PATCH),
-        'patch_embed.proj.bias': (WIDTH,),
-        'norm.weight': (WIDTH,),
-        'norm.bias': (WIDTH,),
-    }
+    shapes = {**vit_shapes(WIDTH, LAYERS, PATCH, GRID), 'mask_token': (1, WIDTH)}
     if registers:
         shapes['register_tokens'] = (1, registers, WIDTH)
-    sizes = {
-        'norm1': (WIDTH,), 'attn.qkv': (3 * WIDTH, WIDTH), 'attn.proj': (WIDTH, WIDTH),
-        'norm2': (WIDTH,), 'mlp.fc1': (2 * WIDTH, WIDTH), 'mlp.fc2': (WIDTH, 2 * WIDTH),
-    }  # fmt: skip
     for i in range(LAYERS):
-        for name, size in sizes.items():
-            shapes[f'blocks.{i}.{name}.weight'] = size
-            shapes[f'blocks.{i}.{name}.bias'] = size[:1]
         shapes[f'blocks.{i}.ls1.gamma'] = shapes[f'blocks.{i}.ls2.gamma'] = (WIDTH,)
     return {name: torch.randn(shape) / 2 for name, shape in shapes.items()}
 
 
 def build(file=None, prefix=None, **kwargs):
     torch.manual_seed(0)
-    model = MODELS.build({**TINY, **kwargs})
-    if file:
-        cfg = dict(type='Pretrained', checkpoint=str(file))
-        model.init_cfg = {**cfg, 'prefix': prefix} if prefix else cfg
-        model.init_weights()
-    return model
+    return build_backbone({**TINY, **kwargs}, file, prefix)
 
 
 @pytest.fixture(scope='module', params=[0, 4])

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 
+from tests.models.backbones.published import build_backbone, vit_shapes
 from tests.oracles import mctformer as oracle
 
 K, WIDTH, LAYERS, PATCH, GRID = 3, 8, 2, 4, 3
@@ -22,33 +23,15 @@ def deit():
     """Weights under the names of DeiT's files."""
     torch.manual_seed(0)
     shapes = {
-        'cls_token': (1, 1, WIDTH),
-        'pos_embed': (1, 1 + GRID**2, WIDTH),
-        'patch_embed.proj.weight': (WIDTH, 3, PATCH, PATCH),
-        'patch_embed.proj.bias': (WIDTH,),
-        'norm.weight': (WIDTH,),
-        'norm.bias': (WIDTH,),
+        **vit_shapes(WIDTH, LAYERS, PATCH, GRID),
         'head.weight': (1000, WIDTH),
         'head.bias': (1000,),
     }
-    sizes = {
-        'norm1': (WIDTH,), 'attn.qkv': (3 * WIDTH, WIDTH), 'attn.proj': (WIDTH, WIDTH),
-        'norm2': (WIDTH,), 'mlp.fc1': (2 * WIDTH, WIDTH), 'mlp.fc2': (WIDTH, 2 * WIDTH),
-    }  # fmt: skip
-    for i in range(LAYERS):
-        for name, size in sizes.items():
-            shapes[f'blocks.{i}.{name}.weight'] = size
-            shapes[f'blocks.{i}.{name}.bias'] = size[:1]
     return {name: torch.randn(shape) / 2 for name, shape in shapes.items()}
 
 
 def build(file=None, prefix=None, **kwargs):
-    model = MODELS.build({**TINY, **kwargs})
-    if file:
-        cfg = dict(type='Pretrained', checkpoint=str(file))
-        model.init_cfg = {**cfg, 'prefix': prefix} if prefix else cfg
-        model.init_weights()
-    return model.eval()
+    return build_backbone({**TINY, **kwargs}, file, prefix).eval()
 
 
 @pytest.fixture
