@@ -119,8 +119,9 @@ def training_record(cfg: Config, runner: Runner) -> Record:
     """What a training is about to make; ``protocol`` is what its model's scores will inherit."""
     dataset = cfg.train_dataloader.dataset
     masks = 'pseudo masks' if dataset.get('pseudo_mask_dir') else 'true masks'
-    is_localizer = isinstance(unwrapped(runner.model), ImageLevelClassifier)
-    trained_on = IMAGE_LABELS if is_localizer else masks
+    model = unwrapped(runner.model)
+    usual = IMAGE_LABELS if isinstance(model, ImageLevelClassifier) else masks
+    trained_on = getattr(model, 'trained_on', usual)
     return make_record(
         'train',
         runner.train_dataloader.dataset.metainfo.get('classes', ()),

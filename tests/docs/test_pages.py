@@ -216,6 +216,6 @@ def test_every_file_of_initial_weights_is_on_the_page_of_weights():
     texts = [path.read_text(encoding='utf-8') for path in sorted((ROOT / 'configs').rglob('*.py'))]
     named = set(re.findall(r"^pretrained = \(?\s*'([^']+)'", '\n'.join(texts), re.MULTILINE))
     files = {name.rpartition('/')[2] for name in named if not name.startswith('work_dirs/')}
-    assert len(files) == 15
+    assert len(files) == 16
     assert sorted(name for name in files if f'{name}`' not in page) == []
     assert not any(name.startswith('torchvision') for name in named)

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.clip_es import affinity_refine, attention_affinity, gradient_maps
 from mmwsss.functional.multi_scale import resize_image, scale_view
+from mmwsss.models.backbones.clip_vit import CLIPVisionTransformer
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.utils.names import name_some
 
-__all__ = ['CLIPESLocalizer', 'CLIPTextHead']
+__all__ = ['CLIPESLocalizer', 'CLIPTextHead', 'frozen_blocks', 'text_maps']
 
 
 @MODELS.register_module()
@@ -73,6 +74,10 @@ class CLIPTextHead(BaseModule):
             _scope_='mmseg',
         )
         self.text_encoder = MODELS.build(encoder)
+        # mmseg leaves both as they are found in memory; CLIP's own start.
+        nn.init.normal_(self.text_encoder.positional_embedding, std=0.01)
+        width = len(self.text_encoder.text_projection)
+        nn.init.normal_(self.text_encoder.text_projection, std=width**-0.5)
 
     def class_logits(self, features: Tensor) -> Tensor:
         """Scaled cosines ``exp(scale) v . T`` of all classes and background texts, (N, K + B).
@@ -146,7 +151,8 @@ class CLIPESLocalizer(ImageLevelClassifier):
 
     def tensors(self, inputs: Tensor) -> Tensor:
         """Compute the image logits (N, K)."""
-        features = torch.cat([self._pooled(self._frozen_blocks(self._view(x)))[0] for x in inputs])
+        tokens = [self._frozen_blocks(self._view(x))[0] for x in inputs]
+        features = torch.cat([pooled(self.backbone, each)[0] for each in tokens])
         return self.head.class_logits(features)[:, : self.head.num_classes]
 
     @torch.no_grad()
@@ -198,48 +204,93 @@ class CLIPESLocalizer(ImageLevelClassifier):
     def _frozen_blocks(self, view: Tensor) -> tuple[Tensor, list[Tensor], tuple[int, int]]:
         """Tokens (1, L, C) before the last block, attention of the blocks so far, and the grid."""
         with self._autocast(view, self.test_cfg['precision']):
-            tokens, grid = self.backbone.embed(view[None])
-            attention = []
-            for index in range(len(self.backbone.layers) - 1):
-                tokens, weights = self.backbone.run_block(index, tokens)
-                attention.append(weights[0, 1:, 1:])
-        return tokens.to(view.dtype), attention[-self.affinity_blocks :], grid
-
-    def _pooled(
-        self, frozen: tuple[Tensor, list[Tensor], tuple[int, int]], normed: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Image features (1, D): the projected mean of the patch tokens; and the last attention."""
-        last = len(self.backbone.layers) - 1
-        tokens, attention = self.backbone.run_block(last, frozen[0], normed)
-        return self.backbone.norm1(tokens)[:, 1:].mean(dim=1) @ self.backbone.proj, attention
+            tokens, attention, grid = frozen_blocks(self.backbone, view[None])
+        last = [weights[0] for weights in attention[-self.affinity_blocks :]]
+        return tokens[-1].to(view.dtype), last, grid
 
     def _view_maps(self, view: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (n, h, w) of the classes ``channels`` in a view (C, H, W), and all logits (K + B,)."""
-        frozen = self._frozen_blocks(view)
-        tokens, attention, grid = frozen
-        K, n = self.head.num_classes, len(channels)
-        normed = self.backbone.layers[-1].norm1(tokens).requires_grad_()
-        with torch.enable_grad():  # the caller has none
-            features, last = self._pooled(frozen, normed)
-            logits = self.head.class_logits(features)[0]
-            shown = torch.cat([channels, torch.arange(K, len(logits), device=channels.device)])
-            scores = logits[shown].softmax(dim=0)[:n]
-        if n == 0:
-            return view.new_zeros((0, *grid)), logits.detach()
-        each = torch.eye(n, device=scores.device, dtype=scores.dtype)
-        (gradients,) = torch.autograd.grad(scores, normed, each, is_grads_batched=True)
-        maps = gradient_maps(on_grid(normed.detach(), grid)[0], on_grid(gradients[:, 0], grid))
-        blocks = torch.stack([*attention, last[0, 1:, 1:].detach()])[-self.affinity_blocks :]
+        tokens, attention, grid = self._frozen_blocks(view)
+        maps, logits, last = text_maps(self.backbone, self.head, tokens, grid, channels)
+        if len(maps) == 0:
+            return maps, logits
+        blocks = torch.stack([*attention, last])[-self.affinity_blocks :]
         refined = affinity_refine(maps, attention_affinity(blocks.to(maps)), self.box_threshold)
-        return refined, logits.detach()
+        return refined, logits
 
     @torch.no_grad()
     def predict_label(self, image: Tensor) -> Tensor:
         """Multi-hot label (K,) of the classes above ``score_threshold``, at least the best one."""
         with self._autocast(image, 'float32'):
-            features, _ = self._pooled(self._frozen_blocks(self._view(image)))
+            features, _ = pooled(self.backbone, self._frozen_blocks(self._view(image))[0])
             score = self.head.class_logits(features)[0].softmax(dim=0)
         return self._label_from(score[: self.head.num_classes])
+
+
+def frozen_blocks(
+    backbone: CLIPVisionTransformer, images: Tensor
+) -> tuple[list[Tensor], list[Tensor], tuple[int, int]]:
+    """Run all blocks but the last on images (N, 3, H, W) whose sides are whole patches.
+
+    Returns:
+        Of each block the tokens (N, 1 + h w, C), and the attention from patch to patch (N, h w, h w);
+        the grid (h, w).
+    """
+    tokens, grid = backbone.embed(images)
+    all_tokens, attention = [], []
+    for index in range(len(backbone.layers) - 1):
+        tokens, weights = backbone.run_block(index, tokens)
+        all_tokens.append(tokens)
+        attention.append(weights[:, 1:, 1:])
+    return all_tokens, attention, grid
+
+
+def pooled(
+    backbone: CLIPVisionTransformer, tokens: Tensor, normed: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Run the last block on tokens (N, L, C), with ``normed`` as of ``run_block``.
+
+    Returns:
+        Image features (N, D), the projected mean of the patch tokens; and the attention (N, L, L).
+    """
+    tokens, attention = backbone.run_block(len(backbone.layers) - 1, tokens, normed)
+    return backbone.norm1(tokens)[:, 1:].mean(dim=1) @ backbone.proj, attention
+
+
+def text_maps(
+    backbone: CLIPVisionTransformer,
+    head: CLIPTextHead,
+    tokens: Tensor,
+    grid: tuple[int, int],
+    channels: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """GradCAM of the last block for the classes ``channels`` of an image.
+
+    Args:
+        backbone: Of CLIP.
+        head: Texts.
+        tokens: Before the last block (1, 1 + h w, C).
+        grid: ``(h, w)``.
+        channels: Classes in the image, 0..K-1, (n,); there may be none.
+
+    Returns:
+        Maps (n, h, w) in 0..1, logits of all texts (K + B,) and the last block's attention from patch to
+        patch (h w, h w); nothing has a gradient.
+    """
+    K, n = head.num_classes, len(channels)
+    normed = backbone.layers[-1].norm1(tokens).detach().requires_grad_()
+    with torch.enable_grad():  # the caller may have none
+        features, attention = pooled(backbone, tokens.detach(), normed)
+        logits = head.class_logits(features)[0]
+        shown = torch.cat([channels, torch.arange(K, len(logits), device=channels.device)])
+        scores = logits[shown].softmax(dim=0)[:n]
+    last = attention[0, 1:, 1:].detach()
+    if n == 0:
+        return tokens.new_zeros((0, *grid)), logits.detach(), last
+    each = torch.eye(n, device=scores.device, dtype=scores.dtype)
+    (gradients,) = torch.autograd.grad(scores, normed, each, is_grads_batched=True)
+    maps = gradient_maps(on_grid(normed.detach(), grid)[0], on_grid(gradients[:, 0], grid))
+    return maps, logits.detach(), last
 
 
 def on_grid(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
