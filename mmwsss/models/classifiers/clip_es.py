@@ -74,10 +74,14 @@ class CLIPTextHead(BaseModule):
             _scope_='mmseg',
         )
         self.text_encoder = MODELS.build(encoder)
-        # mmseg leaves both as they are found in memory; CLIP's own start.
-        nn.init.normal_(self.text_encoder.positional_embedding, std=0.01)
-        width = len(self.text_encoder.text_projection)
-        nn.init.normal_(self.text_encoder.text_projection, std=width**-0.5)
+
+    def init_weights(self) -> None:
+        """Load ``init_cfg``'s weights, or start as CLIP did; mmseg leaves two tables without values."""
+        if self.init_cfg is None:
+            encoder = self.text_encoder
+            nn.init.normal_(encoder.positional_embedding, std=0.01)
+            nn.init.normal_(encoder.text_projection, std=len(encoder.text_projection) ** -0.5)
+        super().init_weights()
 
     def class_logits(self, features: Tensor) -> Tensor:
         """Scaled cosines ``exp(scale) v . T`` of all classes and background texts, (N, K + B).

@@ -147,8 +147,22 @@ def training(root, work_dir, **options):
     return cfg
 
 
+def with_clip(cfg, file):
+    """The config, starting from a file as the converter of CLIP writes it; and what is in the file."""
+    parts = {key: cfg.model[key] for key in ('data_preprocessor', 'backbone', 'head')}
+    localizer = MODELS.build(dict(parts, type='CLIPESLocalizer', affinity_blocks=2))
+    localizer.init_weights()
+    clip = localizer.state_dict()
+    torch.save(clip, file)
+    for part in ('backbone', 'head'):
+        init = dict(type='Pretrained', checkpoint=str(file), prefix=f'{part}.')
+        cfg.model[part].init_cfg = init
+    return cfg, clip
+
+
 def test_trains_resumes_and_predicts_odd_sizes(demo_root, tmp_path):
-    run_training(training(demo_root, tmp_path / 'whole'))
+    cfg, clip = with_clip(training(demo_root, tmp_path / 'whole'), tmp_path / 'clip.pth')
+    run_training(cfg)
     first = tmp_path / 'whole' / 'iter_2.pth'
     run_training(training(demo_root, tmp_path / 'again', load_from=str(first)), resume=True)
     start, one, two = (
@@ -160,6 +174,7 @@ def test_trains_resumes_and_predicts_odd_sizes(demo_root, tmp_path):
     for key, value in one.items():
         is_trained = key.startswith('decode_head.') or key == 'iterations'
         assert torch.equal(value, start[key]) != is_trained, key
+    assert all(torch.equal(one[key], value) for key, value in clip.items())
     protocol = read_record(tmp_path / 'whole').protocol
     assert protocol.trained_on == 'image labels by masks made in training'
 
