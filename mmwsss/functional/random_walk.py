@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmwsss.functional.checks import check_range
 
@@ -19,6 +20,7 @@ __all__ = ['half_plane_offsets', 'line_pixels', 'path_affinity', 'propagate']
 
 Offsets = tuple[tuple[int, int], ...]
 Move = tuple[Tensor, Tensor, Tensor]
+PATH_PART = 6  # pixels of all paths that are compared at a time, on CUDA
 
 
 @functools.cache
@@ -86,7 +88,8 @@ def path_affinity(edge: Tensor, radius: float) -> Tensor:
         ValueError: ``radius`` is not positive.
     """
     flat = edge.reshape(-1, *edge.shape[-2:])
-    index = _strongest_path_pixel(flat.detach(), radius)  # (N, D, h, w)
+    find = _strongest_in_windows if _launches_cost(edge) else _strongest_path_pixel
+    index = find(flat.detach(), radius)  # (N, D, h, w)
     inside = index >= 0
     strongest = flat.flatten(1).gather(1, index.clamp(min=0).flatten(1)).view(index.shape)
     affinity = torch.where(inside, 1 - strongest, 0.0)
@@ -101,7 +104,9 @@ def propagate(
     ``maps' = (maps * (1 - e)) T^(2^exp_times)``; T is ``a^beta`` of all pixel pairs within
     ``radius`` with 1 on the diagonal, its columns normalised to sum 1. The walk is exact. As the
     neighbours of all pixels lie at the same offsets, each of its steps is a sum of shifted, weighted
-    maps: memory is ``D h w`` numbers (D = 34 for radius 5) and no matrix is ever built.
+    maps: memory is ``D h w`` numbers (D = 34 for radius 5) and no matrix is ever built. On CUDA, where
+    the launches of so many small sums would take most of the time, a step is one product and one sum
+    over the windows around all pixels: ``K (2 ceil(radius) - 1)^2 h w`` numbers, in float64.
 
     Args:
         scores: (..., K, h, w) class maps, finite; any number K of channels, also a background's.
@@ -136,7 +141,13 @@ def propagate(
     edge = edge.to(dtype)
     weights = path_affinity(edge, radius) ** beta
     maps = scores.to(dtype) * (1 - edge).unsqueeze(-3)
-    return _walk(maps, weights, half_plane_offsets(radius), 2**exp_times).to(scores.dtype)
+    walk = _walk_in_windows if _launches_cost(edge) else _walk
+    return walk(maps, weights, radius, 2**exp_times).to(scores.dtype)
+
+
+def _launches_cost(tensor: Tensor) -> bool:
+    """Whether launching small operations takes longer than their work."""
+    return tensor.is_cuda
 
 
 def _strongest_path_pixel(edge: Tensor, radius: float) -> Tensor:
@@ -155,8 +166,92 @@ def _strongest_path_pixel(edge: Tensor, radius: float) -> Tensor:
     return index
 
 
-def _walk(maps: Tensor, weights: Tensor, offsets: Offsets, steps: int) -> Tensor:
+def _strongest_in_windows(edge: Tensor, radius: float) -> Tensor:
+    """:func:`_strongest_path_pixel` in few launches, for all offsets at once."""
+    height, width = edge.shape[1:]
+    reach = math.ceil(radius)
+    paths = _paths(radius).to(edge.device)  # (2, D, L)
+    rows, cols = paths[0], paths[1] + reach - 1
+    padded = F.pad(edge, (reach - 1, reach - 1, 0, reach - 1))
+    windows = padded.unfold(1, reach, 1).unfold(
+        2, 2 * reach - 1, 1
+    )  # (N, h, w, reach, 2 reach - 1)
+    largest, place = windows[..., rows[:, 0], cols[:, 0]], rows.new_zeros(1)
+    for start in range(0, rows.shape[1], PATH_PART):
+        part = slice(start, start + PATH_PART)
+        found, where = windows[..., rows[:, part], cols[:, part]].max(dim=-1)
+        place = torch.where(found > largest, where + start, place)
+        largest = torch.maximum(found, largest)
+    shift = (paths[0] * width + paths[1]).T  # (L, D), from the first pixel of a pair
+    shift = shift.gather(0, place.expand_as(largest).flatten(0, 2)).view(largest.shape)
+    pixel = torch.arange(height * width, device=edge.device).view(height, width)
+    index = (pixel[..., None] + shift).movedim(-1, 1)
+    dy, dx = _offset_tensors(radius, edge.device)
+    col = pixel % width + dx
+    inside = (pixel // width + dy < height) & (col >= 0) & (col < width)  # (D, h, w)
+    return torch.where(inside, index, -1)
+
+
+@functools.cache
+def _paths(radius: float) -> Tensor:
+    """Rows and columns (2, D, L) of the paths of all offsets; short ones end in their first pixel, (0, 0)."""
+    paths = [line_pixels(dy, dx) for dy, dx in half_plane_offsets(radius)]
+    length = max(map(len, paths), default=1)
+    table = [[*path, *[(0, 0)] * (length - len(path))] for path in paths]
+    return torch.tensor(table, dtype=torch.int64).view(-1, length, 2).permute(2, 0, 1)
+
+
+def _offset_tensors(radius: float, device: torch.device) -> Tensor:
+    """Offsets dy and dx, (2, D, 1, 1)."""
+    offsets = torch.tensor(half_plane_offsets(radius), dtype=torch.int64).view(-1, 2, 1, 1)
+    return offsets.transpose(0, 1).to(device)
+
+
+def _walk_in_windows(maps: Tensor, weights: Tensor, radius: float, steps: int) -> Tensor:
+    """:func:`_walk` in two launches a step; float64, as a pixel's own 1 is summed with tiny weights."""
+    reach = math.ceil(radius) - 1
+    windows = _window_weights(weights.double(), radius).unsqueeze(-5)
+    here, there = (_with_windows(maps.double(), reach) for _ in range(2))
+    ones = _with_windows(torch.ones_like(maps[..., :1, :, :], dtype=torch.float64), reach)
+    windows /= (ones[1] * windows).sum(dim=(-2, -1), keepdim=True)
+    products = torch.empty_like(here[1], memory_format=torch.contiguous_format)
+    for _ in range(steps):
+        torch.mul(here[1], windows, out=products)
+        torch.sum(products, dim=(-2, -1), out=there[0])
+        here, there = there, here
+    return here[0]
+
+
+def _with_windows(maps: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """A copy of maps (..., h, w), and the view of it, zero outside, (..., h, w, side, side)."""
+    side = 2 * reach + 1
+    padded = F.pad(maps, (reach,) * 4)
+    inner = padded[..., reach : padded.shape[-2] - reach, reach : padded.shape[-1] - reach]
+    return inner, padded.unfold(-2, side, 1).unfold(-2, side, 1)
+
+
+def _window_weights(weights: Tensor, radius: float) -> Tensor:
+    """Weights of the pairs (..., D, h, w) around every pixel: (..., h, w, side, side), its own is 1."""
+    *batch, number, height, width = weights.shape
+    reach = math.ceil(radius) - 1
+    side = 2 * reach + 1
+    middle = reach * side + reach
+    windows = weights.new_zeros((*batch, height, width, side * side))
+    windows[..., middle] = 1
+    dy, dx = _offset_tensors(radius, weights.device)
+    place = (dy * side + dx).view(number)
+    windows[..., middle + place] = weights.movedim(-3, -1)
+    # The pair that ends at a pixel is stored at its first one; one outside meets a zero of the map.
+    pixel = torch.arange(height * width, device=weights.device).view(height, width)
+    first = (pixel // width - dy).clamp(min=0) * width + (pixel % width - dx).clamp(0, width - 1)
+    ending = weights.flatten(-2).gather(-1, first.flatten(1).expand(*batch, -1, -1))
+    windows[..., middle - place] = ending.view_as(weights).movedim(-3, -1)
+    return windows.view(*batch, height, width, side, side)
+
+
+def _walk(maps: Tensor, weights: Tensor, radius: float, steps: int) -> Tensor:
     """``maps T^steps`` for (..., K, h, w) maps and the pairs' (..., D, h, w) weights."""
+    offsets = half_plane_offsets(radius)
     ones = torch.ones_like(maps[..., :1, :, :])
     total = torch.zeros_like(ones)
     _add_neighbours(_moves(ones, total, weights, offsets))

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
+from mmwsss.functional import random_walk
 from mmwsss.functional.random_walk import (
     half_plane_offsets,
     line_pixels,
@@ -11,6 +13,12 @@ from mmwsss.functional.random_walk import (
     propagate,
 )
 from tests.oracles.random_walk import dense_walk, pair_affinity
+
+NO_KERNEL = {
+    'as_strided', 'detach', 'detach_', 'empty', 'empty_like', 'expand', 'expand_as', 'flatten', 'lift_fresh',
+    'movedim', 'numpy_T', 'permute', 'promote_types', 'reshape', 'select', 'slice', 'transpose', 'unbind',
+    'unfold', 'unsqueeze', 'view', 'view_as',
+}  # fmt: skip
 
 
 def scene(height: int, width: int, classes: int = 3, seed: int = 0):
@@ -138,6 +146,55 @@ def test_half_precision_is_computed_in_float32():
     got = propagate(scores.half(), edge.float())
     assert got.dtype == torch.float16
     torch.testing.assert_close(got.double(), propagate(scores, edge), atol=2e-3, rtol=2e-3)
+
+
+@pytest.fixture
+def few_launches(monkeypatch):
+    """A switch: as on CUDA."""
+    return lambda: monkeypatch.setattr(random_walk, '_launches_cost', lambda tensor: True)
+
+
+@pytest.mark.parametrize('size', [(6, 7), (1, 9), (9, 1), (1, 1), (3, 2), (12, 14)])
+@pytest.mark.parametrize('radius', [1, 1.5, 5, 10])
+def test_windows_are_the_same_walk(size, radius, few_launches):
+    scores, edge = scene(*size, seed=1)
+    edge = (
+        (edge * 20).round() / 20
+    ).requires_grad_()  # equal ones on a path, of which the first counts
+    affinity = path_affinity(edge, radius)
+    (gradient,) = torch.autograd.grad(affinity.pow(2).sum(), edge)
+    walked = propagate(scores, edge.detach(), radius)
+    masks = propagate(scores.float(), edge.detach().float(), radius).argmax(0)
+    few_launches()
+    again = path_affinity(edge, radius)
+    assert torch.equal(again, affinity)
+    assert torch.equal(torch.autograd.grad(again.pow(2).sum(), edge)[0], gradient)
+    torch.testing.assert_close(propagate(scores, edge.detach(), radius), walked)
+    found = propagate(scores.float(), edge.detach().float(), radius)
+    assert found.dtype == torch.float32
+    assert torch.equal(found.argmax(0), masks)
+    batch = torch.stack([scores, scores.flip(-1)])
+    both = propagate(batch, torch.stack([edge.detach(), edge.detach().flip(-1)]), radius)
+    torch.testing.assert_close(both, torch.stack([walked, walked.flip(-1)]))
+
+
+def launches(work) -> int:
+    """Operations of a work that would start a kernel: all but views, allocations and what others call."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        work()
+    events = [event for event in profiler.events() if event.name.startswith('aten::')]
+    return sum(
+        e.cpu_parent is None and e.name.removeprefix('aten::') not in NO_KERNEL for e in events
+    )
+
+
+def test_launches_of_an_image_and_of_a_training_step(few_launches):
+    scores, edge = (part.float() for part in scene(12, 14))
+    edge.requires_grad_()
+    few_launches()
+    with torch.no_grad():
+        assert 512 < launches(lambda: propagate(scores, edge)) <= 600
+    assert 30 < launches(lambda: path_affinity(edge, 10).sum().backward()) <= 100
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
