@@ -14,12 +14,14 @@ from mmwsss.utils.cli import (
     add_config_arguments,
     add_device_argument,
     add_launcher_arguments,
+    add_precision_argument,
     add_trust_argument,
     finish_report,
     run_tool,
     setup_launcher,
 )
 from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import set_precision
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,6 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='folder for the maps')
     parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
     add_device_argument(parser)
+    add_precision_argument(parser)
     parser.add_argument(
         '--threads',
         type=int,
@@ -47,6 +50,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
+    set_precision(cfg, args.precision)
     setup_launcher(args.launcher)
     report = make_maps(
         cfg,

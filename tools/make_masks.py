@@ -17,12 +17,14 @@ from mmwsss.utils.cli import (
     add_config_arguments,
     add_device_argument,
     add_launcher_arguments,
+    add_precision_argument,
     add_workers_argument,
     finish_report,
     run_tool,
     setup_launcher,
 )
 from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import set_precision
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -52,6 +54,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--field', help='of --from: the array to take from files with several')
     add_device_argument(parser)
+    add_precision_argument(parser)
     add_workers_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
@@ -59,6 +62,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
+    set_precision(cfg, args.precision)
     setup_launcher(args.launcher)
     options = {
         'ids': read_split(args.list, argument='--list') if args.list else None,

@@ -20,12 +20,14 @@ from mmwsss.utils.cli import (
     add_config_arguments,
     add_device_argument,
     add_launcher_arguments,
+    add_precision_argument,
     add_trust_argument,
     finish_report,
     run_tool,
     setup_launcher,
 )
 from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import set_precision
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -47,6 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         'configs/irn/irn_r50_voc.py',
     )
     add_device_argument(parser)
+    add_precision_argument(parser)
     parser.add_argument(
         '--overwrite', action='store_true', help='replace masks that were made in another way'
     )
@@ -57,7 +60,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
+    set_precision(cfg, args.precision)
     setup_launcher(args.launcher)
+    mask_config = load_config(args.mask_config) if args.mask_config else None
+    if mask_config is not None:
+        set_precision(mask_config, args.precision)
     labels = None
     if args.labels is not None:
         labels = [name.strip() for name in args.labels.split(',') if name.strip()]
@@ -68,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
         args.out,
         overlays=args.overlay,
         labels=labels,
-        mask_config=load_config(args.mask_config) if args.mask_config else None,
+        mask_config=mask_config,
         device=args.device,
         overwrite=args.overwrite,
         trust_checkpoint=args.trust_checkpoint,

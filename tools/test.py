@@ -11,10 +11,12 @@ from mmwsss.utils.cli import (
     add_config_arguments,
     add_device_argument,
     add_launcher_arguments,
+    add_precision_argument,
     add_trust_argument,
     run_tool,
 )
 from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import set_precision
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -38,6 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--crf', action='store_true', help="score without and with DeepLabV2's dense CRF"
     )
     add_device_argument(parser)
+    add_precision_argument(parser)
     add_trust_argument(parser)
     add_launcher_arguments(parser)
     return parser.parse_args(argv)
@@ -51,6 +54,7 @@ def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, {key: v for key, v in options.items() if key not in of_test})
     if args.test_config:
         use_test_config(cfg, args.test_config, of_test)
+    set_precision(cfg, args.precision)
     cfg.launcher = args.launcher
     cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
     if args.show_dir:

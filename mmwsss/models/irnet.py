@@ -160,7 +160,7 @@ class IRNet(ImageModel):
         """
         self._stem_output.clear()
         outputs = self.backbone(inputs)
-        stages = (*self._stem_output, *outputs)
+        stages = (*(stem.to(outputs[0].dtype) for stem in self._stem_output), *outputs)
         self._stem_output.clear()
         widths = tuple(stage.shape[1] for stage in stages)
         if widths != self.in_channels:

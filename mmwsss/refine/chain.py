@@ -53,6 +53,7 @@ class RefinerChain:
     Args:
         refiners: Configs, or refiners. Empty: only the argmax.
         device: Where those work that take a device. None: what their settings say.
+        precision: Of the backbones that they ask, see :func:`~mmwsss.utils.precision.run_in`.
 
     Raises:
         ValueError, TypeError: A config does not fit.
@@ -62,15 +63,15 @@ class RefinerChain:
         self,
         refiners: Sequence[dict[str, Any] | BaseRefiner] = (),
         device: str | None = None,
+        precision: str = 'float32',
     ) -> None:
         self.refiners = [build_refiner(refiner) for refiner in refiners]
-        if device is None:
-            return
         for refiner in self.refiners:
-            if 'device' in vars(refiner):
+            if device is not None and 'device' in vars(refiner):
                 refiner.device = device
             if refiner.network is not None:
-                refiner.network.device = device
+                refiner.network.device = device or refiner.network.device
+                refiner.network.precision = precision
 
     @property
     def needs_image(self) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 from mmwsss.models.fold_norm import fold_batch_norm
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
 from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import run_in
 
 __all__ = ['FrozenModel']
 
@@ -29,13 +30,16 @@ class FrozenModel:
         checkpoint: its checkpoint; read without executing what is in it.
         device: where the model runs.
         fold: fold batch norms of the backbone, for callers that look at its outputs only.
+
+    Attributes:
+        precision: of the backbone, one of ``float32``, ``float16``, ``bfloat16``; set before it is used.
     """
 
     def __init__(
         self, config: str, checkpoint: str, device: str = 'cpu', fold: bool = False
     ) -> None:
         self.config, self.checkpoint = self.files = str(config), str(checkpoint)
-        self.device, self.fold = device, fold
+        self.device, self.fold, self.precision = device, fold, 'float32'
         self._model: BaseModel | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -56,6 +60,7 @@ class FrozenModel:
             model.eval()
             if self.fold:
                 model.backbone = fold_batch_norm(model.backbone)
+            run_in(model.backbone, self.precision)
             self._model = model.to(self.device, memory_format=torch.channels_last)
         return self._model
 

@@ -114,6 +114,7 @@ class Predictor:
         model: From :func:`mmwsss.apis.load_model`.
         labels: Of a localizer: names of the classes in every image. None: those that it sees in each.
         refiners: Of a localizer: see :func:`refine_maps`. None: those of its config (``mask_cfg``).
+        precision: Of the backbones that ``refiners`` ask; without these that of the config.
 
     Raises:
         ValueError: A label is no class of the localizer, a refiner does not fit, or a segmenter is given
@@ -125,13 +126,15 @@ class Predictor:
         model: ImageLevelClassifier | BaseSegmentor,
         labels: Sequence[str] | None = None,
         refiners: Sequence[dict[str, Any] | BaseRefiner] | None = None,
+        precision: str = 'float32',
     ) -> None:
         self.model, self.labels = model, labels
         if isinstance(model, ImageLevelClassifier):
             if labels is not None:
                 class_ids(model, labels)
-            own = mask_settings(model.cfg)['refiners'] if refiners is None else refiners
-            self.chain = RefinerChain(own)
+            own = {'refiners': refiners, 'precision': precision}
+            own = mask_settings(model.cfg) if refiners is None else own
+            self.chain = RefinerChain(own['refiners'], precision=own.get('precision', 'float32'))
         elif labels is not None or refiners is not None:
             raise ValueError(
                 f'labels and refiners are for the class maps of a localizer; the model is a '

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import DATASETS, MODELS
+from torch import nn
 
 from mmwsss.io import voc_palette
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
@@ -19,6 +20,7 @@ from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file, weights_of
 from mmwsss.utils.config import load_config
 from mmwsss.utils.device import usable_device
 from mmwsss.utils.nested import dicts_in, rebuilt
+from mmwsss.utils.precision import run_in
 
 __all__ = ['load_localizer', 'load_model', 'without_init']
 
@@ -102,9 +104,18 @@ def with_weights(
         model.backbone = fold_batch_norm(model.backbone)
     else:
         model = fold_batch_norm(model)
+        lower_precision(model)
     model.cfg, model.dataset_meta = cfg, dataset_meta(cfg, content)
     # Channels-last weights: the same maps up to rounding, in two thirds of the time on a CPU.
     return model.to(place, memory_format=torch.channels_last)
+
+
+def lower_precision(model: nn.Module) -> None:
+    """Run the backbones of the segmenters in a model in their ``test_cfg.precision``."""
+    for part in model.modules():
+        if isinstance(part, BaseSegmentor) and hasattr(part, 'backbone'):
+            settings = getattr(part, 'test_cfg', None) or {}
+            run_in(part.backbone, settings.get('precision', 'float32'))
 
 
 def dataset_meta(cfg: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.image_list import Images, map_pipeline
 from mmwsss.stages.load import load_localizer, without_init
 from mmwsss.stages.output import OutputFolder, training_protocol
+from mmwsss.utils.precision import precision_notes
 
 __all__ = ['compute_class_maps', 'make_maps', 'map_protocol', 'map_settings', 'predict_item']
 
@@ -79,14 +80,15 @@ def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
 
 def map_protocol(model: ImageLevelClassifier, split: str, checkpoint: str | Path) -> Protocol:
     """What a score of the maps will mean."""
-    test_cfg = model.test_cfg
+    test_cfg, before = model.test_cfg, training_protocol(checkpoint)
     return replace(
-        training_protocol(checkpoint),
+        before,
         split=split,
         scales=[float(scale) for scale in test_cfg['scales']],
         flip=bool(test_cfg['flip']),
         crf=False,
         image_labels=test_cfg['labels'] == 'gt',
+        notes=[*before.notes, *precision_notes(test_cfg)],
     )
 
 

@@ -43,11 +43,12 @@ from mmwsss.stages.imported import ForeignFolder
 from mmwsss.stages.output import OutputFolder
 from mmwsss.stages.threshold import with_chosen_threshold
 from mmwsss.utils.names import check_known, name_some
+from mmwsss.utils.precision import precision_notes
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']
 
 IdCounts = tuple[np.ndarray, np.ndarray]  # class ids in a mask, and the pixels of each
-MASK_CFG_KEYS = ('refiners', 'threshold_source', 'uses_ground_truth')
+MASK_CFG_KEYS = ('refiners', 'threshold_source', 'uses_ground_truth', 'precision')
 
 
 def make_masks(
@@ -96,7 +97,7 @@ def make_masks(
     check_background(mask_cfg, before, maps)
     ids = images.choose(ids)
     mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
-    chain = RefinerChain(mask_cfg['refiners'], device)
+    chain = RefinerChain(mask_cfg['refiners'], device, mask_cfg.get('precision', 'float32'))
     record = make_record(
         'masks',
         images.classes,
@@ -150,7 +151,7 @@ def import_masks(
     if kind == 'maps':
         mask_cfg = mask_settings(cfg)
         settings = {**settings, 'keys': keys, **mask_cfg}
-        chain = RefinerChain(mask_cfg['refiners'], device)
+        chain = RefinerChain(mask_cfg['refiners'], device, mask_cfg.get('precision', 'float32'))
         protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
         if before is not None:
             check_background(mask_cfg, before, folder)
@@ -330,7 +331,7 @@ class ImportWriter(MaskWriter):
 
 
 def mask_settings(cfg: Config) -> dict[str, Any]:
-    """Read and check ``cfg.mask_cfg``: ``refiners``, ``threshold_source`` and ``uses_ground_truth``.
+    """Read and check ``cfg.mask_cfg``: its keys are ``MASK_CFG_KEYS``.
 
     Raises:
         KeyError: The config lacks ``map_dataset``, ``mask_cfg`` or ``mask_cfg.refiners``.
@@ -364,6 +365,8 @@ def mask_protocol(
             f'mask_cfg.refiners has {len(thresholds)} background thresholds, expected at most one'
         )
     threshold = thresholds[0] if thresholds else None
+    asks = any(refiner.network is not None for refiner in chain.refiners)
+    notes = [n for n in precision_notes(mask_cfg) if asks and n not in maps.notes]
     return replace(
         maps,
         split=split,
@@ -372,6 +375,7 @@ def mask_protocol(
         threshold=threshold,
         threshold_source=ARGMAX if threshold is None else mask_cfg['threshold_source'],
         uses_ground_truth=mask_cfg['uses_ground_truth'],
+        notes=[*maps.notes, *notes],
     )
 
 

@@ -37,6 +37,7 @@ from mmwsss.stages.maps import map_protocol
 from mmwsss.stages.masks import hash_files, mask_protocol, mask_settings
 from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.stages.photos import by_name
+from mmwsss.utils.precision import precision_notes
 from mmwsss.visualization import overlay
 
 __all__ = ['OVERLAYS', 'class_shares', 'predict']
@@ -92,7 +93,8 @@ def predict(
     )
     if mask_config is not None and not mask_cfg:
         raise ValueError('refiners are for the class maps of a localizer, but this is a segmenter')
-    predictor = Predictor(model, labels, mask_cfg.get('refiners'))
+    precision = mask_cfg.get('precision', 'float32')
+    predictor = Predictor(model, labels, mask_cfg.get('refiners'), precision)
     writer = PredictionWriter(model, out, overlays)
     ids = list(paths)
     record = make_record(
@@ -230,6 +232,6 @@ def prediction_protocol(
             map_protocol(model, '', checkpoint), image_labels=predictor.labels is not None
         )
         return mask_protocol(maps, predictor.chain, mask_cfg, '')
-    return replace(
-        training_protocol(checkpoint), scales=[1.0], flip=False, crf=False, image_labels=False
-    )
+    before = training_protocol(checkpoint)
+    notes = [*before.notes, *precision_notes(model.test_cfg)]
+    return replace(before, scales=[1.0], flip=False, crf=False, image_labels=False, notes=notes)

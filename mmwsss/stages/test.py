@@ -18,12 +18,14 @@ from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import failed_images, with_crf
 from mmwsss.io import Protocol, Recorder, Score, hash_file, make_record, plain_values
 from mmwsss.stages.image_list import parts_of
+from mmwsss.stages.load import lower_precision
 from mmwsss.stages.output import training_protocol
 from mmwsss.stages.train import IMAGE_LABELS, build_runner
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
 from mmwsss.utils.cli import default_workers
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import dicts_in
+from mmwsss.utils.precision import precision_notes
 
 __all__ = ['TEST_KEYS', 'predicts_masks', 'run_test', 'use_test_config']
 
@@ -79,6 +81,7 @@ def run_test(
             without masks.
     """
     cfg.load_from = str(checkpoint)
+    notes = precision_notes(cfg.model.get('test_cfg'))
     if tta:
         missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
         if missing:
@@ -89,10 +92,12 @@ def run_test(
     found = [node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline)] if tta else [1.0]
     scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
     protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
+    protocol = replace(protocol, notes=[*protocol.notes, *notes])
     prepare_output(cfg, out)
     if crf:
         add_crf(cfg)
     runner = build_runner(cfg, trust_checkpoint, initial=False)
+    lower_precision(runner.model)
     if not trust_checkpoint:
         check_fit(runner.model, load_checkpoint_file(checkpoint, mmap=True), checkpoint)
     recorder = None

@@ -23,6 +23,7 @@ from mmengine.dist import get_rank, init_dist
 
 from mmwsss.io import BatchReport
 from mmwsss.utils.device import use_device
+from mmwsss.utils.precision import PRECISIONS
 
 __all__ = [
     'KNOWN_ERRORS',
@@ -30,6 +31,7 @@ __all__ = [
     'add_config_arguments',
     'add_device_argument',
     'add_launcher_arguments',
+    'add_precision_argument',
     'add_trust_argument',
     'add_verbose_argument',
     'add_workers_argument',
@@ -102,6 +104,16 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``, which :func:`run_tool` makes MMEngine's."""
     parser.add_argument('--device', help='cpu, cuda, cuda:1 ... (default: the best available)')
+
+
+def add_precision_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--precision``, for :func:`~mmwsss.utils.precision.set_precision`."""
+    parser.add_argument(
+        '--precision',
+        choices=PRECISIONS,
+        help='in which backbones run; heads, refiners and scores stay in float32 (default: that of the '
+        "config's test_cfg and mask_cfg, float32)",
+    )
 
 
 def add_launcher_arguments(parser: argparse.ArgumentParser) -> None:

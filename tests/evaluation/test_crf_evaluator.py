@@ -16,8 +16,10 @@ from PIL import Image
 
 from mmwsss.evaluation.crf_evaluator import DenseCRFEvaluator, failed_images, with_crf
 from mmwsss.functional import dense_crf
+from mmwsss.io import read_record
 from mmwsss.models.segmentors.score_tta import merge_views
 from mmwsss.stages.test import run_test
+from mmwsss.utils.precision import set_precision
 from tests.tiny_models import demo_dataset, tiny_resnet
 
 SIZE = (20, 24)
@@ -255,9 +257,13 @@ def test_switch_on_the_command_line(demo_root, tmp_path):
     cfg.test_dataloader.dataset.ann_file = 'ImageSets/Segmentation/train.txt'
     model = MODELS.build(cfg.model)
     torch.save({'meta': {}, 'state_dict': model.state_dict()}, tmp_path / 'model.pth')
+    set_precision(cfg, 'bfloat16')
     scores = run_test(cfg, tmp_path / 'model.pth', crf=True, out=str(tmp_path / 'out'))
     assert {'crf/mIoU', 'no_crf/mIoU', 'crf/iterations'} <= set(scores)
     assert len(list((tmp_path / 'out').glob('*.png'))) == 8
+    texts = [score.protocol.text() for score in read_record(cfg.work_dir).scores]
+    assert texts
+    assert all('backbone in bfloat16' in text for text in texts)
 
 
 def test_merged_views_keep_their_scores(tmp_path):

@@ -10,6 +10,7 @@ from mmseg.registry import MODELS
 import mmwsss.models.irnet  # noqa: F401
 from mmwsss.functional.random_walk import propagate
 from mmwsss.io import ClassMaps
+from mmwsss.refine.chain import RefinerChain
 from mmwsss.refine.random_walk import RandomWalk
 from tests.oracles.irnet import enlarge
 from tests.tiny_models import tiny_resnet
@@ -125,6 +126,18 @@ def test_edges_of_a_network(irnet):
     again = pickle.loads(pickle.dumps(refiner))
     assert again.network._model is None
     np.testing.assert_array_equal(again(scene(), image, 'a').scores, out.scores)
+
+
+def test_the_backbone_runs_in_the_precision_of_the_chain(irnet):
+    _, config, checkpoint = irnet
+    image = np.random.default_rng(3).integers(0, 255, (*SIZE, 3), np.uint8)
+    (refiner,) = RefinerChain(
+        [dict(type='RandomWalk', config=config, checkpoint=checkpoint)], precision='bfloat16'
+    ).refiners
+    edge = refiner.edge_map(image, 'a')
+    exact = RandomWalk(config, checkpoint).edge_map(image, 'a')
+    assert edge.dtype == torch.float32
+    assert 0 < (edge - exact).abs().max() < 0.05
 
 
 def test_checkpoint_of_another_model_is_refused(irnet, tmp_path):

@@ -11,6 +11,7 @@ from mmwsss.io import RecordError, load_class_maps, read_record
 from mmwsss.stages.load import load_localizer
 from mmwsss.stages.maps import compute_class_maps, make_maps
 from mmwsss.utils.checkpoint import UntrustedCheckpointError
+from mmwsss.utils.precision import set_precision
 from tests.tiny_models import localizer_config
 
 
@@ -106,6 +107,21 @@ def test_a_folder_of_another_making_is_refused(tiny_cam, tmp_path):
     report = make_maps(cfg, checkpoint, out, ids=['train_0001'], overwrite=True)
     assert report.done == ['train_0001']
     assert [file.name for file in out.glob('*.npz')] == ['train_0001.npz']
+
+
+def test_another_precision_is_another_making_and_noted(tiny_cam, tmp_path):
+    cfg, checkpoint = tiny_cam
+    out = tmp_path / 'maps'
+    make_maps(cfg, checkpoint, out, ids=['train_0000'])
+    exact = load_class_maps(out / 'train_0000.npz').scores
+    assert read_record(out).protocol.notes == []
+    set_precision(cfg, 'bfloat16')
+    with pytest.raises(RecordError, match='model_sha256'):
+        make_maps(cfg, checkpoint, out)
+    make_maps(cfg, checkpoint, out, ids=['train_0000'], overwrite=True)
+    assert read_record(out).protocol.text().endswith('backbone in bfloat16')
+    lowered = load_class_maps(out / 'train_0000.npz').scores
+    assert 0 < abs(lowered - exact).max() < 0.2
 
 
 def test_another_switch_of_the_head_is_another_making(tiny_cam, tmp_path):

@@ -16,6 +16,7 @@ from mmwsss.stages.photos import by_name
 from mmwsss.stages.predict import class_shares
 from mmwsss.stages.show import show_images
 from mmwsss.stages.test import run_test
+from mmwsss.utils.precision import set_precision
 from tests.tools.run import run_here
 
 
@@ -103,6 +104,22 @@ def test_predictions_go_on_and_know_their_photos(tiny_segmenter, photos, tmp_pat
         run(labels=['kite'])
     with pytest.raises(ValueError, match="device 'gpu' cannot be used"):
         predict(cfg, checkpoint, find_images(photos), tmp_path / 'x', device='gpu')
+
+
+def test_a_segmenter_in_lower_precision(tiny_segmenter, photos, tmp_path):
+    cfg, checkpoint = tiny_segmenter
+    exact = load_model(cfg, checkpoint, 'cpu')
+    set_precision(cfg, 'bfloat16')
+    lowered = load_model(cfg, checkpoint, 'cpu')
+    images = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            expected = exact.backbone(images)
+        found = lowered.backbone(images)
+    assert all(torch.equal(a, b.float()) for a, b in zip(found, expected))
+    out, images = tmp_path / 'out', find_images(photos / 'a.jpg')
+    predict(cfg, checkpoint, images, out, device='cpu')
+    assert read_record(out).protocol.notes[-1] == 'backbone in bfloat16'
 
 
 def test_a_localizer_predicts_with_refiners_of_either_config(tiny_cam, photos, tmp_path):

@@ -18,6 +18,7 @@ from mmwsss.functional.multi_scale import resize_image, scale_view
 from mmwsss.models.backbones.clip_vit import CLIPVisionTransformer
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.utils.names import name_some
+from mmwsss.utils.precision import autocast
 
 __all__ = ['CLIPESLocalizer', 'CLIPTextHead', 'frozen_blocks', 'text_maps']
 
@@ -171,7 +172,7 @@ class CLIPESLocalizer(ImageLevelClassifier):
         size = tuple(-(-side // stride) for side in image.shape[1:])
         maps: list[Tensor] = []
         probabilities: list[Tensor] = []
-        with self._autocast(image, 'float32'):
+        with autocast(image.device, 'float32'):
             for view, is_mirror in self._views(image):
                 view_maps, logits = self._view_maps(view, channels)
                 view_maps = view_maps.flip(-1) if is_mirror else view_maps
@@ -207,7 +208,7 @@ class CLIPESLocalizer(ImageLevelClassifier):
 
     def _frozen_blocks(self, view: Tensor) -> tuple[Tensor, list[Tensor], tuple[int, int]]:
         """Tokens (1, L, C) before the last block, attention of the blocks so far, and the grid."""
-        with self._autocast(view, self.test_cfg['precision']):
+        with autocast(view.device, self.test_cfg['precision']):
             tokens, attention, grid = frozen_blocks(self.backbone, view[None])
         last = [weights[0] for weights in attention[-self.affinity_blocks :]]
         return tokens[-1].to(view.dtype), last, grid
@@ -225,7 +226,7 @@ class CLIPESLocalizer(ImageLevelClassifier):
     @torch.no_grad()
     def predict_label(self, image: Tensor) -> Tensor:
         """Multi-hot label (K,) of the classes above ``score_threshold``, at least the best one."""
-        with self._autocast(image, 'float32'):
+        with autocast(image.device, 'float32'):
             features, _ = pooled(self.backbone, self._frozen_blocks(self._view(image))[0])
             score = self.head.class_logits(features)[0].softmax(dim=0)
         return self._label_from(score[: self.head.num_classes])

@@ -18,6 +18,7 @@ from mmwsss.io import IGNORE_INDEX
 from mmwsss.models.heads.base import stack_labels
 from mmwsss.models.image_model import ImageModel
 from mmwsss.utils.names import check_known
+from mmwsss.utils.precision import PRECISIONS, autocast
 
 __all__ = ['ImageLevelClassifier']
 
@@ -32,7 +33,7 @@ DEFAULT_TEST_CFG = dict(
 )
 CHOICES = dict(
     labels=('gt', 'predicted'),
-    precision=('float32', 'float16', 'bfloat16'),
+    precision=PRECISIONS,
     resize=('float', 'uint8'),
 )
 
@@ -193,26 +194,21 @@ class ImageLevelClassifier(ImageModel):
 
         scales, flip, stride = (self.test_cfg[key] for key in ('scales', 'flip', 'stride'))
         height, width = (-(-side // stride) for side in image.shape[1:])
-        with self._autocast(image, 'float32'):
+        with autocast(image.device, 'float32'):
             if self.test_cfg['resize'] == 'uint8':
                 image = (image * std + mean).round().clamp(0, 255).to(torch.uint8)
             maps = multi_scale_maps(image, map_function, scales, flip, (height, width))
         return torch.stack(logits).mean(dim=0).sigmoid(), keys, maps
 
-    def _autocast(self, image: Tensor, precision: str) -> torch.autocast:
-        """Autocast of that precision on the image's device; off for ``'float32'``."""
-        dtype = None if precision == 'float32' else getattr(torch, precision)
-        return torch.autocast(image.device.type, dtype=dtype, enabled=dtype is not None)
-
     def _test_features(self, views: Tensor) -> tuple[Tensor, ...]:
         """Backbone features in ``test_cfg['precision']``, handed on in the views' dtype."""
-        with self._autocast(views, self.test_cfg['precision']):
+        with autocast(views.device, self.test_cfg['precision']):
             return tuple(feat.to(views.dtype) for feat in self.extract_feat(views))
 
     @torch.no_grad()
     def predict_label(self, image: Tensor) -> Tensor:
         """Multi-hot label (K,) of the classes above ``score_threshold``, at least the best one."""
-        with self._autocast(image, 'float32'):
+        with autocast(image.device, 'float32'):
             feats = self._test_features(image[None])
             score = self.head.class_logits(self.head(feats)).sigmoid()[0]
         return self._label_from(score)
