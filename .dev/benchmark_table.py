@@ -1,4 +1,4 @@
-"""Make the table of docs/benchmarks.md, and summary.json, from the figures in benchmarks/results/.
+"""Make the tables of docs/benchmarks.md, and summary.json, from the figures in benchmarks/results/.
 
 The numbers are never typed. `--check` fails if one of the two is not what the figures say.
 """
@@ -99,8 +99,50 @@ ROWS = (
         ('share_of_training_step',), '<=', 0.03, '%'),
 )  # fmt: skip
 
+PEER_HEADER = '| stage | plain formulation / ours | measured on |\n|---|---|---|\n'
 
-def read(folder: Path, row: Row) -> tuple[Any, dict[str, Any]]:
+
+class Peer(NamedTuple):
+    """What a plain formulation of the same work takes, in ours.
+
+    Attributes:
+        text: the stage, and what is plain about it.
+        file: name of the JSON file.
+        keys: where in the results the ratio stands.
+        is_ours_first: whether it is ours / plain, and so turned over.
+    """
+
+    text: str
+    file: str
+    keys: tuple[str, ...]
+    is_ours_first: bool = False
+
+
+SIPE_PLAIN = 'head forward+backward / plain head forward+backward'
+PEERS = (
+    *(
+        Peer(f'SIPE head, broadcast over pixels and classes ({text}): {what}', 'sipe_head',
+             (case, what, SIPE_PLAIN), True)
+        for case, text in SIPE_CASES.items()
+        for what in ('time', 'memory')
+    ),
+    *(
+        Peer(f'RPNet training step, cosine of all pixels and prototypes ({text}): {what}', 'rpnet_head',
+             (case, what, 'head / plain'), True)
+        for case, text in RPNET_CASES.items()
+        for what in ('time', 'memory')
+    ),
+    Peer('random walk, dense matrix: time', 'random_walk', ('70x94', 'dense_over_stencil')),
+    Peer('random walk, dense matrix: memory', 'random_walk', ('70x94', 'dense_memory_over_stencil')),
+    Peer('random walk, sparse matrix of torch: time', 'random_walk', ('70x94', 'torch_csr')),
+    Peer('dense CRF, a lattice for each label map: time', 'crf', ('pair_3_labels',)),
+    Peer('per-image SVM, scikit-learn: time', 'svm', ('local24', 'exact')),
+    Peer('IA-mIoU, mask by mask: time', 'ia_miou', ('plain_over_ours',)),
+    Peer('size weights, a mask for each component: time', 'size_weights', ('plain_over_ours',)),
+)  # fmt: skip
+
+
+def read(folder: Path, row: Row | Peer) -> tuple[Any, dict[str, Any]]:
     """The row's figure and the environment it was measured in; None where it was not measured."""
     path = folder / f'{row.file}.json'
     if not path.is_file():
@@ -135,6 +177,17 @@ def line(folder: Path, row: Row) -> str:
     return f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {where}; {stamp} |'
 
 
+def peer_line(folder: Path, peer: Peer) -> str:
+    """The row of the table of plain formulations."""
+    found, environment = read(folder, peer)
+    if found is None:
+        return f'| {peer.text} | not measured | |'
+    value = found['ratio'] if isinstance(found, dict) else found
+    value = 1 / value if peer.is_ours_first else value
+    stamp = '{device}; {date:.10}, {commit}'.format(**environment)
+    return f'| {peer.text} | {show(value, "x")} | {stamp} |'
+
+
 def summary(folder: Path) -> str:
     """All figures as one JSON: what, value, spread, goal, whether it is met, and where it was measured."""
     entries = []
@@ -152,13 +205,15 @@ def summary(folder: Path) -> str:
 
 
 def page_with_table(text: str, folder: Path) -> str:
-    """The page with the table between its markers replaced.
+    """The page with the tables between their markers replaced.
 
     Raises:
         ValueError: A marker is missing.
     """
     table = HEADER + '\n'.join(line(folder, row) for row in ROWS)
-    return replace_part(text, 'benchmarks', table, 'docs/benchmarks.md')
+    peers = PEER_HEADER + '\n'.join(peer_line(folder, peer) for peer in PEERS)
+    text = replace_part(text, 'benchmarks', table, 'docs/benchmarks.md')
+    return replace_part(text, 'peers', peers, 'docs/benchmarks.md')
 
 
 def main() -> int:
