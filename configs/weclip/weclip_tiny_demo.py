@@ -15,6 +15,7 @@ model = dict(
         embed_dims=64,
         num_layers=4,
         num_heads=4,
+        out_indices=[0, 1, 2],
         output_dims=24,
         init_cfg=None,
     ),

@@ -64,10 +64,11 @@ test_evaluator = val_evaluator
 # Scales 1 and 0.75 of the long side, with mirrors.
 tta_pipeline = [
     dict(type='LoadImage'),
+    long_side,
     dict(
         type='TestTimeAug',
         transforms=[
-            [dict(type='Resize', scale=(side, side), keep_ratio=True) for side in (512, 384)],
+            [dict(type='Resize', scale_factor=scale, keep_ratio=True) for scale in (1.0, 0.75)],
             [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
             [dict(type='LoadMask')],
             [dict(type='PackWSSSInputs')],

@@ -6,7 +6,10 @@ pretrained = 'data/weights/clip_vitb16.pth'
 model = dict(
     type='WeCLIP',
     data_preprocessor=dict(size=(320, 320)),
-    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='backbone.')),
+    backbone=dict(
+        out_indices=list(range(11)),
+        init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='backbone.'),
+    ),
     head=dict(init_cfg=dict(type='Pretrained', checkpoint=pretrained, prefix='head.')),
     decode_head=dict(
         type='WeCLIPHead',

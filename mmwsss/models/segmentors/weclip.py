@@ -37,7 +37,7 @@ class WeCLIP(EncoderDecoder):
     Images need ``gt_label`` and no masks. Iterations are counted in the checkpoint.
 
     Args:
-        backbone: Config of a ``CLIPVisionTransformer``.
+        backbone: Config of a ``CLIPVisionTransformer``, ``out_indices`` all blocks but the last.
         head: Config of a ``CLIPTextHead``.
         decode_head: Config of a :class:`WeCLIPHead` with one class more, the background.
         affinity_blocks: Of how many of the last blocks the attention is averaged at first.
@@ -50,7 +50,7 @@ class WeCLIP(EncoderDecoder):
         **kwargs: Arguments of mmseg's ``EncoderDecoder``.
 
     Raises:
-        ValueError: A number is out of range, or the classes of the two heads do not fit.
+        ValueError: A number is out of range, or backbone and heads do not fit.
 
     References:
         .. [1] Zhang et al., Frozen CLIP: A Strong Backbone for Weakly Supervised Semantic Segmentation.
@@ -79,6 +79,11 @@ class WeCLIP(EncoderDecoder):
                 f'but got {self.num_classes}'
             )
         depth = len(self.backbone.layers)
+        if list(self.backbone.out_indices) != list(range(depth - 1)):
+            raise ValueError(
+                f'backbone.out_indices must be all blocks but the last, 0 to {depth - 2}, '
+                f'but got {list(self.backbone.out_indices)}'
+            )
         check_range('affinity_blocks', affinity_blocks, f'[1, {depth}]')
         check_range('selected_blocks', selected_blocks, f'[1, {depth}]')
         check_range('affinity_from', affinity_from, '[0, inf)')
@@ -103,11 +108,6 @@ class WeCLIP(EncoderDecoder):
         for frozen in (self.backbone, self.head):
             frozen.eval()
         return self
-
-    def extract_feat(self, inputs: Tensor) -> list[Tensor]:
-        """Token grids (N, C, h, w) of all blocks but the last, of images (N, 3, H, W)."""
-        tokens, _, grid = self._frozen_blocks(inputs)
-        return [on_grid(each, grid) for each in tokens]
 
     @torch.no_grad()
     def _frozen_blocks(self, images: Tensor) -> Blocks:

@@ -120,6 +120,8 @@ def test_what_does_not_fit_is_named(model, demo_root):
     cfg = config(demo_root).model
     with pytest.raises(ValueError, match=r'must be head.num_classes \+ 1 = 6, but got 5'):
         MODELS.build({**cfg, 'decode_head': {**cfg.decode_head, 'num_classes': 5}})
+    with pytest.raises(ValueError, match=r'out_indices must be all .* 0 to 2, but got \[0, 2\]'):
+        MODELS.build({**cfg, 'backbone': {**cfg.backbone, 'out_indices': [0, 2]}})
     wrong = dict(affinity_blocks=5, selected_blocks=0, affinity_from=-1, box_threshold=1.0)
     for name, value in {**wrong, 'par_iterations': -1, 'par_dilations': (0,)}.items():
         with pytest.raises(ValueError, match=f'{name} must lie in'):
@@ -189,6 +191,9 @@ def test_trains_resumes_and_predicts_odd_sizes(demo_root, tmp_path):
 @pytest.mark.parametrize('size', [(24, 32), (45, 67), (7, 90)])
 def test_logits_of_any_size(model, size):
     image = torch.randn(1, 3, *size, dtype=torch.float64)
+    tokens, _, grid = model._frozen_blocks(image)  # what training sees
+    for found, each in zip(model.extract_feat(image), tokens):
+        torch.testing.assert_close(found, on_grid(each, grid))
     samples = [SegDataSample(metainfo=dict(img_shape=size, ori_shape=size))]
     (found,) = model.predict(image, samples)
     assert found.seg_logits.data.shape == (6, *size)
@@ -210,6 +215,8 @@ def test_full_size_recipes(name, K, steps):
     assert tested.ann_file.endswith('val.txt')
     assert tested.get('labels') is tested.get('indices') is None
     assert [step for step in tested.pipeline if step.type != 'LoadMask'] == cfg.test_pipeline
+    (views,) = (step for step in cfg.tta_pipeline if step.type == 'TestTimeAug')
+    assert [step.scale_factor for step in views.transforms[0]] == [1.0, 0.75]
     model = cfg.model
     for part in ('backbone', 'head'):
         assert model[part].pop('init_cfg').checkpoint == cfg.pretrained
@@ -223,3 +230,4 @@ def test_full_size_recipes(name, K, steps):
     width, depth = model.backbone.embed_dims, model.backbone.num_layers
     tokens = [torch.zeros(1, width, 4, 5, device='meta')] * (depth - 1)
     assert head(tokens).shape == (1, K + 1, 4, 5)
+    assert list(model.backbone.out_indices) == list(model.decode_head.in_index)
