@@ -41,6 +41,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='voc, coco14, or a text file of names (default: the record of --masks or --maps)',
     )
     parser.add_argument('--num-classes', type=int, help='number of classes with background')
+    parser.add_argument(
+        '--no-background', action='store_true', help='ids of masks begin with the first class, at 0'
+    )
     parser.add_argument('--ignore-index', type=int, default=255, help='default: %(default)s')
     parser.add_argument(
         '--thresholds', type=float, nargs='+', help='of --maps (default: 0.05, 0.10 .. 0.95)'
@@ -102,7 +105,7 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(
             f'--num-classes must be >= 2 (background and a class), but got {args.num_classes}'
         )
-    classes = resolve_classes(args.classes, args.num_classes, pred)
+    classes = resolve_classes(args.classes, args.num_classes, pred, not args.no_background)
     ids = read_split(args.list, argument='--list') if args.list else None
     split = Path(args.list).stem if args.list else ''
     options = {'ignore_index': args.ignore_index, 'workers': args.workers, 'split': split}

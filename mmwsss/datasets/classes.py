@@ -8,7 +8,7 @@ from typing import Any
 from mmengine import fileio, list_from_file
 
 from mmwsss.io.mask_io import voc_palette
-from mmwsss.utils.names import check_known
+from mmwsss.utils.names import BACKGROUND, check_known, name_some, names_by_number
 
 from .label_sources import ClassTable
 
@@ -25,6 +25,7 @@ def resolve_metainfo(
     metainfo: Mapping[str, Any] | None,
     data_root: str | None = None,
     backend_args: dict[str, Any] | None = None,
+    background: bool = True,
 ) -> dict[str, Any]:
     """Return ``metainfo`` with a checked class list, background first, and a palette.
 
@@ -39,11 +40,13 @@ def resolve_metainfo(
         metainfo: The dataset's ``metainfo`` argument.
         data_root: Folder that relative paths start from.
         backend_args: File backend of mmengine.
+        background: False: every pixel has one of the classes, and the list is of them alone.
 
     Raises:
         FileNotFoundError: The text file does not exist.
         ValueError: There are no classes, they repeat, background is not first, or a name is not among the
-            classes of ``own``.
+            classes of ``own``. Or there is to be no background, and it is among them, or they are not 2
+            to 254.
     """
     info = dict(metainfo or {})
     if classes is None:
@@ -53,13 +56,19 @@ def resolve_metainfo(
     if isinstance(classes, str):
         classes = _read_classes(classes, data_root, backend_args)
     names = tuple(str(name) for name in classes)
-    names = without_255(names if 'background' in names else ('background', *names))
-    ClassTable(names)  # refuses what is no list of classes
+    if background:
+        names = tuple(without_255(names if BACKGROUND in names else (BACKGROUND, *names)))
+    elif BACKGROUND in names or not 2 <= len(names) < UNUSED_ID:
+        raise ValueError(
+            f'background=False: expected 2 to {UNUSED_ID - 1} classes, none of them {BACKGROUND!r}, but got '
+            f'{len(names)}: {name_some(names)}'
+        )
+    ClassTable(names_by_number(names))  # refuses what is no list of classes
     for name in names if 'classes' in own else ():
         check_known('classes: class', name, own['classes'])
     info['classes'] = names
     if 'palette' not in info and 'palette' not in own:
-        info['palette'] = voc_palette(len(names))
+        info['palette'] = voc_palette(len(names) + 1)[0 if background else 1 :][: len(names)]
     return info
 
 

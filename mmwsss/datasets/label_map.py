@@ -12,7 +12,7 @@ from PIL import Image
 from mmwsss.io import IGNORE_INDEX, compact_labels
 from mmwsss.io.damage import parsing
 from mmwsss.io.names import require_file
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import BACKGROUND, name_some
 
 __all__ = ['LabelMap', 'load_colour_mask', 'read_label_map']
 
@@ -65,7 +65,8 @@ def load_colour_mask(
     Args:
         path: The file, PNG.
         colours: The label map.
-        ids: Class id by name. ``background`` is 0, ``void``, ``ignore`` and VOC's cream are 255.
+        ids: Class id by name. ``background`` is 0 unless a class is, ``void``, ``ignore`` and VOC's cream are
+            255.
 
     Returns:
         uint8 (H, W), or uint16 for ids above 255.
@@ -79,8 +80,11 @@ def load_colour_mask(
         pixels = np.asarray(image.convert('RGB')).astype(np.int64)
     named = {**_IGNORED, **colours} if _IGNORED['void'] not in colours.values() else colours
     known = {**_MEANINGS, **ids}
+    background = BACKGROUND in ids or 0 not in ids.values()
+    if not background:
+        del known[BACKGROUND]
     codes = {_code(colour): known[name] for name, colour in named.items() if name in known}
-    if 'background' not in named:
+    if background and BACKGROUND not in named:
         codes.setdefault(0, 0)
     order, code = np.array(sorted(codes)), _code(pixels.transpose(2, 0, 1))
     place = np.searchsorted(order, code).clip(max=len(order) - 1)

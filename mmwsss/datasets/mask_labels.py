@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import has_background, name_some, names_by_number
 
 __all__ = ['mask_label_doubts', 'other_numbering']
 
@@ -22,8 +22,8 @@ def other_numbering(pairs: Pairs, classes: Sequence[str]) -> str:
     """Say that masks number the classes otherwise, if some ids are mostly in masks of other images.
 
     Args:
-        pairs: Foreground class ids of the label and of the mask of each image; 255 is none.
-        classes: Class names, background first.
+        pairs: Numbers (1..K) of the classes in the label and in the mask of each image; 255 is none.
+        classes: Class names in the order of the ids of masks, background first if there is one.
 
     Returns:
         What the ids seem to mean; empty where they fit, or where no other numbering does.
@@ -31,14 +31,17 @@ def other_numbering(pairs: Pairs, classes: Sequence[str]) -> str:
     shown = [(set(label), set(mask)) for label, mask in pairs.values() if mask]
     if not shown:
         return ''
-    order = _best_order(shown, len(classes))
+    named, shift = names_by_number(classes), not has_background(classes)
+    order = _best_order(shown, len(named))
     moved = [(label, i) for label, mask in shown for i in mask if order[i] != i]
     before = sum(i not in label for label, i in moved)
     after = sum(order[i] not in label for label, i in moved)
     if before < CASES or after > FITTING * before:
         return ''
-    names = [classes[order[i]] for i in range(1, len(classes))]
-    wrong = [f'{i} is {names[i - 1]}, not {classes[i]}' for i in sorted({i for _, i in moved})]
+    names = [named[order[i]] for i in range(1, len(named))]
+    wrong = [
+        f'{i - shift} is {names[i - 1]}, not {named[i]}' for i in sorted({i for _, i in moved})
+    ]
     return (
         f'{before} times the label of an image lacks the class of an id in its mask, and only {after} times '
         f'if {name_some(wrong)}. The classes in the order of the ids: --classes '
@@ -49,7 +52,7 @@ def other_numbering(pairs: Pairs, classes: Sequence[str]) -> str:
 def mask_label_doubts(pairs: Pairs, classes: Sequence[str]) -> list[str]:
     """What about masks does not go with the labels of their images, a sentence each.
 
-    ``pairs`` and ``classes`` are those of :func:`other_numbering`.
+    ``pairs`` are those of :func:`other_numbering`, ``classes`` the names by number, background first.
     """
     surplus = {
         name: sorted(set(mask) - set(label))

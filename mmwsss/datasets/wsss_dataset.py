@@ -17,7 +17,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.functional.checks import check_choice
 from mmwsss.io.record import RECORD_NAME, find_record
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import has_background, name_some, names_by_number
 
 from .classes import resolve_metainfo
 from .labels import read_image_labels
@@ -59,6 +59,8 @@ class WSSSDataset(BaseSegDataset):
         classes: Class names or the path of a text file; see
             :func:`~mmwsss.datasets.classes.resolve_metainfo`. A part of the classes of a dataset
             that has METAINFO keeps the labels of that part; masks are mapped by ``label_map``.
+        background: False: every pixel has one of the K classes, as in tissue; ids of masks are 0..K-1, in the
+            order of ``classes``, while labels and class maps number the classes 1..K as ever.
         pseudo_mask_dir: Folder of masks to use instead of ``data_prefix['seg_map_path']``, in the
             class ids of ``classes``; a relative path starts from the *working directory*. Its record
             must name the same classes (no record: a warning), and every image must have its mask.
@@ -79,7 +81,7 @@ class WSSSDataset(BaseSegDataset):
         metainfo: As in mmseg.
         data_root: Folder that relative paths start from.
         data_prefix: ``img_path`` and optionally ``seg_map_path``, the folders of images and masks.
-        reduce_zero_label: Must stay False: id 0 is background.
+        reduce_zero_label: Must stay False: id 0 is background; see ``background`` for masks without.
         lazy_init: As in mmengine.
         **kwargs: Further arguments of ``BaseSegDataset``.
 
@@ -99,6 +101,7 @@ class WSSSDataset(BaseSegDataset):
         ann_file: str = '',
         labels: dict[str, Any] | None = None,
         classes: Sequence[str] | str | None = None,
+        background: bool = True,
         pseudo_mask_dir: str | None = None,
         subset: str | None = None,
         fraction: float | str | None = None,
@@ -140,7 +143,9 @@ class WSSSDataset(BaseSegDataset):
         super().__init__(
             ann_file=ann_file,
             img_suffix=img_suffix,
-            metainfo=resolve_metainfo(self.METAINFO, classes, metainfo, data_root, backend_args),
+            metainfo=resolve_metainfo(
+                self.METAINFO, classes, metainfo, data_root, backend_args, background
+            ),
             data_root=data_root,
             data_prefix={'img_path': '', **prefix},
             lazy_init=True,
@@ -159,16 +164,19 @@ class WSSSDataset(BaseSegDataset):
         metainfo: dict[str, Any] | None = None,
         data_root: str | None = None,
         backend_args: dict[str, Any] | None = None,
+        background: bool = True,
         **_: Any,
     ) -> tuple[str, ...]:
         """Class names, background first, of a dataset with such arguments, without building it."""
-        info = resolve_metainfo(cls.METAINFO, classes, metainfo, data_root, backend_args)
+        info = resolve_metainfo(
+            cls.METAINFO, classes, metainfo, data_root, backend_args, background
+        )
         return tuple(info['classes'])
 
     @property
     def num_fg_classes(self) -> int:
         """Number K of foreground classes."""
-        return len(self._metainfo['classes']) - 1
+        return len(names_by_number(self._metainfo['classes'])) - 1
 
     @property
     def split_name(self) -> str:
@@ -208,7 +216,7 @@ class WSSSDataset(BaseSegDataset):
             ids = [name for name in ids if name in chosen]
         if labels is not None:
             counts = Counter(i for name in ids for i in labels[name])
-            classes = enumerate(self._metainfo['classes'])
+            classes = enumerate(names_by_number(self._metainfo['classes']))
             self.class_counts = {name: counts[i] for i, name in classes if i}
         images = FileIndex(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
         folder = self.data_prefix.get('seg_map_path')
@@ -264,6 +272,8 @@ class WSSSDataset(BaseSegDataset):
                 self.labels[key] = osp.join(self.data_root, value)
         if self.labels.get('source') == 'masks':
             self.labels.setdefault('path', self.data_prefix.get('seg_map_path'))
+            if not has_background(self._metainfo['classes']):
+                self.labels['background'] = False
 
     def _load_ids(self) -> list[str]:
         if self.ann_file:
@@ -278,6 +288,7 @@ class WSSSDataset(BaseSegDataset):
             return None
         part = self.label_map
         classes = self._metainfo['classes'] if part is None else self.METAINFO['classes']
+        classes = names_by_number(classes)
         labels = read_image_labels(self.labels, ids, classes, self.backend_args)
         if part is not None:
             for label in labels.values():
@@ -335,4 +346,6 @@ class WSSSDataset(BaseSegDataset):
             'seg_fields': [],
         }
         optional = {'img_label': label, 'seg_map_path': mask}
+        if not has_background(self._metainfo['classes']):
+            optional['has_background'] = False
         return {**info, **{key: value for key, value in optional.items() if value is not None}}

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmwsss.functional.confusion import iou_from_areas, mean_iou
 from mmwsss.io.record import percent
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import has_background, name_some
 
 __all__ = ['doubtful_masks', 'doubtful_score', 'scored_iou', 'warnings']
 
@@ -28,7 +28,7 @@ def doubtful_masks(pixels: np.ndarray, classes: Sequence[str], expected: np.ndar
     """Say what looks wrong about masks, as far as their pixels tell.
 
     Args:
-        pixels: int64 (C + 1,), pixels by class, background first, undecided ones (255) last.
+        pixels: int64 (C + 1,), pixels by class, background first if there is one, undecided ones (255) last.
         classes: C names.
         expected: Bool (C,), classes that should occur.
 
@@ -38,13 +38,16 @@ def doubtful_masks(pixels: np.ndarray, classes: Sequence[str], expected: np.ndar
     decided, total = pixels[:-1], pixels.sum()
     if not decided.any():
         return ['all pixels of the masks are undecided (255)'] if total else []
-    foreground = decided[1:].sum() / decided.sum()
-    if not foreground:
-        return ['the masks are nothing but background']
-    found = []
-    if foreground > MOSTLY:
-        found.append(f'{foreground:.0%} of the pixels are foreground')
-    rows = list(zip(classes, decided, expected))[1:]
+    found, first = [], int(has_background(classes))
+    if first:
+        foreground = decided[1:].sum() / decided.sum()
+        if not foreground:
+            return ['the masks are nothing but background']
+        if foreground > MOSTLY:
+            found.append(f'{foreground:.0%} of the pixels are foreground')
+    elif np.count_nonzero(decided) == 1 < len(classes):
+        found.append(f'the masks are nothing but {classes[int(decided.argmax())]}')
+    rows = list(zip(classes, decided, expected))[first:]
     absent = [name for name, number, here in rows if here and not number]
     return found + [f'no mask has {name_some(absent)}'] * bool(absent)
 
@@ -65,7 +68,7 @@ def doubtful_score(areas: np.ndarray, undecided: int, classes: Sequence[str]) ->
     pixels = int(true.sum())
     if not pixels:
         return []
-    if not true[1:].any():
+    if has_background(classes) and not true[1:].any():
         return [
             'the true masks hold background only: empty masks score 100 %, and nothing is measured '
             f'(objects are 1..{len(classes) - 1}, 255 is ignored)'
@@ -73,12 +76,11 @@ def doubtful_score(areas: np.ndarray, undecided: int, classes: Sequence[str]) ->
     found = doubtful_masks(np.append(predicted, undecided), classes, true > 0)
     if true[1:].sum() > MOSTLY * pixels:
         found = [text for text in found if 'are foreground' not in text]
-    empty = np.array([true[0], *np.zeros(len(true) - 1)]) / pixels
-    empty_miou = float(empty.sum() / np.count_nonzero(true))
-    if float(mean_iou(scored_iou(*areas))) <= empty_miou:
-        found.append(
-            f'masks of nothing but background score as much or more, {percent(empty_miou)}'
-        )
+    largest = 0 if has_background(classes) else int(true.argmax())
+    one_miou = float(true[largest] / pixels / np.count_nonzero(true))
+    if float(mean_iou(scored_iou(*areas))) <= one_miou:
+        name = classes[largest]
+        found.append(f'masks of nothing but {name} score as much or more, {percent(one_miou)}')
     if absent := [name for name, count in zip(classes, true) if not count]:
         found.append(f'not in the true masks and left out of the mean: {name_some(absent)}')
     return found

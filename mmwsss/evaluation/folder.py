@@ -15,6 +15,7 @@ from mmwsss.evaluation.doubts import doubtful_score, scored_iou, warnings
 from mmwsss.evaluation.map_counts import (
     DEFAULT_THRESHOLDS,
     ImageMapCounts,
+    check_maps_scored,
     check_thresholds,
     count_maps,
     score_map_counts,
@@ -42,6 +43,7 @@ from mmwsss.io import (
     require_folder,
     safe_join,
 )
+from mmwsss.utils.names import BACKGROUND, names_by_number
 
 __all__ = [
     'FolderScore',
@@ -235,6 +237,7 @@ def score_maps(
     :func:`score_masks`.
     """
     check_thresholds(thresholds)
+    check_maps_scored(classes)
     counts: list[ImageMapCounts] = []
 
     def work(name: str) -> ImageMapCounts:
@@ -271,14 +274,16 @@ def resolve_classes(
     classes: str | None = None,
     num_classes: int | None = None,
     pred: str | os.PathLike[str] | None = None,
+    background: bool = True,
 ) -> list[str]:
-    """Return class names, background first, from what the command line says.
+    """Return class names, background first if there is one, from what the command line says.
 
     Args:
         classes: ``'voc'``, ``'coco14'`` or a text file with one name a line (background may be left
             out). None: those of the record in ``pred``.
         num_classes: Number of classes with background; alone, the classes have numbers for names.
         pred: Folder of predictions.
+        background: Whether classes of a file or a number have a background; those of a record say so.
 
     Raises:
         FileNotFoundError: The file does not exist.
@@ -286,11 +291,11 @@ def resolve_classes(
     """
     record = None if pred is None else find_record(pred)
     if classes is not None:
-        names = _known_classes(classes)
+        names = _known_classes(classes, background)
     elif record is not None:
         names = record.classes
     elif num_classes is not None:
-        names = ['background', *(f'class {i}' for i in range(1, num_classes))]
+        names = [BACKGROUND if background and not i else f'class {i}' for i in range(num_classes)]
     else:
         raise ValueError(
             f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a '
@@ -301,7 +306,7 @@ def resolve_classes(
     return names
 
 
-def _known_classes(classes: str) -> list[str]:
+def _known_classes(classes: str, background: bool) -> list[str]:
     from mmwsss.datasets.classes import without_255
     from mmwsss.datasets.coco import COCO14WSSSDataset
     from mmwsss.datasets.voc import VOC12WSSSDataset
@@ -315,7 +320,7 @@ def _known_classes(classes: str) -> list[str]:
             f'but there is no file {classes!r}'
         )
     names = read_lines(classes)
-    return list(without_255(names if names[0] == 'background' else ['background', *names]))
+    return list(without_255(names_by_number(names))) if background else names
 
 
 def _score(

@@ -13,6 +13,7 @@ from mmwsss.evaluation.instances import open_instances
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.ia_miou import InstanceRecords, ia_miou_from_records, instance_ious
 from mmwsss.io import percent, read_json, require_file
+from mmwsss.utils.names import has_background, name_some
 
 __all__ = ['InstanceScore', 'read_category_map']
 
@@ -37,7 +38,8 @@ class InstanceScore(PairScore):
 
     Raises:
         FileNotFoundError: ``instances`` does not exist.
-        ValueError: A JSON holds no category of ``classes``, or ``tolerance`` is out of range.
+        ValueError: A JSON holds no category of ``classes``, these have no background, or ``tolerance`` is out
+            of range.
     """
 
     metric_names = tuple(MEANS.values())
@@ -52,6 +54,11 @@ class InstanceScore(PairScore):
         include_background: bool = False,
     ) -> None:
         check_range('tolerance', tolerance, '[0, 1]')
+        if not has_background(classes):
+            raise ValueError(
+                'IA-mIoU is of objects before a background, but these classes have no background: '
+                f'{name_some(classes)}'
+            )
         self.classes, self.ignore_index = list(classes), ignore_index
         self.tolerance, self.include_background = tolerance, include_background
         self._find: Finder | None = None

@@ -16,11 +16,13 @@ from mmwsss.functional.confusion import (
     threshold_counts,
 )
 from mmwsss.io import ClassMaps
+from mmwsss.utils.names import has_background
 
 __all__ = [
     'DEFAULT_THRESHOLDS',
     'ImageMapCounts',
     'MapScores',
+    'check_maps_scored',
     'check_thresholds',
     'count_maps',
     'score_map_counts',
@@ -92,6 +94,15 @@ def check_thresholds(thresholds: Sequence[float]) -> None:
     """Raise ``ValueError`` unless thresholds are numbers that increase."""
     if not len(thresholds) or (np.diff(thresholds) <= 0).any():
         raise ValueError(f'thresholds must be strictly increasing, but got {list(thresholds)}')
+
+
+def check_maps_scored(classes: Sequence[str]) -> None:
+    """Refuse to compare background thresholds where there is no background."""
+    if not has_background(classes):
+        raise ValueError(
+            'class maps are scored over background thresholds, but these classes have no background '
+            '(background=False): score the masks, which are the argmax of the maps'
+        )
 
 
 def count_maps(

@@ -13,14 +13,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mmwsss.functional.checks import check_choice, check_integers, check_range, check_shapes
+from mmwsss.functional.checks import (
+    check_choice,
+    check_integers,
+    check_range,
+    check_shapes,
+    to_labels,
+)
 from mmwsss.functional.components import class_components
 
 __all__ = ['size_balanced_cross_entropy', 'size_weights']
 
 
 def size_weights(
-    labels: Tensor,
+    labels: Any,
     tau: float,
     ignore_index: int = 255,
     total: str = 'class',
@@ -34,7 +40,7 @@ def size_weights(
     found on the CPU.
 
     Args:
-        labels: Integer (N, H, W), class ids from 0 on, or ``ignore_index``.
+        labels: Integer (N, H, W), class ids from 0 on, or ``ignore_index``; a tensor or an array.
         tau: Largest weight, at least 1.
         ignore_index: Label of pixels with weight 0.
         total: What ``S_all`` counts. ``'class'``, the paper's text: the pixels of the component's class
@@ -44,7 +50,7 @@ def size_weights(
         balance_background: Treat background like any other class.
 
     Returns:
-        float32 (N, H, W) in {0} and [1, tau], on the device of ``labels``.
+        float32 tensor (N, H, W) in {0} and [1, tau], on the device of ``labels``.
 
     Raises:
         TypeError: ``labels`` does not hold integers.
@@ -58,13 +64,15 @@ def size_weights(
         >>> size_weights(labels, tau=4.5, total='image')
         tensor([[[1.6667, 1.6667, 1.6667, 1.0000, 4.5000, 4.5000, 0.0000]]])
     """
-    check_shapes(labels=(labels, 'N H W'))
-    check_integers('labels', labels)
+    device = labels.device if isinstance(labels, Tensor) else None
+    values = to_labels(labels)
+    check_shapes(labels=(values, 'N H W'))
+    check_integers('labels', values)
     check_range('tau', tau, '[1, inf]')
     check_choice('total', total, ('class', 'image'))
-    if labels.numel() == 0:
-        return torch.ones(labels.shape, device=labels.device)
-    values = labels.detach().cpu().numpy().astype(np.int64)  # (N, H, W)
+    if values.size == 0:
+        return torch.ones(values.shape, device=device)
+    values = values.astype(np.int64)  # (N, H, W)
     is_ignored = values == ignore_index
     codes = np.where(is_ignored, 0, values + 1)
     if background_index is not None and not balance_background:
@@ -72,7 +80,7 @@ def size_weights(
     codes = codes.astype(np.min_scalar_type(codes.max()))  # most label maps fit into bytes
     weights = np.stack([_component_weights(image, tau, total) for image in codes])
     weights[is_ignored] = 0
-    return torch.from_numpy(weights).to(labels.device)
+    return torch.from_numpy(weights).to(device)
 
 
 def size_balanced_cross_entropy(

@@ -30,6 +30,7 @@ class ClassMaps:
         scores: float32 (n, h, w), finite; row ``i`` belongs to class ``keys[i]``. The grid may be
             coarser than the image.
         image_size: (H, W) of the image in pixels.
+        no_background: Whether every pixel has one of the classes. The file does not say so.
 
     Raises:
         ValueError: A field has the wrong shape, type or range.
@@ -38,6 +39,7 @@ class ClassMaps:
     keys: Array
     scores: Array
     image_size: tuple[int, int]
+    no_background: bool = False
 
     def __post_init__(self) -> None:
         keys, scores, size = (np.asarray(getattr(self, field)) for field in _FIELDS)
@@ -70,6 +72,11 @@ class ClassMaps:
     def has_background(self) -> bool:
         """Whether there is a map for the background (class id 0)."""
         return bool(len(self.keys) and self.keys[0] == 0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the largest score of a pixel decides about it: nothing is missing to compare with."""
+        return self.has_background or self.no_background
 
     def full_size_scores(self) -> Array:
         """Return the scores at image size, float32 (n, H, W), bilinear where the grid differs."""

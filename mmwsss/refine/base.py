@@ -30,11 +30,13 @@ class BaseRefiner(ABC):
             loaded.
         device: Where it works, as torch names it.
         threshold: The constant score of its background, if it has one; scores state it.
+        needs_background: Whether it only makes sense where masks have a background.
         is_crf: Whether a dense CRF takes part; scores state that.
         network: The trained network that it asks, if it asks one.
     """
 
     needs_image: bool = False
+    needs_background: bool = True
     device: str = 'cpu'
     threshold: float | None = None
     is_crf: bool = False
@@ -108,7 +110,7 @@ def require_maps(maps: MapsOrLabels, refiner: str, background: str | None = None
     """
     if not isinstance(maps, ClassMaps):
         raise TypeError(f'{refiner} needs ClassMaps, but got labels {maps.shape}')
-    if background is not None and not maps.has_background:
+    if background is not None and not maps.is_complete:
         raise ValueError(
             f'{refiner}: the class maps have no background map (keys {maps.keys.tolist()}): '
             f'{background}'

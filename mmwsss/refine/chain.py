@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmwsss.io import ClassMaps
+from mmwsss.io import IGNORE_INDEX, ClassMaps
 from mmwsss.io.mask_io import compact_labels
 from mmwsss.refine.base import (
     BaseRefiner,
@@ -54,9 +54,12 @@ class RefinerChain:
         refiners: Configs, or refiners. Empty: only the argmax.
         device: Where those work that take a device. None: what their settings say.
         precision: Of the backbones that they ask, see :func:`~mmwsss.utils.precision.run_in`.
+        background: False: every pixel has one of the classes of the maps, and the labels are their places in
+            the list of classes, which begin at 0: one less than the keys. All pixels of an image without
+            class maps are undecided.
 
     Raises:
-        ValueError, TypeError: A config does not fit.
+        ValueError, TypeError: A config does not fit, or a refiner needs a background and there is none.
     """
 
     def __init__(
@@ -64,7 +67,11 @@ class RefinerChain:
         refiners: Sequence[dict[str, Any] | BaseRefiner] = (),
         device: str | None = None,
         precision: str = 'float32',
+        background: bool = True,
     ) -> None:
+        self.background = background
+        for refiner in () if background else refiners:
+            check_no_background(refiner)
         self.refiners = [build_refiner(refiner) for refiner in refiners]
         for refiner in self.refiners:
             if device is not None and 'device' in vars(refiner):
@@ -117,7 +124,7 @@ class RefinerChain:
     ) -> np.ndarray:
         """Run the rest, on the CPU: ``chain.finish(chain.start(...), ...)`` is ``chain(...)``."""
         chain = self._run(slice(self._split, None), started, image, image_id)
-        return compact_labels(_labels(chain.state))
+        return compact_labels(self._labels(chain.state))
 
     def steps(
         self, maps: ClassMaps, image: np.ndarray | None = None, image_id: str = ''
@@ -131,18 +138,28 @@ class RefinerChain:
         chain = self._enter(maps, image, image_id)
         for i, refiner in enumerate(self.refiners):
             chain = self._run(slice(2 * i, 2 * i + 2), chain, image, image_id)
-            if not isinstance(chain.state, ClassMaps) or chain.state.has_background:
-                yield f'{i + 1}. {type(refiner).__name__}', _labels(chain.state)
+            if not isinstance(chain.state, ClassMaps) or chain.state.is_complete:
+                yield f'{i + 1}. {type(refiner).__name__}', self._labels(chain.state)
 
     def _enter(self, maps: ClassMaps, image: np.ndarray | None, image_id: str) -> StartedChain:
         if self.needs_image:
             check_image(image, maps.image_size, image_id)
-        return StartedChain(maps, maps.image_size, frozenset({0, *maps.keys.tolist()}))
+        keys = frozenset(maps.keys.tolist())
+        if self.background:
+            return StartedChain(maps, maps.image_size, keys | {0})
+        if maps.has_background:
+            raise ValueError(
+                'the class maps have a background map, but the dataset has no background '
+                '(background=False)'
+            )
+        return StartedChain(replace(maps, no_background=True), maps.image_size, keys)
 
     def _run(
         self, part: slice, chain: StartedChain, image: np.ndarray | None, image_id: str
     ) -> StartedChain:
         """Run a part of the refiners' halves, which are their starts and finishes in turn."""
+        if not chain.class_ids:
+            return chain  # nothing is known of the image
         halves = [(r, half) for r in self.refiners for half in (r.start, r.finish)]
         for refiner, half in halves[part]:
             state = half(chain.state, image if refiner.needs_image else None, image_id)
@@ -151,11 +168,30 @@ class RefinerChain:
             chain = replace(chain, state=state)
         return chain
 
+    def _labels(self, state: MapsOrLabels) -> np.ndarray:
+        labels = labels_from_maps(state) if isinstance(state, ClassMaps) else state
+        if self.background:
+            return labels
+        return np.where(labels == IGNORE_INDEX, IGNORE_INDEX, labels - 1)
+
     @property
     def _split(self) -> int:
         """How many halves go up to the start of the last refiner that uses an accelerator."""
         splits = (2 * i + 1 for i, r in enumerate(self.refiners) if r.uses_accelerator)
         return max(splits, default=0)
+
+
+def check_no_background(refiner: dict[str, Any] | BaseRefiner) -> None:
+    """Refuse a refiner that needs a background, before its own settings are looked at."""
+    kind: Any = type(refiner)
+    if not isinstance(refiner, BaseRefiner):
+        check_known('type of a refiner', refiner['type'], REFINERS.module_dict)
+        kind = REFINERS.get(refiner['type'])
+    if kind.needs_background:
+        raise ValueError(
+            f'{kind.__name__} needs a background, which the dataset does not have (background=False): leave '
+            'it out (mask_cfg.refiners=[] takes the argmax of the maps)'
+        )
 
 
 def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:
@@ -179,18 +215,16 @@ def labels_from_maps(maps: ClassMaps) -> np.ndarray:
     """Give each pixel the class of its largest score at image size, the smallest id of equals.
 
     Args:
-        maps: Class maps with a background map.
+        maps: Class maps with a background map, or of data that have no background.
 
     Returns:
-        int64 (H, W).
+        int64 (H, W); 255 where there is no map at all.
 
     Raises:
         ValueError: There is no background map to compare with.
     """
     require_maps(maps, 'argmax', 'put a BackgroundThreshold into the chain of refiners')
+    if not len(maps.keys):
+        return np.full(maps.image_size, IGNORE_INDEX, np.int64)
     labels: np.ndarray = maps.keys[maps.full_size_scores().argmax(0)]
     return labels
-
-
-def _labels(state: MapsOrLabels) -> np.ndarray:
-    return labels_from_maps(state) if isinstance(state, ClassMaps) else state

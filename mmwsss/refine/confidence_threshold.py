@@ -25,6 +25,8 @@ class ConfidenceThreshold(BaseRefiner):
         ValueError: ``min_confidence`` does not lie in [0, 1].
     """
 
+    needs_background = False
+
     def __init__(self, min_confidence: float = 0.95) -> None:
         check_range('min_confidence', min_confidence, '[0, 1]')
         self.min_confidence = min_confidence

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mmwsss.functional.checks import check_range
@@ -36,6 +38,7 @@ class DenseCRF(BaseRefiner):
     """
 
     needs_image = True
+    needs_background = False
     is_crf = True
 
     def __init__(
@@ -73,7 +76,7 @@ class DenseCRF(BaseRefiner):
         total = scores.sum(axis=0, keepdims=True)
         probs = np.divide(scores, total, out=np.ones_like(scores), where=total > 0)
         probs = dense_crf(image, probs, iterations=self.iterations, **self.kernels)
-        return ClassMaps(maps.keys, probs, maps.image_size)
+        return replace(maps, scores=probs)
 
     def _refine_labels(self, labels: np.ndarray, keys: np.ndarray, image: np.ndarray) -> np.ndarray:
         """Labels of any ids -> labels; ``keys`` are the ids the image could have."""

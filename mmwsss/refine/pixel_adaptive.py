@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class PixelAdaptiveRefinement(BaseRefiner):
     """
 
     needs_image = True
+    needs_background = False
 
     def __init__(
         self,
@@ -64,4 +66,4 @@ class PixelAdaptiveRefinement(BaseRefiner):
             self.dilations,
             self.iterations,
         )
-        return ClassMaps(maps.keys, refined[0].cpu().numpy(), maps.image_size)
+        return replace(maps, scores=refined[0].cpu().numpy())

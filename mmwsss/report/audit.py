@@ -61,7 +61,7 @@ def empty_gallery(folder: Path, audit: LabelAudit, maps: Mapping[Doubt, ClassMap
 
 def note_of(doubt: Doubt, audit: LabelAudit) -> str:
     """What is written beside the image of a doubt."""
-    classes = audit.images.classes
+    classes = audit.names
     labels = ', '.join(classes[i] for i in audit.images.labels[doubt.image]) or 'nothing'
     return (
         f'{classes[doubt.class_id]} {doubt.kind}: probability {doubt.probability:.2f}, '

@@ -17,6 +17,7 @@ from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.chain import RefinerChain, labels_from_maps
 from mmwsss.report.images import ImageIndex
 from mmwsss.report.read import Stage, noting
+from mmwsss.utils.names import has_background, names_by_number
 from mmwsss.visualization.panels import colorize
 from mmwsss.visualization.tiles import ERROR_COLOURS, ImageParts, error_kinds, shrink
 
@@ -87,13 +88,23 @@ class Gallery:
     @property
     def legend(self) -> list[tuple[int, str, list[int]]]:
         """Id, name and colour of the object classes in the pictures."""
-        return [(i, self.classes[i], self.palette[i]) for i in sorted(self.shown) if i]
+        ids = sorted(self.shown - {0} if self.background else self.shown)
+        return [(i, self.classes[i], self.palette[i]) for i in ids]
+
+    @property
+    def background(self) -> bool:
+        """Whether id 0 is background."""
+        return has_background(self.classes)
 
     @property
     def has_maps(self) -> bool:
         """Whether there is anything that the slider moves."""
         kinds = (layer.kind for each in self.pictures.values() for p in each for layer in p.layers)
         return 'live' in kinds
+
+    def label_picture(self, labels: np.ndarray) -> Image.Image:
+        """:func:`label_picture` in the colours of these classes."""
+        return label_picture(labels, self.palette, self.background)
 
     @property
     def position(self) -> int:
@@ -125,7 +136,7 @@ def draw_gallery(
     classes = list(stage.record.classes or index.classes)
     palette = index.palette if len(index.palette) >= len(classes) else voc_palette(len(classes))
     start = stage.record.protocol.threshold
-    if start is None and not has_own_background(stage, groups):
+    if start is None and has_background(classes) and not has_own_background(stage, groups):
         start = START
     stops = [*np.round(np.linspace(0, 1, STEPS + 1), 2), *([] if start is None else [start])]
     gallery = Gallery(stage, classes, palette, np.unique(np.array(stops, np.float32)), start)
@@ -152,7 +163,7 @@ def image_parts(
 ) -> ImageParts:
     """Read an image with its maps, refined step by step, its masks and the true one."""
     stage, number = gallery.stage, len(gallery.classes)
-    parts = ImageParts(name, load_rgb(index.images[name], name))
+    parts = ImageParts(name, load_rgb(index.images[name], name), background=gallery.background)
     size = parts.image.shape[:2]
     if name in index.truth:
         parts.truth = load_mask(index.truth[name], number, image_size=size)
@@ -164,8 +175,10 @@ def image_parts(
             parts.prediction = load_mask(path, number, image_size=size)
     if stage.maps is not None:
         with noting(gallery.problems, name):
-            parts.maps = load_class_maps(safe_join(stage.maps, name, '.npz'), number)
-            chain = RefinerChain(stage.record.settings.get('refiners') or ())
+            path = safe_join(stage.maps, name, '.npz')
+            parts.maps = load_class_maps(path, len(names_by_number(gallery.classes)))
+            refiners = stage.record.settings.get('refiners') or ()
+            chain = RefinerChain(refiners, background=gallery.background)
             parts.steps.update(chain.steps(parts.maps, parts.image, name))
     return parts
 
@@ -183,31 +196,36 @@ def draw_picture(parts: ImageParts, note: str, gallery: Gallery) -> Picture:
 
     layers, named = [Layer('image', 'photo')], parts.named_labels()
     if parts.maps is not None and len(parts.maps.keys):
-        full = thresholded(parts.maps, gallery.start)
+        full = thresholded(parts.maps, gallery.start, gallery.background)
         maps = choose_maps(parts.maps)
         levels = map_levels(maps.keys, reduced(maps.full_size_scores()), gallery.thresholds)
         for key, level in zip(maps.keys.tolist(), levels):
             picture = map_picture(level, len(gallery.thresholds))
-            layers.append(Layer(f'map: {gallery.classes[key]}', 'map', picture, key))
-            gallery.shown.add(key)
+            title = f'map: {names_by_number(gallery.classes)[key]}'
+            class_id = key - (not gallery.background)
+            layers.append(Layer(title, 'map', picture, class_id))
+            gallery.shown.add(class_id)
         title = 'own background map' if gallery.start is None else f'threshold {gallery.start:g}'
-        layers.append(Layer(title, 'live', label_picture(reduced(full), gallery.palette)))
+        kind = 'live'
+        if not gallery.background:
+            title, kind = 'largest map', 'labels'
+        layers.append(Layer(title, kind, gallery.label_picture(reduced(full))))
         for name in [n for n in named if n.startswith('after ') and np.array_equal(named[n], full)]:
             del named[name]
     for title, labels in named.items():
-        layers.append(Layer(title, 'labels', label_picture(reduced(labels), gallery.palette)))
+        layers.append(Layer(title, 'labels', gallery.label_picture(reduced(labels))))
     if parts.judged is not None and parts.truth is not None:
         what, labels = parts.judged
-        kinds = error_kinds(reduced(labels), reduced(parts.truth))
+        kinds = error_kinds(reduced(labels), reduced(parts.truth), background=gallery.background)
         picture = label_picture(kinds, [(0, 0, 0), *ERROR_COLOURS.values()])
         layers.append(Layer(f'errors of the {what}', 'errors', picture))
     return Picture(parts.name, note, photo, layers)
 
 
-def thresholded(maps: ClassMaps, threshold: float | None) -> np.ndarray:
+def thresholded(maps: ClassMaps, threshold: float | None, background: bool = True) -> np.ndarray:
     """Labels (H, W) of maps above a constant, or, with None, of the largest map."""
     if threshold is None:
-        return labels_from_maps(maps)
+        return RefinerChain(background=background)(maps)
     objects = maps.keys > 0
     kept = ClassMaps(maps.keys[objects], maps.scores[objects], maps.image_size)
     return labels_from_maps(BackgroundThreshold(threshold)(kept))
@@ -261,8 +279,10 @@ def map_picture(levels: np.ndarray, highest: int) -> Image.Image:
     return picture
 
 
-def label_picture(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> Image.Image:
+def label_picture(
+    labels: np.ndarray, palette: Sequence[Sequence[int]], background: bool = True
+) -> Image.Image:
     """Labels (H, W) in the colours of their classes, transparent where they are background."""
-    alpha = np.where(labels == 0, 0, 255).astype(np.uint8)[..., None]
+    alpha = np.where(background & (labels == 0), 0, 255).astype(np.uint8)[..., None]
     colours = colorize(labels, palette) * (alpha > 0)
     return Image.fromarray(np.concatenate([colours, alpha], 2).astype(np.uint8))

@@ -27,6 +27,7 @@ from mmwsss.io import (
 )
 from mmwsss.report.read import Run, Stage, noting
 from mmwsss.utils.config import load_config
+from mmwsss.utils.names import has_background
 
 __all__ = [
     'ImageIndex',
@@ -132,7 +133,7 @@ class StageResult:
         stage: The stage.
         classes: Background first.
         asked: Number of masks in the folder.
-        instances: Scores by object, of all images.
+        instances: Scores by object, of all images; None where there is no background.
         counts: int64 (C, C + 1) pixels by true and given class, the last one undecided.
         image_iou: Mean IoU of each image over the classes that it has or was given, 0..1.
         errors: Of images that could not be scored.
@@ -141,7 +142,7 @@ class StageResult:
     stage: Stage
     classes: list[str]
     asked: int
-    instances: InstanceScore
+    instances: InstanceScore | None
     counts: np.ndarray
     image_iou: dict[str, float] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
@@ -152,11 +153,12 @@ class StageResult:
         return self.stage.name
 
     @property
-    def floor(self) -> float:
-        """MIoU of masks of nothing but background."""
-        empty = np.zeros_like(self.counts)
-        empty[:, 0] = self.counts.sum(1)
-        return float(mean_iou(iou_from_counts(empty)))
+    def floor(self) -> tuple[str, float]:
+        """A class, background or else the most frequent one, and the mIoU of masks of nothing else."""
+        true, one = self.counts.sum(1), np.zeros_like(self.counts)
+        class_id = 0 if has_background(self.classes) else int(true.argmax())
+        one[:, class_id] = true
+        return self.classes[class_id], float(mean_iou(iou_from_counts(one)))
 
     @property
     def iou(self) -> np.ndarray:
@@ -219,19 +221,21 @@ def score_stage(
         folder = Path(index.truth[ids[0]]).parent.parent / VOC_INSTANCES
         complete = all(safe_join(folder, name, '.png').is_file() for name in ids)
         instances = folder if complete else None
-    score = InstanceScore(classes, instances)
+    score = InstanceScore(classes, instances) if has_background(classes) else None
     counts = np.zeros((len(classes), len(classes) + 1), int)
     result = StageResult(stage, classes, len(files), score, counts)
 
-    def work(name: str) -> tuple[np.ndarray, InstanceRecords]:
+    def work(name: str) -> tuple[np.ndarray, InstanceRecords | None]:
         true = load_mask(index.truth[name], len(classes))
         mask = load_mask(files[name], len(classes), image_size=true.shape)
-        return confusion_counts(mask, true, len(classes)), score.count(name, mask, true)
+        objects = None if score is None else score.count(name, mask, true)
+        return confusion_counts(mask, true, len(classes)), objects
 
-    def add(name: str, counted: tuple[np.ndarray, InstanceRecords]) -> None:
+    def add(name: str, counted: tuple[np.ndarray, InstanceRecords | None]) -> None:
         result.counts += counted[0]
         result.image_iou[name] = float(mean_iou(iou_from_counts(counted[0])))
-        score.add(counted[1])
+        if score is not None and counted[1] is not None:
+            score.add(counted[1])
 
     label = f'scoring {stage.name}'
     result.errors = process_items(ids, work, None, label, workers, on_result=add).failed

@@ -42,7 +42,7 @@ from mmwsss.report.read import (
     read_curves,
     read_environment,
 )
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import has_background, name_some
 from mmwsss.version import __version__
 from mmwsss.visualization.tiles import evenly_spaced
 
@@ -365,7 +365,8 @@ def class_chart(rows: Sequence[tuple[str, Score]]) -> Markup:
 
 def share_chart(stages: Sequence[StageShares]) -> Markup:
     """Share of the pixels of each object class, with the number of images."""
-    names = list(dict.fromkeys(name for stage in stages for name in stage.classes[1:]))
+    objects = (stage.classes[has_background(stage.classes) :] for stage in stages)
+    names = list(dict.fromkeys(name for each in objects for name in each))
     names.append('undecided')
     series, notes = [], []
     for stage in stages:
@@ -377,7 +378,7 @@ def share_chart(stages: Sequence[StageShares]) -> Markup:
 
 def size_chart(stages: Sequence[StageResult]) -> Markup:
     """Instance-aware mIoU by size, with the number of objects."""
-    results = [stage.instances.result() for stage in stages]
+    results = [stage.instances.result() for stage in stages if stage.instances]
     counts = [result['num_instances'] for result in results]
     notes = [[f'({count[size]} objects)' for size in ('all', 'S', 'M', 'L')] for count in counts]
     series = [[result[key] for key in SIZES.values()] for result in results]

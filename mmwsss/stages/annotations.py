@@ -41,6 +41,7 @@ from mmwsss.io import (
     write_text,
 )
 from mmwsss.stages.photos import by_name, find_images
+from mmwsss.utils.names import has_background, name_some
 
 __all__ = ['FORMATS', 'ExportOptions', 'Exported', 'MaskObject', 'export_masks', 'mask_objects']
 
@@ -367,7 +368,8 @@ def export_masks(
     Raises:
         FileExistsError: There is an export in ``out``.
         FileNotFoundError: A folder is missing.
-        ValueError: The format is unknown, an option out of its range, or no mask is there.
+        ValueError: The format is unknown, an option out of its range, no mask is there, or the classes have
+            no background.
     """
     options = options or ExportOptions()
     check_choice('format', format, tuple(FORMATS))
@@ -376,6 +378,11 @@ def export_masks(
     masks, out = require_folder('masks', masks), Path(out)
     photos = None if images is None else by_name(find_images(require_folder('images', images)))
     names = find_ids(masks, MASK_SUFFIXES) if ids is None else list(ids)
+    if not has_background(classes):
+        raise ValueError(
+            'annotations are of objects before a background, but these classes have no background: '
+            f'{name_some(classes)}'
+        )
     writer = FORMATS[format](out, classes, options)
     found = Exported(file=out / writer.file)
     if found.file.exists() and not overwrite:

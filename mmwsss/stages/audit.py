@@ -36,7 +36,7 @@ from mmwsss.stages.inference import class_maps
 from mmwsss.stages.load import load_localizer
 from mmwsss.stages.maps import predict_item
 from mmwsss.stages.train import run_training
-from mmwsss.utils.names import name_some
+from mmwsss.utils.names import name_some, names_by_number
 
 __all__ = ['Doubt', 'LabelAudit', 'audit_labels']
 
@@ -85,6 +85,11 @@ class LabelAudit:
     notes: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the classes by their number."""
+        return names_by_number(self.images.classes)
+
     def maps(
         self, doubts: Sequence[Doubt], device: str | None = None, trust_checkpoint: bool = False
     ) -> dict[Doubt, ClassMaps]:
@@ -94,7 +99,7 @@ class LabelAudit:
             model = load_localizer(self.cfg, checkpoint, device, trust_checkpoint)
             for doubt in doubts:
                 if self.models[doubt.image] == checkpoint:
-                    path, name = self.images.paths[doubt.image], self.images.classes[doubt.class_id]
+                    path, name = self.images.paths[doubt.image], self.names[doubt.class_id]
                     found[doubt] = class_maps(model, path, [name])
         return found
 
@@ -238,7 +243,7 @@ def score_images(
     )
     audit.failed.update(report.failed)
     rows = [[name, *found[name]] for name in names if name in found]
-    write_rows(path, [['id', *images.classes[1:]], *rows])
+    write_rows(path, [['id', *audit.names[1:]], *rows])
     return found
 
 
@@ -268,7 +273,7 @@ def judge(
     single = np.flatnonzero(given.sum(0) == 1) if alone else []
     if len(single):
         shown[:, single] = np.nan
-        some = name_some([audit.images.classes[i + 1] for i in single])
+        some = name_some([audit.names[i + 1] for i in single])
         audit.notes.append(f'not looked at: classes with a single image, {some}')
     for rank, (row, column) in enumerate(contradicted_labels(shown, given).tolist(), start=1):
         kind = 'surplus' if given[row, column] else 'missing'
@@ -280,7 +285,7 @@ def write_doubts(path: Path, audit: LabelAudit) -> None:
     """Write the doubts as a CSV."""
     rows: list[list[Any]] = [['rank', 'id', 'class', 'kind', 'probability']]
     for rank, image, class_id, kind, probability in audit.doubts:
-        rows.append([rank, image, audit.images.classes[class_id], kind, f'{probability:.4f}'])
+        rows.append([rank, image, audit.names[class_id], kind, f'{probability:.4f}'])
     write_rows(path, rows)
 
 

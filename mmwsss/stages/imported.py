@@ -49,9 +49,10 @@ class ForeignFolder:
         num_classes: int,
         keys: str = 'foreground',
         field: str | None = None,
+        background: bool = True,
     ) -> None:
         self.folder, self.num_classes = require_folder('imported masks', folder), num_classes
-        self.keys, self.field = keys, field
+        self.reading = {'keys': keys, 'field': field, 'background': background}
         self.files: dict[str, Path] = {}
         for path in sorted(self.folder.rglob('*')):
             if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith('.'):
@@ -94,9 +95,7 @@ class ForeignFolder:
         """
         if name not in self.files:
             raise FileNotFoundError(f'{self.folder} holds no file of this image')
-        return read_foreign(
-            self.files[name], self.num_classes, image_size, keys=self.keys, field=self.field
-        )
+        return read_foreign(self.files[name], self.num_classes, image_size, **self.reading)
 
 
 def read_foreign(
@@ -106,6 +105,7 @@ def read_foreign(
     *,
     keys: str = 'foreground',
     field: str | None = None,
+    background: bool = True,
 ) -> MapsOrLabels:
     """Read a mask or class maps of any of the formats in use; nothing in the file is executed.
 
@@ -117,12 +117,14 @@ def read_foreign(
 
     Args:
         path: The file.
-        num_classes: Number of classes with background.
+        num_classes: Number of classes, a background counted.
         image_size: (H, W) of the image. None: not checked.
         keys: ``'foreground'``: entry k of ``keys`` is the k-th foreground class from 0, id k + 1 (k + 2
             from 255 on, which is no class), as IRN counts them; ``'ids'``: it is the class id.
         field: Name of the array to take. None: the first of ``high_res``, ``rw_pred``, ``cam``, or
             the only one.
+        background: Whether id 0 of masks is background. If not, class maps number the classes from 1 all the
+            same, and ``keys='ids'`` are those of masks, from 0.
 
     Returns:
         uint8 labels (H, W), uint16 if ``num_classes`` exceeds 255, or class maps.
@@ -140,12 +142,16 @@ def read_foreign(
         if isinstance(content, dict) and content and all(isinstance(k, Integral) for k in content):
             maps = np.stack([np.asarray(content[k]) for k in content])
             content = {'keys': np.array(list(content)), 'maps': maps}
+        numbers = num_classes + (not background)
         if isinstance(content, dict) and {'keys', 'scores', 'image_size'} <= set(content):
-            return _fit(load_class_maps(path, num_classes), image_size)
+            return _fit(load_class_maps(path, numbers), image_size)
         array = content if isinstance(content, np.ndarray) else _choose(content, field)
         is_labels = array.ndim == 2 and np.issubdtype(array.dtype, np.integer)
         if isinstance(content, dict) and 'keys' in content and not is_labels:
-            return _maps(content['keys'], array, keys == 'foreground', num_classes, image_size)
+            given = np.asarray(content['keys'])
+            if keys == 'ids' and not background:
+                given = given + 1
+            return _maps(given, array, keys == 'foreground', numbers, image_size)
         return check_mask(array, path, num_classes, image_size=image_size)
 
 

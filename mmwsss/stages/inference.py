@@ -21,7 +21,7 @@ from mmwsss.refine.chain import RefinerChain
 from mmwsss.stages.image_list import parts_of
 from mmwsss.stages.masks import mask_settings
 from mmwsss.stages.photos import find_images
-from mmwsss.utils.names import check_known
+from mmwsss.utils.names import check_known, has_background, names_by_number
 
 __all__ = ['Predictor', 'Segmented', 'class_maps', 'refine_maps', 'segment_images']
 
@@ -36,8 +36,8 @@ class Segmented:
         name: File name without suffix, below the folder if there is one.
         image: RGB uint8 (H, W, 3).
         maps: Its class maps; None of a segmenter.
-        mask: Labels (H, W), uint8 or uint16. Of a localizer 0 = background, 255 = undecided; of a
-            segmenter the places of the classes in its list.
+        mask: Labels (H, W), uint8 or uint16: the places of the classes in the model's list, in which a
+            localizer's background, if there is one, is the first; 255 = undecided.
     """
 
     name: str
@@ -134,7 +134,11 @@ class Predictor:
                 class_ids(model, labels)
             own = {'refiners': refiners, 'precision': precision}
             own = mask_settings(model.cfg) if refiners is None else own
-            self.chain = RefinerChain(own['refiners'], precision=own.get('precision', 'float32'))
+            self.chain = RefinerChain(
+                own['refiners'],
+                precision=own.get('precision', 'float32'),
+                background=has_background(model.dataset_meta['classes']),
+            )
         elif labels is not None or refiners is not None:
             raise ValueError(
                 f'labels and refiners are for the class maps of a localizer; the model is a '
@@ -216,7 +220,7 @@ def as_rgb(image: ImageSource) -> np.ndarray:
 
 def class_ids(localizer: ImageLevelClassifier, labels: Sequence[str]) -> list[int]:
     """Ids (1..K) of class names, sorted; ``ValueError`` for a name that is no class."""
-    classes = list(localizer.dataset_meta['classes'])
+    classes = names_by_number(localizer.dataset_meta['classes'])
     for name in labels:
         check_known('labels: class', name, classes[1:])
     return sorted({classes.index(name) for name in labels})

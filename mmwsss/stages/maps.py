@@ -28,6 +28,7 @@ from mmwsss.io import (
     shard,
 )
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
+from mmwsss.models.heads.base import check_own_background
 from mmwsss.stages.image_list import Images, map_pipeline
 from mmwsss.stages.load import load_localizer, without_init
 from mmwsss.stages.output import OutputFolder, training_protocol
@@ -130,6 +131,7 @@ def make_maps(
     images = Images(cfg.map_dataset)
     ids = images.choose(ids)
     model = load_localizer(cfg, checkpoint, device, trust_checkpoint)
+    check_own_background(model.head, images.classes)
     record = make_record(
         'maps',
         images.classes,

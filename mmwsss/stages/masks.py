@@ -36,13 +36,13 @@ from mmwsss.io import (
 )
 from mmwsss.io.record import ARGMAX
 from mmwsss.refine.background import BackgroundThreshold
-from mmwsss.refine.base import MapsOrLabels
+from mmwsss.refine.base import MapsOrLabels, require_maps
 from mmwsss.refine.chain import RefinerChain, StartedChain
 from mmwsss.stages.image_list import Images, images_only
 from mmwsss.stages.imported import ForeignFolder
 from mmwsss.stages.output import OutputFolder
 from mmwsss.stages.threshold import with_chosen_threshold
-from mmwsss.utils.names import check_known, name_some
+from mmwsss.utils.names import check_known, has_background, name_some, names_by_number
 from mmwsss.utils.precision import precision_notes
 
 __all__ = ['import_masks', 'make_masks', 'mask_settings']
@@ -95,9 +95,12 @@ def make_masks(
         ids=list(images.paths) if ids is None else None,
     )
     check_background(mask_cfg, before, maps)
+    background = has_background(images.classes)
     ids = images.choose(ids)
-    mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
-    chain = RefinerChain(mask_cfg['refiners'], device, mask_cfg.get('precision', 'float32'))
+    if background:
+        mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
+    precision = mask_cfg.get('precision', 'float32')
+    chain = RefinerChain(mask_cfg['refiners'], device, precision, background)
     record = make_record(
         'masks',
         images.classes,
@@ -143,18 +146,28 @@ def import_masks(
         raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
     ids = images.choose(ids)
     before = find_record(folder, classes=images.classes)
-    source = ForeignFolder(folder, len(images.classes), keys, field)
+    background = has_background(images.classes)
+    source = ForeignFolder(folder, len(images.classes), keys, field, background)
     kind = source.kind(ids)
     settings: dict[str, Any] = {'imported': kind, 'field': field}
     protocol = Protocol(images.split, notes=[f'{kind} of another program'])
     chain = RefinerChain()
     if kind == 'maps':
         mask_cfg = mask_settings(cfg)
-        settings = {**settings, 'keys': keys, **mask_cfg}
-        chain = RefinerChain(mask_cfg['refiners'], device, mask_cfg.get('precision', 'float32'))
-        protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
         if before is not None:
             check_background(mask_cfg, before, folder)
+        if background:
+
+            def read(name: str) -> ClassMaps:
+                size = image_size(images.paths[name])
+                return require_maps(source.read(name, size), 'a background threshold')
+
+            there = [name for name in ids if name in source.files]
+            mask_cfg = with_chosen_threshold(mask_cfg, read, images, there, workers)
+        settings = {**settings, 'keys': keys, **mask_cfg}
+        precision = mask_cfg.get('precision', 'float32')
+        chain = RefinerChain(mask_cfg['refiners'], device, precision, background)
+        protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
     record = make_record(
         'masks',
         images.classes,
@@ -242,7 +255,8 @@ class MaskWriter:
 
     def read(self, name: str) -> ClassMaps:
         """Class maps of an image."""
-        return load_class_maps(safe_join(self.maps, name, '.npz'), len(self.images.classes))
+        path = safe_join(self.maps, name, '.npz')
+        return load_class_maps(path, len(names_by_number(self.images.classes)))
 
     def image(self, name: str) -> np.ndarray | None:
         """The image, if the chain needs it."""
@@ -274,19 +288,20 @@ class MaskWriter:
     def doubts(self, counts: Mapping[str, IdCounts]) -> list[str]:
         """What is doubtful about the masks; printed."""
         classes, labels = self.images.classes, self.images.labels
+        shift = not has_background(classes)  # ids of masks are so much below the numbers of labels
         pixels, expected = np.zeros(len(classes) + 1, np.int64), np.zeros(len(classes), bool)
         for name, (ids, numbers) in counts.items():
             pixels[np.where(ids == IGNORE_INDEX, len(classes), ids)] += numbers
-            expected[labels[name] or []] = True
+            expected[[i - shift for i in labels[name] or ()]] = True
         found = doubtful_masks(pixels, classes, expected)
         if self.contradicts_labels:
             pairs = {
-                name: (labels[name], sorted({*ids.tolist()} - {0, IGNORE_INDEX}))
+                name: (labels[name], sorted({*(ids[ids != IGNORE_INDEX] + shift).tolist()} - {0}))
                 for name, (ids, _) in counts.items()
                 if labels[name] is not None
             }
             found += [text for text in [other_numbering(pairs, classes)] if text]
-            found += mask_label_doubts(pairs, classes)
+            found += mask_label_doubts(pairs, names_by_number(classes))
         for text in found:
             print(f'warning: {text}', file=sys.stderr)
         return found

@@ -37,6 +37,7 @@ from mmwsss.stages.maps import map_protocol
 from mmwsss.stages.masks import hash_files, mask_protocol, mask_settings
 from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.stages.photos import by_name
+from mmwsss.utils.names import has_background
 from mmwsss.utils.precision import precision_notes
 from mmwsss.visualization import overlay
 
@@ -132,6 +133,7 @@ class PredictionWriter:
         self, model: ImageLevelClassifier | BaseSegmentor, out: str | Path, overlays: bool
     ) -> None:
         self.palette, self.out, self.overlays = model.dataset_meta['palette'], Path(out), overlays
+        self.background = has_background(model.dataset_meta['classes'])
 
     def mask_path(self, name: str) -> Path:
         """Where the mask goes."""
@@ -149,7 +151,8 @@ class PredictionWriter:
     def __call__(self, name: str, found: Segmented) -> None:
         """Write the files of an image; the mask last, by which it counts as done."""
         if self.overlays:
-            picture = Image.fromarray(overlay(found.image, found.mask, self.palette))
+            over = overlay(found.image, found.mask, self.palette, background=self.background)
+            picture = Image.fromarray(over)
             with atomic_path(self.overlay_path(name)) as temporary:
                 picture.save(temporary, format='JPEG', quality=90)
         save_mask(self.mask_path(name), found.mask, self.palette)

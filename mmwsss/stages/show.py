@@ -11,6 +11,7 @@ from mmwsss.io import BatchReport, process_items, safe_join
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Predictor, Segmented
 from mmwsss.stages.photos import by_name
+from mmwsss.utils.names import has_background
 from mmwsss.visualization import class_legend, save_panel
 from mmwsss.visualization.tiles import ImageParts, image_tiles
 
@@ -52,7 +53,13 @@ def save_segmented(
 ) -> None:
     """Write the picture of one image: the image, its maps, its mask."""
     classes, palette = (model.dataset_meta[key] for key in ('classes', 'palette'))
-    parts = ImageParts(segmented.name, segmented.image, segmented.maps, mask=segmented.mask)
+    parts = ImageParts(
+        segmented.name,
+        segmented.image,
+        segmented.maps,
+        mask=segmented.mask,
+        background=has_background(classes),
+    )
     tiles = image_tiles(parts, classes, palette, side=640)
     legend = class_legend(classes, palette, parts.shown_classes(len(classes)))
     save_panel(path, [tiles], legend, tile_width=2.6)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS, check_thresholds
 from mmwsss.evaluation.tables import separation_table
 from mmwsss.functional.colour_separation import colour_separation
-from mmwsss.io import BatchReport, load_class_maps, process_items, safe_join
+from mmwsss.io import BatchReport, ClassMaps, load_class_maps, process_items, safe_join
 from mmwsss.refine.background import CHOSEN
 from mmwsss.stages.image_list import Images
 from mmwsss.visualization.tiles import evenly_spaced
 
 __all__ = ['ThresholdChoice', 'choose_threshold', 'with_chosen_threshold']
+
+# A folder of class maps, or what reads those of an image by its id.
+MapSource = Union[str, Path, Callable[[str], ClassMaps]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class ThresholdChoice:
 
 
 def choose_threshold(
-    maps: str | Path,
+    maps: MapSource,
     images: Images,
     ids: Sequence[str],
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
@@ -68,7 +72,7 @@ def choose_threshold(
     and are left out, as those are that fail.
 
     Args:
-        maps: Folder of class maps.
+        maps: Folder of class maps, or a function that reads those of an image by its id.
         images: The dataset.
         ids: Images with maps.
         thresholds: Strictly increasing.
@@ -85,9 +89,10 @@ def choose_threshold(
     if limit < 1:
         raise ValueError(f'limit must be at least 1, but got {limit}')
     found: list[np.ndarray] = []
+    read = maps if callable(maps) else partial(_read_maps, maps, len(images.classes))
 
     def work(name: str) -> np.ndarray | None:
-        class_maps = load_class_maps(safe_join(maps, name, '.npz'), len(images.classes))
+        class_maps = read(name)
         if class_maps.has_background:
             raise ValueError(
                 'the class maps have a background of their own: no threshold is needed'
@@ -112,8 +117,12 @@ def choose_threshold(
     return ThresholdChoice(tuple(thresholds), np.mean(found, axis=0), len(found), report)
 
 
+def _read_maps(folder: str | Path, num_classes: int, name: str) -> ClassMaps:
+    return load_class_maps(safe_join(folder, name, '.npz'), num_classes)
+
+
 def with_chosen_threshold(
-    mask_cfg: dict[str, Any], maps: str | Path, images: Images, ids: Sequence[str], workers: int
+    mask_cfg: dict[str, Any], maps: MapSource, images: Images, ids: Sequence[str], workers: int
 ) -> dict[str, Any]:
     """Put a number, and where it comes from, in the place of ``threshold='chosen'``."""
     refiners = [dict(refiner) for refiner in mask_cfg['refiners']]

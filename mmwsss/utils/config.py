@@ -24,6 +24,7 @@ __all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
 SHORTCUTS = {
     'data_root': 'data_root',
     'image_dir': 'img_path',
+    'background': 'background',
     'pseudo_mask_dir': 'pseudo_mask_dir',
     'segment_dir': 'segment_dir',
     'pretrained': 'checkpoint',

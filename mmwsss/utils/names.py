@@ -1,13 +1,36 @@
-"""Names in messages: some of many, and the one that was probably meant."""
+"""Names of classes, and names in messages: some of many, and the one that was probably meant."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ['check_known', 'closest_name', 'name_some', 'near_miss']
+__all__ = [
+    'BACKGROUND',
+    'check_known',
+    'closest_name',
+    'has_background',
+    'name_some',
+    'names_by_number',
+    'near_miss',
+]
+
+BACKGROUND = 'background'
 
 ALIKE = 0.85  # ratio of difflib from which a new name is probably a known one, misspelt
+
+
+def has_background(classes: Sequence[str]) -> bool:
+    """Whether id 0 of masks is the background, which the first of the class names says, and nothing else."""
+    return len(classes) > 0 and classes[0] == BACKGROUND
+
+
+def names_by_number(classes: Sequence[str]) -> list[str]:
+    """Names by the number that a class has in labels and class maps: 1..K, and 0 for a background.
+
+    In masks a class has its place in ``classes``, which is its number, or, without background, one less.
+    """
+    return list(classes) if has_background(classes) else [BACKGROUND, *classes]
 
 
 def name_some(names: Collection[str], shown: int = 10) -> str:

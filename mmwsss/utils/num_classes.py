@@ -6,6 +6,7 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmwsss.utils.names import has_background
 from mmwsss.utils.nested import dicts_in
 
 __all__ = ['AUTO', 'fill_num_classes']
@@ -36,15 +37,16 @@ def fill_num_classes(cfg: Any) -> None:
         if AUTO in (node.get('num_classes'), node.get('class_texts'))
     ]
     classes = class_list(cfg) if wanted else ()
+    with_background = has_background(classes)
     for key, node in wanted:
         if node.get('num_classes') == AUTO:
-            node['num_classes'] = len(classes) - (key in ('head', 'backbone'))
+            node['num_classes'] = len(classes) - (key in ('head', 'backbone') and with_background)
         if node.get('class_texts') == AUTO:
-            node['class_texts'] = list(classes[1:])
+            node['class_texts'] = list(classes[with_background:])
 
 
 def class_list(cfg: Any) -> tuple[str, ...]:
-    """Class names of the config's dataset, background first; errors as above."""
+    """Class names of the config's dataset, background first if there is one; errors as above."""
     for place in PLACES:
         for dataset in dicts_in(cfg.get(place)):  # wrappers before what they wrap
             kind = DATASETS.get(str(dataset.get('type')))

@@ -49,6 +49,7 @@ def overlay(
     palette: Sequence[Sequence[int]],
     alpha: float = 0.6,
     ignore_index: int = 255,
+    background: bool = True,
 ) -> np.ndarray:
     """Lay the colours of a label map over its image; background shows the image alone.
 
@@ -58,6 +59,7 @@ def overlay(
         palette: See :func:`colorize`.
         alpha: Weight of the colours, 0..1.
         ignore_index: See :func:`colorize`.
+        background: Whether id 0 is background.
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -68,7 +70,7 @@ def overlay(
     picture = colorize(labels, palette, ignore_index)
     if picture.shape != np.shape(image):
         raise ValueError(f'labels are {picture.shape[:2]}, but the image is {image.shape[:2]}')
-    return _blend(image, picture, alpha, labels != 0)
+    return _blend(image, picture, alpha, (labels != 0) | (not background))
 
 
 def heatmap(

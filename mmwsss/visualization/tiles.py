@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.io import IGNORE_INDEX, ClassMaps
+from mmwsss.utils.names import names_by_number
 from mmwsss.visualization.panels import Tile, heatmap, overlay
 
 __all__ = [
@@ -40,6 +41,7 @@ class ImageParts:
         mask: Labels (H, W).
         prediction: A segmenter's labels (H, W).
         truth: True labels (H, W).
+        background: Whether id 0 of labels is background.
     """
 
     name: str
@@ -49,11 +51,13 @@ class ImageParts:
     mask: np.ndarray | None = None
     prediction: np.ndarray | None = None
     truth: np.ndarray | None = None
+    background: bool = True
 
     def shown_classes(self, number: int) -> list[int]:
         """Ids of the object classes in the labels, of ``number`` classes with background."""
         labels = [each for each in (self.mask, self.prediction, self.truth) if each is not None]
-        return sorted({i for each in labels for i in np.unique(each).tolist() if 0 < i < number})
+        found = {i for each in labels for i in np.unique(each).tolist()}
+        return sorted(i for i in found if self.background <= i < number)
 
     def named_labels(self) -> dict[str, np.ndarray]:
         """Title of each label map, from left to right; the last refiner's result is named with the mask."""
@@ -91,10 +95,11 @@ def image_tiles(
     if parts.maps is not None:
         tiles += map_tiles(parts.maps, parts.image, classes)
     for title, labels in parts.named_labels().items():
-        tiles.append((title, overlay(parts.image, labels, palette)))
+        tiles.append((title, overlay(parts.image, labels, palette, background=parts.background)))
     if parts.judged is not None and parts.truth is not None:
         what, labels = parts.judged
-        tiles.append((f'errors of the {what}', error_overlay(parts.image, labels, parts.truth)))
+        errors = error_overlay(parts.image, labels, parts.truth, background=parts.background)
+        tiles.append((f'errors of the {what}', errors))
     return [(title, shrink(tile, side)) for title, tile in tiles]
 
 
@@ -105,7 +110,8 @@ def map_tiles(
     rows = sorted(range(len(maps.keys)), key=lambda i: (maps.keys[i] == 0, -maps.scores[i].max()))
     rows = sorted(rows[:limit], key=lambda i: (maps.keys[i] == 0, maps.keys[i]))
     grey = to_grey(image)  # so that all colour in the picture is the map's
-    return [(f'map: {classes[maps.keys[i]]}', heatmap(maps.scores[i], grey)) for i in rows]
+    names = names_by_number(classes)
+    return [(f'map: {names[maps.keys[i]]}', heatmap(maps.scores[i], grey)) for i in rows]
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
@@ -119,6 +125,7 @@ def error_overlay(
     truth: np.ndarray,
     ignore_index: int = IGNORE_INDEX,
     alpha: float = 0.75,
+    background: bool = True,
 ) -> np.ndarray:
     """Paint what is wrong over the image in grey: missed, too much, wrong class.
 
@@ -128,21 +135,25 @@ def error_overlay(
         truth: True labels (H, W); pixels of ``ignore_index`` are left grey.
         ignore_index: The label that means "not labelled".
         alpha: Weight of the colours, 0..1.
+        background: Whether label 0 is background.
 
     Returns:
         RGB uint8 (H, W, 3).
     """
-    kinds = error_kinds(given, truth, ignore_index)
+    kinds = error_kinds(given, truth, ignore_index, background)
     return overlay(to_grey(image), kinds, [(0, 0, 0), *ERROR_COLOURS.values()], alpha)
 
 
 def error_kinds(
-    given: np.ndarray, truth: np.ndarray, ignore_index: int = IGNORE_INDEX
+    given: np.ndarray,
+    truth: np.ndarray,
+    ignore_index: int = IGNORE_INDEX,
+    background: bool = True,
 ) -> np.ndarray:
     """Where labels are wrong and how: 0 right, then the place in ``ERROR_COLOURS`` from 1; (H, W)."""
-    named = np.where(given == ignore_index, 0, given)
+    missed = (given == ignore_index) | (background & (given == 0))
     wrong = (given != truth) & (truth != ignore_index)
-    return np.select([~wrong, named == 0, truth == 0], [0, 1, 2], 3)
+    return np.select([~wrong, missed, background & (truth == 0)], [0, 1, 2], 3)
 
 
 def evenly_spaced(total: int, number: int) -> list[int]:

@@ -127,6 +127,11 @@ def test_labels(name, kind):
     check(ON_LABELS[name], LABEL_KINDS[kind], LABELS)
 
 
+@pytest.mark.parametrize('kind', LABEL_KINDS)
+def test_size_weights(kind):
+    check(lambda x: F.size_weights(x, tau=5), LABEL_KINDS[kind], np.stack([LABELS, LABELS[::-1]]))
+
+
 @pytest.mark.parametrize(('name', 'kind'), cases(ON_PROBS, PROB_KINDS))
 def test_probabilities(name, kind):
     check(ON_PROBS[name], PROB_KINDS[kind], PROBS)

@@ -210,7 +210,7 @@ def test_without_true_masks_there_are_evenly_chosen_images_and_shares(unmasked, 
     for key in range(len(shares.classes)):
         assert shares.shares[key] == pytest.approx((np.concatenate(labels) == key).mean())
         assert shares.images[key] == sum(key in each for each in labels)
-    (show,) = (command for command in report.commands if 'show.py' in command)
+    (show,) = (command for command in report.commands if 'mmwsss show' in command)
     assert 'localizer/iter_2.pth' in show
     page = path.read_text()
     assert 'Foreground' in page

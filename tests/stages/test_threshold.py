@@ -8,10 +8,17 @@ from mmengine.config import Config
 from skimage.color import rgb2lab
 
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.io import ClassMaps, make_record, read_record, save_class_maps, write_record
+from mmwsss.io import (
+    ClassMaps,
+    load_class_maps,
+    make_record,
+    read_record,
+    save_class_maps,
+    write_record,
+)
 from mmwsss.refine import RefinerChain
 from mmwsss.stages.image_list import Images
-from mmwsss.stages.masks import make_masks
+from mmwsss.stages.masks import import_masks, make_masks
 from mmwsss.stages.threshold import choose_threshold
 from tests.oracles.colour_separation import plain_separation
 from tests.tiny_models import localizer_config
@@ -95,6 +102,21 @@ def test_masks_with_the_chosen_threshold_say_so(case, tmp_path):
     make_masks(cfg, maps, tmp_path / 'given')
     for file in (tmp_path / 'given').glob('*.png'):
         assert file.read_bytes() == (tmp_path / 'chosen' / file.name).read_bytes()
+
+
+def test_imported_maps_have_their_threshold_chosen_too(case, tmp_path):
+    cfg, maps, images = case
+    for name in images.paths:
+        own = load_class_maps(maps / f'{name}.npz')
+        (tmp_path / 'foreign').mkdir(exist_ok=True)
+        np.savez(tmp_path / 'foreign' / f'{name}.npz', keys=own.keys - 1, cam=own.scores)
+    assert import_masks(cfg, tmp_path / 'foreign', tmp_path / 'imported').exit_code == 0
+    make_masks(cfg, maps, tmp_path / 'masks')
+    protocols = [read_record(tmp_path / each).protocol for each in ('imported', 'masks')]
+    assert protocols[0].threshold == protocols[1].threshold
+    assert protocols[0].threshold_source == protocols[1].threshold_source
+    for file in (tmp_path / 'masks').glob('*.png'):
+        assert file.read_bytes() == (tmp_path / 'imported' / file.name).read_bytes()
 
 
 def test_no_threshold_for_maps_with_background(case, tmp_path):

@@ -50,6 +50,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs='+',
         help='foreground class names in the order of their ids, or one text file of them',
     )
+    parser.add_argument(
+        '--no-background',
+        action='store_true',
+        help='every pixel has a class, and ids in masks begin with the first one, at 0',
+    )
     parser.add_argument('--val-fraction', type=float, default=0.0, help='share of val.txt')
     parser.add_argument(
         '--gt',
@@ -87,9 +92,10 @@ def main(args: argparse.Namespace) -> int:
         label_map=args.label_map,
         labels_by_folder=args.labels_by_folder,
         label_pattern=args.label_pattern,
+        background=not args.no_background,
     )
     print(json.dumps(statistics, indent=2, ensure_ascii=False))
-    names = {'0': 'background', **statistics['classes']}
+    names = {**({} if args.no_background else {'0': 'background'}), **statistics['classes']}
     print('class ids in masks:', ', '.join(f'{i} {name}' for i, name in names.items()))
     if args.gt and not Path(args.gt).is_dir():
         print(

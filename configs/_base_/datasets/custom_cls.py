@@ -9,9 +9,11 @@
 _base_ = './localizer.py'
 data_root = 'data/custom'
 image_dir = 'images'  # in data_root, or anywhere: image_dir=/photos, which is only read
+background = True  # False: every pixel has a class, as in tissue, and ids of masks begin at 0
 images = dict(
     type='WSSSDataset',
     classes='classes.txt',
+    background=background,
     data_root=data_root,
     data_prefix=dict(img_path=image_dir),
     ann_file='train.txt',

@@ -72,6 +72,7 @@ def convert_folder(
     label_map: str | None = None,
     labels_by_folder: bool = False,
     label_pattern: str | None = None,
+    background: bool = True,
 ) -> tuple[BatchReport, dict[str, Any]]:
     """Check a folder of images and describe it as :class:`WSSSDataset` reads it.
 
@@ -102,6 +103,7 @@ def convert_folder(
         labels_by_folder: The folder that an image lies in is its class; instead of ``labels``.
         label_pattern: Regular expression that finds the classes in the ids; instead of ``labels``. See
             :func:`~mmwsss.datasets.label_sources.annotations.names_of_pattern`.
+        background: Whether id 0 of masks is background; else it is the first class.
 
     Returns:
         What became of every image, and the content of ``statistics.json``.
@@ -133,7 +135,7 @@ def convert_folder(
             index=FileIndex(images, None),
             names=names,
             table=table,
-            masks=_MaskFolder(masks or true_masks, masks is None, table, colours, out),
+            masks=_MaskFolder(masks or true_masks, masks is None, table, colours, out, background),
         ),
         description='images',
         workers=workers,
@@ -144,7 +146,8 @@ def convert_folder(
         raise ValueError(f'no image of {images} is in order:\n{report.summary()}')
     if labels is not None:
         _check_constant(labels, found, table)
-    wrong = '' if labels is None or colours else other_numbering(_pairs(found), table.classes)
+    by_id = table.classes if background else table.names
+    wrong = '' if labels is None or colours else other_numbering(_pairs(found), by_id)
     if wrong:
         raise ValueError(f'true masks in {true_masks}: {wrong}')
     scored = [name for name, item in found.items() if item.mask is not None or true_masks is None]
@@ -157,7 +160,7 @@ def convert_folder(
     splits = {'train': [name for name in found if name not in val]}
     if val:
         splits['val'] = [name for name in found if name in val]
-    statistics = _statistics(found, splits, table, report)
+    statistics = _statistics(found, splits, table, report, background)
     if out is not None:
         _write(Path(out), found, splits, table, statistics)
     return report, statistics
@@ -243,8 +246,11 @@ class _MaskFolder:
         table: ClassTable,
         colours: LabelMap | None,
         out: str | os.PathLike[str] | None,
+        background: bool,
     ) -> None:
-        self.folder, self.some_only, self.table, self.colours = folder, some_only, table, colours
+        self.classes = table.classes if background else table.names  # in the order of ids
+        self.background = background
+        self.folder, self.some_only, self.colours = folder, some_only, colours
         self.target = None if out is None or colours is None else Path(out, 'masks')
         if folder is None and colours is not None:
             raise ValueError('a label map is of masks, but no folder of masks is given')
@@ -264,12 +270,12 @@ class _MaskFolder:
                 return None
             raise
         if self.colours is None:
-            return load_mask(path, len(self.table.classes), image_size=size)
-        ids = {class_name: i for i, class_name in enumerate(self.table.classes)}
+            return load_mask(path, len(self.classes), image_size=size)
+        ids = {class_name: i for i, class_name in enumerate(self.classes)}
         mask = load_colour_mask(path, self.colours, ids)
-        mask = check_mask(mask, path, len(self.table.classes), image_size=size)
+        mask = check_mask(mask, path, len(self.classes), image_size=size)
         if self.target is not None:
-            palette = voc_palette(max(256, len(self.table.classes)))
+            palette = voc_palette(max(256, len(self.classes)))
             save_mask(safe_join(self.target, name, '.png'), mask, palette)
         return mask
 
@@ -282,7 +288,7 @@ def _inspect(
     with Image.open(index.path(name)) as image:
         size = upright_rgb(image).shape[:2]
     mask = masks.read(name, size)
-    present = None if mask is None else present_classes(mask)
+    present = None if mask is None else present_classes(mask, background=masks.background)
     if names is None:
         return Item(size, present or [], present)
     if name not in names:
@@ -295,6 +301,7 @@ def _statistics(
     splits: Mapping[str, Sequence[str]],
     table: ClassTable,
     report: BatchReport,
+    background: bool,
 ) -> dict[str, Any]:
     def counts(ids: Sequence[str]) -> dict[str, int]:
         counter = Counter(i for image_id in ids for i in found[image_id].label)
@@ -306,7 +313,7 @@ def _statistics(
     return {
         'images': len(found),
         'failed': len(report.failed),
-        'classes': {str(table.id_of(name, '')): name for name in table.names},
+        'classes': {str(table.id_of(name, '') - (not background)): name for name in table.names},
         'unlabeled': [name for name, item in found.items() if not item.label],
         'masks': len(pairs),
         'mask_doubts': mask_label_doubts(pairs, table.classes),

@@ -73,7 +73,7 @@ class LoadMask(LoadAnnotations):
 
     Reads ``seg_map_path`` (palette or grey PNG, or ``.npy``), adds ``gt_seg_map`` ((H, W) uint8, or
     uint16 beyond 255 classes; 255 = ignore) and applies ``label_map`` as mmseg does. The number of
-    classes comes from the dataset (``label_map`` or ``num_fg_classes``).
+    classes comes from the dataset (``label_map``, or ``num_fg_classes`` and ``has_background``).
 
     Raises:
         FileNotFoundError: The mask does not exist.
@@ -86,7 +86,7 @@ class LoadMask(LoadAnnotations):
         if label_map:
             num_classes = len(label_map)
         elif 'num_fg_classes' in results:
-            num_classes = results['num_fg_classes'] + 1
+            num_classes = results['num_fg_classes'] + results.get('has_background', True)
         path = results['seg_map_path']
         backend = fileio.get_file_backend(path, backend_args=self.backend_args)
         try:

@@ -7,8 +7,9 @@ from mmengine.runner import Runner
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
 
-from mmwsss.models.heads.base import BaseMapHead
+from mmwsss.models.heads.base import BaseMapHead, check_own_background
 from mmwsss.utils.checkpoint import unwrapped
+from mmwsss.utils.names import has_background
 
 __all__ = ['CheckNumClassesHook']
 
@@ -17,8 +18,9 @@ __all__ = ['CheckNumClassesHook']
 class CheckNumClassesHook(Hook):
     """Compare the class count of every head with the class list of the dataset.
 
-    The class list of a dataset names the background first. A segmenter's head must have as many
-    classes as the list, a localizer's head (``BaseMapHead``) one less, for it has no background.
+    The class list of a dataset names the background first, if there is one. A segmenter's head must have as
+    many classes as the list, a localizer's head (``BaseMapHead``) as many as there are without background.
+    One that makes a background map is refused where there is none.
     Too many classes would train and score without a word; too few fail in the middle of the loss.
     Auxiliary heads and the heads of cascades are compared, too. A dataset without a class list
     cannot be compared and is left alone.
@@ -48,10 +50,12 @@ class CheckNumClassesHook(Hook):
         for name, head in unwrapped(runner.model).named_modules():
             if not isinstance(head, (BaseDecodeHead, BaseMapHead)):
                 continue
-            has_background = isinstance(head, BaseDecodeHead)
-            expected = len(classes) if has_background else len(classes) - 1
+            is_map_head = isinstance(head, BaseMapHead)
+            if is_map_head:
+                check_own_background(head, classes)
+            expected = len(classes) - (is_map_head and has_background(classes))
             if head.num_classes != expected:
-                counted = 'including' if has_background else 'without'
+                counted = 'without' if is_map_head else 'including'
                 raise ValueError(
                     f'num_classes of {name} is {head.num_classes}, but the {split} dataset '
                     f'({type(dataset).__name__}) has {expected} classes {counted} background: '

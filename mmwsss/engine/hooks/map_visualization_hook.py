@@ -25,6 +25,7 @@ from mmwsss.io import ClassMaps
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.utils.checkpoint import unwrapped
 from mmwsss.utils.cli import KNOWN_ERRORS
+from mmwsss.utils.names import has_background
 from mmwsss.visualization.panels import class_legend, panel_image
 from mmwsss.visualization.tiles import ImageParts, evenly_spaced, image_tiles
 
@@ -123,11 +124,19 @@ class MapVisualizationHook(Hook):
             with seeded_item(position):
                 item = self.dataset[position]
             sample = item['data_samples']
-            return item, ImageParts(info.get('img_id', str(position)), load_rgb(sample.img_path))
+            image = load_rgb(sample.img_path)
+            return item, ImageParts(
+                info.get('img_id', str(position)), image, background=self.background
+            )
         except KNOWN_ERRORS as error:
             name = info.get('img_id') or info.get('img_path', position)
             self.warn(position, f'leaves out {name}, which cannot be read: {error}')
             return {}, None
+
+    @property
+    def background(self) -> bool:
+        """Whether the classes of the dataset have a background."""
+        return has_background(self.dataset.metainfo['classes'])
 
     def look(self, model: nn.Module, item: dict[str, Any], parts: ImageParts) -> None:
         """Add what the model makes of an item to its parts."""
@@ -139,7 +148,8 @@ class MapVisualizationHook(Hook):
             scores, keys = sample.pred_map_scores.cpu().numpy(), sample.pred_map_keys.cpu().numpy()
             parts.maps = ClassMaps(keys, scores, size)
             try:  # a chain that does not fit is not the end of the training
-                parts.mask = RefinerChain(self.refiners)(parts.maps, parts.image, parts.name)
+                chain = RefinerChain(self.refiners, background=self.background)
+                parts.mask = chain(parts.maps, parts.image, parts.name)
             except KNOWN_ERRORS as error:
                 self.warn('masks', f'shows no masks: {error}')
         elif 'pred_sem_seg' in sample:

@@ -12,6 +12,7 @@ from mmseg.registry import METRICS
 from mmwsss.evaluation.map_counts import (
     DEFAULT_THRESHOLDS,
     ImageMapCounts,
+    check_maps_scored,
     check_thresholds,
     count_maps,
     score_map_counts,
@@ -62,8 +63,10 @@ class MapIoUMetric(BaseMetric):
         """Count each image.
 
         Raises:
-            ValueError: A sample lacks an entry, or its entries do not fit together; names the image.
+            ValueError: The dataset has no background. Or a sample lacks an entry, or its entries do not fit
+                together; names the image.
         """
+        check_maps_scored(class_names(self.dataset_meta))
         for sample in data_samples:
             try:
                 self.results.append(self._count(sample))

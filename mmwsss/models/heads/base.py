@@ -12,8 +12,15 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.functional.checks import check_range
+from mmwsss.utils.names import has_background
 
-__all__ = ['BaseMapHead', 'complete_loss_weights', 'stack_boxes', 'stack_labels']
+__all__ = [
+    'BaseMapHead',
+    'check_own_background',
+    'complete_loss_weights',
+    'stack_boxes',
+    'stack_labels',
+]
 
 
 def stack_labels(data_samples: Sequence[SegDataSample], num_classes: int) -> Tensor:
@@ -66,6 +73,15 @@ def complete_loss_weights(
             f'loss_weights must hold non-negative numbers for {known}, but got {weights}'
         )
     return complete
+
+
+def check_own_background(head: BaseMapHead, classes: Sequence[str]) -> None:
+    """Refuse a head that makes a background map for classes without a background."""
+    if head.has_background and not has_background(classes):
+        raise ValueError(
+            f'{type(head).__name__} makes a background map, but the dataset has no background '
+            f'(background=False): take a localizer whose maps are of classes only, such as CAMHead'
+        )
 
 
 class BaseMapHead(BaseModule, metaclass=ABCMeta):
