@@ -1,8 +1,8 @@
 """Image labels that a classifier contradicts: the confident-learning rule, each class a question of its own.
 
 Source: Northcutt, Jiang, Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 70, 2021
-(thresholds: equation 2; ranking by self-confidence: section 4). The paper has one label an image; here each
-class is a yes or no, as the multi-label loss of a localizer treats it.
+(thresholds and collisions: equations 1 and 2; ranking by self-confidence: section 4). The paper has one label
+an image; here each class is a yes or no, as the multi-label loss of a localizer treats it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ def contradicted_labels(probabilities: Any, labels: Any) -> NDArray[np.intp]:
 
     For a class, ``t1`` is the mean probability of the images that are labelled with it, ``t0`` the mean of
     ``1 - p`` of the others. A class is missing from a label where ``p >= t1``, and surplus where
-    ``1 - p >= t0``. The lower the self-confidence, the more suspicious; equals are in the order of the
-    images, then of the classes.
+    ``1 - p >= t0``, unless the label as it stands reaches its threshold, too, and is at least as probable.
+    The lower the self-confidence, the more suspicious; equals are in the order of the images, then of the
+    classes.
 
     Args:
         probabilities: See :func:`self_confidence`; of a model that has *not* been trained on the image.
@@ -62,11 +63,15 @@ def contradicted_labels(probabilities: Any, labels: Any) -> NDArray[np.intp]:
     """
     confidence = self_confidence(probabilities, labels)
     given = to_numpy(labels) != 0
-    contradicted = np.zeros(given.shape, bool)
-    for own, other in ((given, ~given), (~given, given)):
-        counts = own.sum(0)
-        sums = np.where(own, confidence, 0).sum(0)
-        threshold = np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-        contradicted |= other & (1 - confidence >= threshold)
+    present, absent = _mean_over(confidence, given), _mean_over(confidence, ~given)
+    own, other = np.where(given, present, absent), np.where(given, absent, present)
+    agrees = (confidence >= own) & (confidence >= 1 - confidence)
+    contradicted = (1 - confidence >= other) & ~agrees
     places = np.argwhere(contradicted)
     return places[np.argsort(confidence[contradicted], kind='stable')]
+
+
+def _mean_over(values: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean of each column (N, K) over some rows; NaN over none."""
+    counts, sums = where.sum(0), np.where(where, values, 0).sum(0)
+    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)

@@ -13,6 +13,7 @@ from mmwsss.report.gallery import START, STEPS, Gallery, draw_picture
 from mmwsss.report.read import Stage, noting
 from mmwsss.report.write import RunReport, render_page
 from mmwsss.stages.audit import Doubt, LabelAudit
+from mmwsss.utils.names import has_background
 from mmwsss.visualization.tiles import ImageParts
 
 __all__ = ['write_audit_page']
@@ -55,7 +56,7 @@ def empty_gallery(folder: Path, audit: LabelAudit, maps: Mapping[Doubt, ClassMap
         classes,
         audit.images.palette or voc_palette(len(classes)),
         np.round(np.linspace(0, 1, STEPS + 1), 2).astype(np.float32),
-        None if own else START,
+        None if own or not has_background(classes) else START,
     )
 
 

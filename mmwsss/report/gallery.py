@@ -206,10 +206,11 @@ def draw_picture(parts: ImageParts, note: str, gallery: Gallery) -> Picture:
             layers.append(Layer(title, 'map', picture, class_id))
             gallery.shown.add(class_id)
         title = 'own background map' if gallery.start is None else f'threshold {gallery.start:g}'
-        kind = 'live'
-        if not gallery.background:
-            title, kind = 'largest map', 'labels'
-        layers.append(Layer(title, kind, gallery.label_picture(reduced(full))))
+        picture = gallery.label_picture(reduced(full))
+        if gallery.background:
+            layers.append(Layer(title, 'live', picture))
+        elif len(parts.maps.keys) > 1:
+            layers.append(Layer('largest map', 'labels', picture))
         for name in [n for n in named if n.startswith('after ') and np.array_equal(named[n], full)]:
             del named[name]
     for title, labels in named.items():

@@ -293,7 +293,7 @@ def test_confusion_floor_and_what_is_confused_most(run):
     counts = np.array([[50, 10, 0, 0], [10, 10, 0, 20], [0, 0, 0, 0]])
     stage = Stage('masks', run, read_record(run / 'masks'))
     result = StageResult(stage, ['background', 'cat', 'dog'], 1, None, counts)
-    assert result.floor == pytest.approx(0.3)
+    assert result.floor == ('background', pytest.approx(0.3))
     assert result.columns[-1] == 'undecided'
     assert result.most_confused(2) == [('cat', 'undecided', 0.5), ('cat', 'background', 0.25)]
     np.testing.assert_allclose(result.shares[0], [5 / 6, 1 / 6, 0, 0])
