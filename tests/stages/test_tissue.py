@@ -12,7 +12,7 @@ from mmwsss.datasets.converters import convert_folder
 from mmwsss.evaluation.doubts import doubtful_masks, doubtful_score
 from mmwsss.evaluation.folder import resolve_classes, score_maps
 from mmwsss.evaluation.instance_score import InstanceScore
-from mmwsss.evaluation.metrics import MapIoUMetric
+from mmwsss.evaluation.metrics import MapIoUMetric, MultiLabelMetric
 from mmwsss.io import ClassMaps, load_class_maps, load_mask, read_record, save_mask
 from mmwsss.models import EfficientNetLite
 from mmwsss.models.heads.base import check_own_background
@@ -124,10 +124,8 @@ def test_what_compares_with_a_background_refuses(tmp_path):
     head = MODELS.build(dict(type='SIPEHead', num_classes=3, in_channels=8, **sides))
     with pytest.raises(ValueError, match='SIPEHead makes a background map, but'):
         check_own_background(head, CLASSES)
-    metric = MapIoUMetric()
-    metric.dataset_meta = {'classes': CLASSES}
     with pytest.raises(ValueError, match='over background thresholds'):
-        metric.process(None, [{}])
+        MapIoUMetric().dataset_meta = {'classes': CLASSES}
     with pytest.raises(ValueError, match='over background thresholds'):
         score_maps(tmp_path, tmp_path, CLASSES)
     with pytest.raises(ValueError, match='objects before a background'):
@@ -195,6 +193,16 @@ def test_doubts_know_that_there_is_no_background():
     assert any('nothing but stripes score' in text for text in doubtful_score(areas, 0, CLASSES))
     given, truth = np.array([[0, 1, 255, 2]]), np.array([[0, 0, 0, 255]])
     assert error_kinds(given, truth, background=False).tolist() == [[0, 3, 1, 0]]
+
+
+def test_the_image_level_score_names_all_classes():
+    metric = MultiLabelMetric(per_class=True)
+    metric.dataset_meta = {'classes': CLASSES}
+    results = [(np.eye(3)[i] > 0, np.eye(3)[i]) for i in range(3)]
+    assert metric.compute_metrics(results) == {
+        'mAP': 100,
+        **{f'AP_{name}': 100 for name in CLASSES},
+    }
 
 
 def test_classes_of_a_file(tmp_path):

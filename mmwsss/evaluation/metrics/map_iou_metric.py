@@ -40,7 +40,8 @@ class MapIoUMetric(BaseMetric):
         prefix: As in mmengine; ``'maps'`` by default.
 
     Raises:
-        ValueError: ``thresholds`` are empty or not increasing.
+        ValueError: ``thresholds`` are empty or not increasing; or, when a loop is built with the metric, the
+            classes of its dataset have no background.
     """
 
     default_prefix = 'maps'
@@ -59,14 +60,23 @@ class MapIoUMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.per_class = per_class
 
+    @property
+    def dataset_meta(self) -> dict[str, Any] | None:
+        """Metainfo of the dataset, as in mmengine."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+        if dataset_meta.get('classes'):
+            check_maps_scored(dataset_meta['classes'])
+        self._dataset_meta = dataset_meta
+
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Count each image.
 
         Raises:
-            ValueError: The dataset has no background. Or a sample lacks an entry, or its entries do not fit
-                together; names the image.
+            ValueError: A sample lacks an entry, or its entries do not fit together; names the image.
         """
-        check_maps_scored(class_names(self.dataset_meta))
         for sample in data_samples:
             try:
                 self.results.append(self._count(sample))

@@ -12,6 +12,7 @@ from mmseg.registry import METRICS
 
 from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
 from mmwsss.evaluation.tables import class_table, percent
+from mmwsss.utils.names import names_by_number
 
 __all__ = ['MultiLabelMetric', 'average_precision']
 
@@ -75,7 +76,7 @@ class MultiLabelMetric(BaseMetric):
         """Return ``mAP`` in percent, and per class where asked for; log the table."""
         labels, scores = (np.stack(column) for column in zip(*results))
         precision = average_precision(labels, scores)
-        names = class_names(self.dataset_meta)[1:]
+        names = names_by_number(class_names(self.dataset_meta))[1:]
         defined = precision[~np.isnan(precision)]
         mean = float(defined.mean()) if len(defined) else float('nan')
         print_log(
