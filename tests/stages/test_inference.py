@@ -131,9 +131,9 @@ def test_show_refines_by_one_chain_under_full_names(localizer, demo_root, tmp_pa
     built, asked = [], []
 
     class Chain(RefinerChain):
-        def __init__(self, refiners):
+        def __init__(self, refiners, **kwargs):
             built.append(refiners)
-            super().__init__(refiners)
+            super().__init__(refiners, **kwargs)
 
         def __call__(self, maps, image, image_id):
             asked.append(image_id)
