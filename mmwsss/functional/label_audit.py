@@ -74,4 +74,6 @@ def contradicted_labels(probabilities: Any, labels: Any) -> NDArray[np.intp]:
 def _mean_over(values: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Mean of each column (N, K) over some rows; NaN over none."""
     counts, sums = where.sum(0), np.where(where, values, 0).sum(0)
-    return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    means = np.full(len(counts), np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means

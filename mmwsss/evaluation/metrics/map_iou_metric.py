@@ -99,7 +99,7 @@ class MapIoUMetric(BaseMetric):
         scores = score_map_counts(images, self.thresholds, len(class_names(self.dataset_meta)))
         text = f'{len(results)} images, ignore label {self.ignore_index}: {scores.table()}'
         if self.per_class:
-            text += '\n' + scores.class_table(self.dataset_meta['classes'])
+            text += '\n' + scores.class_table(class_names(self.dataset_meta))
         print_log(text, logger='current')
         metrics = {
             'mIoU_best': 100 * float(scores.miou[scores.best]),
