@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -77,6 +77,11 @@ class ClassMaps:
     def is_complete(self) -> bool:
         """Whether the largest score of a pixel decides about it: nothing is missing to compare with."""
         return self.has_background or self.no_background
+
+    def foreground(self) -> ClassMaps:
+        """The maps without the background's."""
+        first = int(self.has_background)
+        return replace(self, keys=self.keys[first:], scores=self.scores[first:])
 
     def full_size_scores(self) -> Array:
         """Return the scores at image size, float32 (n, H, W), bilinear where the grid differs."""

@@ -227,9 +227,7 @@ def thresholded(maps: ClassMaps, threshold: float | None, background: bool = Tru
     """Labels (H, W) of maps above a constant, or, with None, of the largest map."""
     if threshold is None:
         return RefinerChain(background=background)(maps)
-    objects = maps.keys > 0
-    kept = ClassMaps(maps.keys[objects], maps.scores[objects], maps.image_size)
-    return labels_from_maps(BackgroundThreshold(threshold)(kept))
+    return labels_from_maps(BackgroundThreshold(threshold, replace=True)(maps))
 
 
 def choose_maps(maps: ClassMaps, limit: int = MAX_MAPS) -> ClassMaps:

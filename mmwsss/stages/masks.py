@@ -396,9 +396,12 @@ def mask_protocol(
 
 def check_background(mask_cfg: dict[str, Any], maps: Record, folder: str | Path) -> None:
     """Refuse a threshold for maps that have a background, before every image fails for it."""
-    first = next(iter(mask_cfg['refiners']), {}).get('type', '').rpartition('.')[2]
-    if first == BackgroundThreshold.__name__ and maps.settings.get('has_background'):
+    first = next(iter(mask_cfg['refiners']), {})
+    kind, replaces = first.get('type', '').rpartition('.')[2], first.get('replace', False)
+    is_threshold = kind == BackgroundThreshold.__name__ and not replaces
+    if is_threshold and maps.settings.get('has_background'):
         raise ValueError(
             f'mask_cfg.refiners: the class maps in {folder} have a background of their own: leave '
-            'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax)'
+            'BackgroundThreshold out (mask_cfg=dict(refiners=[]) takes their argmax), or let it '
+            'replace=True that background'
         )

@@ -68,8 +68,8 @@ def choose_threshold(
 ) -> ThresholdChoice:
     """Find the threshold whose masks separate the colours of the images best.
 
-    No mask is looked at. The maps have no background. Images without any class, or of one colour, say nothing
-    and are left out, as those are that fail.
+    No mask is looked at, nor a background that the maps have. Images without any class, or of one colour,
+    say nothing and are left out, as those are that fail.
 
     Args:
         maps: Folder of class maps, or a function that reads those of an image by its id.
@@ -80,8 +80,8 @@ def choose_threshold(
         workers: Processes; 0 works in this one.
 
     Raises:
-        ValueError: Thresholds do not increase, ``limit`` is less than 1, or no image has maps, without
-            background, of a class.
+        ValueError: Thresholds do not increase, ``limit`` is less than 1, or no image has maps of a
+            class.
     """
     from skimage.color import rgb2lab
 
@@ -92,11 +92,7 @@ def choose_threshold(
     read = maps if callable(maps) else partial(_read_maps, maps, len(images.classes))
 
     def work(name: str) -> np.ndarray | None:
-        class_maps = read(name)
-        if class_maps.has_background:
-            raise ValueError(
-                'the class maps have a background of their own: no threshold is needed'
-            )
+        class_maps = read(name).foreground()
         if not len(class_maps.keys):
             return None
         scores = class_maps.full_size_scores().max(0)

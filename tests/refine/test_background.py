@@ -35,3 +35,12 @@ def test_refuses_maps_with_background_and_labels():
         refiner(refiner(MAPS))
     with pytest.raises(TypeError, match=r'needs ClassMaps, but got labels \(1, 2\)'):
         refiner(np.zeros((1, 2), np.int64))
+
+
+def test_may_take_the_place_of_a_background():
+    own = BackgroundThreshold(0.9)(MAPS)
+    result = BackgroundThreshold(0.25, replace=True)(own)
+    expected = BackgroundThreshold(0.25)(MAPS)
+    np.testing.assert_array_equal(result.keys, expected.keys)
+    np.testing.assert_array_equal(result.scores, expected.scores)
+    assert BackgroundThreshold(0.25, replace=True)(MAPS).keys.tolist() == [0, 2]

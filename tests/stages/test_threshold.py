@@ -16,7 +16,7 @@ from mmwsss.io import (
     save_class_maps,
     write_record,
 )
-from mmwsss.refine import RefinerChain
+from mmwsss.refine import BackgroundThreshold, RefinerChain
 from mmwsss.stages.image_list import Images
 from mmwsss.stages.masks import import_masks, make_masks
 from mmwsss.stages.threshold import choose_threshold
@@ -125,6 +125,21 @@ def test_no_threshold_for_maps_with_background(case, tmp_path):
     write_record(maps, replace(record, settings={'has_background': True}))
     with pytest.raises(ValueError, match='have a background of their own'):
         make_masks(cfg, maps, tmp_path / 'masks')
+
+
+def test_a_background_is_not_looked_at_and_may_be_replaced(case, tmp_path):
+    cfg, maps, images = case
+    make_masks(cfg, maps, tmp_path / 'without')
+    choice = choose_threshold(maps, images, list(images.paths))
+    for path in maps.glob('*.npz'):
+        save_class_maps(path, BackgroundThreshold(0.9)(load_class_maps(path)))
+    again = choose_threshold(maps, images, list(images.paths))
+    np.testing.assert_array_equal(again.separation, choice.separation)
+    write_record(maps, replace(read_record(maps), settings={'has_background': True}))
+    cfg.mask_cfg.refiners[0].replace = True
+    make_masks(cfg, maps, tmp_path / 'replaced')
+    for file in (tmp_path / 'without').glob('*.png'):
+        assert file.read_bytes() == (tmp_path / 'replaced' / file.name).read_bytes()
 
 
 def test_one_image_is_too_few(case):
