@@ -360,6 +360,9 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
         check_known('mask_cfg: key', key, MASK_CFG_KEYS)
     if 'refiners' not in mask_cfg:
         raise KeyError('mask_cfg needs `refiners`, a list; [] takes the argmax of the maps')
+    for refiner in mask_cfg['refiners']:
+        if not isinstance(refiner, dict):
+            raise ValueError(f'mask_cfg.refiners must hold dicts, but holds {refiner!r}')
     chosen = mask_cfg.get('uses_ground_truth', False)
     if not isinstance(chosen, bool):
         raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {chosen!r}')

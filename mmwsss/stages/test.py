@@ -81,7 +81,7 @@ def run_test(
             without masks.
     """
     cfg.load_from = str(checkpoint)
-    notes = precision_notes(cfg.model.get('test_cfg'))
+    test_cfg = cfg.get('model', {}).get('test_cfg')
     if tta:
         missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
         if missing:
@@ -92,7 +92,7 @@ def run_test(
     found = [node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline)] if tta else [1.0]
     scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
     protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
-    protocol = replace(protocol, notes=[*protocol.notes, *notes])
+    protocol = replace(protocol, notes=[*protocol.notes, *precision_notes(test_cfg)])
     prepare_output(cfg, out)
     if crf:
         add_crf(cfg)

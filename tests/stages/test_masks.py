@@ -296,6 +296,11 @@ def test_source_of_the_threshold_is_recorded():
         ({'map_dataset': {}}, KeyError, '`mask_cfg` in the config'),
         ({'map_dataset': {}, 'mask_cfg': {}}, KeyError, 'mask_cfg needs `refiners`'),
         (
+            {'map_dataset': {}, 'mask_cfg': {'refiners': ['x']}},
+            ValueError,
+            "refiners must hold dicts, but holds 'x'",
+        ),
+        (
             {'map_dataset': {}, 'mask_cfg': {'refiner': []}},
             ValueError,
             "key 'refiner' is unknown; the closest valid name is 'refiners'",
