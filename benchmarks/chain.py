@@ -30,6 +30,8 @@ OPTIONS = (
     'localizer.model.backbone.init_cfg=None',
     'segmenter.model.backbone.init_cfg=None',
     'segmenter.train_cfg.max_iters=16',
+    'stages.segmenter2=None',
+    'stages.segmenter2_score=None',
 )
 
 
