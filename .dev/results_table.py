@@ -36,7 +36,8 @@ SIZES = """Size-balanced loss on true masks, tested on 78 images of `coco_mini/v
 `frozen_sw`: the two readings of equation 3 on a frozen ImageNet backbone, tested on 363 images of VOC val;
 objects are components of the true masks."""
 SINGLE = """One or two seeds: settings that were tried, whole chains (`pipeline_`), part of the images
-(`1of4`, `1of8`). The protocol of each row is in its file. "Maps at best threshold" uses the ground truth."""
+(`1of4`, `1of8`), 2,899 images of VOC, scored on 701 of them (`voc12part`). The protocol of each row is
+in its file. "Maps at best threshold" uses the ground truth."""
 
 
 class Row(NamedTuple):
