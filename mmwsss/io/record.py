@@ -89,7 +89,7 @@ class Protocol:
             threshold.
         uses_ground_truth: Whether anything was chosen on the masks that are scored against.
         image_labels: Whether the image-level labels are used at inference; None where nobody knows.
-        trained_on: ``'image labels'``, ``'pseudo masks'`` or ``'true masks'``.
+        trained_on: ``'image labels'``, ``'pseudo masks'``, ``'true masks'``, or what a model says of itself.
         initial_weights: Where the weights before training come from.
         notes: What else a reader must know, e.g. whose instances an IA-mIoU is of.
     """
