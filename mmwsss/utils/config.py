@@ -104,6 +104,7 @@ def load_config(
 def check_train_loop(cfg: Config, path: str | Path) -> None:
     """Refuse arguments that the training loop does not take, such as epochs where it counts steps."""
     given = dict(cfg.get('train_cfg') or {})
+    given.pop('_scope_', None)  # MMEngine's, in bases of another package
     by_epoch = given.pop('by_epoch', True)
     kind = given.pop('type', 'EpochBasedTrainLoop' if by_epoch else 'IterBasedTrainLoop')
     loop = LOOPS.get(kind) if isinstance(kind, str) else kind

@@ -24,7 +24,7 @@ def test_says_what_is_missing_and_where_the_page_is(tmp_path, capsys):
     said = capsys.readouterr().out
     assert f'report: {tmp_path / "report.html"}' in said
     assert 'left out: threshold curve' in said
-    assert 'eval_masks.py' in said
+    assert 'mmwsss score' in said
     page = (tmp_path / 'report.html').read_text()
     assert '50.00' in page
     assert 'IoU per class' in page
