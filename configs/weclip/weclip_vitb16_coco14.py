@@ -1,12 +1,6 @@
 # WeCLIP, COCO 2014, 80 classes, CLIP's ViT-B/16; tested on the val images that carry labels, else as
 # weclip_vitb16_voc.py.
-_base_ = [
-    '../_base_/models/weclip_vitb16.py',
-    '../_base_/datasets/coco14_cls.py',
-    '../_base_/schedules/schedule_weclip_30k.py',
-    '../_base_/tta.py',
-    '../_base_/iter_runtime.py',
-]
+_base_ = ['../_base_/weclip.py', '../_base_/datasets/coco14_cls.py']
 num_classes = 80
 max_iters = 80_000
 model = dict(
@@ -28,25 +22,10 @@ param_scheduler = [
     dict(type='PolyLR', power=1.0, eta_min=0.0, begin=1500, end=max_iters, by_epoch=False),
 ]
 train_cfg = dict(max_iters=max_iters)
-
-crop_size = (320, 320)
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='RandomResizeLongSide', min_size=320, max_size=640),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PaddedRandomCrop', crop_size=crop_size),
-    dict(type='PackWSSSInputs'),
-]
-long_side = dict(type='Resize', scale=(512, 512), keep_ratio=True)
-val_pipeline = [
-    dict(type='LoadImage'),
-    long_side,
-    dict(type='LoadMask'),
-    dict(type='PackWSSSInputs'),
-]
-test_pipeline = [dict(type='LoadImage'), long_side, dict(type='PackWSSSInputs')]
 train_dataloader = dict(
-    batch_size=4, sampler=dict(infinite=True), dataset=dict(pipeline=train_pipeline)
+    batch_size=4,
+    sampler=dict(infinite=True),
+    dataset=dict(pipeline={{_base_.weclip_train_pipeline}}),
 )
 val_dataloader = dict(
     dataset=dict(
@@ -54,24 +33,9 @@ val_dataloader = dict(
         ann_file='val.txt',
         labels=None,
         indices=None,
-        pipeline=val_pipeline,
+        pipeline={{_base_.weclip_val_pipeline}},
     )
 )
 test_dataloader = val_dataloader
 val_evaluator = [dict(type='MeanIoUMetric', iou_metrics=['mIoU'])]
 test_evaluator = val_evaluator
-
-# Scales 1 and 0.75 of the long side, with mirrors.
-tta_pipeline = [
-    dict(type='LoadImage'),
-    long_side,
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='Resize', scale_factor=scale, keep_ratio=True) for scale in (1.0, 0.75)],
-            [dict(type='RandomFlip', prob=prob, direction='horizontal') for prob in (0.0, 1.0)],
-            [dict(type='LoadMask')],
-            [dict(type='PackWSSSInputs')],
-        ],
-    ),
-]

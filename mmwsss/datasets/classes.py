@@ -63,9 +63,8 @@ def resolve_metainfo(
             f'background=False: expected 2 to {UNUSED_ID - 1} classes, none of them {BACKGROUND!r}, but got '
             f'{len(names)}: {name_some(names)}'
         )
-    ClassTable(
-        names if background else names_by_number(names)
-    )  # refuses what is no list of classes
+    # Refuses what is no list of classes.
+    ClassTable(names if background else names_by_number(names))
     for name in names if 'classes' in own else ():
         check_known('classes: class', name, own['classes'])
     info['classes'] = names

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmwsss.io import Protocol, Score, make_record, write_record
 from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.report.images import image_index
-from mmwsss.report.read import open_run, read_curves
+from mmwsss.report.read import noting, open_run, read_curves
 from tests.report.runs import write_log
 from tests.tiny_models import demo_dataset, localizer_config
 
@@ -172,3 +172,22 @@ def test_configs_and_datasets_that_do_not_load_are_named(tmp_path, demo_root):
     name = f'dataset VOC12WSSSDataset of {tmp_path}/moved in {tmp_path}/moved/config.py'
     assert 'ann_file: the list of images does not exist' in missing[name]
     assert name in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ('error', 'text'),
+    [
+        (FileNotFoundError('the list does not exist: a.txt'), 'the list does not exist: a.txt'),
+        (
+            FileNotFoundError(2, 'No such file', 'a.txt'),
+            "FileNotFoundError: [Errno 2] No such file: 'a.txt'",
+        ),
+        (ValueError('no JSON'), 'no JSON'),
+        (KeyError('kind'), "KeyError: 'kind'"),
+    ],
+)
+def test_own_messages_stand_without_their_class(error, text):
+    problems = {}
+    with noting(problems, 'file'):
+        raise error
+    assert problems == {'file': text}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 
 import pytest
 from torch._utils import ExceptionWrapper
@@ -156,3 +157,15 @@ def test_messages_are_short_and_hold_no_traceback():
     long = cli.error_text(ValueError('many words ' * 200))
     assert len(long) < 500
     assert long.endswith('words ...')
+
+
+def test_mmsegs_warning_of_every_image_size_is_left_out():
+    def main(_):
+        warnings.warn('When align_corners=False, the output would more aligned', stacklevel=1)
+        warnings.warn('another', stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter('always')
+        with pytest.raises(SystemExit):
+            cli.run_tool(main, argparse.Namespace())
+    assert [str(each.message) for each in seen] == ['another']
