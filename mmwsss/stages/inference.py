@@ -19,9 +19,9 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.refine.base import BaseRefiner
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.stages.image_list import parts_of
-from mmwsss.stages.masks import mask_settings
+from mmwsss.stages.masks import mask_settings, refiner_chain
 from mmwsss.stages.photos import find_images
-from mmwsss.utils.names import check_known, has_background, names_by_number
+from mmwsss.utils.names import check_known, names_by_number
 
 __all__ = ['Predictor', 'Segmented', 'class_maps', 'refine_maps', 'segment_images']
 
@@ -134,11 +134,7 @@ class Predictor:
                 class_ids(model, labels)
             own = {'refiners': refiners, 'precision': precision}
             own = mask_settings(model.cfg) if refiners is None else own
-            self.chain = RefinerChain(
-                own['refiners'],
-                precision=own.get('precision', 'float32'),
-                background=has_background(model.dataset_meta['classes']),
-            )
+            self.chain = refiner_chain(own, model.dataset_meta['classes'])
         elif labels is not None or refiners is not None:
             raise ValueError(
                 f'labels and refiners are for the class maps of a localizer; the model is a '

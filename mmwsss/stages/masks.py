@@ -45,7 +45,7 @@ from mmwsss.stages.threshold import with_chosen_threshold
 from mmwsss.utils.names import check_known, has_background, name_some, names_by_number
 from mmwsss.utils.precision import precision_notes
 
-__all__ = ['import_masks', 'make_masks', 'mask_settings']
+__all__ = ['import_masks', 'make_masks', 'mask_settings', 'refiner_chain']
 
 IdCounts = tuple[np.ndarray, np.ndarray]  # class ids in a mask, and the pixels of each
 MASK_CFG_KEYS = ('refiners', 'threshold_source', 'uses_ground_truth', 'precision')
@@ -95,12 +95,10 @@ def make_masks(
         ids=list(images.paths) if ids is None else None,
     )
     check_background(mask_cfg, before, maps)
-    background = has_background(images.classes)
     ids = images.choose(ids)
-    if background:
+    if has_background(images.classes):
         mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
-    precision = mask_cfg.get('precision', 'float32')
-    chain = RefinerChain(mask_cfg['refiners'], device, precision, background)
+    chain = refiner_chain(mask_cfg, images.classes, device)
     record = make_record(
         'masks',
         images.classes,
@@ -165,8 +163,7 @@ def import_masks(
             there = [name for name in ids if name in source.files]
             mask_cfg = with_chosen_threshold(mask_cfg, read, images, there, workers)
         settings = {**settings, 'keys': keys, **mask_cfg}
-        precision = mask_cfg.get('precision', 'float32')
-        chain = RefinerChain(mask_cfg['refiners'], device, precision, background)
+        chain = refiner_chain(mask_cfg, images.classes, device)
         protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
     record = make_record(
         'masks',
@@ -367,6 +364,14 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     if not isinstance(chosen, bool):
         raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {chosen!r}')
     return {'threshold_source': 'config', 'uses_ground_truth': False, **mask_cfg}
+
+
+def refiner_chain(
+    mask_cfg: dict[str, Any], classes: Sequence[str], device: str | None = None
+) -> RefinerChain:
+    """The chain of a ``mask_cfg`` for images of some classes."""
+    precision = mask_cfg.get('precision', 'float32')
+    return RefinerChain(mask_cfg['refiners'], device, precision, has_background(classes))
 
 
 def mask_protocol(

@@ -131,15 +131,15 @@ def test_show_refines_by_one_chain_under_full_names(localizer, demo_root, tmp_pa
     built, asked = [], []
 
     class Chain(RefinerChain):
-        def __init__(self, refiners, **kwargs):
+        def __init__(self, refiners, *arguments):
             built.append(refiners)
-            super().__init__(refiners, **kwargs)
+            super().__init__(refiners, *arguments)
 
         def __call__(self, maps, image, image_id):
             asked.append(image_id)
             return super().__call__(maps, image, image_id)
 
-    monkeypatch.setattr('mmwsss.stages.inference.RefinerChain', Chain)
+    monkeypatch.setattr('mmwsss.stages.masks.RefinerChain', Chain)
     path = image_path(demo_root, IDS[0])
     show_images(localizer, [('a/x', path), ('b/x', path)], tmp_path / 'out', ['kite'])
     assert asked == ['a/x', 'b/x']  # by which refiners find files of the image
