@@ -5,19 +5,6 @@ options = dict(
     segmenter=dict(background=False),
 )
 stages = dict(
-    data=dict(
-        args=[
-            '{data_root}/images',
-            '--labels',
-            '{data_root}/names.csv',
-            '--out',
-            '{data_root}',
-            '--gt',
-            '{data_root}/masks',
-            '--val-fraction',
-            '0.1',
-            '--no-background',
-        ],
-    ),
+    data=dict(args=[*_base_.stages.data.args, '--no-background']),
     maps_score=None,  # maps are scored over background thresholds
 )
