@@ -21,6 +21,11 @@ from tests.oracles import clip_es as oracle
 FOLDER = CONFIGS / 'clip_es'
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope='module')
 def cfg(demo_root):
     return load_config(FOLDER / 'clip_es_tiny_demo.py', dict(data_root=str(demo_root)))
