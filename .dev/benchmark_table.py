@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from generated_pages import ROOT, check_parser, replace_part, write_or_check
 
-HEADER = '| figure | measured | goal | met | measured on |\n|---|---|---|---|---|\n'
+HEADER = '| figure | measured | goal | met | run |\n|---|---|---|---|---|\n'
 HEAD_TIME = 'head forward+backward / correlation forward+backward'
 HEAD_MEMORY = 'head forward+backward / plain head forward+backward'
 LIMITS = {'<=': operator.le, '>=': operator.ge, '<': operator.lt}
@@ -99,7 +99,7 @@ ROWS = (
         ('share_of_training_step',), '<=', 0.03, '%'),
 )  # fmt: skip
 
-PEER_HEADER = '| stage | plain formulation / ours | measured on |\n|---|---|---|\n'
+PEER_HEADER = '| stage and plain formulation | time | memory |\n|---|---|---|\n'
 
 
 class Peer(NamedTuple):
@@ -108,48 +108,48 @@ class Peer(NamedTuple):
     Attributes:
         text: the stage, and what is plain about it.
         file: name of the JSON file.
-        keys: where in the results the ratio stands.
-        is_ours_first: whether it is ours / plain, and so turned over.
+        time: where in the results the ratio of the times stands.
+        memory: the same of the memory; empty if it was not measured.
+        is_ours_first: whether they are ours / plain, and so turned over.
     """
 
     text: str
     file: str
-    keys: tuple[str, ...]
+    time: tuple[str, ...]
+    memory: tuple[str, ...] = ()
     is_ours_first: bool = False
 
 
 SIPE_PLAIN = 'head forward+backward / plain head forward+backward'
 PEERS = (
     *(
-        Peer(f'SIPE head, broadcast over pixels and classes ({text}): {what}', 'sipe_head',
-             (case, what, SIPE_PLAIN), True)
+        Peer(f'SIPE head, broadcast over pixels and classes ({text})', 'sipe_head',
+             (case, 'time', SIPE_PLAIN), (case, 'memory', SIPE_PLAIN), True)
         for case, text in SIPE_CASES.items()
-        for what in ('time', 'memory')
     ),
     *(
-        Peer(f'RPNet training step, cosine of all pixels and prototypes ({text}): {what}', 'rpnet_head',
-             (case, what, 'head / plain'), True)
+        Peer(f'RPNet training step, cosine of all pixels and prototypes ({text})', 'rpnet_head',
+             (case, 'time', 'head / plain'), (case, 'memory', 'head / plain'), True)
         for case, text in RPNET_CASES.items()
-        for what in ('time', 'memory')
     ),
-    Peer('random walk, dense matrix: time', 'random_walk', ('70x94', 'dense_over_stencil')),
-    Peer('random walk, dense matrix: memory', 'random_walk', ('70x94', 'dense_memory_over_stencil')),
-    Peer('random walk, sparse matrix of torch: time', 'random_walk', ('70x94', 'torch_csr')),
-    Peer('dense CRF, a lattice for each label map: time', 'crf', ('pair_3_labels',)),
-    Peer('per-image SVM, scikit-learn: time', 'svm', ('local24', 'exact')),
-    Peer('IA-mIoU, mask by mask: time', 'ia_miou', ('plain_over_ours',)),
-    Peer('size weights, a mask for each component: time', 'size_weights', ('plain_over_ours',)),
+    Peer('random walk, dense matrix', 'random_walk',
+         ('70x94', 'dense_over_stencil'), ('70x94', 'dense_memory_over_stencil')),
+    Peer('random walk, sparse matrix of torch', 'random_walk', ('70x94', 'torch_csr')),
+    Peer('dense CRF, a lattice for each label map', 'crf', ('pair_3_labels',)),
+    Peer('per-image SVM, scikit-learn', 'svm', ('local24', 'exact')),
+    Peer('IA-mIoU, mask by mask', 'ia_miou', ('plain_over_ours',)),
+    Peer('size weights, a mask for each component', 'size_weights', ('plain_over_ours',)),
 )  # fmt: skip
 
 
-def read(folder: Path, row: Row | Peer) -> tuple[Any, dict[str, Any]]:
-    """The row's figure and the environment it was measured in; None where it was not measured."""
-    path = folder / f'{row.file}.json'
+def read(folder: Path, file: str, keys: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+    """A figure and the environment it was measured in; None where it was not measured."""
+    path = folder / f'{file}.json'
     if not path.is_file():
         return None, {}
     content = json.loads(path.read_text(encoding='utf-8'))
     found = content['results']
-    for key in row.keys:
+    for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     return found, content['environment']
 
@@ -161,10 +161,16 @@ def show(value: float, unit: str) -> str:
     return f'{digits}{"" if unit == "x" else " "}{unit}'
 
 
-def line(folder: Path, row: Row) -> str:
-    """The row of the table."""
+def run_text(environment: dict[str, Any]) -> str:
+    """Where and when a figure was measured."""
+    where = '{device}, {threads} of {cores} cores, load {load_average}; {date:.10}, {commit}'
+    return where.format(**environment)
+
+
+def line(folder: Path, row: Row, runs: list[str]) -> str:
+    """The row of the table, with the number of its run; a run that is new is added to ``runs``."""
     goal = f'{row.limit} {show(row.goal, row.unit)}'
-    found, environment = read(folder, row)
+    found, environment = read(folder, row.file, row.keys)
     if found is None:
         return f'| {row.text} | not measured | {goal} | | |'
     value, spread = found, ''
@@ -172,27 +178,39 @@ def line(folder: Path, row: Row) -> str:
         value = found['ratio']
         spread = f' ({show(found["ratio_min"], row.unit)} to {show(found["ratio_max"], row.unit)})'
     met = 'yes' if LIMITS[row.limit](value, row.goal) else 'no'
-    where = '{device}, {threads} of {cores} cores, load {load_average}'.format(**environment)
-    stamp = f'{environment["date"][:10]}, {environment["commit"]}'
-    return f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {where}; {stamp} |'
+    run = run_text(environment)
+    if run not in runs:
+        runs.append(run)
+    return f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {runs.index(run) + 1} |'
+
+
+def table(folder: Path) -> str:
+    """The table of figures and the runs they are of."""
+    runs: list[str] = []
+    lines = [line(folder, row, runs) for row in ROWS]
+    legend = [f'{number}. {run}' for number, run in enumerate(runs, 1)]
+    return '\n'.join([HEADER + '\n'.join(lines), '', 'Runs:', '', *legend])
 
 
 def peer_line(folder: Path, peer: Peer) -> str:
     """The row of the table of plain formulations."""
-    found, environment = read(folder, peer)
-    if found is None:
-        return f'| {peer.text} | not measured | |'
-    value = found['ratio'] if isinstance(found, dict) else found
-    value = 1 / value if peer.is_ours_first else value
-    stamp = '{device}; {date:.10}, {commit}'.format(**environment)
-    return f'| {peer.text} | {show(value, "x")} | {stamp} |'
+
+    def cell(keys: tuple[str, ...]) -> str:
+        found, _ = read(folder, peer.file, keys)
+        if found is None:
+            return 'not measured'
+        value = found['ratio'] if isinstance(found, dict) else found
+        return show(1 / value if peer.is_ours_first else value, 'x')
+
+    memory = cell(peer.memory) if peer.memory else ''
+    return f'| {peer.text} | {cell(peer.time)} | {memory} |'
 
 
 def summary(folder: Path) -> str:
     """All figures as one JSON: what, value, spread, goal, whether it is met, and where it was measured."""
     entries = []
     for row in ROWS:
-        found, environment = read(folder, row)
+        found, environment = read(folder, row.file, row.keys)
         entry = {
             'figure': row.text,
             'goal': f'{row.limit} {show(row.goal, row.unit)}',
@@ -210,9 +228,8 @@ def page_with_table(text: str, folder: Path) -> str:
     Raises:
         ValueError: A marker is missing.
     """
-    table = HEADER + '\n'.join(line(folder, row) for row in ROWS)
     peers = PEER_HEADER + '\n'.join(peer_line(folder, peer) for peer in PEERS)
-    text = replace_part(text, 'benchmarks', table, 'docs/benchmarks.md')
+    text = replace_part(text, 'benchmarks', table(folder), 'docs/benchmarks.md')
     return replace_part(text, 'peers', peers, 'docs/benchmarks.md')
 
 
