@@ -181,7 +181,9 @@ def line(folder: Path, row: Row, runs: list[str]) -> str:
     run = run_text(environment)
     if run not in runs:
         runs.append(run)
-    return f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {runs.index(run) + 1} |'
+    return (
+        f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {runs.index(run) + 1} |'
+    )
 
 
 def table(folder: Path) -> str:

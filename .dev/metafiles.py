@@ -35,7 +35,8 @@ def read_scores(folder: Path) -> Scored:
 
 def metrics_of(row: Row) -> dict[str, float]:
     """Means over seeds, in percent, of the metrics that all seeds have."""
-    values = {name: [s.metrics.get(name) for s in row.scores] for name in row.scores[0].metrics}
+    seeds = list(row.scores.values())
+    values = {name: [s.metrics.get(name) for s in seeds] for name in seeds[0].metrics}
     return {
         name: round(100 * statistics.mean(numbers), 2)
         for name, numbers in values.items()

@@ -55,7 +55,7 @@ def measured(stem: str, runs: Runs) -> str:
         names.append(f'{stem}_true-masks')
     texts = [
         f'{row.what} {row.mean("mIoU")} ({len(row.scores)})'
-        + '*' * any(score.protocol.uses_ground_truth for score in row.scores)
+        + '*' * any(score.protocol.uses_ground_truth for score in row.scores.values())
         for name in names
         for row in rows(runs.get(name, []))
     ]

@@ -15,29 +15,94 @@ from pathlib import Path
 from typing import NamedTuple
 
 from generated_pages import ROOT, check_parser, write_or_check
-from mmwsss.io import Score
+from mmwsss.io import Protocol, Score
 from mmwsss.pipeline import Summary, read_summary
 
 SIZE_SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
-SEEDS_OF_A_CLAIM = 3
+TOGETHER = ('threshold', 'threshold_source', 'uses_ground_truth', 'refiners', 'crf')
 Runs = dict[str, list[Summary]]
 HEAD = """# Measured results
 
 Only what this code scored; published numbers are on the pages of the methods. Mean ± sample standard
-deviation over seeds. `vocmini` is a part of PASCAL VOC 2012, 149 training and 21 validation images, on
-which a MobileNetV2 trains on two CPU cores: it tells whether the parts work together, not what they reach
-on the full data set. Its recipes were found with its masks at hand, and scores on 21 images scatter by two
-to three points between seeds.
+deviation over seeds; differences are to the first row, seed by seed, with the number of seeds in which they
+are positive. `vocmini` is a part of PASCAL VOC 2012, 149 training and 21 validation images, on which a
+MobileNetV2 trains on two CPU cores: it tells whether the parts work together, not what they reach on the
+full data set. Its recipes were found with its masks at hand, and scores on 21 images scatter by two to
+three points between seeds.
 
 Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also hold commands, code, hardware
-and IoU by class; `make bench-studies` repeats the runs of three seeds."""
-SIZES = """Size-balanced loss on true masks, tested on 78 images of `coco_mini/voc20` at scale 1, no CRF;
-`swapped`: training and test images exchanged, 77 test images, where tau and lambda were chosen.
-`frozen_sw`: the two readings of equation 3 on a frozen ImageNet backbone, tested on 363 images of VOC val;
-objects are components of the true masks."""
-SINGLE = """One or two seeds: settings that were tried, whole chains (`pipeline_`), part of the images
-(`1of4`, `1of8`), 2,899 images of VOC, scored on 701 of them (`voc12part`). The protocol of each row is
-in its file. "Maps at best threshold" uses the ground truth."""
+and IoU by class; `make bench-studies` repeats the runs of three seeds. The size-balanced loss, on true
+masks, is tested on 78 images of `coco_mini/voc20`; the readings of its equation 3 on a frozen ImageNet
+backbone, on 363 images of VOC val."""
+SINGLE = """Settings that were tried, whole chains (`pipeline_`), part of the images (`1of4`, `1of8`), the
+generated images of the demo; 2,899 images of VOC, scored on 701 of them (`voc12part`). Several numbers are
+of the stages in brackets. The protocol of each is in its file. Maps are at their best threshold, which uses
+the ground truth."""
+SIZES = """`swapped`: training and test images exchanged (77 test images), where tau and lambda were
+chosen."""
+
+
+class Entry(NamedTuple):
+    """A row of a question: its name, the run, and what of it was scored (:attr:`Row.what`)."""
+
+    text: str
+    run: str
+    what: str
+
+
+class Question(NamedTuple):
+    """What is compared under one protocol.
+
+    Attributes:
+        title: Heading.
+        entries: The rows, the baseline first.
+        metrics: Columns.
+        metric: The one whose difference is shown.
+    """
+
+    title: str
+    entries: tuple[Entry, ...]
+    metrics: tuple[str, ...] = ('mIoU',)
+    metric: str = 'mIoU'
+
+
+CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
+IRN, SVM = (f'{name}_mobilenetv2_vocmini' for name in ('irn', 'svm'))
+BEST, SEGMENTER = 'maps at best threshold', 'segmenter'
+READING = 'deeplabv2_lite2_voc12part_frozen_sw'
+LOSS = 'size_balanced_mobilenetv2_mini'
+QUESTIONS = (
+    Question('Which localizer? Its maps', (
+        Entry('CAM', CAM, BEST), Entry('RPNet', RPNET, BEST), Entry('SIPE', SIPE, BEST),
+    )),
+    Question('Which localizer? Its masks', (
+        Entry('CAM', CAM, 'masks'), Entry('RPNet', RPNET, 'masks'), Entry('SIPE', SIPE, 'masks'),
+    )),
+    Question('RPNet as released, in float32', (
+        Entry('CAM', f'{CAM}_float32', BEST),
+        Entry('RPNet', 'rpnet_mobilenetv2_vocmini_released_float32', BEST),
+    )),
+    Question("Which refiner? On SIPE's maps", (
+        Entry('none', IRN, 'masks (seed_masks)'),
+        Entry('SVM', SVM, 'masks'),
+        Entry('dense CRF', IRN, 'masks (seed_crf_masks)'),
+        Entry('IRNet', IRN, 'masks'),
+        Entry('IRNet, dense CRF', IRN, 'masks (crf_masks)'),
+    )),
+    Question('Which masks does DeepLabV2 train on?', (
+        Entry("CAM's", CAM, SEGMENTER),
+        Entry('true', 'deeplabv2_mobilenetv2_vocmini_pseudo_true-masks', SEGMENTER),
+    )),
+    Question('Which loss?', (
+        Entry('cross-entropy', f'{LOSS}_ce', SEGMENTER),
+        Entry('size-weighted', f'{LOSS}_sw', SEGMENTER),
+        Entry('size-balanced', f'{LOSS}_sb', SEGMENTER),
+    ), SIZE_SCORES, 'IA_S'),
+    Question('Which reading of equation 3?', (
+        Entry("`total='image'`", f'{READING}-image', SEGMENTER),
+        Entry("`total='class'`", f'{READING}-class', SEGMENTER),
+    ), SIZE_SCORES, 'IA_S'),
+)  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -46,31 +111,33 @@ class Row(NamedTuple):
     Attributes:
         what: What was scored, and by which stage where several score the same.
         scored: Config that the score is of.
-        scores: One per seed.
+        scores: Score by seed.
     """
 
     what: str
     scored: str
-    scores: list[Score]
+    scores: dict[int, Score]
 
-    def mean(self, metric: str) -> str:
-        """Mean in percent, and the sample standard deviation where there are several seeds.
+    def values(self, metric: str) -> dict[int, float]:
+        """The metric in percent by seed.
 
         Raises:
-            ValueError: A seed lacks the metric, so that the columns would be means over other seeds.
+            ValueError: A seed lacks it, so that the columns would be means over other seeds.
         """
-        values = [score.metrics.get(metric) for score in self.scores]
-        if None in values:
-            raise ValueError(f'seed {values.index(None)} of {self.what!r} lacks {metric}')
-        return spread([round(100 * value, 6) for value in values])
+        values = {seed: score.metrics.get(metric) for seed, score in self.scores.items()}
+        for seed, value in values.items():
+            if value is None:
+                raise ValueError(f'seed {seed} of {self.what!r} lacks {metric}')
+        return {seed: round(100 * value, 6) for seed, value in values.items()}
 
-    def protocol(self) -> str:
-        """The protocol, with the thresholds of all seeds where they differ."""
-        text = self.scores[0].protocol.text()
-        thresholds = [f'{s.protocol.threshold or 0:g}' for s in self.scores]
-        if len(set(thresholds)) > 1:
-            text = text.replace(f'threshold {thresholds[0]}', f'thresholds {", ".join(thresholds)}')
-        return text
+    def mean(self, metric: str) -> str:
+        """Mean in percent, and the sample standard deviation where there are several seeds."""
+        return spread(list(self.values(metric).values()))
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol of the first seed."""
+        return next(iter(self.scores.values())).protocol
 
 
 def read_runs(folder: Path) -> Runs:
@@ -83,13 +150,17 @@ def read_runs(folder: Path) -> Runs:
 
 def spread(values: Sequence[float]) -> str:
     """Mean, and the sample standard deviation where there are several values."""
-    deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
-    return f'{statistics.mean(values):.2f}{deviation}'
+    return f'{statistics.mean(values):.2f}{deviation(values)}'
+
+
+def deviation(values: Sequence[float]) -> str:
+    """Sample standard deviation behind a plus-minus sign; empty for a single value."""
+    return f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
 
 
 def rows(group: Sequence[Summary]) -> list[Row]:
     """What the stages of a run scored."""
-    scores: dict[tuple[str, str], list[Score]] = {}
+    scores: dict[tuple[str, str], dict[int, Score]] = {}
     configs: dict[tuple[str, str], str] = {}
     for run in group:
         made = ''
@@ -98,7 +169,7 @@ def rows(group: Sequence[Summary]) -> list[Row]:
             for score in stage.scores:
                 if score.miou is not None:
                     key = (stage.name, score.what)
-                    scores.setdefault(key, []).append(score)
+                    scores.setdefault(key, {})[run.seed or 0] = score
                     of_stage = stage.kind != 'score' or not made
                     configs[key] = stage.config if of_stage else made
     times = Counter(what for _, what in scores)
@@ -114,22 +185,73 @@ def label(stage: str, what: str, config: str, times: int) -> str:
     return what if times == 1 or made == what else f'{what} ({made})'
 
 
-def table(runs: Runs, with_protocol: bool = True) -> str:
-    """The table of mIoU; without protocol also without the score that the masks repeat."""
-    last = (' protocol |', '---|') if with_protocol else ('', '')
-    lines = [f'| run | scored | mIoU % | seeds |{last[0]}', f'|---|---|---|---|{last[1]}']
-    for name, group in runs.items():
-        for row in rows(group):
-            if not has_sizes(row) and (with_protocol or row.what != 'maps without threshold'):
-                end = f' {row.protocol()} |' * with_protocol
-                line = f'| `{name}` | {row.what} | {row.mean("mIoU")} | {len(row.scores)} |{end}'
-                lines.append(line)
-    return '\n'.join(lines) if len(lines) > 2 else ''
+def find(runs: Runs, entry: Entry) -> Row:
+    """The row that an entry names.
+
+    Raises:
+        ValueError: The run has none.
+    """
+    found = {row.what: row for row in rows(runs.get(entry.run, []))}
+    if entry.what not in found:
+        raise ValueError(f'results/{entry.run} has no {entry.what!r}; it has {", ".join(found)}')
+    return found[entry.what]
+
+
+def protocols(found: Sequence[Row]) -> tuple[str, list[str]]:
+    """What holds for all rows, and what is each row's own."""
+    first, *others = (vars(row.protocol) for row in found)
+    same = {name for name, value in first.items() if all(o[name] == value for o in others)}
+    if not same.issuperset(TOGETHER) or any(len(set(thresholds(row))) > 1 for row in found):
+        same.difference_update(TOGETHER)
+    shared = Protocol(**{name: first[name] for name in same}).text()
+    return shared, [own_protocol(row, same) for row in found]
+
+
+def own_protocol(row: Row, shared: set[str]) -> str:
+    """The protocol without what holds for all rows, with the thresholds of all seeds where they differ."""
+    own = {name: value for name, value in vars(row.protocol).items() if name not in shared}
+    text = Protocol(**own).text().removeprefix('0 images').removeprefix(', ')
+    values = thresholds(row)
+    if len(set(values)) > 1:
+        text = text.replace(f'threshold {values[0]}', f'thresholds {", ".join(values)}')
+    return text
+
+
+def thresholds(row: Row) -> list[str]:
+    """The threshold of each seed."""
+    return [f'{score.protocol.threshold or 0:g}' for score in row.scores.values()]
+
+
+def difference(row: Row, baseline: Row, metric: str) -> str:
+    """Mean difference over the seeds that both have, and in how many of them it is positive."""
+    if row is baseline:
+        return ''
+    one, other = row.values(metric), baseline.values(metric)
+    found = [round(one[seed] - other[seed], 6) for seed in one if seed in other]
+    positive = sum(value > 0 for value in found)
+    return f'{statistics.mean(found):+.2f}{deviation(found)} ({positive} of {len(found)})'
+
+
+def question(runs: Runs, asked: Question) -> str:
+    """Heading, protocol and table of a question."""
+    found = [find(runs, entry) for entry in asked.entries]
+    shared, own = protocols(found)
+    seeds = sorted({len(row.scores) for row in found})
+    columns = [*(f'{name} %' for name in asked.metrics), f'difference in {asked.metric}']
+    lines = [
+        f'| | {" | ".join(columns)} |' + ' |' * any(own),
+        '|---' * (len(columns) + 1 + any(own)) + '|',
+    ]
+    for entry, row, text in zip(asked.entries, found, own):
+        cells = [*map(row.mean, asked.metrics), difference(row, found[0], asked.metric)]
+        lines.append(f'| {entry.text} | {" | ".join(cells)} |' + f' {text} |' * any(own))
+    count = ' to '.join(map(str, seeds))
+    return '\n'.join([f'## {asked.title}', '', f'{count} seeds; {shared}.', '', *lines])
 
 
 def has_sizes(row: Row) -> bool:
     """Whether a score tells objects apart by size."""
-    return 'IA_S' in row.scores[0].metrics
+    return 'IA_S' in row.scores[next(iter(row.scores))].metrics
 
 
 def size_table(runs: Runs) -> str:
@@ -145,24 +267,44 @@ def size_table(runs: Runs) -> str:
     return '\n'.join(lines) if len(lines) > 2 else ''
 
 
-def claims(runs: Runs) -> Runs:
-    """The demo, and the runs of several seeds that do not only try a setting."""
-    return {
-        name: group
-        for name, group in runs.items()
-        if name == 'demo' or (len(group) >= SEEDS_OF_A_CLAIM and not group[0].options)
-    }
+def single_table(runs: Runs) -> str:
+    """One row per run: mIoU of maps, masks and segmenters; empty if there is none."""
+    lines = ['| run | maps | masks | segmenter | seeds |', '|---|---|---|---|---|']
+    for name, group in runs.items():
+        found = [row for row in rows(group) if not has_sizes(row)]
+        cells = [
+            ', '.join(named(row) for row in found if kind(row) == column)
+            for column in ('maps', 'masks', 'segmenter')
+        ]
+        if any(cells):
+            lines.append(f'| `{name}` | {" | ".join(cells)} | {len(group)} |')
+    return '\n'.join(lines) if len(lines) > 2 else ''
 
 
-def page(runs: Runs) -> str:
+def kind(row: Row) -> str:
+    """The column of a row: maps, masks or segmenter; none for the score that the masks repeat."""
+    if row.what == 'maps without threshold':
+        return ''
+    return next((name for name in ('maps', 'segmenter') if row.what.startswith(name)), 'masks')
+
+
+def named(row: Row) -> str:
+    """mIoU, with the stage where a run has several."""
+    plain = row.what in (BEST, 'masks', SEGMENTER)
+    stage = row.what.rpartition('(')[2].rstrip(')')
+    stage = stage.partition('_')[0] if kind(row) == SEGMENTER else stage
+    return row.mean('mIoU') + ('' if plain else f' ({stage})')
+
+
+def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
     """The text of docs/results.md."""
-    main = claims(runs)
-    others = {name: group for name, group in runs.items() if name not in main}
-    parts = [HEAD, table(main)]
-    if sizes := size_table(runs):
-        parts += ['## By size of the objects', SIZES, sizes]
-    if single := table(others, with_protocol=False):
+    asked = {entry.run for one in questions for entry in one.entries}
+    others = {name: group for name, group in runs.items() if name not in asked}
+    parts = [HEAD, *(question(runs, one) for one in questions)]
+    if single := single_table(others):
         parts += ['## Single settings', SINGLE, single]
+    if sizes := size_table(others):
+        parts += ['## Single settings by size of the objects', SIZES, sizes]
     return '\n\n'.join(parts) + '\n'
 
 

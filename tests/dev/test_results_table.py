@@ -27,15 +27,38 @@ def store(folder, runs):
         (folder / f'seed{run.seed}.json').write_text(json.dumps(asdict(run)))
 
 
-def test_rows_are_mean_and_spread_over_seeds(tmp_path):
-    values = ((0, 0.3, 0.2), (1, 0.32, 0.25), (2, 0.34, 0.2))
-    store(tmp_path / 'cam', [summary(*value) for value in values])
-    runs = tool.read_runs(tmp_path)
-    row = '| `cam` | maps | 32.00 ± 2.00 | 3 | 9 train images, thresholds 0.2, 0.25, 0.2: config |'
-    assert tool.table(runs).splitlines()[2:] == [row]
-    text = tool.page(runs)
-    assert row in text
-    assert 'Single settings' not in text
+MAPS = tool.Question(
+    'Which?', (tool.Entry('CAM', 'cam', 'maps'), tool.Entry('SIPE', 'sipe', 'maps'))
+)
+
+
+def test_a_question_shows_mean_spread_and_differences_by_seed(tmp_path):
+    for name, values in dict(cam=(0.3, 0.32, 0.34), sipe=(0.33, 0.31, 0.36)).items():
+        found = zip(range(3), values, (0.2, 0.25, 0.2))
+        store(tmp_path / name, [summary(*value) for value in found])
+    text = tool.page(tool.read_runs(tmp_path), [MAPS])
+    assert text.endswith("""
+## Which?
+
+3 seeds; 9 train images.
+
+| | mIoU % | difference in mIoU | |
+|---|---|---|---|
+| CAM | 32.00 ± 2.00 |  | thresholds 0.2, 0.25, 0.2: config |
+| SIPE | 33.33 ± 2.52 | +1.33 ± 2.08 (2 of 3) | thresholds 0.2, 0.25, 0.2: config |
+""")
+
+
+def test_what_differs_between_the_rows_stands_in_the_row():
+    runs = {'cam': [summary(0, 0.3, 0.2)], 'sipe': [summary(0, 0.4, 0.3)]}
+    lines = tool.question(runs, MAPS).splitlines()
+    assert '1 seeds; 9 train images.' in lines
+    assert '| SIPE | 40.00 | +10.00 (1 of 1) | threshold 0.3: config |' in lines
+
+
+def test_a_row_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="results/sipe has no 'maps'"):
+        tool.question({'cam': [summary(0, 0.3, 0.2)]}, MAPS)
 
 
 def test_stages_that_score_the_same_are_told_apart():
@@ -50,8 +73,8 @@ def test_what_was_chosen_on_the_masks_says_so_once(source):
     score = run.stages[0].scores[0]
     protocol = replace(score.protocol, threshold_source=source, uses_ground_truth=True)
     run.stages[0].scores[0] = replace(score, protocol=protocol)
-    (row,) = tool.rows([run])
-    assert row.protocol().count('uses ground truth') == 1
+    text = tool.question({'cam': [run], 'sipe': [summary(0, 0.4, 0.3)]}, MAPS)
+    assert text.count('uses ground truth') == 1
 
 
 def test_the_page_is_what_the_stored_runs_say():
@@ -66,13 +89,10 @@ def test_scores_by_size_have_a_table_of_their_own():
         run = summary(seed, 0.2 + seed / 100, 0.1, IA_S=small, **sizes)
         runs['sb'].append(replace(run, options={'tau': '5'}))
     row = '| `sb` | 20.50 ± 0.71 | 15.00 ± 0.00 | 5.00 ± 1.41 | 9.00 ± 0.00 | 25.00 ± 0.00 | 2 |'
-    text = tool.page(runs)
-    sizes = text.split('## By size of the objects')[1]
-    assert sizes.endswith(f'|---|---|---|---|---|---|---|\n{row}\n')
-    assert '| `sb` | maps |' not in text
-    assert list(tool.claims(runs)) == ['cam']
-    assert not tool.claims({'cam': runs['cam'][:2]})
-    assert 'By size' not in tool.page({'cam': runs['cam']})
+    single, by_size = tool.page(runs, []).split('## Single settings by size of the objects')
+    assert by_size.endswith(f'|---|---|---|---|---|---|---|\n{row}\n')
+    assert '`sb`' not in single
+    assert 'by size' not in tool.page({'cam': runs['cam']}, [])
 
 
 def test_every_stored_run_says_what_it_is():
@@ -85,19 +105,19 @@ def test_every_stored_run_says_what_it_is():
             assert run.hardware
             assert any(stage.command for stage in run.stages)
         for row in tool.rows(group):
-            about = [replace(s.protocol, threshold=None) for s in row.scores]
+            about = [replace(s.protocol, threshold=None) for s in row.scores.values()]
             assert all(protocol == about[0] for protocol in about), (name, row.what)
             assert about[0].images
             assert about[0].split
             assert about[0].crf is not None
-            assert all(0 <= score.miou <= 1 for score in row.scores)
+            assert all(0 <= score.miou <= 1 for score in row.scores.values())
 
 
 def test_a_seed_without_a_score_by_size_is_named():
     sizes = {'IA-mIoU': 0.15, 'IA_M': 0.09, 'IA_L': 0.25}
     runs = [summary(0, 0.2, 0.1, IA_S=0.04, **sizes), summary(1, 0.2, 0.1, **sizes)]
     with pytest.raises(ValueError, match="seed 1 of 'maps' lacks IA_S"):
-        tool.page({'sb': runs})
+        tool.page({'sb': runs}, [])
 
 
 def test_a_table_that_cannot_be_made_ends_with_one_line(monkeypatch, capsys):
@@ -110,6 +130,8 @@ def test_a_table_that_cannot_be_made_ends_with_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == 'error: results/x/seed1.json: lacks IA_S\n'
 
 
-def test_single_settings_have_no_protocol():
-    runs = {'one': [summary(0, 0.2, 0.1)]}
-    assert tool.page(runs).endswith('|---|---|---|---|\n| `one` | maps | 20.00 | 1 |\n')
+def test_single_settings_have_a_column_for_maps_masks_and_segmenter():
+    one, two = summary(0, 0.3, 0.2), summary(0, 0.4, 0.2, 'crf_maps_score')
+    runs = {'one': [replace(one, stages=[*one.stages, *two.stages])]}
+    row = '| `one` | 30.00 (maps), 40.00 (crf_maps) |  |  | 1 |'
+    assert tool.page(runs, []).endswith(f'|---|---|---|---|---|\n{row}\n')
