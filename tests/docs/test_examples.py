@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
-from mmseg.registry import METRICS, MODELS
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmwsss.io import ClassMaps, load_mask, save_mask
+from mmwsss.io import ClassMaps, load_mask
 from mmwsss.pipeline import read_pipeline
 from mmwsss.refine import RefinerChain
 from mmwsss.registry import REFINERS
@@ -39,7 +39,7 @@ def config_folder(tmp_path, name, text):
 def method():
     """The modules of add_a_method.md, by file name; forgotten afterwards."""
     modules = {}
-    known = [(registry, set(registry.module_dict)) for registry in (MODELS, METRICS, REFINERS)]
+    known = [(registry, set(registry.module_dict)) for registry in (MODELS, REFINERS)]
     with pytest.MonkeyPatch.context() as patch:
         for block in blocks(DOCS / 'add_a_method.md', 'python'):
             assert block.file, 'each block starts with the name of its file'
@@ -66,7 +66,7 @@ def test_tests_of_the_page_pass(method):
         for name, test in vars(module).items()
         if name.startswith('test_')
     ]
-    assert len(tests) == 5
+    assert len(tests) == 4
     for test in tests:
         test()
 
@@ -97,38 +97,6 @@ def test_config_of_the_page_trains_and_makes_masks(page_configs):
     labels = RefinerChain(with_specks.mask_cfg.refiners)(maps)
     assert [refiner.type for refiner in with_specks.mask_cfg.refiners][1:] == ['RemoveSpecks']
     assert set(np.unique(labels)) <= {0, 1, 255}
-
-
-def test_evaluator_of_the_page_is_built(page_configs):
-    cfg = load_config(page_configs['deeplabv2_tiny_demo_recall'])
-    assert [type(METRICS.build(metric)).__name__ for metric in cfg.test_evaluator] == [
-        'MeanIoUMetric',
-        'ForegroundRecallMetric',
-    ]
-
-
-def test_head_of_the_page_leaves_the_padding_out(method):
-    head = MODELS.build(dict(type='ValidMeanHead', num_classes=2, in_channels=3))
-    feature = torch.randn(1, 3, 4, 6)
-    sample = SegDataSample(metainfo=dict(img_id='a', valid_box=(0, 0, 32, 32)))
-    sample.gt_label = torch.tensor([1.0, 0.0])
-    loss = head.loss([feature], [sample], (32, 48))['loss_cls']
-    logits = head([feature])['cam_logits'][:, :, :, :4].mean((2, 3))
-    expected = torch.nn.functional.multilabel_soft_margin_loss(logits, sample.gt_label[None])
-    torch.testing.assert_close(loss, expected)
-    maps = head.maps(head([feature]), sample.gt_label[None])
-    assert maps.shape == (1, 2, 4, 6)
-    assert not maps[:, 1].any()
-
-
-def test_score_of_the_page(method, tmp_path):
-    for name, mask in (('pred', [[0, 1, 2]]), ('true', [[1, 1, 255]])):
-        (tmp_path / name).mkdir()
-        save_mask(tmp_path / name / 'a.png', np.array(mask, np.uint8))
-    score = method['my_package/recall_score.py'].score
-    found = score(tmp_path / 'pred', tmp_path / 'true', ['background', 'cat', 'dog'])
-    assert found['recall'] == 0.5
-    assert found['errors'] == {}
 
 
 def test_config_of_a_package_of_ones_own(method, tmp_path, monkeypatch):
