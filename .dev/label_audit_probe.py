@@ -1,4 +1,4 @@
-"""How many of wrongly flipped labels an audit names first: the table of docs/own_data.md.
+"""How many of wrongly flipped labels an audit names first: the figures of docs/own_data.md.
 
 Flips 5 % of the labels of the 2,899 training images of `voc12_part`, classes taken out and put in apart, and
 ranks labels by self-confidence: of linear probes that have not seen the image (5 folds), and of one that has.

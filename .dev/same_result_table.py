@@ -17,7 +17,7 @@ PAGE = ROOT / 'docs' / 'pipelines.md'
 FIGURES = 'same_result_*.json'
 HEADER = (
     '| pipeline | compared with one run left alone | weights, largest relative difference | maps equal '
-    '| masks equal | scores, largest difference | seconds | measured |\n|---|---|---|---|---|---|---|---|'
+    '| masks equal | scores, largest difference | measured |\n|---|---|---|---|---|---|---|'
 )
 
 
@@ -47,16 +47,11 @@ def lines(content: dict[str, Any]) -> Iterator[str]:
     name = Path(results['pipeline']).stem
     first = f'`{name}`' + (', shortened' if results['options'] else '')
     where = '{date:.10}, {commit}; {device}, {cores} cores'.format(**environment)
-    seconds = results['seconds']
     cut = [stage for stage, after in results['killed_after'].items() if after is not None]
-    end = f'| {where} |'
-    yield f'| {first} | killed in {len(cut)} stages and continued | {cells(results["killed"])} | {end}'
+    yield f'| {first} | killed in {len(cut)} stages and continued | {cells(results["killed"])} | {where} |'
     if 'ranks' in results:
-        n = results['ranks']['processes']
-        time = f'{seconds[f"{n} processes"]:.0f} (one process: {seconds["whole"]:.0f})'
-        yield f'| {first} | {n} processes | {cells(results["ranks"])} | {time} {end}'
-    again = f'{seconds["second run"]:.0f} (the first: {seconds["whole"]:.0f})'
-    yield f'| {first} | run a second time | nothing runs | | | | {again} {end}'
+        ranks = results['ranks']
+        yield f'| {first} | {ranks["processes"]} processes | {cells(ranks)} | {where} |'
 
 
 def table(folder: Path) -> str:
