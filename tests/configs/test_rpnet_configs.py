@@ -81,7 +81,7 @@ def test_recipe_is_the_released_one(name):
 def test_documented_group_sizes_have_the_same_budget():
     base = config('rpnet_r50_voc')
     groups = [o for o in documented_options('rpnet') if 'train_dataloader.dataset.group_size' in o]
-    assert len(groups) == 3
+    assert len(groups) == 2
     for options in groups:
         cfg = config('rpnet_r50_voc', **options)
         g = cfg.train_dataloader.dataset.group_size
