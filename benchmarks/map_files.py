@@ -81,7 +81,7 @@ def measure(model: Any, items: list[dict[str, Any]], stride: int, labels: float)
 
 
 def table(results: dict[str, Any]) -> str:
-    """The table of docs/coco.md."""
+    """The table of docs/scaling.md."""
     lines = [
         '| stride | KB per image, uncompressed | KB per image, file | GB for 82,081 images |',
         '|---|---|---|---|',
@@ -98,7 +98,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def with_table(page: str, results: dict[str, Any]) -> str:
-    """docs/coco.md with the table between its markers replaced."""
+    """docs/scaling.md with the table between its markers replaced."""
     markers = r'(<!-- map_files:start -->\n).*?(<!-- map_files:end -->)'
     return re.sub(markers, lambda m: f'{m[1]}{table(results)}\n{m[2]}', page, flags=re.DOTALL)
 
@@ -128,7 +128,7 @@ def main() -> None:
         'by_stride': {str(s): measure(model, items, s, labels) for s in STRIDES},
     }
     write_json(args.json, results)
-    page = ROOT / 'docs' / 'coco.md'
+    page = ROOT / 'docs' / 'scaling.md'
     page.write_text(with_table(page.read_text(encoding='utf-8'), results), encoding='utf-8')
 
 

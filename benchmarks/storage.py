@@ -57,10 +57,8 @@ def table(results: dict[str, Any]) -> str:
         lines.append(f'| {name} ({COUNTS[name]:,}) | {cells} |')
     lines.append('')
     lines.append(
-        f'{results["image_kb"]:.1f} KB per image (mean of {results["measured_images"]} JPEG files of VOC '
-        'and COCO), '
-        f'{results["map_kb"]:.1f} KB per map file and {results["mask_kb"]:.1f} KB per mask '
-        '(`benchmarks/results/map_files.json`).'
+        f'{results["image_kb"]:.1f} KB per image: the mean of {results["measured_images"]} JPEG files of '
+        'VOC and COCO.'
     )
     return '\n'.join(lines)
 

@@ -1,4 +1,4 @@
-"""The table of docs/coco.md is what the stored figures say."""
+"""The table of docs/scaling.md is what the stored figures say."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 def test_page_holds_the_measured_figures():
     tool = runpy.run_path(str(ROOT / 'benchmarks' / 'map_files.py'))
     results = json.loads((ROOT / 'benchmarks/results/map_files.json').read_text())['results']
-    page = (ROOT / 'docs' / 'coco.md').read_text()
+    page = (ROOT / 'docs' / 'scaling.md').read_text()
     assert tool['with_table'](page, results) == page
     assert tool['table'](results) in page
     four = results['by_stride']['4']
