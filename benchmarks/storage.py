@@ -3,7 +3,7 @@
     python benchmarks/storage.py --images data/coco_mini/images data/voc_mini/JPEGImages
 
 Image sizes are measured here; those of maps and masks come from benchmarks/results/map_files.json. Writes
-benchmarks/results/storage.json and the tables of docs/scaling.md.
+benchmarks/results/storage.json and a sentence of docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -44,23 +44,15 @@ def estimate(images: float, maps: float, masks: float) -> dict[str, dict[str, fl
     }
 
 
-def table(results: dict[str, Any]) -> str:
-    """The table of docs/scaling.md."""
-    lines = [
-        '| images | JPEG, GB | maps at stride 4, GB | masks, GB | minutes per pass at 1 Gbit/s |',
-        '|---|---|---|---|---|',
-    ]
-    for name, found in results['estimates'].items():
-        cells = ' | '.join(
-            f'{found[key]:g}' for key in ('images_gb', 'maps_gb', 'masks_gb', 'pass_minutes')
-        )
-        lines.append(f'| {name} ({COUNTS[name]:,}) | {cells} |')
-    lines.append('')
-    lines.append(
-        f'{results["image_kb"]:.1f} KB per image: the mean of {results["measured_images"]} JPEG files of '
-        'VOC and COCO.'
+def sentence(results: dict[str, Any]) -> str:
+    """What docs/scaling.md says of a million images."""
+    found = results['estimates']['a million']
+    return (
+        f'A million images take {found["images_gb"]:g} GB as JPEG (mean of '
+        f'{results["measured_images"]} files of VOC and COCO), {found["maps_gb"]:g} GB of maps at stride '
+        f'{STRIDE} and {found["masks_gb"]:g} GB of masks; reading the images once takes '
+        f'{found["pass_minutes"]:g} minutes at 1 Gbit/s (`benchmarks/storage.py`).'
     )
-    return '\n'.join(lines)
 
 
 def main() -> None:
@@ -87,7 +79,8 @@ def main() -> None:
     markers = r'(<!-- storage:start -->\n).*?(<!-- storage:end -->)'
     text = PAGE.read_text(encoding='utf-8')
     PAGE.write_text(
-        re.sub(markers, lambda m: f'{m[1]}{table(results)}\n{m[2]}', text, flags=re.DOTALL), 'utf-8'
+        re.sub(markers, lambda m: f'{m[1]}{sentence(results)}\n{m[2]}', text, flags=re.DOTALL),
+        'utf-8',
     )
 
 
