@@ -1,0 +1,103 @@
+# Refiners side by side on SIPE's maps of the 701 images of VOC's train in the part of VOC; nothing is chosen
+# on the masks. The boxes are those of the components of the true masks: labels in addition to the images'.
+_base_ = './sipe_lite2_voc12part.py'
+data_root = 'data/voc12_part'
+configs = dict(
+    par='configs/par/par_lite2_voc12part.py',
+    segment_vote='configs/segment_vote/segment_vote_lite2_voc12part.py',
+)
+options = {
+    name: {
+        'map_dataset.ann_file': 'ImageSets/Segmentation/train_voc12.txt',
+        'map_dataset.expected_count': 701,
+    }
+    for name in ('localizer', 'par', 'segment_vote')
+}
+stages = dict(
+    segmenter=None,
+    segmenter_score=None,
+    chosen_masks=dict(
+        run='masks',
+        config='localizer',
+        maps='{maps}',
+        options={
+            'mask_cfg.refiners': [
+                dict(type='BackgroundThreshold', threshold='chosen', replace=True)
+            ]
+        },
+    ),
+    chosen_masks_score=dict(run='score', config='localizer', masks='{chosen_masks}'),
+    par_masks=dict(run='masks', config='par', maps='{maps}'),
+    par_masks_score=dict(run='score', config='localizer', masks='{par_masks}'),
+    superpixels=dict(
+        run='tool',
+        tool='dataset_converters/segments.py',
+        args=[
+            '{data_root}/JPEGImages',
+            '--list',
+            '{data_root}/ImageSets/Segmentation/train_voc12.txt',
+            '--out',
+            '{work}',
+        ],
+    ),
+    vote_masks=dict(
+        run='masks',
+        config='segment_vote',
+        maps='{maps}',
+        options={'mask_cfg.refiners.0.segment_dir': '{superpixels}'},
+    ),
+    vote_masks_score=dict(run='score', config='localizer', masks='{vote_masks}'),
+    boxes=dict(
+        run='tool',
+        tool='export_masks.py',
+        args=[
+            '{data_root}/SegmentationClassAug',
+            '--format',
+            'coco',
+            '--classes',
+            'voc',
+            '--images',
+            '{data_root}/JPEGImages',
+            '--list',
+            '{data_root}/ImageSets/Segmentation/train_voc12.txt',
+            '--out',
+            '{work}',
+        ],
+    ),
+    box_masks=dict(
+        run='masks',
+        config='localizer',
+        maps='{maps}',
+        options={
+            'mask_cfg.refiners': [
+                dict(
+                    type='BoxConstraint',
+                    boxes='{boxes}/annotations.json',
+                    classes=[
+                        'aeroplane',
+                        'bicycle',
+                        'bird',
+                        'boat',
+                        'bottle',
+                        'bus',
+                        'car',
+                        'cat',
+                        'chair',
+                        'cow',
+                        'diningtable',
+                        'dog',
+                        'horse',
+                        'motorbike',
+                        'person',
+                        'pottedplant',
+                        'sheep',
+                        'sofa',
+                        'train',
+                        'tvmonitor',
+                    ],
+                )
+            ]
+        },
+    ),
+    box_masks_score=dict(run='score', config='localizer', masks='{box_masks}'),
+)
