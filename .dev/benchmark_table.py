@@ -163,8 +163,7 @@ def show(value: float, unit: str) -> str:
 
 def run_text(environment: dict[str, Any]) -> str:
     """Where and when a figure was measured."""
-    where = '{device}, {threads} of {cores} cores, load {load_average}; {date:.10}, {commit}'
-    return where.format(**environment)
+    return '{date:.10}, {commit}, load {load_average}'.format(**environment)
 
 
 def line(folder: Path, row: Row, runs: list[str]) -> str:
@@ -190,8 +189,8 @@ def table(folder: Path) -> str:
     """The table of figures and the runs they are of."""
     runs: list[str] = []
     lines = [line(folder, row, runs) for row in ROWS]
-    legend = [f'{number}. {run}' for number, run in enumerate(runs, 1)]
-    return '\n'.join([HEADER + '\n'.join(lines), '', 'Runs:', '', *legend])
+    legend = '; '.join(f'{number}: {run}' for number, run in enumerate(runs, 1))
+    return '\n'.join([HEADER + '\n'.join(lines), '', f'Runs. {legend}.'])
 
 
 def peer_line(folder: Path, peer: Peer) -> str:

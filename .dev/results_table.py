@@ -19,7 +19,7 @@ from mmwsss.io import Protocol, Score
 from mmwsss.pipeline import Summary, read_summary
 
 SIZE_SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
-TOGETHER = ('threshold', 'threshold_source', 'uses_ground_truth', 'refiners', 'crf')
+TOGETHER = ('threshold', 'threshold_source', 'uses_ground_truth')
 Runs = dict[str, list[Summary]]
 HEAD = """# Measured results
 
@@ -31,13 +31,13 @@ full data set. Its recipes were found with its masks at hand, and scores on 21 i
 three points between seeds.
 
 Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also hold commands, code, hardware
-and IoU by class; `make bench-studies` repeats the runs of three seeds. The size-balanced loss, on true
-masks, is tested on 78 images of `coco_mini/voc20`; the readings of its equation 3 on a frozen ImageNet
-backbone, on 363 images of VOC val."""
-SINGLE = """Settings that were tried, whole chains (`pipeline_`), part of the images (`1of4`, `1of8`), the
-generated images of the demo; 2,899 images of VOC, scored on 701 of them (`voc12part`). Several numbers are
-of the stages in brackets. The protocol of each is in its file. Maps are at their best threshold, which uses
-the ground truth."""
+and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses are compared on
+`coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
+ELSEWHERE = ('_1of', 'pipeline_')
+SINGLE = """Settings that were tried, the generated images of the demo; 2,899 images of VOC, scored on 701 of
+them (`voc12part`). Several numbers are of the stages in brackets. Maps are at their best threshold, which uses
+the ground truth. Part of the images is on [reduced data](reduced_data.md); whole chains, whose segmenters are
+scored on 21 images, are in `results/pipeline_*` only."""
 SIZES = """`swapped`: training and test images exchanged (77 test images), where tau and lambda were
 chosen."""
 
@@ -257,10 +257,10 @@ def has_sizes(row: Row) -> bool:
 def size_table(runs: Runs) -> str:
     """The table of the scores by size; empty if there are none."""
     head = ' | '.join(f'{key} %' for key in SIZE_SCORES)
-    lines = [f'| run | {head} | seeds |', '|---' * (len(SIZE_SCORES) + 2) + '|']
+    lines = [f'| run | {head} |', '|---' * (len(SIZE_SCORES) + 1) + '|']
     for name, group in runs.items():
         lines += [
-            f'| `{name}` | {" | ".join(map(row.mean, SIZE_SCORES))} | {len(row.scores)} |'
+            f'| `{name}` | {" | ".join(map(row.mean, SIZE_SCORES))} |'
             for row in rows(group)
             if has_sizes(row)
         ]
@@ -299,7 +299,11 @@ def named(row: Row) -> str:
 def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
     """The text of docs/results.md."""
     asked = {entry.run for one in questions for entry in one.entries}
-    others = {name: group for name, group in runs.items() if name not in asked}
+    others = {
+        name: group
+        for name, group in runs.items()
+        if name not in asked and not any(part in name for part in ELSEWHERE)
+    }
     parts = [HEAD, *(question(runs, one) for one in questions)]
     if single := single_table(others):
         parts += ['## Single settings', SINGLE, single]

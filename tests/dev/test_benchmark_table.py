@@ -35,7 +35,7 @@ def test_a_ratio_with_its_spread_and_whether_the_goal_is_met(tool, tmp_path, rat
         assert tool.line(tmp_path, row, runs) == (
             f'| a pool | {ratio:.3g}x (1.5x to 1.9x) | >= 1.7x | {met} | 2 |'
         )
-    assert runs == ['another run', 'a CPU, 1 of 2 cores, load 0.5; 2026-01-01, abc']
+    assert runs == ['another run', '2026-01-01, abc, load 0.5']
 
 
 def test_shares_are_percent(tool, tmp_path):

@@ -102,10 +102,11 @@ def test_config_of_the_page_trains_and_makes_masks(page_configs):
 def test_config_of_a_package_of_ones_own(method, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / 'my_package.py').write_text('')
-    (tmp_path / 'toolbox').symlink_to(ROOT)
     path = tmp_path / 'my_configs' / 'lse_tiny_demo.py'
     path.parent.mkdir()
-    path.write_text(method['my_configs/lse_tiny_demo.py'])
+    # `mmwsss::` is for installations, see tests/test_packaging.py.
+    text = method['my_configs/lse_tiny_demo.py'].replace('mmwsss::', f'{ROOT}/configs/')
+    path.write_text(text)
     cfg = load_config(path)
     assert cfg.custom_imports.imports == ['mmwsss', 'my_package']
     assert (cfg.model.head.type, cfg.model.head.num_classes) == ('LSEHead', 5)
