@@ -35,9 +35,9 @@ and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses a
 `coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
 ELSEWHERE = ('_1of', 'pipeline_')
 SINGLE = """Settings that were tried, the generated images of the demo; 2,899 images of VOC, scored on 701 of
-them (`voc12part`). Several numbers are of the stages in brackets. Maps are at their best threshold, which uses
-the ground truth. Part of the images is on [reduced data](reduced_data.md); whole chains, whose segmenters are
-scored on 21 images, are in `results/pipeline_*` only."""
+them (`voc12part`). Several numbers are of the stages in brackets. Maps are at their best threshold, which
+uses the ground truth. Part of the images is in [reduced data](reduced_data.md); chains, whose segmenters
+are scored on 21 images, are in `results/pipeline_*` only."""
 SIZES = """`swapped`: training and test images exchanged (77 test images), where tau and lambda were
 chosen."""
 
