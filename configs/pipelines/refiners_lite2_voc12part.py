@@ -72,7 +72,7 @@ stages = dict(
             'mask_cfg.refiners': [
                 dict(
                     type='BoxConstraint',
-                    boxes='{boxes}/annotations.json',
+                    boxes='{boxes}/annotations/instances_default.json',
                     classes=[
                         'aeroplane',
                         'bicycle',
