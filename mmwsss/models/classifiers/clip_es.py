@@ -119,7 +119,7 @@ class CLIPESLocalizer(ImageLevelClassifier):
     """
 
     weights_source = (
-        'Make it from a file of CLIP: python tools/model_converters/clip.py model.safetensors FILE; '
+        'Make it from a file of CLIP: mmwsss weights clip model.safetensors FILE; '
         'nothing is downloaded'
     )
 

@@ -214,6 +214,16 @@ def test_masks_numbered_in_another_order_are_refused(tmp_path, order, given):
     assert statistics['mask_doubts'] == []
 
 
+def test_no_order_is_advised_where_ids_are_outside_the_list(tmp_path):
+    make_many(
+        tmp_path,
+        lambda i: {NAMES[i % 3], NAMES[(i // 2) % 3]},
+        lambda i: {(2, 3, 8)[k % 3] for k in (i, i // 2)},
+    )
+    report, _ = convert(tmp_path, true_masks=str(tmp_path / 'masks'))
+    assert any('outside the list: 8' in error for error in report.failed.values())
+
+
 def test_masks_that_contradict_some_labels_are_told(tmp_path):
     make_many(tmp_path, lambda i: [NAMES[i % 3]], lambda i: [1] if i == 4 or i % 3 == 0 else [2])
     convert(tmp_path, true_masks=str(tmp_path / 'masks'))
