@@ -33,13 +33,11 @@ three points between seeds.
 Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also hold commands, code, hardware
 and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses are compared on
 `coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
-ELSEWHERE = ('_1of', 'pipeline_')
+ELSEWHERE = ('_1of', 'pipeline_', '_swapped')
 SINGLE = """Settings that were tried, the generated images of the demo; 2,899 images of VOC, scored on 701 of
 them (`voc12part`). Several numbers are of the stages in brackets. Maps are at their best threshold, which
 uses the ground truth. Part of the images is in [reduced data](reduced_data.md); chains, whose segmenters
-are scored on 21 images, are in `results/pipeline_*` only."""
-SIZES = """`swapped`: training and test images exchanged (77 test images), where tau and lambda were
-chosen."""
+are scored on 21 images, and the search for tau and lambda are in `results/` only."""
 
 
 class Entry(NamedTuple):
@@ -69,6 +67,7 @@ class Question(NamedTuple):
 CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
 IRN, SVM = (f'{name}_mobilenetv2_vocmini' for name in ('irn', 'svm'))
 BEST, SEGMENTER = 'maps at best threshold', 'segmenter'
+VOC = 'refiners_lite2_voc12part'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS = 'size_balanced_mobilenetv2_mini'
 QUESTIONS = (
@@ -89,9 +88,13 @@ QUESTIONS = (
         Entry('IRNet', IRN, 'masks'),
         Entry('IRNet, dense CRF', IRN, 'masks (crf_masks)'),
     )),
-    Question('Which masks does DeepLabV2 train on?', (
-        Entry("CAM's", CAM, SEGMENTER),
-        Entry('true', 'deeplabv2_mobilenetv2_vocmini_pseudo_true-masks', SEGMENTER),
+    Question("Which refiner on VOC itself? On SIPE's maps", (
+        Entry('none', VOC, 'masks'),
+        Entry('threshold, chosen', VOC, 'masks (chosen_masks)'),
+        Entry('threshold, best', VOC, BEST),
+        Entry('PAR', VOC, 'masks (par_masks)'),
+        Entry('votes of superpixels', VOC, 'masks (vote_masks)'),
+        Entry('boxes of true components', VOC, 'masks (box_masks)'),
     )),
     Question('Which loss?', (
         Entry('cross-entropy', f'{LOSS}_ce', SEGMENTER),
@@ -249,29 +252,11 @@ def question(runs: Runs, asked: Question) -> str:
     return '\n'.join([f'## {asked.title}', '', f'{count} seeds; {shared}.', '', *lines])
 
 
-def has_sizes(row: Row) -> bool:
-    """Whether a score tells objects apart by size."""
-    return 'IA_S' in row.scores[next(iter(row.scores))].metrics
-
-
-def size_table(runs: Runs) -> str:
-    """The table of the scores by size; empty if there are none."""
-    head = ' | '.join(f'{key} %' for key in SIZE_SCORES)
-    lines = [f'| run | {head} |', '|---' * (len(SIZE_SCORES) + 1) + '|']
-    for name, group in runs.items():
-        lines += [
-            f'| `{name}` | {" | ".join(map(row.mean, SIZE_SCORES))} |'
-            for row in rows(group)
-            if has_sizes(row)
-        ]
-    return '\n'.join(lines) if len(lines) > 2 else ''
-
-
 def single_table(runs: Runs) -> str:
     """One row per run: mIoU of maps, masks and segmenters; empty if there is none."""
     lines = ['| run | maps | masks | segmenter | seeds |', '|---|---|---|---|---|']
     for name, group in runs.items():
-        found = [row for row in rows(group) if not has_sizes(row)]
+        found = rows(group)
         cells = [
             ', '.join(named(row) for row in found if kind(row) == column)
             for column in ('maps', 'masks', 'segmenter')
@@ -307,8 +292,6 @@ def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
     parts = [HEAD, *(question(runs, one) for one in questions)]
     if single := single_table(others):
         parts += ['## Single settings', SINGLE, single]
-    if sizes := size_table(others):
-        parts += ['## Single settings by size of the objects', SIZES, sizes]
     return '\n\n'.join(parts) + '\n'
 
 

@@ -32,6 +32,9 @@ MAPS = tool.Question(
 )
 
 
+BY_SIZE = MAPS._replace(metrics=tool.SIZE_SCORES, metric='IA_S')
+
+
 def test_a_question_shows_mean_spread_and_differences_by_seed(tmp_path):
     for name, values in dict(cam=(0.3, 0.32, 0.34), sipe=(0.33, 0.31, 0.36)).items():
         found = zip(range(3), values, (0.2, 0.25, 0.2))
@@ -82,17 +85,15 @@ def test_the_page_is_what_the_stored_runs_say():
     assert (ROOT / 'docs' / 'results.md').read_text('utf-8') == wanted
 
 
-def test_scores_by_size_have_a_table_of_their_own():
-    runs = {'cam': [summary(seed, 0.3, 0.2) for seed in range(3)], 'sb': []}
+def test_scores_by_size_are_columns():
+    runs = {'cam': [], 'sipe': []}
     sizes = {'IA-mIoU': 0.15, 'IA_M': 0.09, 'IA_L': 0.25}
     for seed, small in ((0, 0.04), (1, 0.06)):
-        run = summary(seed, 0.2 + seed / 100, 0.1, IA_S=small, **sizes)
-        runs['sb'].append(replace(run, options={'tau': '5'}))
-    row = '| `sb` | 20.50 ± 0.71 | 15.00 ± 0.00 | 5.00 ± 1.41 | 9.00 ± 0.00 | 25.00 ± 0.00 |'
-    single, by_size = tool.page(runs, []).split('## Single settings by size of the objects')
-    assert by_size.endswith(f'|---|---|---|---|---|---|\n{row}\n')
-    assert '`sb`' not in single
-    assert 'by size' not in tool.page({'cam': runs['cam']}, [])
+        runs['cam'].append(summary(seed, 0.2, 0.1, IA_S=small, **sizes))
+        runs['sipe'].append(summary(seed, 0.2 + seed / 100, 0.1, IA_S=small + 0.01, **sizes))
+    lines = tool.question(runs, BY_SIZE).splitlines()
+    wanted = '20.50 ± 0.71 | 15.00 ± 0.00 | 6.00 ± 1.41 | 9.00 ± 0.00 | 25.00 ± 0.00'
+    assert lines[-1] == f'| SIPE | {wanted} | +1.00 ± 0.00 (2 of 2) |'
 
 
 def test_every_stored_run_says_what_it_is():
@@ -117,7 +118,7 @@ def test_a_seed_without_a_score_by_size_is_named():
     sizes = {'IA-mIoU': 0.15, 'IA_M': 0.09, 'IA_L': 0.25}
     runs = [summary(0, 0.2, 0.1, IA_S=0.04, **sizes), summary(1, 0.2, 0.1, **sizes)]
     with pytest.raises(ValueError, match="seed 1 of 'maps' lacks IA_S"):
-        tool.page({'sb': runs}, [])
+        tool.question({'cam': runs, 'sipe': runs}, BY_SIZE)
 
 
 def test_a_table_that_cannot_be_made_ends_with_one_line(monkeypatch, capsys):
