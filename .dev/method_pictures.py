@@ -13,16 +13,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_gradient_magnitude
+from skimage.measure import label, regionprops
+from skimage.segmentation import mark_boundaries, slic
 
 from generated_pages import ROOT
 from mmwsss.apis import load_localizer
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.functional import propagate, size_weights
+from mmwsss.functional.boxes import Box, constrain_labels
 from mmwsss.functional.rpnet import confidence_map, foreground_probability, region_prototype
+from mmwsss.functional.segment_vote import segment_vote as votes
 from mmwsss.io import ClassMaps, load_class_maps, load_mask, voc_palette
-from mmwsss.refine import BackgroundThreshold, DenseCRF, RefinerChain, SVMExpansion
+from mmwsss.refine import (
+    BackgroundThreshold,
+    DenseCRF,
+    PixelAdaptiveRefinement,
+    RefinerChain,
+    SVMExpansion,
+)
 from mmwsss.visualization.panels import Tile, heatmap, overlay, panel_image
 
 PALETTE = voc_palette(6)
@@ -149,6 +159,43 @@ def dense_crf(demo: Demo) -> list[Tile]:
     ]
 
 
+def par(demo: Demo) -> list[Tile]:
+    spread = PixelAdaptiveRefinement()(demo.maps, demo.photo)
+    return [
+        ('image', demo.photo),
+        ('maps before', demo.heat(demo.maps)),
+        ('maps after PAR', demo.heat(spread)),
+        ('mask', demo.paint(RefinerChain([])(spread))),
+    ]
+
+
+def segment_vote(demo: Demo) -> list[Tile]:
+    found = slic(demo.photo, n_segments=60, start_label=0)
+    segments = np.stack([found == i for i in np.unique(found)])
+    borders = (mark_boundaries(demo.photo, found) * 255).astype(np.uint8)
+    return [
+        ('mask before', demo.paint(demo.mask)),
+        ('superpixels', borders),
+        ('after the vote', demo.paint(votes(demo.mask, segments))),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+def boxes(demo: Demo) -> list[Tile]:
+    found = []
+    for region in regionprops(label(np.where(demo.true == 255, 0, demo.true), connectivity=2)):
+        y0, x0, y1, x1 = region.bbox
+        found.append(Box(int(demo.true[tuple(region.coords[0])]), x0, y0, x1, y1))
+    framed = Image.fromarray(demo.photo)
+    for box in found:
+        ImageDraw.Draw(framed).rectangle(box[1:], outline=(255, 255, 0), width=2)
+    return [
+        ('boxes', np.asarray(framed)),
+        ('mask before', demo.paint(demo.mask)),
+        ('held to the boxes', demo.paint(constrain_labels(demo.mask, found))),
+    ]
+
+
 def svm(demo: Demo) -> list[Tile]:
     labels = RefinerChain([SVMExpansion(n_samples=300)])(demo.maps, demo.photo, demo.name)
     return [
@@ -186,7 +233,19 @@ def deeplabv2(demo: Demo) -> list[Tile]:
     ]
 
 
-METHODS = (cam, sipe, rpnet, irnet, dense_crf, svm, size_balanced, deeplabv2)
+METHODS = (
+    cam,
+    sipe,
+    rpnet,
+    irnet,
+    dense_crf,
+    par,
+    segment_vote,
+    boxes,
+    svm,
+    size_balanced,
+    deeplabv2,
+)
 
 
 def main() -> None:
@@ -197,10 +256,13 @@ def main() -> None:
     parser.add_argument(
         '--images', nargs=2, default=('train_0003', 'train_0008'), help='an image and its partner'
     )
+    parser.add_argument('--only', nargs='+', metavar='METHOD', help='some of the pictures')
     args = parser.parse_args()
     demo = Demo(args.data, args.run, *args.images)
     args.out.mkdir(parents=True, exist_ok=True)
     for method in METHODS:
+        if args.only and method.__name__ not in args.only:
+            continue
         picture = Image.fromarray(panel_image([method(demo)], tile_width=1.7, dpi=100))
         picture.save(args.out / f'{method.__name__}.jpg', quality=85, optimize=True)
         print(f'wrote {method.__name__}.jpg')
