@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -96,6 +97,12 @@ def test_scores_by_size_are_columns():
     assert lines[-1] == f'| SIPE | {wanted} | +1.00 ± 0.00 (2 of 2) |'
 
 
+def same_but_threshold(protocol):
+    # A threshold that is chosen says of how many images, which differs by one or two between seeds.
+    source = re.sub(r'of \d+ images', 'of some images', protocol.threshold_source)
+    return replace(protocol, threshold=None, threshold_source=source)
+
+
 def test_every_stored_run_says_what_it_is():
     runs = tool.read_runs(ROOT / 'results')
     assert runs
@@ -106,7 +113,7 @@ def test_every_stored_run_says_what_it_is():
             assert run.hardware
             assert any(stage.command for stage in run.stages)
         for row in tool.rows(group):
-            about = [replace(s.protocol, threshold=None) for s in row.scores.values()]
+            about = [same_but_threshold(score.protocol) for score in row.scores.values()]
             assert all(protocol == about[0] for protocol in about), (name, row.what)
             assert about[0].images
             assert about[0].split
