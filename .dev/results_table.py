@@ -7,6 +7,7 @@ Commands, hardware and the protocol of every row stay in the summaries.
 
 from __future__ import annotations
 
+import re
 import statistics
 import sys
 from collections import Counter
@@ -137,11 +138,6 @@ class Row(NamedTuple):
         """Mean in percent, and the sample standard deviation where there are several seeds."""
         return spread(list(self.values(metric).values()))
 
-    @property
-    def protocol(self) -> Protocol:
-        """The protocol of the first seed."""
-        return next(iter(self.scores.values())).protocol
-
 
 def read_runs(folder: Path) -> Runs:
     """Summaries by run, in the order of the seeds."""
@@ -201,28 +197,23 @@ def find(runs: Runs, entry: Entry) -> Row:
 
 
 def protocols(found: Sequence[Row]) -> tuple[str, list[str]]:
-    """What holds for all rows, and what is each row's own."""
-    first, *others = (vars(row.protocol) for row in found)
+    """What holds for all rows and seeds, and what is each row's own."""
+    first, *others = (vars(score.protocol) for row in found for score in row.scores.values())
     same = {name for name, value in first.items() if all(o[name] == value for o in others)}
-    if not same.issuperset(TOGETHER) or any(len(set(thresholds(row))) > 1 for row in found):
+    if not same.issuperset(TOGETHER):
         same.difference_update(TOGETHER)
     shared = Protocol(**{name: first[name] for name in same}).text()
     return shared, [own_protocol(row, same) for row in found]
 
 
 def own_protocol(row: Row, shared: set[str]) -> str:
-    """The protocol without what holds for all rows, with the thresholds of all seeds where they differ."""
-    own = {name: value for name, value in vars(row.protocol).items() if name not in shared}
-    text = Protocol(**own).text().removeprefix('0 images').removeprefix(', ')
-    values = thresholds(row)
-    if len(set(values)) > 1:
-        text = text.replace(f'threshold {values[0]}', f'thresholds {", ".join(values)}')
-    return text
-
-
-def thresholds(row: Row) -> list[str]:
-    """The threshold of each seed."""
-    return [f'{score.protocol.threshold or 0:g}' for score in row.scores.values()]
+    """The protocol without what holds for all rows; numbers that differ between seeds stand side by side."""
+    texts = []
+    for score in row.scores.values():
+        own = {name: value for name, value in vars(score.protocol).items() if name not in shared}
+        texts.append(Protocol(**own).text().removeprefix('0 images').removeprefix(', '))
+    columns = zip(*(re.split(r'(\d+\.?\d*)', text) for text in texts))
+    return ''.join(column[0] if len(set(column)) == 1 else ', '.join(column) for column in columns)
 
 
 def difference(row: Row, baseline: Row, metric: str) -> str:

@@ -48,8 +48,8 @@ def test_a_question_shows_mean_spread_and_differences_by_seed(tmp_path):
 
 | | mIoU % | difference in mIoU | |
 |---|---|---|---|
-| CAM | 32.00 ± 2.00 |  | thresholds 0.2, 0.25, 0.2: config |
-| SIPE | 33.33 ± 2.52 | +1.33 ± 2.08 (2 of 3) | thresholds 0.2, 0.25, 0.2: config |
+| CAM | 32.00 ± 2.00 |  | threshold 0.2, 0.25, 0.2: config |
+| SIPE | 33.33 ± 2.52 | +1.33 ± 2.08 (2 of 3) | threshold 0.2, 0.25, 0.2: config |
 """)
 
 
@@ -136,6 +136,13 @@ def test_a_table_that_cannot_be_made_ends_with_one_line(monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['results_table.py', '--check'])
     assert tool.main() == 2
     assert capsys.readouterr().err == 'error: results/x/seed1.json: lacks IA_S\n'
+
+
+def test_runs_that_other_pages_show_are_left_out():
+    runs = {name: [summary(0, 0.3, 0.2)] for name in ('one', 'one_1of4', 'pipeline_one')}
+    assert '`one`' in tool.page(runs, [])
+    assert '_one' not in tool.page(runs, []).split('Single settings')[1].split('|', 1)[1]
+    assert '1of4`' not in tool.page(runs, [])
 
 
 def test_single_settings_have_a_column_for_maps_masks_and_segmenter():
