@@ -161,7 +161,7 @@ class Train(Kind):
 
     def check(self, stage: Stage) -> None:
         """The initial weights must be there and readable; the data may come from another stage."""
-        options = {k: v for k, v in stage.options.items() if not REFERENCE.search(str(v))}
+        options = {k: None if REFERENCE.search(str(v)) else v for k, v in stage.options.items()}
         guard_checkpoints(load_config(stage.config, options, num_classes=False))
 
     def processes(self, cfg: Config, available: int) -> int:
