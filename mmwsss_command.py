@@ -5,15 +5,18 @@ It lies outside the package, whose import takes seconds, so that help comes at o
 
 from __future__ import annotations
 
+import argparse
 import ast
 import difflib
 import re
 import sys
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
-__all__ = ['main']
+__all__ = ['ToolParser', 'find_commands', 'main']
 
 # Subcommands of tools whose file has a longer name; the others have that of their file.
 SHORTER = {
@@ -27,6 +30,7 @@ SHORTER = {
 }
 GROUPS = {'dataset_converters': 'data', 'model_converters': 'weights'}
 EXIT_ERROR = 2
+MAX_LENGTH = 320  # of a message: four lines on a screen
 HELP = """\
 mmwsss: from image-level labels to a segmenter.
 
@@ -37,6 +41,19 @@ usage: mmwsss COMMAND ...       options of one: mmwsss COMMAND --help
 Step by step: data, train (a localizer), maps, masks, score, train (a segmenter), test, predict; `pipeline`
 does all of it. A config is a file of yours or of the package, such as configs/sipe/sipe_r50_voc.py:
 `mmwsss configs sipe` finds them."""
+
+
+class ToolParser(argparse.ArgumentParser):
+    """A tool's parser: its description stays as it is, and a mistake is two lines instead of the usage."""
+
+    def __init__(self, description: str | None) -> None:
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, formatter_class=formatter)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        message = textwrap.shorten(message, MAX_LENGTH, placeholder=' ...')
+        self.exit(EXIT_ERROR, f'error: {message}\nsee {self.prog} --help\n')
 
 
 def main(words: list[str] | None = None) -> int:

@@ -72,3 +72,15 @@ def test_configs_are_found(capsys, words, code, shown):
     captured = capsys.readouterr()
     assert shown in captured.out + captured.err
     assert 'configs/_base_' not in captured.out
+
+
+@pytest.mark.parametrize('name', list(find_commands()))
+def test_a_misspelt_option_is_two_lines(monkeypatch, capsys, name):
+    monkeypatch.setattr('sys.argv', ['mmwsss'])
+    with pytest.raises(SystemExit) as end:
+        main([*name.split(), '--no-such-option', '1'])
+    assert end.value.code == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert said[0].startswith('error: ')
+    assert said[1] == f'see mmwsss {name} --help'

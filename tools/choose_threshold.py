@@ -8,8 +8,8 @@ variance between them, 100 for the best threshold of an image, mean over images)
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from mmwsss.datasets.splits import read_split
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
 from mmwsss.io import require_folder
 from mmwsss.stages.image_list import Images
@@ -21,15 +21,16 @@ from mmwsss.utils.cli import (
     run_tool,
 )
 from mmwsss.utils.config import load_config
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('--maps', required=True, help='folder of class maps, from make_maps.py')
-    parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
+    parser.add_argument(
+        '--list', type=Path, help='file of image ids, instead of the whole map_dataset'
+    )
     parser.add_argument(
         '--thresholds', type=float, nargs='+', help='to try (default: 0.05, 0.10 .. 0.95)'
     )
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     if 'map_dataset' not in cfg:
         raise KeyError(f'{args.config} has no `map_dataset`; localizer configs have it')
     images = Images(cfg.map_dataset)
-    ids = images.choose(read_split(args.list, argument='--list') if args.list else None)
+    ids = images.choose(args.list)
     maps = require_folder('--maps', args.maps)
     thresholds = args.thresholds or DEFAULT_THRESHOLDS
     choice = choose_threshold(maps, images, ids, thresholds, args.images, args.workers)

@@ -14,6 +14,7 @@ from typing import Any
 from mmwsss.pipeline import Pipeline, StageError, read_pipeline
 from mmwsss.report import Figure, ReportOptions, write_run_report
 from mmwsss.utils.cli import add_device_argument, add_verbose_argument, run_tool
+from mmwsss_command import ToolParser
 
 CONFIG = 'configs/pipelines/demo.py'
 TRUE_MASKS = {
@@ -28,9 +29,7 @@ SHOWN_IMAGES = 2  # best and worst ones of each stage in the report
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('--work-dir', default='work_dirs/demo', help='default: %(default)s')
     parser.add_argument(
         '--data-root', default='data/demo', help='where the images are made (default: %(default)s)'

@@ -27,10 +27,11 @@ from mmwsss.utils.cli import (
     finish_report,
     run_tool,
 )
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     scored = parser.add_mutually_exclusive_group(required=True)
     scored.add_argument('--masks', help='folder of masks (.png, .npy)')
     scored.add_argument('--maps', help='folder of class maps: table over thresholds')

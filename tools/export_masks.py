@@ -11,13 +11,17 @@ import argparse
 from mmwsss.evaluation.folder import resolve_classes
 from mmwsss.io import read_id_list, require_folder
 from mmwsss.stages.annotations import FORMATS, Exported, ExportOptions, export_masks
-from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
+from mmwsss.utils.cli import (
+    add_verbose_argument,
+    add_workers_argument,
+    finish_report,
+    run_tool,
+)
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('masks', help='folder of masks (.png, .npy)')
     parser.add_argument('--format', required=True, choices=tuple(FORMATS))
     parser.add_argument('--out', required=True, help='folder for the export')

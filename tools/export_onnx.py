@@ -15,12 +15,11 @@ from mmwsss.stages.load import load_model
 from mmwsss.stages.photos import find_images
 from mmwsss.utils.cli import add_config_arguments, add_trust_argument, run_tool
 from mmwsss.utils.config import load_config
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='weights of the model')
     parser.add_argument('--out', required=True, help='the ONNX file')

@@ -13,13 +13,13 @@ import signal
 import sys
 from pathlib import Path
 
+from mmwsss_command import ToolParser
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('words', nargs='*', metavar='WORD', help='part of a path or description')
     parser.add_argument('--folder', action='store_true', help='only say in which folder they lie')
     return parser.parse_args(argv)

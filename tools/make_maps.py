@@ -7,8 +7,8 @@ again, it goes on where it stopped. Exit code 1: some images failed and are name
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from mmwsss.datasets.splits import read_split
 from mmwsss.stages.maps import make_maps
 from mmwsss.utils.cli import (
     add_config_arguments,
@@ -22,16 +22,17 @@ from mmwsss.utils.cli import (
 )
 from mmwsss.utils.config import load_config
 from mmwsss.utils.precision import set_precision
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='weights of the localizer')
     parser.add_argument('--out', required=True, help='folder for the maps')
-    parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
+    parser.add_argument(
+        '--list', type=Path, help='file of image ids, instead of the whole map_dataset'
+    )
     add_device_argument(parser)
     add_precision_argument(parser)
     parser.add_argument(
@@ -56,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
         cfg,
         args.checkpoint,
         args.out,
-        ids=read_split(args.list, argument='--list') if args.list else None,
+        ids=args.list,
         device=args.device,
         threads=args.threads,
         overwrite=args.overwrite,

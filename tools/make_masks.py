@@ -9,8 +9,8 @@ done.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from mmwsss.datasets.splits import read_split
 from mmwsss.stages.imported import KEY_MEANINGS
 from mmwsss.stages.masks import import_masks, make_masks
 from mmwsss.utils.cli import (
@@ -25,12 +25,11 @@ from mmwsss.utils.cli import (
 )
 from mmwsss.utils.config import load_config
 from mmwsss.utils.precision import set_precision
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument('--maps', help='folder of class maps, from make_maps.py')
@@ -41,7 +40,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='folder of masks or maps of another program: <id>.png, .npy or .npz',
     )
     parser.add_argument('--out', required=True, help='folder for the masks')
-    parser.add_argument('--list', help='file of image ids, instead of the whole map_dataset')
+    parser.add_argument(
+        '--list', type=Path, help='file of image ids, instead of the whole map_dataset'
+    )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace masks that are there already'
     )
@@ -65,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
     set_precision(cfg, args.precision)
     setup_launcher(args.launcher)
     options = {
-        'ids': read_split(args.list, argument='--list') if args.list else None,
+        'ids': args.list,
         'workers': args.workers,
         'overwrite': args.overwrite,
         'device': args.device,

@@ -19,12 +19,11 @@ from mmwsss.utils.cli import (
     add_workers_argument,
     run_tool,
 )
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('run_dir', help='folder of a run: of a pipeline, a study, the demo ...')
     parser.add_argument('--out', help='the page (default: report.html in RUN_DIR)')
     parser.add_argument(

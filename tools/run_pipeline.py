@@ -74,12 +74,11 @@ if __name__ == '__main__' and (told := told_before(sys.argv[1:])) is not None:
 from mmwsss.io import write_json
 from mmwsss.pipeline import Launcher, Pipeline, StageError, read_pipeline
 from mmwsss.utils.cli import add_config_arguments, add_device_argument, run_tool
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('--work-dir', help='folder for everything (default: work_dirs/NAME)')
     parser.add_argument('--seed', type=int, help='seed of all trainings')

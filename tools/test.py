@@ -17,10 +17,11 @@ from mmwsss.utils.cli import (
 )
 from mmwsss.utils.config import load_config
 from mmwsss.utils.precision import set_precision
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='weights of the model')
     parser.add_argument('--work-dir', help='folder for logs and scores')

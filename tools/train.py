@@ -13,10 +13,11 @@ from mmwsss.utils.cli import (
     run_tool,
 )
 from mmwsss.utils.config import load_config
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
         '--resume', action='store_true', help='go on from the latest checkpoint in the work dir'

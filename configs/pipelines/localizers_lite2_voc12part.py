@@ -1,5 +1,5 @@
-# Localizers side by side on VOC itself: maps of the 701 images of VOC's train in the part of VOC, at their best
-# threshold, at the usual or the paper's, and at one chosen without masks. ReCAM goes on from CAM.
+# Localizers side by side on VOC itself: maps of the 701 images of VOC's train in the part of VOC, at their
+# best threshold, at the usual or the paper's, and at one chosen without masks. ReCAM goes on from CAM.
 _base_ = './cam_lite2_voc12part.py'
 data_root = 'data/voc12_part'
 configs = dict(

@@ -34,6 +34,7 @@ from mmwsss.io.record import (
     plain_values,
     read_record,
 )
+from mmwsss_command import ToolParser
 
 __all__ = ['part_coverage', 'part_coverage_scores']
 
@@ -170,7 +171,7 @@ def _check_ids(name: str, array: np.ndarray, count: int, ignore_index: int) -> N
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(__doc__.splitlines()[0])
     parser.add_argument('preds', metavar='PRED', nargs='+', help='folder of masks or class maps')
     parser.add_argument('--data', default='data/demo', help='dataset with SegmentationPart')
     parser.add_argument('--split', default='train', help='list in ImageSets/Segmentation')

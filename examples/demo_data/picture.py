@@ -19,13 +19,14 @@ from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps, load_mask, read_id_list, read_lines
 from mmwsss.utils.config import load_config
 from mmwsss.visualization import class_legend, heatmap, overlay, save_panel
+from mmwsss_command import ToolParser
 
 COLUMNS = ('image', 'CAM', 'IS-CAM (SIPE)', 'mask', 'true mask', 'segmenter')
 CAM = {'model.head.test_map': 'cam', 'model.head.estimated_background': False}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(__doc__.splitlines()[0])
     parser.add_argument('config', help='config of a SIPE localizer')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--data', default='data/demo', help='the demo dataset')

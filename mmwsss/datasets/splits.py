@@ -62,22 +62,26 @@ def _entries(
     return {name: of_name[0] for name, of_name in places.items()}
 
 
-def read_subset(path: str, ids: Sequence[str]) -> list[str]:
+def read_subset(
+    path: str, ids: Sequence[str], argument: str = 'subset', whole: str = 'the split'
+) -> list[str]:
     """Return the ids of a split that a list names, in the order of the split.
 
     Args:
         path: List of image ids on the local disk, of a kind that :func:`read_split` reads.
         ids: Ids of the split.
+        argument: What messages begin with.
+        whole: What messages call the split.
 
     Raises:
         FileNotFoundError: ``path`` does not exist.
         ValueError: It names no image, one twice, or one that is not in the split.
     """
-    chosen, known = _entries(path, 'subset'), set(ids)
+    chosen, known = _entries(path, argument), set(ids)
     strange = [f'{name!r} ({place})' for name, place in chosen.items() if name not in known]
     if strange:
         raise ValueError(
-            f'subset: {path} names {len(strange)} images that are not in the split: '
+            f'{argument}: {path} names {len(strange)} images that are not in {whole}: '
             f'{name_some(strange)}; expected ids among its {len(ids)}, such as {ids[0]!r}'
         )
     return [name for name in ids if name in chosen]
@@ -90,7 +94,7 @@ def ids_of_folder(
 
     Args:
         folder: The folder.
-        suffix: Ending of the image files; None: any of ``.jpg``, ``.jpeg``, ``.png``.
+        suffix: Ending of the image files; None: any of ``IMAGE_SUFFIXES``.
         backend_args: File backend of mmengine; None is the local disk.
 
     Raises:
@@ -118,7 +122,7 @@ class FileIndex:
 
     Args:
         folder: The folder.
-        suffix: Ending of the files; None: per id, any of ``.jpg``, ``.jpeg``, ``.png``.
+        suffix: Ending of the files; None: per id, any of ``IMAGE_SUFFIXES``.
         backend_args: File backend of mmengine; None is the local disk.
 
     Raises:

@@ -77,7 +77,7 @@ class WSSSDataset(BaseSegDataset):
             empty label, ``'drop'`` leaves them out, ``'error'`` names them.
         check_files: ``'error'``: image and mask files are looked for when the dataset is built, and
             missing ones are named. ``'lazy'``: loading a missing image fails, by name.
-        img_suffix: Ending of the image files. None: per image, ``.jpg``, ``.jpeg`` or ``.png``.
+        img_suffix: Ending of the image files. None: per image, one of ``IMAGE_SUFFIXES``.
         metainfo: As in mmseg.
         data_root: Folder that relative paths start from.
         data_prefix: ``img_path`` and optionally ``seg_map_path``, the folders of images and masks.

@@ -28,11 +28,13 @@ __all__ = [
     'write_ids',
 ]
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 MASK_SUFFIXES = ('.png', '.npy')
 _IMAGE_FOLDERS = ('JPEGImages', 'images')
 _ABSOLUTE = re.compile(r'(?:[A-Za-z]:)?/')
-_TWO_PATHS = re.compile(r'(.+?\.(?:jpe?g|png))[\s,;]+(.+\.(?:png|npy))', re.IGNORECASE)
+_TWO_PATHS = re.compile(
+    rf'(.+?(?:{"|".join(map(re.escape, IMAGE_SUFFIXES))}))[\s,;]+(.+\.(?:png|npy))', re.IGNORECASE
+)
 _VOC_CLASS = re.compile(r'(\S+)\s+(?:-1|0|1)')  # ImageSets/Main/cat_train.txt
 
 

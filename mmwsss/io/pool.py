@@ -226,15 +226,18 @@ class BatchReport:
         """0, or 1 when an image failed."""
         return 1 if self.failed else 0
 
-    def summary(self) -> str:
-        """Return the counts, followed by one line per failed image with its error."""
+    def counts(self) -> str:
+        """How many images were done, skipped and failed, and the time."""
         speed = f', {len(self.done) / self.seconds:.2f} images/s' if self.seconds > 0 else ''
-        lines = [
+        return (
             f'{len(self.done)} done, {len(self.skipped)} skipped (finished before), '
             f'{len(self.failed)} failed in {self.seconds:.1f} s{speed}'
-        ]
-        lines += [f'  failed: {name}: {error}' for name, error in self.failed.items()]
-        return '\n'.join(lines)
+        )
+
+    def summary(self) -> str:
+        """Return the counts, followed by one line per failed image with its error."""
+        failed = [f'  failed: {name}: {error}' for name, error in self.failed.items()]
+        return '\n'.join([self.counts(), *failed])
 
     @classmethod
     def merge(cls, reports: Iterable[BatchReport], ids: Sequence[str]) -> BatchReport:

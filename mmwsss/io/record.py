@@ -25,6 +25,7 @@ from mmwsss.io.lock import FolderLock, lock_folder
 from mmwsss.io.names import require_file
 from mmwsss.utils.nested import rebuilt
 from mmwsss.version import __version__
+from mmwsss_command import find_commands
 
 __all__ = [
     'ARGMAX',
@@ -37,6 +38,7 @@ __all__ = [
     'Score',
     'check_record',
     'code_version',
+    'command_line',
     'find_record',
     'first_difference',
     'from_json',
@@ -254,7 +256,7 @@ def make_record(
         ids_sha256='' if ids is None else hash_ids(ids),
         config_sha256=hash_text(config_text) if config_text else '',
         settings=plain_values(settings or {}),
-        command=command_line(),
+        command=command_line(sys.argv),
         code=code_version(),
         hardware=hardware(),
         created=datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -398,11 +400,20 @@ def hash_file(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def command_line() -> str:
-    """The command that this process runs."""
-    tool, *words = sys.argv
-    start = tool.split() if tool.startswith('mmwsss ') else ['python', tool]
-    return shlex.join([*start, *words])
+def command_line(words: Sequence[str]) -> str:
+    """A command as it may be typed anywhere: a tool by its subcommand, another program by Python.
+
+    Args:
+        words: ``sys.argv`` of a process: the tool and its arguments.
+    """
+    tool, *arguments = words
+    if tool.startswith('mmwsss '):
+        return shlex.join([*tool.split(), *arguments])
+    paths = {path.resolve(): name for name, path in find_commands().items()}
+    name = paths.get(Path(tool).resolve())
+    return shlex.join(
+        [*(['python', tool] if name is None else ['mmwsss', *name.split()]), *arguments]
+    )
 
 
 def code_version() -> str:

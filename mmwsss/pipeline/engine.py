@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import sys
 import time
@@ -20,6 +19,7 @@ from mmwsss.io import (
     FolderLock,
     Record,
     code_version,
+    command_line,
     find_record,
     make_record,
     read_record,
@@ -338,8 +338,8 @@ class Pipeline:
             changes = {'complete': True, 'outputs': len(outputs)}
         finally:
             seconds = round(before.seconds + time.monotonic() - start, 1)
-            words = shlex.join(['python', *command])
-            record = replace(read_record(folder), seconds=seconds, command=words, **changes)
+            typed = command_line(command)
+            record = replace(read_record(folder), seconds=seconds, command=typed, **changes)
             write_record(folder, record)
         self.configs.clear()  # they may depend on what was made, such as a list of classes
         self.say(f'      done in {seconds:.1f} s')

@@ -201,13 +201,17 @@ def build_refiner(cfg: dict[str, Any] | BaseRefiner) -> BaseRefiner:
         cfg: ``dict(type=..., **arguments)``, or a refiner, which is returned.
 
     Raises:
-        ValueError: The type is not registered.
+        ValueError: The type is not registered, or a value does not fit; names the refiner.
         TypeError: The arguments do not fit.
     """
     if isinstance(cfg, BaseRefiner):
         return cfg
-    check_known('type of a refiner', cfg['type'], REFINERS.module_dict)
-    refiner: BaseRefiner = REFINERS.build({**cfg, '_scope_': REFINERS.scope})
+    name = cfg['type']
+    check_known('type of a refiner', name, REFINERS.module_dict)
+    try:
+        refiner: BaseRefiner = REFINERS.build({**cfg, '_scope_': REFINERS.scope})
+    except ValueError as error:
+        raise ValueError(f'refiner {name}: {error}') from error
     return refiner
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmwsss.datasets.splits import read_subset
 from mmwsss.utils.names import name_some
 
 __all__ = ['Images', 'images_only', 'map_pipeline', 'split_name']
@@ -92,12 +93,15 @@ class Images:
         self.paths = {name: info['img_path'] for name, (_, info) in infos.items()}
         self.labels = {name: info.get('img_label') for name, (_, info) in infos.items()}
 
-    def choose(self, ids: Sequence[str] | None) -> list[str]:
-        """Return ``ids``, or all of them for None.
+    def choose(self, ids: Sequence[str] | Path | None) -> list[str]:
+        """Return ``ids``, those that a file lists, or all of the dataset for None.
 
         Raises:
-            ValueError: The dataset does not have them all; names some.
+            ValueError: The dataset does not have them all; names some, and the file.
+            FileNotFoundError: There is no such file.
         """
+        if isinstance(ids, Path):
+            return read_subset(str(ids), list(self.paths), '--list', 'map_dataset')
         if ids is None:
             return list(self.paths)
         missing = [name for name in ids if name not in self.paths]

@@ -97,7 +97,7 @@ def make_maps(
     cfg: Config,
     checkpoint: str | Path,
     out: str | Path,
-    ids: Sequence[str] | None = None,
+    ids: Sequence[str] | Path | None = None,
     device: str | None = None,
     threads: int = 2,
     overwrite: bool = False,
@@ -112,7 +112,7 @@ def make_maps(
         cfg: Config with ``model`` and ``map_dataset``.
         checkpoint: Weights of the localizer.
         out: Folder for the maps.
-        ids: Only these images of the dataset.
+        ids: Only these images of the dataset, or those that a file lists.
         device: Device of the model.
         threads: Threads that load images ahead, and as many that write.
         overwrite: Start again in a folder made with other settings.

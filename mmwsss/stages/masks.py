@@ -55,7 +55,7 @@ def make_masks(
     cfg: Config,
     maps: str | Path,
     out: str | Path,
-    ids: Sequence[str] | None = None,
+    ids: Sequence[str] | Path | None = None,
     workers: int = 0,
     overwrite: bool = False,
     device: str | None = None,
@@ -70,7 +70,8 @@ def make_masks(
         cfg: Config with ``map_dataset`` and ``mask_cfg``.
         maps: Folder of class maps, with the record of ``make_maps``.
         out: Folder for the masks.
-        ids: Only these images of the dataset. None: all of them; the maps must be of the same images.
+        ids: Only these images of the dataset, or those that a file lists. None: all of them; the maps
+            must be of the same images.
         workers: Processes of each rank; 0 works in this one.
         overwrite: Start again in a folder that holds masks already.
         device: Where refiners with a network work, instead of what their settings say.
@@ -119,7 +120,7 @@ def import_masks(
     cfg: Config,
     folder: str | Path,
     out: str | Path,
-    ids: Sequence[str] | None = None,
+    ids: Sequence[str] | Path | None = None,
     workers: int = 0,
     overwrite: bool = False,
     keys: str = 'foreground',

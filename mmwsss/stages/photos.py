@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmwsss.io.ids import IMAGE_SUFFIXES
 from mmwsss.utils.names import name_some
 
 __all__ = ['by_name', 'find_images']
-
-IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
 def find_images(paths: str | Path | Sequence[str | Path]) -> list[tuple[str, Path]]:

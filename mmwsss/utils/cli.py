@@ -23,6 +23,7 @@ from mmengine.dist import get_rank, init_dist
 
 from mmwsss.io import BatchReport
 from mmwsss.utils.device import use_device
+from mmwsss.utils.names import name_some
 from mmwsss.utils.precision import PRECISIONS
 
 __all__ = [
@@ -183,12 +184,14 @@ def setup_launcher(launcher: str) -> None:
 
 
 def finish_report(report: BatchReport) -> int:
-    """Print a report on rank 0, at most 30 failed images of it, and return the exit code."""
+    """Print a report on rank 0 and return the exit code.
+
+    Failed images, at most 30, are only named: :func:`~mmwsss.io.process_items` has shown their errors.
+    """
     if get_rank() == 0:
-        lines = report.summary().splitlines()
-        hidden = lines[MAX_SHOWN + 1 :]
-        if hidden:
-            lines[MAX_SHOWN + 1 :] = [f'  and {len(hidden)} more; the record names them all']
+        lines = [report.counts()]
+        if report.failed:
+            lines.append(f'  failed: {name_some(report.failed, MAX_SHOWN)} (reasons above)')
         print('\n'.join(lines), file=sys.stderr if report.failed else sys.stdout, flush=True)
     return report.exit_code
 

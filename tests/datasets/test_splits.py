@@ -72,13 +72,22 @@ def test_missing_list(tmp_path):
 def test_ids_of_folder_takes_any_image(tiny):
     (tiny / 'images' / 'sub').mkdir()
     (tiny / 'images' / 'sub' / 'x.JPEG').touch()
+    (tiny / 'images' / 'sub' / 'y.tif').touch()
+    (tiny / 'images' / 'sub' / 'z.WebP').touch()
     (tiny / 'images' / 'notes.txt').touch()
-    assert ids_of_folder(str(tiny / 'images')) == ['first', 'second', 'sub/x', 'third']
+    assert ids_of_folder(str(tiny / 'images')) == [
+        'first',
+        'second',
+        'sub/x',
+        'sub/y',
+        'sub/z',
+        'third',
+    ]
     assert ids_of_folder(str(tiny / 'images'), '.png') == ['second']
 
 
 def test_empty_and_missing_folder(tmp_path):
-    with pytest.raises(ValueError, match=r'holds no images \(\.jpg, \.jpeg, \.png\)'):
+    with pytest.raises(ValueError, match=r'holds no images \(\.jpg, .*, \.webp\)'):
         ids_of_folder(str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r'folder does not exist: .*nope'):
         ids_of_folder(str(tmp_path / 'nope'))

@@ -101,7 +101,7 @@ def test_failures_are_named(case, capsys):
     (tmp_path / 'gt' / f'{ids[4]}.png').unlink()
     extra = ['--gt', tmp_path / 'gt', '--features', 'RGB', '--workers', 0]
     assert run(*arguments, *extra, '--json', tmp_path / 'a.json') == 1
-    assert f'failed: {ids[4]}: FileNotFoundError: mask not found' in capsys.readouterr().err
+    assert f'{ids[4]}: FileNotFoundError: mask not found' in capsys.readouterr().err
     found = json.loads((tmp_path / 'a.json').read_text())
     assert (found['images'], list(found['failed'])) == (7, [ids[4]])
 

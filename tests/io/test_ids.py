@@ -129,6 +129,8 @@ def test_names_that_no_list_can_hold_are_refused(tmp_path, name):
         ('img/sub/x.jpg gt/sub/x.png', ['sub/x']),
         ('img/my x.JPG gt/my x.PNG', ['my x']),
         ('img/x.jpg gt/x_mask.png', ['x']),
+        ('img/x.tiff gt/x.png', ['x']),
+        ('img/y.bmp', ['img/y']),
         ('img/x.jpg gt/x.npy', ['x']),
         ('/JPEGImages/x.jpg', ['x']),
         ('/data/VOC/JPEGImages/sub/x.jpg', ['sub/x']),
@@ -140,7 +142,7 @@ def test_names_that_no_list_can_hold_are_refused(tmp_path, name):
         ('.\\x', ['x']),
         ('x.JPG|y.Jpeg|z.PNG|v1.2', ['x', 'y', 'z', 'v1.2']),
         ('\ufeffx\r|  y \r||', ['x', 'y']),
-        ('x.tif', ['x.tif']),
+        ('x.gif', ['x.gif']),
         ('.png', ['.png']),
     ],
 )

@@ -20,6 +20,7 @@ from mmwsss.io import (
     write_record,
 )
 from mmwsss.io.record import ARGMAX, BEST_OF_SWEEP
+from mmwsss.utils.resources import ROOT
 
 CLASSES = ['background', 'cat', 'dog']
 
@@ -211,10 +212,12 @@ def test_recorder_keeps_request_and_time(tmp_path):
 @pytest.mark.parametrize(
     ('argv', 'command'),
     [
-        (['tools/train.py', 'my config.py'], "python tools/train.py 'my config.py'"),
+        (['mine/train.py', 'my config.py'], "python mine/train.py 'my config.py'"),
+        ([str(ROOT / 'tools/make_maps.py'), 'c.py'], 'mmwsss maps c.py'),
+        ([str(ROOT / 'tools/dataset_converters/generic.py'), 'x'], 'mmwsss data generic x'),
         (['mmwsss data generic', 'a b'], "mmwsss data generic 'a b'"),
     ],
 )
-def test_the_command_is_the_one_that_was_typed(monkeypatch, argv, command):
+def test_the_command_is_one_that_anybody_can_type(monkeypatch, argv, command):
     monkeypatch.setattr('sys.argv', argv)
     assert make_record('train').command == command

@@ -113,7 +113,7 @@ def test_the_summary_tells_scores_with_their_protocol(finished):
         assert f'| {score.what} | {percent(score.miou)} |  | {score.protocol.text()} |' in page
         assert sum(score.line() in line for line in made.said) == 1
     assert [stage.name for stage in summary.stages] == STAGES
-    assert all(stage.command.startswith('python ') for stage in summary.stages)
+    assert all(stage.command.startswith('mmwsss ') for stage in summary.stages)
     assert read_record(folder / 'localizer').result['checkpoint'] == 'iter_3.pth'
 
 

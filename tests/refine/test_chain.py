@@ -151,6 +151,11 @@ def test_refiners_are_found_from_any_default_scope(scope):
         ),
         ({'threshold': 0.3}, KeyError, 'type'),
         ({'type': 'BackgroundThreshold', 'treshold': 0.3}, TypeError, 'treshold'),
+        (
+            {'type': 'BackgroundThreshold', 'threshold': 3},
+            ValueError,
+            r'refiner BackgroundThreshold: threshold must lie in \[0, 1\], but got 3',
+        ),
     ],
 )
 def test_bad_configs(cfg, error, message):

@@ -238,6 +238,10 @@ def test_a_list_of_images(case):
     assert make_masks(cfg, maps, out).skipped == ids[2:4]  # the rest follows
     with pytest.raises(ValueError, match=r"1 of 2 ids are not in map_dataset, first \['nowhere'\]"):
         make_masks(cfg, maps, out, ids=[ids[0], 'nowhere'])
+    (out / 'list.txt').write_text(f'{ids[0]}\nnowhere\n')
+    message = r"list\.txt names 1 images that are not in map_dataset: 'nowhere' \(line 2\)"
+    with pytest.raises(ValueError, match=message):
+        make_masks(cfg, maps, out, ids=out / 'list.txt')
 
 
 def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path):

@@ -35,6 +35,21 @@ def photos(demo_root, tmp_path):
     return folder
 
 
+def test_a_damaged_photo_is_reported_once(tiny_segmenter, photos, tmp_path):
+    cfg, checkpoint = tiny_segmenter
+    cfg.dump(tmp_path / 'config.py')
+    (photos / 'broken.jpg').write_bytes(b'no image')
+    (photos / 'scan.TIF').write_bytes(b'no image')
+    done = run_here(
+        'predict.py', tmp_path / 'config.py', checkpoint, photos, '--out', tmp_path / 'out',
+        '--device', 'cpu',
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("image 'broken' cannot be read") == 1, done.stderr
+    assert '3 done, 0 skipped (finished before), 2 failed' in done.stderr
+    assert done.stderr.endswith('failed: broken, scan (reasons above)\n')
+
+
 def test_a_segmenter_of_mmseg_predicts_as_mmseg_does(tiny_segmenter, photos, tmp_path):
     cfg, checkpoint = tiny_segmenter
     cfg.dump(tmp_path / 'config.py')

@@ -23,7 +23,7 @@ def test_generic_reports_and_exits_with_1_when_an_image_fails(tmp_path):
     arguments = [root / 'images', '--masks', root / 'masks', '--classes', root / 'classes.txt']
     done = run('generic', *arguments, '--out', root / 'out', '--workers', 0)
     assert done.returncode == 1
-    assert 'failed: first: UnidentifiedImageError' in done.stderr
+    assert 'first: UnidentifiedImageError' in done.stderr
     assert '"images": 2' in done.stdout
     assert (root / 'out/classes.txt').read_text() == 'cat\ndog\n'
 

@@ -67,7 +67,7 @@ def test_failures_are_named(folders, capsys):
     captured = capsys.readouterr()
     assert 'images: 1 of 2; 1 FAILED' in captured.out
     assert 'name them with --list' in captured.out
-    assert 'failed: b: FileNotFoundError: mask not found' in captured.err
+    assert 'b: FileNotFoundError: mask not found' in captured.err
 
 
 @pytest.mark.parametrize(

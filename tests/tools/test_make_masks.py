@@ -97,7 +97,7 @@ def test_failures_are_named(case, capsys):
     assert code == 1
     err = capsys.readouterr().err
     assert '1 done, 0 skipped (finished before), 1 failed' in err
-    assert f'failed: {ids[2]}: FileNotFoundError: class map not found' in err
+    assert f'{ids[2]}: FileNotFoundError: class map not found' in err
 
 
 def test_imports_masks_of_another_program(case, capsys):

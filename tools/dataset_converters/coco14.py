@@ -23,12 +23,11 @@ from mmwsss.utils.cli import (
     finish_report,
     run_tool,
 )
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('root', help='folder that holds annotations/')
     parser.add_argument('--out', help='folder for masks, labels and lists (default: root)')
     parser.add_argument('--splits', nargs='+', default=['train', 'val'], help='default: train val')

@@ -26,12 +26,11 @@ from mmwsss.utils.cli import (
     finish_report,
     run_tool,
 )
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('images', help='folder of images')
     parser.add_argument('--out', required=True, help='folder for the files')
     source = parser.add_mutually_exclusive_group(required=True)

@@ -16,13 +16,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'examples'))
 from demo_data import DemoSettings, make_demo_data
+from mmwsss_command import ToolParser
 
 _PROGRESS_STEP = 50
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     defaults = DemoSettings()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(__doc__.splitlines()[0])
     parser.add_argument('--out', default='data/demo', help='folder of the dataset')
     parser.add_argument('--train', type=int, default=defaults.train, help='training images')
     parser.add_argument('--val', type=int, default=defaults.val, help='validation images')

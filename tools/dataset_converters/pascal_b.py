@@ -41,12 +41,11 @@ from mmwsss.datasets.pascal_b_builder import (
 from mmwsss.io import atomic_path, hash_file, read_id_list
 from mmwsss.report.sizes import draw_size_bars
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument(
         '--out', required=True, help='folder to write; with --voc the list file to write'
     )

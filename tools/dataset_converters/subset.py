@@ -26,12 +26,11 @@ from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
 from mmwsss.io import write_ids, write_json
 from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('--out', required=True, help='folder for the lists')
     parser.add_argument(

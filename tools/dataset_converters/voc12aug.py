@@ -20,12 +20,11 @@ from mmwsss.utils.cli import (
     finish_report,
     run_tool,
 )
+from mmwsss_command import ToolParser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = ToolParser(__doc__)
     parser.add_argument('voc', help='VOCdevkit/VOC2012')
     parser.add_argument('sbd', help="SBD's dataset/cls (.mat), or a folder of masks (.png)")
     parser.add_argument('--out', help='folder to write into (default: voc)')

@@ -4,7 +4,6 @@ OpenAI's and Hugging Face's names are told apart. Nothing may be left over."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from torch import Tensor
 import mmwsss
 from mmwsss.models.convert import clip_to_mmwsss, mmwsss_to_clip
 from mmwsss.stages.convert import convert_file
+from mmwsss_command import ToolParser
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     parser.add_argument('source', help='.safetensors or checkpoint to read')
     parser.add_argument('target', help='checkpoint to write')
     parser.add_argument('--reverse', action='store_true', help='from ours to theirs')

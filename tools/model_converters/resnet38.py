@@ -4,7 +4,6 @@ Nothing may be left over."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Any
 
@@ -13,10 +12,11 @@ from torch import Tensor
 import mmwsss
 from mmwsss.models.convert import mmwsss_to_public_resnet38, public_resnet38_to_mmwsss
 from mmwsss.stages.convert import convert_file
+from mmwsss_command import ToolParser
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     parser.add_argument('source', help='checkpoint to read')
     parser.add_argument('target', help='checkpoint to write')
     parser.add_argument('--reverse', action='store_true', help='from ours to the public names')

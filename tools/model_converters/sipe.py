@@ -5,7 +5,6 @@ Which of the three it is, its names say. Nothing may be left over.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Any
 
@@ -14,10 +13,11 @@ from torch import Tensor
 import mmwsss
 from mmwsss.models.convert import ALIASES, mmwsss_to_released_sipe, released_sipe_to_mmwsss
 from mmwsss.stages.convert import convert_file
+from mmwsss_command import ToolParser
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(__doc__)
     parser.add_argument('source', help='checkpoint to read')
     parser.add_argument('target', help='checkpoint to write')
     parser.add_argument('--reverse', action='store_true', help="from ours to the authors' names")

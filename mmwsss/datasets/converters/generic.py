@@ -82,7 +82,7 @@ def convert_folder(
     images without any label are negatives: they are in the lists, and train.
 
     Args:
-        images: Folder of images (.jpg, .jpeg, .png), also in subfolders.
+        images: Folder of images, also in subfolders.
         out: Folder for the files. None: everything is checked and nothing written.
         labels: File or folder of class names per image; see
             :func:`~mmwsss.datasets.label_sources.annotations.load_names`.

@@ -45,7 +45,7 @@ def convert_segments(
     Files that are there already are kept, so the tool may be run again.
 
     Args:
-        images: Folder of images (.jpg, .jpeg, .png), also in subfolders.
+        images: Folder of images, also in subfolders.
         out: Folder for the files.
         source: Returns the segments, bool (H, W) each, of an image from its id and path.
         ids: Only these images. None: all.
