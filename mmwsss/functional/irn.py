@@ -218,18 +218,16 @@ def irn_losses(
     bg, fg, neg = counts.where(counts > 0, torch.ones_like(counts))
 
     affinity = path_affinity(edge, radius)
-    positive = -torch.log(affinity + eps)
-    negative = -torch.log(1 + eps - affinity)
-    difference = pair_displacement(displacement, radius)  # (N, 2, D, h, w)
+    surprise = -torch.log(torch.where(pairs.negative, 1 - affinity, affinity) + eps)
     offsets = torch.tensor(half_plane_offsets(radius), dtype=edge.dtype, device=edge.device)
-    to_offset = (difference - offsets.T.reshape(2, -1, 1, 1)).abs().sum(1)  # (N, D, h, w)
-    to_zero = difference.abs().sum(1)
-    pos = _sum(positive, pairs.background) / bg + _sum(positive, pairs.foreground) / fg
+    wanted = pairs.foreground.unsqueeze(1) * offsets.T.reshape(2, -1, 1, 1)  # (N, 2, D, h, w)
+    error = (pair_displacement(displacement, radius) - wanted).abs().sum(1)  # (N, D, h, w)
+    positive = pairs.background / bg + pairs.foreground / fg
     return {
-        'loss_affinity_pos': pos / 4,
-        'loss_affinity_neg': _sum(negative, pairs.negative) / neg / 2,
-        'loss_displacement_fg': _sum(to_offset, pairs.foreground) / fg / 4,
-        'loss_displacement_bg': _sum(to_zero, pairs.background) / bg / 4,
+        'loss_affinity_pos': (surprise * positive).sum() / 4,
+        'loss_affinity_neg': _sum(surprise, pairs.negative) / neg / 2,
+        'loss_displacement_fg': _sum(error, pairs.foreground) / fg / 4,
+        'loss_displacement_bg': _sum(error, pairs.background) / bg / 4,
     }
 
 
