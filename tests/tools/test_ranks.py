@@ -27,7 +27,8 @@ def setup(demo_root, tiny_cam, tmp_path):
 
 def call(ranks, tool, *args):
     if ranks > 1:
-        return run_ranks(tool, *args, ranks=ranks)
+        assert run_ranks(tool, *args, ranks=ranks) == [0] * ranks
+        return
     done = run_here(tool, *args)
     assert done.returncode == 0, done.stderr[-3000:]
 
