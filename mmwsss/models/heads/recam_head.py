@@ -28,6 +28,9 @@ class ReCAMHead(CAMHead):
     to say which class it is; ``L = w_cls L_bce + w_recam L_ce``. Maps: ``relu`` of the feature under the
     product of both layers' weights. Training goes on from a checkpoint of CAM (``load_from``).
 
+    Departure: the feature is rectified first. Behind a ReLU, as in the paper, nothing changes; without one,
+    as in EfficientNets, the product would turn the sign of what speaks for a class.
+
     Args:
         num_classes: Foreground classes K.
         in_channels: Channels of the classified feature.
@@ -51,9 +54,10 @@ class ReCAMHead(CAMHead):
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) of the first layer and ``cam`` of both layers' product."""
-        outputs = super().forward(feats)
+        feature = feats[self.in_index].clamp(min=0)
+        outputs = {'cam_logits': self.classifier(self.dropout(feature))}
         weight = self.classifier.weight * self.reclassifier.weight
-        cam = F.conv2d(feats[self.in_index], weight)
+        cam = F.conv2d(feature, weight)
         return {**outputs, 'cam': cam.clamp(min=0) if self.rectify == 'views' else cam}
 
     def loss(
@@ -64,9 +68,9 @@ class ReCAMHead(CAMHead):
     ) -> dict[str, Tensor]:
         """Compute ``loss_cls`` and ``loss_recam``, both weighted."""
         labels = stack_labels(data_samples, self.num_classes)
-        outputs = super().forward(feats)
-        features = at_least_float32(feats[self.in_index])
-        own = class_features(at_least_float32(outputs['cam_logits']), features)
+        feature = feats[self.in_index].clamp(min=0)
+        outputs = {'cam_logits': self.classifier(self.dropout(feature))}
+        own = class_features(*map(at_least_float32, (outputs['cam_logits'], feature)))
         logits = F.linear(own, self.reclassifier.weight.flatten(1))
         return {
             'loss_cls': self.loss_weights['cls'] * self.classification_loss(outputs, labels),

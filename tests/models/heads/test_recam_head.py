@@ -55,3 +55,12 @@ def test_maps_are_under_the_product_of_both_weights(rectify):
 def test_unknown_weights_are_refused():
     with pytest.raises(ValueError, match="for 'cls' and 'recam'"):
         build(loss_weights=dict(sce=1.0))
+
+
+def test_features_without_a_relu_are_rectified_first():
+    head, feature = build(in_index=0), torch.randn(2, 6, 4, 5)
+    other, labels = torch.rand(2, 6, 4, 5), samples([1.0, 0, 1], [0, 1.0, 0])
+    for one, two in zip(head([feature, other]).values(), head([feature.relu(), other]).values()):
+        torch.testing.assert_close(one, two)
+    losses, wanted = (head.loss([f, other], labels, (16, 20)) for f in (feature, feature.relu()))
+    assert losses == wanted
