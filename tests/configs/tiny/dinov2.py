@@ -1,9 +1,5 @@
-# A linear layer on a small DINOv2, all of it from scratch on pseudo masks of the generated demo images.
-_base_ = [
-    '../../../configs/_base_/models/linear_dinov2-s.py',
-    '../../../configs/_base_/datasets/demo_seg.py',
-    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
-]
+# A linear layer on a small DINOv2, all of it from scratch; data and schedule are those of recipe.py.
+_base_ = '../../../configs/dinov2/linear_dinov2-s_voc_pseudo.py'
 pretrained = None
 initial_weights = 'scratch'
 model = dict(

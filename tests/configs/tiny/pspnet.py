@@ -1,9 +1,5 @@
-# A small PSPNet from scratch on pseudo masks of the generated demo images.
-_base_ = [
-    '../../../configs/_base_/models/pspnet_r101.py',
-    '../../../configs/_base_/datasets/demo_seg.py',
-    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
-]
+# A small PSPNet, from scratch; data and schedule are those of recipe.py.
+_base_ = '../../../configs/pspnet/pspnet_r101_voc_pseudo.py'
 pretrained = None
 initial_weights = 'scratch'
 norm_cfg = dict(type='BN')

@@ -1,9 +1,5 @@
-# A small SegFormer from scratch on pseudo masks of the generated demo images.
-_base_ = [
-    '../../../configs/_base_/models/segformer_mit-b2.py',
-    '../../../configs/_base_/datasets/demo_seg.py',
-    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
-]
+# A small SegFormer, from scratch; data and schedule are those of recipe.py.
+_base_ = '../../../configs/segformer/segformer_mit-b2_voc_pseudo.py'
 pretrained = None
 initial_weights = 'scratch'
 model = dict(

@@ -1,9 +1,5 @@
-# A small Segmenter from scratch on pseudo masks of the generated demo images.
-_base_ = [
-    '../../../configs/_base_/models/segmenter_vit-s.py',
-    '../../../configs/_base_/datasets/demo_seg.py',
-    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
-]
+# A small Segmenter, from scratch; data and schedule are those of recipe.py.
+_base_ = '../../../configs/segmenter/segmenter_vit-s_voc_pseudo.py'
 pretrained = None
 initial_weights = 'scratch'
 model = dict(
@@ -21,5 +17,3 @@ model = dict(
         in_channels=64, channels=64, embed_dims=64, num_layers=1, num_heads=2, num_classes=6
     ),
 )
-# Attention from scratch diverges at the convolutional nets' rate.
-optim_wrapper = dict(optimizer=dict(lr=5e-4))

@@ -1,9 +1,5 @@
-# A small SegNeXt from scratch on pseudo masks of the generated demo images.
-_base_ = [
-    '../../../configs/_base_/models/segnext_mscan-b.py',
-    '../../../configs/_base_/datasets/demo_seg.py',
-    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
-]
+# A small SegNeXt, from scratch; data and schedule are those of recipe.py.
+_base_ = '../../../configs/segnext/segnext_mscan-b_voc_pseudo.py'
 pretrained = None
 initial_weights = 'scratch'
 model = dict(

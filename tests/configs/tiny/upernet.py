@@ -1,9 +1,5 @@
-# A small UPerNet from scratch on pseudo masks of the generated demo images.
-_base_ = [
-    '../../../configs/_base_/models/upernet_swin.py',
-    '../../../configs/_base_/datasets/demo_seg.py',
-    '../../../configs/_base_/schedules/schedule_tiny_demo_seg.py',
-]
+# A small UPerNet, from scratch; data and schedule are those of recipe.py.
+_base_ = '../../../configs/upernet/upernet_swin_voc_pseudo.py'
 pretrained = None
 initial_weights = 'scratch'
 norm_cfg = dict(type='BN')
