@@ -1,6 +1,6 @@
-# What WeCLIP's configs share. Published: network, crop, sizes of the test, AdamW at 2e-3 with weight decay 0.01,
-# 30,000 steps of 4 images; chosen here: sizes of the training images, warm-up, decay of the rate and what has
-# no weight decay.
+# What WeCLIP's configs share. Published: network, crop, sizes of the test, AdamW at 2e-3 with weight decay
+# 0.01, 30,000 steps of 4 images; chosen here: sizes of the training images, warm-up, decay of the rate and
+# what has no weight decay.
 _base_ = [
     './models/weclip_vitb16.py',
     './schedules/schedule_adamw_40k.py',

@@ -1,4 +1,5 @@
-# DeepLabV3+ (Chen et al., ECCV 2018) on ResNet-101, output stride 8, on pseudo masks of PASCAL VOC 2012 train_aug, from ImageNet weights.
+# DeepLabV3+ (Chen et al., ECCV 2018) on ResNet-101, output stride 8, on pseudo masks of PASCAL VOC 2012
+# train_aug, from ImageNet weights.
 _base_ = [
     '../_base_/models/dilated_r101.py',
     '../_base_/datasets/voc12aug_512_seg.py',

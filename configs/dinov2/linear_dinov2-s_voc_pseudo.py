@@ -1,5 +1,6 @@
-# A linear layer on the patch tokens of DINOv2's ViT-S/14, frozen, on pseudo masks of PASCAL VOC 2012 train_aug.
-# Initial weights: the published file, converted while it is read. Rates as in the published linear evaluation.
+# A linear layer on the patch tokens of DINOv2's ViT-S/14, frozen, on pseudo masks of PASCAL VOC 2012
+# train_aug. Initial weights: the published file, converted while it is read. Rates as in the published linear
+# evaluation.
 _base_ = [
     '../_base_/models/encoder_decoder.py',
     '../_base_/datasets/voc12aug_512_seg.py',

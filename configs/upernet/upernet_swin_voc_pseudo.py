@@ -1,6 +1,6 @@
 # UPerNet (Xiao et al., ECCV 2018) on Swin-T (Liu et al., ICCV 2021), which is the default of mmseg's
-# SwinTransformer, on pseudo masks of PASCAL VOC 2012 train_aug. Initial weights: mmseg's converted ImageNet-1k
-# file, which mmseg's configs name.
+# SwinTransformer, on pseudo masks of PASCAL VOC 2012 train_aug. Initial weights: mmseg's converted
+# ImageNet-1k file, which mmseg's configs name.
 _base_ = [
     '../_base_/models/encoder_decoder.py',
     '../_base_/datasets/voc12aug_512_seg.py',

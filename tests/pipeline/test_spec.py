@@ -40,7 +40,7 @@ def test_pipelines_of_the_repository_are_in_order(path):
     for i, stage in enumerate(spec.stages):
         assert set(stage.needs) <= set(names[:i])
     kinds = [stage.kind for stage in spec.stages]
-    if path.stem.startswith(('localizers_', 'refiners_')):  # end with masks; they and all maps are scored
+    if path.stem.startswith(('localizers_', 'refiners_')):  # all maps and masks are scored
         assert kinds.count('score') == kinds.count('masks') + kinds.count('maps')
         return
     assert kinds.count('test') >= 1
