@@ -93,8 +93,11 @@ def weights(tmp_path_factory):
 
 
 def run(root, work_dir, weights, **options):
-    shared = {**SMALL, 'pretrained': weights}
+    shared = {**SMALL, 'pretrained': weights, 'default_hooks.checkpoint.interval': 3}
     small = {'localizer.model.test_cfg.scales': [0.5]}
+    for side in ('min_size', 'max_size'):
+        small[f'localizer.map_dataset.pipeline.1.{side}'] = 128
+        small[f'segmenter.test_dataloader.dataset.pipeline.1.{side}'] = 128
     small.update({f'localizer.{key}': value for key, value in shared.items()})
     small.update({f'segmenter.{key}': value for key, value in {**shared, **NO_WORKERS}.items()})
     small.update(data_root=str(root), **options)
