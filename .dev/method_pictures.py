@@ -1,7 +1,8 @@
 """Make the pictures in docs/images/methods: what a method gets, what it changes, what comes out.
 
-All are of the generated demo images and the networks of `make demo`, which must have been run. Where a
-method has no network there, its step is shown on a stand-in that the title names.
+All are of the generated demo images. Most take the networks of `make demo`, which must have been run; a
+step without a network is shown on a stand-in that the title names. SEAM, ReCAM, AMN, MCTformer+, DINOv2 and
+WeCLIP take what `mmwsss train` left of their `*_tiny_demo.py`, CLIP-ES the file of `.dev/clip_demo.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +21,16 @@ from skimage.measure import label, regionprops
 from skimage.segmentation import mark_boundaries, slic
 
 from generated_pages import ROOT
-from mmwsss.apis import load_localizer
+from mmwsss.apis import class_maps, load_localizer, load_model, segment_images
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.functional import propagate, size_weights
 from mmwsss.functional.boxes import Box, constrain_labels
+from mmwsss.functional.multi_scale import resize_image
 from mmwsss.functional.rpnet import confidence_map, foreground_probability, region_prototype
 from mmwsss.functional.segment_vote import segment_vote as votes
-from mmwsss.io import ClassMaps, load_class_maps, load_mask, voc_palette
+from mmwsss.io import ClassMaps, load_class_maps, load_mask, read_lines, voc_palette
+from mmwsss.models.classifiers.clip_es import CLIPESLocalizer, text_maps
+from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.refine import (
     BackgroundThreshold,
     DenseCRF,
@@ -37,6 +42,8 @@ from mmwsss.visualization.panels import Tile, heatmap, overlay, panel_image
 
 PALETTE = voc_palette(6)
 OUT = ROOT / 'docs' / 'images' / 'methods'
+# The demo's CLIP is sure about images of one class only: the one of 200 whose mask is best.
+BEST = {'clip_es': 'train_0193', 'weclip': 'train_0193'}
 GRID = 32  # side of the grid on which the random walk and the prototypes work
 
 
@@ -53,9 +60,23 @@ class Demo:
     def __init__(self, data: Path, run: Path, name: str, partner: str) -> None:
         self.data, self.run, self.name, self.partner = data, run, name, partner
         self.photo, self.true = self.image(name), self.truth(name)
-        self.cam = load_class_maps(run / 'cam' / f'{name}.npz')
-        self.maps = load_class_maps(run / 'maps' / f'{name}.npz')
-        self.mask = load_mask(run / 'masks' / f'{name}.png')
+        self.classes = read_lines(data / 'classes.txt')
+        self.labels = [self.classes[i - 1] for i in np.unique(self.true) if 0 < i < 255]
+
+    @cached_property
+    def cam(self) -> ClassMaps:
+        """CAM's maps of the image."""
+        return load_class_maps(self.run / 'cam' / f'{self.name}.npz')
+
+    @cached_property
+    def maps(self) -> ClassMaps:
+        """SIPE's maps of the image."""
+        return load_class_maps(self.run / 'maps' / f'{self.name}.npz')
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """The mask that was made of them."""
+        return load_mask(self.run / 'masks' / f'{self.name}.png')
 
     def image(self, name: str) -> np.ndarray:
         """An image, RGB uint8 (H, W, 3)."""
@@ -70,9 +91,31 @@ class Demo:
         scores = maps.full_size_scores()[maps.keys > 0]
         return heatmap(scores.max(0), self.photo)
 
+    def heat_of(self, scores: torch.Tensor) -> np.ndarray:
+        """The largest score (1, K, h, w) of the image's classes, each brought to peak 1."""
+        chosen = scores[0, [self.classes.index(label) for label in self.labels]]
+        return heatmap(peaked(chosen), self.photo)
+
     def paint(self, labels: np.ndarray) -> np.ndarray:
         """Labels over the image."""
         return overlay(self.photo, labels, PALETTE)
+
+    @cached_property
+    def clip_es(self) -> CLIPESLocalizer:
+        """CLIP-ES with the small CLIP of the demo."""
+        config = ROOT / 'configs/clip_es/clip_es_tiny_demo.py'
+        return load_localizer(config, ROOT / 'work_dirs/clip_demo.pth')
+
+    def network(self, name: str) -> Any:
+        """What `mmwsss train` made of a config of the demo."""
+        folder = ROOT / 'work_dirs' / f'{name}_tiny_demo'
+        weights = (folder / 'last_checkpoint').read_text().strip()
+        return load_model(folder / f'{name}_tiny_demo.py', folder / Path(weights).name)
+
+    def seen_by(self, model: ImageLevelClassifier) -> torch.Tensor:
+        """The image (1, 3, H, W) as a network takes it."""
+        pixels = torch.from_numpy(self.photo.copy()).permute(2, 0, 1)[None].float()
+        return (pixels - model.data_preprocessor.mean) / model.data_preprocessor.std
 
     @cached_property
     def feature(self) -> Callable[[str], torch.Tensor]:
@@ -90,6 +133,13 @@ class Demo:
             return model.backbone((pixels - mean) / pixels.std())[-1]
 
         return feature
+
+
+def peaked(scores: torch.Tensor) -> np.ndarray:
+    """The largest of scores (K, h, w), each brought to peak 1."""
+    peaks = scores.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    largest: np.ndarray = (scores / peaks).amax(dim=0).numpy()
+    return largest
 
 
 def cam(demo: Demo) -> list[Tile]:
@@ -233,6 +283,113 @@ def deeplabv2(demo: Demo) -> list[Tile]:
     ]
 
 
+@torch.no_grad()
+def seam(demo: Demo) -> list[Tile]:
+    model = demo.network('seam')
+    image = demo.seen_by(model)
+    found = model.head(model.extract_feat(image))
+    half = resize_image(image[0], [side // 2 for side in image.shape[2:]])[None]
+    small = model.head(model.extract_feat(half))
+    everything = image.new_ones((1, len(demo.classes)))
+    return [
+        ('image', demo.photo),
+        ('class map', demo.heat_of(found['cam_logits'].clamp(min=0))),
+        ('of its small view', demo.heat_of(small['cam_logits'].clamp(min=0))),
+        ('spread by likeness', demo.heat_of(model.head.maps(found, everything))),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+def recam(demo: Demo) -> list[Tile]:
+    before = class_maps(demo.network('cam'), demo.photo, demo.labels)
+    after = class_maps(demo.network('recam'), demo.photo, demo.labels)
+    return [
+        ('image', demo.photo),
+        ('CAM', demo.heat(before)),
+        ('ReCAM', demo.heat(after)),
+        ('mask, threshold 0.3', demo.paint(RefinerChain([BackgroundThreshold(0.3)])(after))),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+def amn(demo: Demo) -> list[Tile]:
+    labels = load_mask(ROOT / 'work_dirs' / 'amn_tiny_demo_labels' / f'{demo.name}.png')
+    before = class_maps(demo.network('cam'), demo.photo, demo.labels)
+    after = class_maps(demo.network('amn'), demo.photo, demo.labels)
+    return [
+        ('image', demo.photo),
+        ('CAM', demo.heat(before)),
+        ('sure pixels, cream: none', demo.paint(labels)),
+        ('AMN, trained on those', demo.heat(after)),
+        ('mask, threshold 0.25', demo.paint(RefinerChain([BackgroundThreshold(0.25)])(after))),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+@torch.no_grad()
+def mctformer(demo: Demo) -> list[Tile]:
+    model = demo.network('mctformer')
+    feats = model.extract_feat(demo.seen_by(model))
+    attention = feats[2][:, -model.head.attention_layers :].mean(dim=1)
+    found = model.head(feats)
+    return [
+        ('image', demo.photo),
+        ('attention of class tokens', demo.heat_of(attention)),
+        ('map of the patches', demo.heat_of(found['cam_logits'].clamp(min=0))),
+        ('both, spread', demo.heat_of(found['cam'])),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+@torch.no_grad()
+def dinov2(demo: Demo) -> list[Tile]:
+    model = demo.network('cam_dinov2')
+    tokens = model.extract_feat(demo.seen_by(model))[-1][0]  # (C, h, w)
+    flat = tokens.flatten(1).T
+    parts = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)[0][:, :3]
+    low, high = parts.quantile(0.02, dim=0), parts.quantile(0.98, dim=0)
+    colours = ((parts - low) / (high - low)).clamp(0, 1).view(*tokens.shape[1:], 3).numpy()
+    size = (demo.photo.shape[1], demo.photo.shape[0])
+    picture = Image.fromarray((colours * 255).astype(np.uint8)).resize(
+        size, Image.Resampling.NEAREST
+    )
+    return [
+        ('image', demo.photo),
+        ("tokens' first components", np.asarray(picture)),
+        ('CAM on the tokens', demo.heat(class_maps(model, demo.photo, demo.labels))),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+def clip_es(demo: Demo) -> list[Tile]:
+    model = demo.clip_es
+    ((view, _),) = model._views(demo.seen_by(model)[0])
+    tokens, _, grid = model._frozen_blocks(view)
+    channels = torch.tensor([demo.classes.index(label) for label in demo.labels])
+    asked = text_maps(model.backbone, model.head, tokens, grid, channels)[0]
+    maps = class_maps(model, demo.photo, demo.labels)
+    return [
+        ('image', demo.photo),
+        ('gradient of the answers', heatmap(peaked(asked), demo.photo)),
+        ('spread by attention', demo.heat(maps)),
+        ('mask', demo.paint(RefinerChain([])(maps))),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
+def weclip(demo: Demo) -> list[Tile]:
+    maps = class_maps(demo.clip_es, demo.photo, demo.labels)
+    label = RefinerChain([PixelAdaptiveRefinement(iterations=10)])(maps, demo.photo)
+    (found,) = segment_images(demo.network('weclip'), demo.data / 'JPEGImages' / f'{demo.name}.jpg')
+    return [
+        ('image', demo.photo),
+        ("CLIP-ES's maps", demo.heat(maps)),
+        ('label made of them', demo.paint(label)),
+        ('what the decoder says', demo.paint(found.mask)),
+        ('true mask, not used', demo.paint(demo.true)),
+    ]
+
+
 METHODS = (
     cam,
     sipe,
@@ -245,6 +402,13 @@ METHODS = (
     svm,
     size_balanced,
     deeplabv2,
+    seam,
+    recam,
+    amn,
+    mctformer,
+    dinov2,
+    clip_es,
+    weclip,
 )
 
 
@@ -258,11 +422,12 @@ def main() -> None:
     )
     parser.add_argument('--only', nargs='+', metavar='METHOD', help='some of the pictures')
     args = parser.parse_args()
-    demo = Demo(args.data, args.run, *args.images)
+    name, partner = args.images
     args.out.mkdir(parents=True, exist_ok=True)
     for method in METHODS:
         if args.only and method.__name__ not in args.only:
             continue
+        demo = Demo(args.data, args.run, BEST.get(method.__name__, name), partner)
         picture = Image.fromarray(panel_image([method(demo)], tile_width=1.7, dpi=100))
         picture.save(args.out / f'{method.__name__}.jpg', quality=85, optimize=True)
         print(f'wrote {method.__name__}.jpg')

@@ -1,5 +1,5 @@
-# WeCLIP on the generated demo images, to try the commands: the weights of its small CLIP are random and see
-# nothing.
+# WeCLIP on the generated demo images, to try the commands: its small CLIP is random and sees nothing, unless
+# load_from names the file of .dev/clip_demo.py.
 _base_ = [
     '../_base_/models/weclip_vitb16.py',
     '../_base_/datasets/demo_cls.py',

@@ -32,7 +32,15 @@ def model_of(name, **options):
 
 
 def test_all_are_here():
-    assert {path.stem for path in CONFIGS.glob('*.py')} == set(RECIPES)
+    assert {path.stem for path in CONFIGS.glob('*.py')} == {*RECIPES, 'cam_dinov2_tiny_demo'}
+
+
+def test_the_demo_trains_a_small_one_from_scratch():
+    model = MODELS.build(load_config(CONFIGS / 'cam_dinov2_tiny_demo.py', {}).model)
+    assert all(p.requires_grad for p in model.parameters())
+    feats = model.extract_feat(torch.zeros(1, 3, 48, 75))
+    assert [tuple(feat.shape) for feat in feats] == [(1, 64, 6, 9)] * 2
+    assert model.head(feats)['cam_logits'].shape == (1, 5, 6, 9)
 
 
 @pytest.mark.parametrize('name', RECIPES)

@@ -121,6 +121,11 @@ def test_named_files_exist(path):
     assert not missing
 
 
+@pytest.mark.parametrize('path', (ROOT / 'docs/methods').glob('*.md'), ids=page_name)
+def test_each_method_has_a_picture(path):
+    assert re.search(r'^!\[.+\]\(\.\./images/methods/\w+\.jpg\)$', read_page(path), re.MULTILINE)
+
+
 @pytest.mark.parametrize('path', PAGES, ids=page_name)
 def test_links_resolve(path):
     broken = []

@@ -28,7 +28,9 @@ def _seeded():
 
 @pytest.fixture(scope='module')
 def cfg(demo_root):
-    return load_config(FOLDER / 'clip_es_tiny_demo.py', dict(data_root=str(demo_root)))
+    smaller = dict(img_size=(32, 32), patch_size=16, embed_dims=32, num_layers=3, num_heads=2)
+    options = {f'model.backbone.{key}': value for key, value in smaller.items()}
+    return load_config(FOLDER / 'clip_es_tiny_demo.py', dict(data_root=str(demo_root), **options))
 
 
 @pytest.fixture(scope='module')
