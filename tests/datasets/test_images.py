@@ -114,10 +114,10 @@ REFUSED = {
     ),
     'five bands of their own kind': (
         lambda f: tifffile.imwrite(f, np.stack([BYTES] * 5, -1), planarconfig='contig'),
-        'cannot identify|5 bands',
+        'no image of a known kind|5 bands',
     ),
-    'no image': (lambda f: f.write_text('<html>'), 'cannot identify'),
-    'empty file': (lambda f: f.touch(), 'cannot identify'),
+    'no image': (lambda f: f.write_text('<html>'), 'it is no image of a known kind$'),
+    'empty file': (lambda f: f.touch(), 'it is no image of a known kind$'),
 }
 
 

@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from mmwsss.datasets.images import upright_rgb
 from mmwsss.io.mask_io import IGNORE_INDEX, compact_labels, load_mask
@@ -49,6 +49,9 @@ class LoadImage(BaseTransform):
                 pixels = upright_rgb(image)
         except FileNotFoundError as error:
             raise FileNotFoundError(f'{_name(results)} does not exist: {path}') from error
+        except UnidentifiedImageError as error:  # its message shows an address in memory
+            text = 'it is no image of a known kind'
+            raise OSError(f'{_name(results)} cannot be read ({path}): {text}') from error
         except Exception as error:
             raise OSError(f'{_name(results)} cannot be read ({path}): {error}') from error
         results['img'] = np.ascontiguousarray(pixels[..., ::-1])
