@@ -97,8 +97,7 @@ def make_masks(
     )
     check_background(mask_cfg, before, maps)
     ids = images.choose(ids)
-    if has_background(images.classes):
-        mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
+    mask_cfg = with_chosen_threshold(mask_cfg, maps, images, ids, workers)
     chain = refiner_chain(mask_cfg, images.classes, device)
     record = make_record(
         'masks',
@@ -145,8 +144,7 @@ def import_masks(
         raise KeyError('imported masks need `map_dataset` or `train_dataloader` in the config')
     ids = images.choose(ids)
     before = find_record(folder, classes=images.classes)
-    background = has_background(images.classes)
-    source = ForeignFolder(folder, len(images.classes), keys, field, background)
+    source = ForeignFolder(folder, len(images.classes), keys, field, has_background(images.classes))
     kind = source.kind(ids)
     settings: dict[str, Any] = {'imported': kind, 'field': field}
     protocol = Protocol(images.split, notes=[f'{kind} of another program'])
@@ -155,14 +153,13 @@ def import_masks(
         mask_cfg = mask_settings(cfg)
         if before is not None:
             check_background(mask_cfg, before, folder)
-        if background:
 
-            def read(name: str) -> ClassMaps:
-                size = image_size(images.paths[name])
-                return require_maps(source.read(name, size), 'a background threshold')
+        def read(name: str) -> ClassMaps:
+            size = image_size(images.paths[name])
+            return require_maps(source.read(name, size), 'a background threshold')
 
-            there = [name for name in ids if name in source.files]
-            mask_cfg = with_chosen_threshold(mask_cfg, read, images, there, workers)
+        there = [name for name in ids if name in source.files]
+        mask_cfg = with_chosen_threshold(mask_cfg, read, images, there, workers)
         settings = {**settings, 'keys': keys, **mask_cfg}
         chain = refiner_chain(mask_cfg, images.classes, device)
         protocol = mask_protocol(protocol, chain, mask_cfg, images.split)

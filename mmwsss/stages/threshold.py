@@ -17,6 +17,7 @@ from mmwsss.functional.colour_separation import colour_separation
 from mmwsss.io import BatchReport, ClassMaps, load_class_maps, process_items, safe_join
 from mmwsss.refine.background import CHOSEN
 from mmwsss.stages.image_list import Images
+from mmwsss.utils.names import has_background
 from mmwsss.visualization.tiles import evenly_spaced
 
 __all__ = ['ThresholdChoice', 'choose_threshold', 'with_chosen_threshold']
@@ -123,7 +124,7 @@ def with_chosen_threshold(
     """Put a number, and where it comes from, in the place of ``threshold='chosen'``."""
     refiners = [dict(refiner) for refiner in mask_cfg['refiners']]
     open_ones = [refiner for refiner in refiners if refiner.get('threshold') == CHOSEN]
-    if not open_ones:
+    if not open_ones or not has_background(images.classes):  # the chain refuses the latter
         return mask_cfg
     choice = choose_threshold(maps, images, ids, workers=workers)
     for refiner in open_ones:
