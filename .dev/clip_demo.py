@@ -14,6 +14,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from mmengine.runner import set_random_seed
 from mmseg.models.text_encoder import CLIPTextEncoder
 from mmseg.registry import DATASETS, MODELS
 from mmseg.utils import tokenizer
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--rate', type=float, default=1e-3)
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args(argv)
-    torch.manual_seed(args.seed)
+    set_random_seed(args.seed)  # of augmentations, too
     cfg = load_config(str(CONFIG), {'data_root': args.data})
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     model: CLIPESLocalizer = MODELS.build(cfg.model)
