@@ -34,11 +34,9 @@ three points between seeds.
 Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also hold commands, code, hardware
 and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses are compared on
 `coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
-ELSEWHERE = ('_1of', 'pipeline_', '_swapped')
-SINGLE = """Settings that were tried, the generated images of the demo; 2,899 images of VOC, scored on 701 of
-them (`voc12part`). Several numbers are of the stages in brackets. Maps are at their best threshold, which
-uses the ground truth. Part of the images is in [reduced data](reduced_data.md); chains, whose segmenters
-are scored on 21 images, and the search for tau and lambda are in `results/` only."""
+ELSEWHERE = ('_1of', 'pipeline_', '_swapped', '_mobilenetv2_vocmini_')
+SINGLE = """Several numbers are of the stages in brackets. Maps are at their best threshold, which uses
+the ground truth. What else ran is in `results/` and on [reduced data](reduced_data.md)."""
 
 
 class Entry(NamedTuple):
@@ -68,19 +66,12 @@ class Question(NamedTuple):
 CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
 IRN, SVM = (f'{name}_mobilenetv2_vocmini' for name in ('irn', 'svm'))
 BEST, SEGMENTER = 'maps at best threshold', 'segmenter'
-VOC = 'refiners_lite2_voc12part'
+VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS = 'size_balanced_mobilenetv2_mini'
 QUESTIONS = (
     Question('Which localizer? Its maps', (
         Entry('CAM', CAM, BEST), Entry('RPNet', RPNET, BEST), Entry('SIPE', SIPE, BEST),
-    )),
-    Question('Which localizer? Its masks', (
-        Entry('CAM', CAM, 'masks'), Entry('RPNet', RPNET, 'masks'), Entry('SIPE', SIPE, 'masks'),
-    )),
-    Question('RPNet as released, in float32', (
-        Entry('CAM', f'{CAM}_float32', BEST),
-        Entry('RPNet', 'rpnet_mobilenetv2_vocmini_released_float32', BEST),
     )),
     Question("Which refiner? On SIPE's maps", (
         Entry('none', IRN, 'masks (seed_masks)'),
@@ -89,6 +80,16 @@ QUESTIONS = (
         Entry('IRNet', IRN, 'masks'),
         Entry('IRNet, dense CRF', IRN, 'masks (crf_masks)'),
     )),
+    Question('Which localizer on VOC itself? Its maps', (
+        Entry('CAM', LOCALIZERS, f'{BEST} (maps)'),
+        Entry('ReCAM', LOCALIZERS, f'{BEST} (recam_maps)'),
+        Entry('SIPE', VOC, BEST),
+    )),
+    Question('Which localizer on VOC itself? Its masks', (
+        Entry('CAM, usual threshold', LOCALIZERS, 'masks'),
+        Entry('CAM, threshold chosen', LOCALIZERS, 'masks (chosen_masks)'),
+        Entry('SIPE, threshold chosen', VOC, 'masks (chosen_masks)'),
+    )),
     Question("Which refiner on VOC itself? On SIPE's maps", (
         Entry('none', VOC, 'masks'),
         Entry('threshold, chosen', VOC, 'masks (chosen_masks)'),
@@ -96,6 +97,10 @@ QUESTIONS = (
         Entry('PAR', VOC, 'masks (par_masks)'),
         Entry('votes of superpixels', VOC, 'masks (vote_masks)'),
         Entry('boxes of true components', VOC, 'masks (box_masks)'),
+    )),
+    Question('A single class: do photos without it help? Masks of cats', (
+        Entry('left out', 'one_class_no-negatives', 'masks'),
+        Entry('negatives', 'one_class_negatives', 'masks'),
     )),
     Question('Which loss?', (
         Entry('cross-entropy', f'{LOSS}_ce', SEGMENTER),

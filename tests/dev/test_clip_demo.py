@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from mmwsss.apis import class_maps, load_localizer
+from mmwsss.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +23,8 @@ def test_clip_es_takes_what_few_steps_leave(demo_root, tmp_path, monkeypatch):
         weights[steps] = torch.load(tmp_path / f'{steps}.pth')['state_dict']
     for name in ('backbone.proj', 'head.text_encoder.text_projection'):  # both encoders learn
         assert not torch.equal(weights[2][name], weights[3][name])
-    model = load_localizer(ROOT / 'configs/clip_es/clip_es_tiny_demo.py', tmp_path / '3.pth')
+    config = ROOT / 'configs/clip_es/clip_es_tiny_demo.py'
+    cfg = load_config(config, dict(data_root=str(demo_root)))
+    model = load_localizer(cfg, tmp_path / '3.pth')
     maps = class_maps(model, demo_root / 'JPEGImages/train_0000.jpg', ['kite'])
     assert maps.keys.tolist() == [0, 2]
