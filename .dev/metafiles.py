@@ -104,7 +104,7 @@ def wanted_files(root: Path) -> dict[Path, str]:
     runs = read_scores(root / 'results')
     wanted, imports = {}, []
     for folder in sorted(path for path in (root / 'configs').iterdir() if path.is_dir()):
-        if folder.name.startswith('_') or folder.name == 'pipelines':
+        if folder.name.startswith('_') or folder.name in ('custom', 'pipelines'):
             continue
         paths = {path.relative_to(root).as_posix(): path for path in sorted(folder.rglob('*.py'))}
         if not any(config in runs for config in paths):
