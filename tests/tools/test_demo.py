@@ -1,14 +1,22 @@
 from __future__ import annotations
 
-from tests.tools.run import run_here
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
 
 
-def test_a_folder_of_something_else_is_one_readable_line(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run_tool(*args: str, cwd: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / 'tools' / 'demo.py'), *args]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def test_a_folder_of_something_else_is_one_readable_line(tmp_path):
     data = tmp_path / 'data'
     data.mkdir()
     (data / 'holiday.jpg').write_bytes(b'')
-    done = run_here('demo.py', '--data-root', 'data', '--work-dir', 'work')
+    done = run_tool('--data-root', 'data', '--work-dir', 'work', cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout.startswith('[1/13] data: run: not run yet')
     assert 'error: data is not empty' in done.stdout

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import subprocess
+import sys
 
 import pytest
 from mmengine.config import Config
 
 from mmwsss.io import read_record
 from tests.tiny_models import localizer_config
-from tests.tools.run import run_here, run_ranks
+from tests.tools.run import TOOLS, run_here
 
 # Imported by the config: rank 1 is killed in the middle of its third image, when its first is written.
 KILLER = """
@@ -24,10 +26,25 @@ def deadly(function, seen=[]):
         return function(*args, **kwargs)
     return call
 
-if os.environ.get('RANK', 'alone') == os.environ.get('KILLED_RANK'):
+if os.environ.get('RANK') == os.environ.get('KILLED_RANK'):
     maps.compute_class_maps = deadly(maps.compute_class_maps)
     masks.MaskWriter.__call__ = deadly(masks.MaskWriter.__call__)
 """
+
+
+def call(folder, tool, *args, killed='none'):
+    """Run a tool under torchrun as two ranks and return its exit code."""
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2']
+    env = {**os.environ, 'PYTHONPATH': str(folder), 'KILLED_RANK': killed, 'OMP_NUM_THREADS': '1'}
+    result = subprocess.run(
+        [*command, str(TOOLS / tool), *map(str, args), '--launcher', 'pytorch'],
+        capture_output=True,
+        text=True,
+        env={**env, 'CUDA_VISIBLE_DEVICES': ''},
+        timeout=300,
+        check=False,
+    )
+    return result.returncode
 
 
 @pytest.fixture
@@ -42,27 +59,25 @@ def setup(demo_root, tiny_cam, tmp_path):
 def test_what_was_written_stays_and_the_rest_is_made(setup, tmp_path, monkeypatch):
     config, checkpoint = setup
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv('KILLED_RANK', 'none')
     tools = {
         'maps': ['make_maps.py', config, checkpoint],
         'masks': ['make_masks.py', config, '--maps', tmp_path / 'maps', '--workers', '0'],
     }
-    suffixes = {'maps': '.npz', 'masks': '.png'}
     for stage, (tool, *args) in tools.items():
-        out = tmp_path / stage
-        assert run_ranks(tool, *args, '--out', out, KILLED_RANK='1')[1] == -signal.SIGKILL
-        before = {path: path.stat().st_mtime_ns for path in out.glob(f'*{suffixes[stage]}')}
+        out, suffix = tmp_path / stage, {'maps': '.npz', 'masks': '.png'}[stage]
+        assert call(tmp_path, tool, *args, '--out', out, killed='1') != 0
+        before = {path: path.stat().st_mtime_ns for path in out.glob(f'*{suffix}')}
         assert 1 <= len(before) < 8
         assert not read_record(out).complete
-        assert run_ranks(tool, *args, '--out', out) == [0, 0]
+        assert call(tmp_path, tool, *args, '--out', out) == 0
         assert read_record(out).complete
         assert {path: path.stat().st_mtime_ns for path in before} == before
-        assert not list(out.glob('.tmp-*'))
-    # In this process, whose modules the ranks would inherit, hence last.
-    for stage, (tool, *args) in tools.items():
-        out, whole = tmp_path / stage, tmp_path / f'{stage}_whole'
-        assert run_here(tool, *args, '--out', whole).returncode == 0
-        names = sorted(path.name for path in whole.glob(f'*{suffixes[stage]}'))
+        assert run_here(tool, *args, '--out', tmp_path / f'{stage}_whole').returncode == 0
+        names = sorted(path.name for path in (tmp_path / f'{stage}_whole').glob(f'*{suffix}'))
         assert len(names) == 8
-        assert names == sorted(path.name for path in out.glob(f'*{suffixes[stage]}'))
+        assert names == sorted(path.name for path in out.glob(f'*{suffix}'))
         for name in names:
-            assert (out / name).read_bytes() == (whole / name).read_bytes()
+            whole = tmp_path / f'{stage}_whole' / name
+            assert (out / name).read_bytes() == whole.read_bytes()
+        assert not list(out.glob('.tmp-*'))

@@ -27,8 +27,7 @@ def setup(demo_root, tiny_cam, tmp_path):
 
 def call(ranks, tool, *args):
     if ranks > 1:
-        assert run_ranks(tool, *args, ranks=ranks) == [0] * ranks
-        return
+        return run_ranks(tool, *args, ranks=ranks)
     done = run_here(tool, *args)
     assert done.returncode == 0, done.stderr[-3000:]
 

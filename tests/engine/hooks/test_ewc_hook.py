@@ -384,7 +384,7 @@ def test_malformed_arguments(tmp_path):
 
 
 def train_one_rank(rank, port, folder):
-    """Entry of a process of its own: its half of each batch, and of the images for the Fisher."""
+    """Entry of a spawned process: its half of each batch, and of the images for the Fisher."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2
@@ -403,8 +403,7 @@ def test_two_ranks_equal_one(tmp_path):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    arguments = (port, str(tmp_path / 'two'))
-    torch.multiprocessing.start_processes(train_one_rank, arguments, 2, start_method='fork')
+    torch.multiprocessing.spawn(train_one_rank, (port, str(tmp_path / 'two')), nprocs=2)
     hook = {**EWC, 'save_fisher': 'fisher.pth'}
     expected, _, _ = run(tmp_path / 'one', hook, model=toy_model(norm=False), batch_size=4)
     one, two = (load_fisher_file(tmp_path / name / 'fisher.pth') for name in ('one', 'two'))
