@@ -36,7 +36,8 @@ and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses a
 `coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
 ELSEWHERE = ('_1of', 'pipeline_', '_swapped', '_mobilenetv2_vocmini_')
 SINGLE = """Several numbers are of the stages in brackets. Maps are at their best threshold, which uses
-the ground truth. What else ran is in `results/` and on [reduced data](reduced_data.md)."""
+the ground truth; those of `voc12part` are of 701 of its 2,899 images, its segmenter of VOC's val. What
+else ran is in `results/` and on [reduced data](reduced_data.md)."""
 
 
 class Entry(NamedTuple):

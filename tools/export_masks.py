@@ -11,12 +11,7 @@ import argparse
 from mmwsss.evaluation.folder import resolve_classes
 from mmwsss.io import read_id_list, require_folder
 from mmwsss.stages.annotations import FORMATS, Exported, ExportOptions, export_masks
-from mmwsss.utils.cli import (
-    add_verbose_argument,
-    add_workers_argument,
-    finish_report,
-    run_tool,
-)
+from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, finish_report, run_tool
 from mmwsss_command import ToolParser
 
 

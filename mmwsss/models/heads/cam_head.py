@@ -51,9 +51,14 @@ class CAMHead(BaseMapHead):
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
 
+    def classified(self, feature: Tensor) -> Tensor:
+        """The classifier's maps (N, K, h, w) of a feature (N, C, h, w)."""
+        maps: Tensor = self.classifier(self.dropout(feature))
+        return maps
+
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) and, with ``rectify='views'``, ``cam`` from them."""
-        logits = self.classifier(self.dropout(feats[self.in_index]))
+        logits = self.classified(feats[self.in_index])
         rectified = {'cam': logits.clamp(min=0)} if self.rectify == 'views' else {}
         return {'cam_logits': logits, **rectified}
 

@@ -55,10 +55,9 @@ class ReCAMHead(CAMHead):
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) of the first layer and ``cam`` of both layers' product."""
         feature = feats[self.in_index].clamp(min=0)
-        outputs = {'cam_logits': self.classifier(self.dropout(feature))}
-        weight = self.classifier.weight * self.reclassifier.weight
-        cam = F.conv2d(feature, weight)
-        return {**outputs, 'cam': cam.clamp(min=0) if self.rectify == 'views' else cam}
+        cam = F.conv2d(feature, self.classifier.weight * self.reclassifier.weight)
+        cam = cam.clamp(min=0) if self.rectify == 'views' else cam
+        return {'cam_logits': self.classified(feature), 'cam': cam}
 
     def loss(
         self,
@@ -69,7 +68,7 @@ class ReCAMHead(CAMHead):
         """Compute ``loss_cls`` and ``loss_recam``, both weighted."""
         labels = stack_labels(data_samples, self.num_classes)
         feature = feats[self.in_index].clamp(min=0)
-        outputs = {'cam_logits': self.classifier(self.dropout(feature))}
+        outputs = {'cam_logits': self.classified(feature)}
         own = class_features(*map(at_least_float32, (outputs['cam_logits'], feature)))
         logits = F.linear(own, self.reclassifier.weight.flatten(1))
         return {
