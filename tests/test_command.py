@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -68,10 +70,20 @@ def test_groups_and_mistakes(capsys, words, code, shown):
 def test_configs_are_found(capsys, words, code, shown):
     with pytest.raises(SystemExit) as end:
         main(['configs', *words])
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN  # a pool whose worker dies needs it
     assert end.value.code == code
     captured = capsys.readouterr()
     assert shown in captured.out + captured.err
     assert 'configs/_base_' not in captured.out
+
+
+def test_configs_end_quietly_where_nobody_reads_on():
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, '-m', 'mmwsss_command', 'configs']
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b'')
 
 
 @pytest.mark.parametrize('name', list(find_commands()))

@@ -9,7 +9,7 @@ _base_ = 'mmwsss::sipe/sipe_r50_voc.py'.
 from __future__ import annotations
 
 import argparse
-import signal
+import os
 import sys
 from pathlib import Path
 
@@ -26,8 +26,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    if hasattr(signal, 'SIGPIPE'):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # no traceback behind `| head`
     folder = ROOT / 'configs'
     if args.folder:
         print(folder)
@@ -41,7 +39,10 @@ def main(args: argparse.Namespace) -> int:
     if not found:
         print(f'error: no config has {" and ".join(args.words)}', file=sys.stderr)
         return 2
-    print('\n'.join(found))
+    try:
+        print('\n'.join(found), flush=True)
+    except BrokenPipeError:  # behind `| head`; what Python flushes at its end goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
