@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from demo_data import CLASSES, make_demo_data
+from mmwsss.utils.checkpoint import load_checkpoint_file
 
 EXAMPLE = Path(__file__).parents[2] / 'examples' / 'leaf_project'
 
@@ -64,7 +64,7 @@ def test_trains_and_validates(project, config, metrics, weight):
         timeout=300,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    saved = torch.load(project / 'out' / config / 'iter_2.pth', weights_only=True)
+    saved = load_checkpoint_file(project / 'out' / config / 'iter_2.pth')
     assert weight in saved['state_dict']
     assert 'backbone.layers.0.0.weight' in saved['state_dict']
     (log,) = (project / 'out' / config).rglob('scalars.json')

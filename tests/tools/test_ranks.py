@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from mmwsss.io import read_record
+from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.tiny_models import demo_dataset, localizer_config, tiny_resnet
 from tests.tools.run import run_here, run_ranks
 
@@ -111,7 +112,7 @@ def test_a_segmenters_curves_and_weights_are_the_same(demo_root, tmp_path):
     for ranks in (1, 2):
         folder = tmp_path / f'run{ranks}'
         call(ranks, 'train.py', tmp_path / 'config.py', '--work-dir', folder, '--share-batch')
-        weights.append(torch.load(folder / 'iter_3.pth', weights_only=True)['state_dict'])
+        weights.append(load_checkpoint_file(folder / 'iter_3.pth')['state_dict'])
         (file,) = folder.rglob('vis_data/scalars.json')
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         curves.append([(line['loss'], line['lr']) for line in lines])
@@ -135,6 +136,6 @@ def test_training_with_the_same_global_batch_is_the_same(demo_root, tmp_path):
         Config(cfg).dump(path)
         call(ranks, 'train.py', path, '--work-dir', tmp_path / f'run{ranks}')
         file = tmp_path / f'run{ranks}' / 'epoch_2.pth'
-        weights.append(torch.load(file, weights_only=True)['state_dict'])
+        weights.append(load_checkpoint_file(file)['state_dict'])
     for key, value in weights[0].items():
         torch.testing.assert_close(weights[1][key], value, rtol=1e-4, atol=1e-6, msg=key)
