@@ -1,4 +1,4 @@
-"""Make docs/results.md of results/.
+"""Make docs/results.md and the README's table of results/.
 
 The numbers are never typed: a row is the mean over the seeds of `results/<run>/seed*.json`, the summaries
 that `tools/run_pipeline.py --results` keeps. `--check` fails if the page is not what the summaries say.
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from generated_pages import ROOT, check_parser, write_or_check
+from generated_pages import ROOT, check_parser, replace_part, write_or_check
 from mmwsss.io import Protocol, Score
 from mmwsss.pipeline import Summary, read_summary
 
@@ -35,6 +35,9 @@ Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also ho
 and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses are compared on
 `coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
 ELSEWHERE = ('_1of', 'pipeline_', '_swapped', '_mobilenetv2_vocmini_')
+CLAIMED = """Points of difference, published with larger networks on full data, and here: "holds" if all
+seeds, at least two, agree and the mean is half of the published one or more. Sizes of objects are those of
+`coco_mini`; rows of 149 images are `vocmini`'s."""
 SINGLE = """Several numbers are of the stages in brackets. Maps are at their best threshold, which uses
 the ground truth; those of `voc12part` are of 701 of its 2,899 images, its segmenter of VOC's val. What
 else ran is in `results/` and on [reduced data](reduced_data.md)."""
@@ -62,6 +65,33 @@ class Question(NamedTuple):
     entries: tuple[Entry, ...]
     metrics: tuple[str, ...] = ('mIoU',)
     metric: str = 'mIoU'
+
+
+class Claim(NamedTuple):
+    """What a paper says is better, and by how many points there.
+
+    Attributes:
+        text: The claim.
+        published: Points on the paper's data and network.
+        better: The row said to be better.
+        baseline: Than which.
+        metric: By which metric.
+    """
+
+    text: str
+    published: float
+    better: Entry
+    baseline: Entry
+    metric: str = 'mIoU'
+
+
+class Method(NamedTuple):
+    """A row of the README's table: a method, and the rows of its maps, masks and segmenter."""
+
+    text: str
+    maps: Entry | None = None
+    masks: Entry | None = None
+    segmenter: Entry | None = None
 
 
 CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
@@ -112,6 +142,43 @@ QUESTIONS = (
         Entry("`total='image'`", f'{READING}-image', SEGMENTER),
         Entry("`total='class'`", f'{READING}-class', SEGMENTER),
     ), SIZE_SCORES, 'IA_S'),
+)  # fmt: skip
+
+CLAIMS = (
+    Claim("SIPE's maps are better than CAM's", 8.5,
+          Entry('', VOC, BEST), Entry('', LOCALIZERS, f'{BEST} (maps)')),
+    Claim("so are those of its prototypes alone (IPE)", 3.1,
+          Entry('', f'{SIPE}_ipe-only', BEST), Entry('', CAM, BEST)),
+    Claim('and consistency (GSC) adds to them', 5.4,
+          Entry('', SIPE, BEST), Entry('', f'{SIPE}_ipe-only', BEST)),
+    Claim("RPNet's maps are better than CAM's", 2.5,
+          Entry('', RPNET, BEST), Entry('', CAM, BEST)),
+    Claim('pairs of images help RPNet', 1.0,
+          Entry('', RPNET, BEST), Entry('', f'{RPNET}_g1', BEST)),
+    Claim('with an eighth of the images RPNet is far better than CAM', 8.5,
+          Entry('', f'{RPNET}_1of8', BEST), Entry('', f'{CAM}_1of8', BEST)),
+    Claim("a dense CRF improves SIPE's masks", 6.1,
+          Entry('', IRN, 'masks (seed_crf_masks)'), Entry('', IRN, 'masks (seed_masks)')),
+    Claim('an SVM on true labels does better with the first stage (F1) than the last (F5)', 20.8,
+          Entry('', f'{SVM}_true-masks', 'F1'), Entry('', f'{SVM}_true-masks', 'F5')),
+    Claim('size weights find small objects', 4.2,
+          Entry('', f'{LOSS}_sw', SEGMENTER), Entry('', f'{LOSS}_ce', SEGMENTER), 'IA_S'),
+    Claim('the size-balanced loss does so, too', 5.6,
+          Entry('', f'{LOSS}_sb', SEGMENTER), Entry('', f'{LOSS}_ce', SEGMENTER), 'IA_S'),
+    Claim('and does not cost mIoU', 0.6,
+          Entry('', f'{LOSS}_sb', SEGMENTER), Entry('', f'{LOSS}_ce', SEGMENTER)),
+)  # fmt: skip
+METHODS = (
+    Method('CAM, usual threshold 0.2',
+           Entry('', LOCALIZERS, f'{BEST} (maps)'), Entry('', LOCALIZERS, 'masks')),
+    Method('CAM, threshold chosen',
+           None, Entry('', LOCALIZERS, 'masks (chosen_masks)')),
+    Method('SIPE',
+           Entry('', VOC, BEST), Entry('', VOC, 'masks'), Entry('', 'sipe_lite2_voc12part', SEGMENTER)),
+    Method('SIPE, threshold chosen', None, Entry('', VOC, 'masks (chosen_masks)')),
+    Method('SIPE, PAR', None, Entry('', VOC, 'masks (par_masks)')),
+    Method('SIPE, votes of superpixels', None, Entry('', VOC, 'masks (vote_masks)')),
+    Method('SIPE, boxes of objects', None, Entry('', VOC, 'masks (box_masks)')),
 )  # fmt: skip
 
 
@@ -222,12 +289,14 @@ def own_protocol(row: Row, shared: set[str]) -> str:
     return ''.join(column[0] if len(set(column)) == 1 else ', '.join(column) for column in columns)
 
 
-def difference(row: Row, baseline: Row, metric: str) -> str:
-    """Mean difference over the seeds that both have, and in how many of them it is positive."""
-    if row is baseline:
-        return ''
+def differences(row: Row, baseline: Row, metric: str) -> list[float]:
+    """Row minus baseline, of the seeds that both have."""
     one, other = row.values(metric), baseline.values(metric)
-    found = [round(one[seed] - other[seed], 6) for seed in one if seed in other]
+    return [round(one[seed] - other[seed], 6) for seed in one if seed in other]
+
+
+def difference(found: Sequence[float]) -> str:
+    """Mean difference over the seeds, and in how many of them it is positive."""
     positive = sum(value > 0 for value in found)
     return f'{statistics.mean(found):+.2f}{deviation(found)} ({positive} of {len(found)})'
 
@@ -243,10 +312,44 @@ def question(runs: Runs, asked: Question) -> str:
         '|---' * (len(columns) + 1 + any(own)) + '|',
     ]
     for entry, row, text in zip(asked.entries, found, own):
-        cells = [*map(row.mean, asked.metrics), difference(row, found[0], asked.metric)]
+        gain = differences(row, found[0], asked.metric)
+        cells = [*map(row.mean, asked.metrics), '' if row is found[0] else difference(gain)]
         lines.append(f'| {entry.text} | {" | ".join(cells)} |' + f' {text} |' * any(own))
     count = ' to '.join(map(str, seeds))
     return '\n'.join([f'## {asked.title}', '', f'{count} seeds; {shared}.', '', *lines])
+
+
+def claim_table(runs: Runs, claims: Sequence[Claim] = CLAIMS) -> str:
+    """One row per claim: the published difference, that of here, and whether they agree."""
+    lines = ['| claim | published | here | images | |', '|---|---|---|---|---|']
+    for claim in claims:
+        row = find(runs, claim.better)
+        found = differences(row, find(runs, claim.baseline), claim.metric)
+        images = next(iter(row.scores.values())).protocol.images
+        cells = f'{claim.metric} {claim.published:+.1f} | {difference(found)} | {images}'
+        lines.append(f'| {claim.text} | {cells} | {verdict(claim.published, found)} |')
+    return '\n'.join(lines)
+
+
+def verdict(published: float, found: Sequence[float]) -> str:
+    """Whether the differences agree with the published one; a single seed decides nothing."""
+    shares = [value / published for value in found]
+    if len(shares) < 2:
+        return 'one seed'
+    if min(shares) > 0:
+        return 'holds' if statistics.mean(shares) >= 0.5 else 'in sign only'
+    return 'does not hold' if max(shares) < 0 else 'open'
+
+
+def method_table(runs: Runs, methods: Sequence[Method] = METHODS) -> str:
+    """The README's table: mIoU of each method's maps, masks and segmenter."""
+    lines = ['| method | maps | masks | segmenter | seeds |', '|---|---|---|---|---|']
+    for method in methods:
+        found = [entry and find(runs, entry) for entry in method[1:]]
+        cells = [row.mean('mIoU') if row else '' for row in found]
+        seeds = ', '.join(map(str, dict.fromkeys(len(row.scores) for row in found if row)))
+        lines.append(f'| {method.text} | {" | ".join(cells)} | {seeds} |')
+    return '\n'.join(lines)
 
 
 def single_table(runs: Runs) -> str:
@@ -287,6 +390,8 @@ def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
         if name not in asked and not any(part in name for part in ELSEWHERE)
     }
     parts = [HEAD, *(question(runs, one) for one in questions)]
+    if questions is QUESTIONS:
+        parts += ['## Do the claims of the papers hold here?', CLAIMED, claim_table(runs)]
     if single := single_table(others):
         parts += ['## Single settings', SINGLE, single]
     return '\n\n'.join(parts) + '\n'
@@ -295,7 +400,9 @@ def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
 def main() -> int:
     args = check_parser(__doc__).parse_args()
     try:
-        wanted = {ROOT / 'docs' / 'results.md': page(read_runs(ROOT / 'results'))}
+        runs, readme = read_runs(ROOT / 'results'), ROOT / 'README.md'
+        table = replace_part(readme.read_text('utf-8'), 'results', method_table(runs), 'README.md')
+        wanted = {ROOT / 'docs' / 'results.md': page(runs), readme: table}
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
