@@ -319,7 +319,7 @@ def question(runs: Runs, asked: Question) -> str:
     return '\n'.join([f'## {asked.title}', '', f'{count} seeds; {shared}.', '', *lines])
 
 
-def claim_table(runs: Runs, claims: Sequence[Claim] = CLAIMS) -> str:
+def claim_table(runs: Runs, claims: Sequence[Claim]) -> str:
     """One row per claim: the published difference, that of here, and whether they agree."""
     lines = ['| claim | published | here | images | |', '|---|---|---|---|---|']
     for claim in claims:
@@ -341,7 +341,7 @@ def verdict(published: float, found: Sequence[float]) -> str:
     return 'does not hold' if max(shares) < 0 else 'open'
 
 
-def method_table(runs: Runs, methods: Sequence[Method] = METHODS) -> str:
+def method_table(runs: Runs, methods: Sequence[Method]) -> str:
     """The README's table: mIoU of each method's maps, masks and segmenter."""
     lines = ['| method | maps | masks | segmenter | seeds |', '|---|---|---|---|---|']
     for method in methods:
@@ -381,7 +381,7 @@ def named(row: Row) -> str:
     return row.mean('mIoU') + ('' if plain else f' ({stage})')
 
 
-def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
+def page(runs: Runs, questions: Sequence[Question], claims: Sequence[Claim] = ()) -> str:
     """The text of docs/results.md."""
     asked = {entry.run for one in questions for entry in one.entries}
     others = {
@@ -390,19 +390,27 @@ def page(runs: Runs, questions: Sequence[Question] = QUESTIONS) -> str:
         if name not in asked and not any(part in name for part in ELSEWHERE)
     }
     parts = [HEAD, *(question(runs, one) for one in questions)]
-    if questions is QUESTIONS:
-        parts += ['## Do the claims of the papers hold here?', CLAIMED, claim_table(runs)]
+    if claims:
+        parts += ['## Do the claims of the papers hold here?', CLAIMED, claim_table(runs, claims)]
     if single := single_table(others):
         parts += ['## Single settings', SINGLE, single]
     return '\n\n'.join(parts) + '\n'
 
 
+def generated(runs: Runs) -> dict[Path, str]:
+    """The text of docs/results.md and of the README."""
+    readme = ROOT / 'README.md'
+    table = method_table(runs, METHODS)
+    return {
+        ROOT / 'docs' / 'results.md': page(runs, QUESTIONS, CLAIMS),
+        readme: replace_part(readme.read_text('utf-8'), 'results', table, readme.name),
+    }
+
+
 def main() -> int:
     args = check_parser(__doc__).parse_args()
     try:
-        runs, readme = read_runs(ROOT / 'results'), ROOT / 'README.md'
-        table = replace_part(readme.read_text('utf-8'), 'results', method_table(runs), 'README.md')
-        wanted = {ROOT / 'docs' / 'results.md': page(runs), readme: table}
+        wanted = generated(read_runs(ROOT / 'results'))
     except ValueError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

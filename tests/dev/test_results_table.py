@@ -81,9 +81,44 @@ def test_what_was_chosen_on_the_masks_says_so_once(source):
     assert text.count('uses ground truth') == 1
 
 
-def test_the_page_is_what_the_stored_runs_say():
-    wanted = tool.page(tool.read_runs(ROOT / 'results'))
-    assert (ROOT / 'docs' / 'results.md').read_text('utf-8') == wanted
+def test_the_pages_are_what_the_stored_runs_say():
+    pages = tool.generated(tool.read_runs(ROOT / 'results'))
+    assert {path.name for path in pages} == {'results.md', 'README.md'}
+    for path, wanted in pages.items():
+        assert path.read_text('utf-8') == wanted, path
+
+
+@pytest.mark.parametrize(
+    ('seeds', 'verdict'),
+    [
+        ({0: 0.35}, '+5.00 (1 of 1) | 9 | one seed'),
+        ({0: 0.35, 1: 0.33}, '+4.00 ± 1.41 (2 of 2) | 9 | holds'),
+        ({0: 0.31, 1: 0.32}, '+1.50 ± 0.71 (2 of 2) | 9 | in sign only'),
+        ({0: 0.35, 1: 0.29}, '+2.00 ± 4.24 (1 of 2) | 9 | open'),
+        ({0: 0.25, 1: 0.29}, '-3.00 ± 2.83 (0 of 2) | 9 | does not hold'),
+    ],
+)
+def test_a_claim_holds_if_all_seeds_agree_with_half_of_what_is_published(seeds, verdict):
+    runs = {
+        'cam': [summary(seed, 0.3, 0.2) for seed in seeds],
+        'sipe': [summary(seed, miou, 0.2) for seed, miou in seeds.items()],
+    }
+    claim = tool.Claim('SIPE is better', 8.0, *reversed(MAPS.entries))
+    row = f'| SIPE is better | mIoU +8.0 | {verdict} |'
+    assert tool.page(runs, [], [claim]).count(row) == 1
+
+
+def test_a_method_has_maps_masks_and_segmenter_side_by_side():
+    runs = {
+        'cam': [summary(0, 0.3, 0.2), summary(1, 0.4, 0.2)],
+        'sipe': [summary(0, 0.5, 0.2)],
+    }
+    cam, sipe = MAPS.entries
+    table = tool.method_table(runs, [tool.Method('CAM', cam), tool.Method('both', cam, None, sipe)])
+    assert table.splitlines()[2:] == [
+        '| CAM | 35.00 ± 7.07 |  |  | 2 |',
+        '| both | 35.00 ± 7.07 |  | 50.00 | 2, 1 |',
+    ]
 
 
 def test_scores_by_size_are_columns():
