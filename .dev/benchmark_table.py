@@ -65,6 +65,8 @@ ROWS = (
     ),
     Row('4-scale mirrored SIPE maps of a 500x375 image / backbone passes alone (ResNet-50)', 'maps',
         ('sipe_r50_voc',), '<=', 1.2),
+    Row('IRNet training step (ResNet-50, 4 images of 512 pixels): formulas as they stand / ours',
+        'irn_step', ('step',), '>=', 1.1),
     Row('random walk, 70x94 grid: dense matrix squaring / ours', 'random_walk',
         ('70x94', 'dense_over_stencil'), '>=', 100),
     Row('random walk, 70x94 grid: memory of dense squaring / ours', 'random_walk',
@@ -132,6 +134,7 @@ PEERS = (
              (case, 'time', 'head / plain'), (case, 'memory', 'head / plain'), True)
         for case, text in RPNET_CASES.items()
     ),
+    Peer('IRNet losses, all pixels of all paths', 'irn_step', ('losses_alone',), ('memory',)),
     Peer('random walk, dense matrix', 'random_walk',
          ('70x94', 'dense_over_stencil'), ('70x94', 'dense_memory_over_stencil')),
     Peer('random walk, sparse matrix of torch', 'random_walk', ('70x94', 'torch_csr')),

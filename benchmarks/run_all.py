@@ -30,6 +30,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     'sipe_head': (),
     'rpnet_head': (),
     'maps': ('--repeats', '3'),
+    'irn_step': (),
     'random_walk': ('--repeats', '3'),
     'svm': ('--repeats', '3'),
     'crf': (),
