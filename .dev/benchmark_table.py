@@ -134,7 +134,8 @@ PEERS = (
              (case, 'time', 'head / plain'), (case, 'memory', 'head / plain'), True)
         for case, text in RPNET_CASES.items()
     ),
-    Peer('IRNet losses, all pixels of all paths', 'irn_step', ('losses_alone',), ('memory',)),
+    Peer('IRNet training step, all pixels of all paths (ResNet-50, 4 images of 512 pixels)', 'irn_step',
+         ('step',), ('memory',)),
     Peer('random walk, dense matrix', 'random_walk',
          ('70x94', 'dense_over_stencil'), ('70x94', 'dense_memory_over_stencil')),
     Peer('random walk, sparse matrix of torch', 'random_walk', ('70x94', 'torch_csr')),
