@@ -25,7 +25,9 @@ for name in ('recam', 'rpnet', 'seam'):
     stages[name] = dict(run='train', config=name)
     stages[f'{name}_maps'] = dict(run='maps', config=name, checkpoint=f'{{{name}}}')
     stages[f'{name}_maps_score'] = dict(run='score', config=name, maps=f'{{{name}_maps}}')
-    stages[f'{name}_masks'] = dict(run='masks', config=name, maps=f'{{{name}_maps}}', options=chosen)
+    stages[f'{name}_masks'] = dict(
+        run='masks', config=name, maps=f'{{{name}_maps}}', options=chosen
+    )
     stages[f'{name}_masks_score'] = dict(run='score', config=name, masks=f'{{{name}_masks}}')
 stages['recam']['options'] = dict(load_from='{localizer}')
 del chosen, name
