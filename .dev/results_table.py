@@ -26,21 +26,15 @@ HEAD = """# Measured results
 
 Only what this code scored; published numbers are on the pages of the methods. Mean ± sample standard
 deviation over seeds; differences are to the first row, seed by seed, with the number of seeds in which they
-are positive. `vocmini` is a part of PASCAL VOC 2012, 149 training and 21 validation images, on which a
-MobileNetV2 trains on two CPU cores: it tells whether the parts work together, not what they reach on the
-full data set. Its recipes were found with its masks at hand, and scores on 21 images scatter by two to
-three points between seeds.
+are positive. On VOC itself, EfficientNet-Lite2 and 2,899 training images. `vocmini`: 149 training images and
+MobileNetV2, whose recipes were found with its masks at hand; it tells whether the parts work together.
 
 Made by `.dev/results_table.py` from `results/<run>/seed<N>.json`, which also hold commands, code, hardware
 and IoU by class; `make bench-studies` repeats the runs of three seeds. Losses are compared on
 `coco_mini/voc20`, the readings of equation 3 on a frozen ImageNet backbone."""
-ELSEWHERE = ('_1of', 'pipeline_', '_swapped', '_mobilenetv2_vocmini_')
 CLAIMED = """Points of difference, published with larger networks on full data, and here: "holds" if all
 seeds, at least two, agree and the mean is half of the published one or more. Sizes of objects are those of
 `coco_mini`; rows of 149 images are `vocmini`'s."""
-SINGLE = """Several numbers are of the stages in brackets. Maps are at their best threshold, which uses
-the ground truth; those of `voc12part` are of 701 of its 2,899 images, its segmenter of VOC's val. What
-else ran is in `results/` and on [reduced data](reduced_data.md)."""
 
 
 class Entry(NamedTuple):
@@ -101,9 +95,6 @@ VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS = 'size_balanced_mobilenetv2_mini'
 QUESTIONS = (
-    Question('Which localizer? Its maps', (
-        Entry('CAM', CAM, BEST), Entry('RPNet', RPNET, BEST), Entry('SIPE', SIPE, BEST),
-    )),
     Question("Which refiner? On SIPE's maps", (
         Entry('none', IRN, 'masks (seed_masks)'),
         Entry('SVM', SVM, 'masks'),
@@ -177,7 +168,6 @@ METHODS = (
            Entry('', VOC, BEST), Entry('', VOC, 'masks'), Entry('', 'sipe_lite2_voc12part', SEGMENTER)),
     Method('SIPE, threshold chosen', None, Entry('', VOC, 'masks (chosen_masks)')),
     Method('SIPE, PAR', None, Entry('', VOC, 'masks (par_masks)')),
-    Method('SIPE, votes of superpixels', None, Entry('', VOC, 'masks (vote_masks)')),
     Method('SIPE, boxes of objects', None, Entry('', VOC, 'masks (box_masks)')),
 )  # fmt: skip
 
@@ -352,48 +342,11 @@ def method_table(runs: Runs, methods: Sequence[Method]) -> str:
     return '\n'.join(lines)
 
 
-def single_table(runs: Runs) -> str:
-    """One row per run: mIoU of maps, masks and segmenters; empty if there is none."""
-    lines = ['| run | maps | masks | segmenter | seeds |', '|---|---|---|---|---|']
-    for name, group in runs.items():
-        found = rows(group)
-        cells = [
-            ', '.join(named(row) for row in found if kind(row) == column)
-            for column in ('maps', 'masks', 'segmenter')
-        ]
-        if any(cells):
-            lines.append(f'| `{name}` | {" | ".join(cells)} | {len(group)} |')
-    return '\n'.join(lines) if len(lines) > 2 else ''
-
-
-def kind(row: Row) -> str:
-    """The column of a row: maps, masks or segmenter; none for the score that the masks repeat."""
-    if row.what == 'maps without threshold':
-        return ''
-    return next((name for name in ('maps', 'segmenter') if row.what.startswith(name)), 'masks')
-
-
-def named(row: Row) -> str:
-    """mIoU, with the stage where a run has several."""
-    plain = row.what in (BEST, 'masks', SEGMENTER)
-    stage = row.what.rpartition('(')[2].rstrip(')')
-    stage = stage.partition('_')[0] if kind(row) == SEGMENTER else stage
-    return row.mean('mIoU') + ('' if plain else f' ({stage})')
-
-
 def page(runs: Runs, questions: Sequence[Question], claims: Sequence[Claim] = ()) -> str:
     """The text of docs/results.md."""
-    asked = {entry.run for one in questions for entry in one.entries}
-    others = {
-        name: group
-        for name, group in runs.items()
-        if name not in asked and not any(part in name for part in ELSEWHERE)
-    }
     parts = [HEAD, *(question(runs, one) for one in questions)]
     if claims:
         parts += ['## Do the claims of the papers hold here?', CLAIMED, claim_table(runs, claims)]
-    if single := single_table(others):
-        parts += ['## Single settings', SINGLE, single]
     return '\n\n'.join(parts) + '\n'
 
 

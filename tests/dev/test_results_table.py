@@ -171,17 +171,3 @@ def test_a_table_that_cannot_be_made_ends_with_one_line(monkeypatch, capsys):
     monkeypatch.setattr('sys.argv', ['results_table.py', '--check'])
     assert tool.main() == 2
     assert capsys.readouterr().err == 'error: results/x/seed1.json: lacks IA_S\n'
-
-
-def test_runs_that_other_pages_show_are_left_out():
-    runs = {name: [summary(0, 0.3, 0.2)] for name in ('one', 'one_1of4', 'pipeline_one')}
-    assert '`one`' in tool.page(runs, [])
-    assert '_one' not in tool.page(runs, []).split('Single settings')[1].split('|', 1)[1]
-    assert '1of4`' not in tool.page(runs, [])
-
-
-def test_single_settings_have_a_column_for_maps_masks_and_segmenter():
-    one, two = summary(0, 0.3, 0.2), summary(0, 0.4, 0.2, 'crf_maps_score')
-    runs = {'one': [replace(one, stages=[*one.stages, *two.stages])]}
-    row = '| `one` | 30.00 (maps), 40.00 (crf_maps) |  |  | 1 |'
-    assert tool.page(runs, []).endswith(f'|---|---|---|---|---|\n{row}\n')
