@@ -134,14 +134,7 @@ PEERS = (
              (case, 'time', 'head / plain'), (case, 'memory', 'head / plain'), True)
         for case, text in RPNET_CASES.items()
     ),
-    Peer('IRNet training step, all pixels of all paths (ResNet-50, 4 images of 512 pixels)', 'irn_step',
-         ('step',), ('memory',)),
-    Peer('random walk, dense matrix', 'random_walk',
-         ('70x94', 'dense_over_stencil'), ('70x94', 'dense_memory_over_stencil')),
     Peer('random walk, sparse matrix of torch', 'random_walk', ('70x94', 'torch_csr')),
-    Peer('dense CRF, a lattice for each label map', 'crf', ('pair_3_labels',)),
-    Peer('per-image SVM, scikit-learn', 'svm', ('local24', 'exact')),
-    Peer('IA-mIoU, mask by mask', 'ia_miou', ('plain_over_ours',)),
     Peer('size weights, a mask for each component', 'size_weights', ('plain_over_ours',)),
 )  # fmt: skip
 
