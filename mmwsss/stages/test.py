@@ -30,6 +30,7 @@ from mmwsss.utils.precision import precision_notes
 __all__ = ['TEST_KEYS', 'predicts_masks', 'run_test', 'use_test_config']
 
 TEST_KEYS = ('test_dataloader', 'test_evaluator', 'test_cfg')
+TRAINING_KEYS = ('train_dataloader', 'optim_wrapper', 'val_dataloader', 'val_cfg', 'val_evaluator')
 
 
 def use_test_config(cfg: Config, path: str | Path, options: dict[str, Any] | None = None) -> None:
@@ -94,6 +95,8 @@ def run_test(
     protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
     protocol = replace(protocol, notes=[*protocol.notes, *precision_notes(test_cfg)])
     prepare_output(cfg, out)
+    if not cfg.get('train_cfg'):  # CLIP-ES: MMEngine refuses a part of what a training needs
+        cfg.update({**dict.fromkeys(TRAINING_KEYS), 'test_cfg': cfg.get('test_cfg', {})})
     if crf:
         add_crf(cfg)
     runner = build_runner(cfg, trust_checkpoint, initial=False)

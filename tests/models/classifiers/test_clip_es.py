@@ -14,6 +14,7 @@ from mmwsss.io import load_class_maps
 from mmwsss.stages.load import load_localizer
 from mmwsss.stages.maps import make_maps
 from mmwsss.stages.masks import make_masks
+from mmwsss.stages.test import run_test
 from mmwsss.utils.config import load_config
 from tests.configs.test_localizer_backbones import CONFIGS
 from tests.oracles import clip_es as oracle
@@ -190,6 +191,16 @@ def test_maps_and_masks_by_the_tools(model, cfg, demo_root, tmp_path):
     pytest.importorskip('pydensecrf')
     make_masks(cfg, tmp_path / 'maps', tmp_path / 'masks', ids, workers=1)
     assert len(list((tmp_path / 'masks').glob('*.png'))) == 2
+
+
+def test_it_is_tested_without_a_training(model, cfg, tmp_path):
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'clip.pth')
+    cfg = copy.deepcopy(cfg)
+    cfg.merge_from_dict({'work_dir': str(tmp_path / 'run'), 'test_dataloader.num_workers': 0})
+    cfg.test_dataloader.persistent_workers = False
+    cfg.test_dataloader.dataset.indices = 3
+    scores = run_test(cfg, tmp_path / 'clip.pth')
+    assert 0 < scores['cls/mAP'] <= 100
 
 
 @pytest.mark.parametrize('name', ['voc', 'coco14'])
