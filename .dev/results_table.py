@@ -92,6 +92,7 @@ CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'r
 IRN, SVM = (f'{name}_mobilenetv2_vocmini' for name in ('irn', 'svm'))
 BEST, SEGMENTER = 'maps at best threshold', 'segmenter'
 VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
+PART = 'deeplabv2_lite2_voc12part_pseudo'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS = 'size_balanced_mobilenetv2_mini'
 QUESTIONS = (
@@ -119,6 +120,10 @@ QUESTIONS = (
         Entry('PAR', VOC, 'masks (par_masks)'),
         Entry('votes of superpixels', VOC, 'masks (vote_masks)'),
         Entry('boxes of true components', VOC, 'masks (box_masks)'),
+    )),
+    Question('What does a segmenter learn from?', (
+        Entry("SIPE's masks", 'sipe_lite2_voc12part', SEGMENTER),
+        Entry('true masks', f'{PART}_true-masks', SEGMENTER),
     )),
     Question('A single class: do photos without it help? Masks of cats', (
         Entry('left out', 'one_class_no-negatives', 'masks'),
@@ -169,6 +174,7 @@ METHODS = (
     Method('SIPE, threshold chosen', None, Entry('', VOC, 'masks (chosen_masks)')),
     Method('SIPE, PAR', None, Entry('', VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry('', VOC, 'masks (box_masks)')),
+    Method('true masks', None, None, Entry('', f'{PART}_true-masks', SEGMENTER)),
 )  # fmt: skip
 
 

@@ -79,7 +79,9 @@ def _read_classes(
     if data_root and not path.startswith(('/', 'http://', 'https://', 's3://')):
         path = fileio.join_path(data_root, path, backend_args=backend_args)
     if not fileio.exists(path, backend_args=backend_args):
-        raise FileNotFoundError(f'classes: the list of class names does not exist: {path}')
+        raise FileNotFoundError(
+            f'classes: the list of class names does not exist: {path}; `mmwsss data generic` makes one'
+        )
     lines = list_from_file(path, backend_args=backend_args)
     return [line.strip() for line in lines if line.strip()]
 

@@ -63,6 +63,6 @@ class SegmentVote(BaseRefiner):
             ValueError: Class maps without a background map, or segments that do not fit.
         """
         labels = labels_from_maps(maps) if isinstance(maps, ClassMaps) else maps
-        require_folder('segment_dir', self.segment_dir)
+        require_folder('segment_dir, from `mmwsss data segments`,', self.segment_dir)
         path = safe_join(self.segment_dir, image_id, '.json')
         return segment_vote(labels, load_segments(path, labels.shape), **self.numbers)

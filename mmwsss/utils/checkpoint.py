@@ -171,10 +171,14 @@ def check_fit(
     bad = [key for key in wanted if getattr(found.get(key), 'shape', None) != own[key]]
     surplus = [key for key in found if key not in own] if exact else []
     if bad or surplus:
+        foreign = not any(key in own for key in found)
+        advice = (
+            '; weights of other code are converted first: mmwsss weights --help' if foreign else ''
+        )
         raise ValueError(
             f'checkpoint {str(checkpoint)!r} does not fit {type(model).__name__}: of {len(wanted)} '
             f'weights {len(bad)} are missing or have another shape there, and {len(surplus)} are no '
-            f'weights of it, e.g. {[*bad, *surplus][:3]}{compared_parts(found, own)}'
+            f'weights of it, e.g. {[*bad, *surplus][:3]}{compared_parts(found, own)}{advice}'
         )
 
 

@@ -41,16 +41,16 @@ def name_some(names: Collection[str], shown: int = 10) -> str:
 
 
 def near_miss(name: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
-    """The known name that ``name`` nearly, but not quite, is.
+    """The known name that ``name`` nearly, but not quite, is; capitals do not count.
 
     Args:
         name: The name.
         known: The valid ones.
         alike: Ratio of ``difflib`` from which they are nearly the same, in 0..1.
     """
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=alike)
-    return None if name in known or not close else close[0]
+    lowered = {other.casefold(): other for other in known}
+    close = difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=alike)
+    return lowered[close[0]] if close and lowered[close[0]] != name else None
 
 
 def closest_name(name: str, valid: Iterable[str]) -> str:

@@ -28,7 +28,9 @@ def test_file_of_names(tiny):
     )
     path = str(tiny / 'classes.txt')
     assert resolve_metainfo({}, path, None, 'elsewhere')['classes'][2] == 'dog'
-    with pytest.raises(FileNotFoundError, match=r'list of class names does not exist: .*nope\.txt'):
+    with pytest.raises(
+        FileNotFoundError, match=r'names does not exist: .*nope\.txt; `mmwsss data generic`'
+    ):
         resolve_metainfo({}, 'nope.txt', None, str(tiny))
 
 

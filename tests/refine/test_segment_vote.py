@@ -40,7 +40,9 @@ def test_what_is_missing_or_leaves_the_folder_is_named(folder):
     labels = np.zeros(SIZE, np.uint8)
     with pytest.raises(FileNotFoundError, match=r'segments not found: .*b\.json'):
         SegmentVote(str(folder[0]))(labels, None, 'b')
-    with pytest.raises(FileNotFoundError, match='segment_dir must be a folder'):
+    with pytest.raises(
+        FileNotFoundError, match='segment_dir, from `mmwsss data segments`, must be a folder'
+    ):
         SegmentVote(str(folder[0] / 'no'))(labels, None, 'a')
     with pytest.raises(ValueError, match='stays inside'):
         SegmentVote(str(folder[0] / 'deep'))(labels, None, '../deep/a')

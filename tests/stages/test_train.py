@@ -128,6 +128,9 @@ def test_a_checkpoint_that_does_not_fit_is_refused(demo_root, tmp_path):
     )
     with pytest.raises(ValueError, match=r"c\.pth' does not fit ImageLevelClassifier.*backbone"):
         run_test(cfg, tmp_path / 'c.pth')
+    torch.save({'state_dict': {'visual.conv1.weight': torch.zeros(1)}}, tmp_path / 'c.pth')
+    with pytest.raises(ValueError, match='converted first: mmwsss weights --help'):
+        run_test(cfg, tmp_path / 'c.pth')
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ def main(argv: list[str] | None = None) -> int:
         if args.reverse:
             return mmwsss_to_clip(state, args.naming or meta.get('clip_naming', 'openai'))
         weights, naming = clip_to_mmwsss(state)
+        width, _, patch, _ = weights['backbone.patch_embed.projection.weight'].shape
+        if (width, patch) != (768, 16):
+            print(
+                'warning: the configs are of a ViT-B/16 (768 channels, patches of 16 pixels), this one has '
+                f'{width} and {patch}: set model.backbone, too',
+                file=sys.stderr,
+            )
         meta = {'clip_naming': naming, 'mmwsss_version': mmwsss.__version__}
         return {'meta': meta, 'state_dict': weights}
 

@@ -55,6 +55,8 @@ def test_doubtful_classes_are_told():
     assert (
         "'bycicle' (1 images) is nearly 'bicycle'" in doubtful_classes(of(bicycle=8, bycicle=1))[0]
     )
+    for slip in ('cta', 'Cat', 'cats'):
+        assert f"{slip!r} (1 images) is nearly 'cat'" in doubtful_classes(of(cat=5, **{slip: 1}))[0]
     assert doubtful_classes(of(cat=5, dog=1)) == ['1 classes have a single training image: dog']
 
 

@@ -163,6 +163,7 @@ def test_the_tool_reads_safetensors(theirs, tmp_path, capsys):
     assert {value.dtype for value in found.values()} == {torch.float32}
     assert main([str(tmp_path / 'none.safetensors'), target]) == 2
     error = capsys.readouterr().err
+    assert 'warning: the configs are of a ViT-B/16' in error  # these weights are of a smaller one
     assert f'not found: {tmp_path / "none.safetensors"}' in error
     assert 'model.safetensors of openai/clip-vit-base-patch16' in error
     (tmp_path / 'cut.safetensors').write_bytes((tmp_path / 'clip.safetensors').read_bytes()[:99])
