@@ -54,7 +54,7 @@ def measured(stem: str, runs: Runs) -> str:
     if stem.endswith('_pseudo'):
         names.append(f'{stem}_true-masks')
     texts = [
-        f'{row.what} {row.mean("mIoU")} ({len(row.scores)})'
+        f'{row.what}{" on true masks" * name.endswith("_true-masks")} {row.mean("mIoU")} ({len(row.scores)})'
         + '*' * any(score.protocol.uses_ground_truth for score in row.scores.values())
         for name in names
         for row in rows(runs.get(name, []))

@@ -23,11 +23,14 @@ def test_a_row_has_the_comment_the_scores_and_the_command(tmp_path):
     (folder / 'ablations' / 'b_pseudo.py').write_text('# A segmenter: see README.\n')
     score = Score('masks', Protocol('train', 9, uses_ground_truth=True), {'mIoU': 0.3})
     stage = StageSummary('masks_score', 'score', scores=[score])
-    runs = {'a_voc': [Summary('a_voc', 'p.py', seed, stages=[stage]) for seed in (0, 1)]}
+    runs = {
+        'a_voc': [Summary('a_voc', 'p.py', seed, stages=[stage]) for seed in (0, 1)],
+        'b_pseudo_true-masks': [Summary('b', 'p.py', 0, stages=[stage])],
+    }
     assert tool.table(folder, tmp_path, runs).splitlines()[2:] == [
         '| `a_voc.py` | CAM, by Li et al., 2016, on VOC | masks 30.00 ± 0.00 (2)* '
         '| `tools/train.py configs/cam/a_voc.py` |',
-        '| `ablations/b_pseudo.py` | A segmenter: see README | not measured | '
+        '| `ablations/b_pseudo.py` | A segmenter: see README | masks on true masks 30.00 (1)* | '
         '`tools/train.py configs/cam/ablations/b_pseudo.py --cfg-options pseudo_mask_dir=MASKS` |',
     ]
 
