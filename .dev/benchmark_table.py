@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from generated_pages import ROOT, check_parser, replace_part, write_or_check
 
-HEADER = '| figure | measured | goal | met | run |\n|---|---|---|---|---|\n'
+HEADER = '| figure | measured | goal | met | on |\n|---|---|---|---|---|\n'
 HEAD_TIME = 'head forward+backward / correlation forward+backward'
 HEAD_MEMORY = 'head forward+backward / plain head forward+backward'
 LIMITS = {'<=': operator.le, '>=': operator.ge, '<': operator.lt}
@@ -158,13 +158,8 @@ def show(value: float, unit: str) -> str:
     return f'{digits}{"" if unit == "x" else " "}{unit}'
 
 
-def run_text(environment: dict[str, Any]) -> str:
-    """Where and when a figure was measured."""
-    return '{date:.10}, {commit}, load {load_average}'.format(**environment)
-
-
-def line(folder: Path, row: Row, runs: list[str]) -> str:
-    """The row of the table, with the number of its run; a run that is new is added to ``runs``."""
+def line(folder: Path, row: Row) -> str:
+    """The row of the table."""
     goal = f'{row.limit} {show(row.goal, row.unit)}'
     found, environment = read(folder, row.file, row.keys)
     if found is None:
@@ -174,20 +169,8 @@ def line(folder: Path, row: Row, runs: list[str]) -> str:
         value = found['ratio']
         spread = f' ({show(found["ratio_min"], row.unit)} to {show(found["ratio_max"], row.unit)})'
     met = 'yes' if LIMITS[row.limit](value, row.goal) else 'no'
-    run = run_text(environment)
-    if run not in runs:
-        runs.append(run)
-    return (
-        f'| {row.text} | {show(value, row.unit)}{spread} | {goal} | {met} | {runs.index(run) + 1} |'
-    )
-
-
-def table(folder: Path) -> str:
-    """The table of figures and the runs they are of."""
-    runs: list[str] = []
-    lines = [line(folder, row, runs) for row in ROWS]
-    legend = '; '.join(f'{number}: {run}' for number, run in enumerate(runs, 1))
-    return '\n'.join([HEADER + '\n'.join(lines), '', f'Runs. {legend}.'])
+    measured, date = f'{show(value, row.unit)}{spread}', environment['date'].split()[0]
+    return f'| {row.text} | {measured} | {goal} | {met} | {date} |'
 
 
 def peer_line(folder: Path, peer: Peer) -> str:
@@ -227,7 +210,8 @@ def page_with_table(text: str, folder: Path) -> str:
         ValueError: A marker is missing.
     """
     peers = PEER_HEADER + '\n'.join(peer_line(folder, peer) for peer in PEERS)
-    text = replace_part(text, 'benchmarks', table(folder), 'docs/benchmarks.md')
+    figures = HEADER + '\n'.join(line(folder, row) for row in ROWS)
+    text = replace_part(text, 'benchmarks', figures, 'docs/benchmarks.md')
     return replace_part(text, 'peers', peers, 'docs/benchmarks.md')
 
 
