@@ -38,11 +38,11 @@ seeds, at least two, agree and the mean is half of the published one or more. Si
 
 
 class Entry(NamedTuple):
-    """A row of a question: its name, the run, and what of it was scored (:attr:`Row.what`)."""
+    """A row: the run, what of it was scored (:attr:`Row.what`), and its name in a question's table."""
 
-    text: str
     run: str
     what: str
+    text: str = ''
 
 
 class Question(NamedTuple):
@@ -97,84 +97,84 @@ READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS = 'size_balanced_mobilenetv2_mini'
 QUESTIONS = (
     Question("Which refiner? On SIPE's maps", (
-        Entry('none', IRN, 'masks (seed_masks)'),
-        Entry('SVM', SVM, 'masks'),
-        Entry('dense CRF', IRN, 'masks (seed_crf_masks)'),
-        Entry('IRNet', IRN, 'masks'),
-        Entry('IRNet, dense CRF', IRN, 'masks (crf_masks)'),
+        Entry(IRN, 'masks (seed_masks)', 'none'),
+        Entry(SVM, 'masks', 'SVM'),
+        Entry(IRN, 'masks (seed_crf_masks)', 'dense CRF'),
+        Entry(IRN, 'masks', 'IRNet'),
+        Entry(IRN, 'masks (crf_masks)', 'IRNet, dense CRF'),
     )),
     Question('Which localizer on VOC itself? Its maps', (
-        Entry('CAM', LOCALIZERS, f'{BEST} (maps)'),
-        Entry('ReCAM', LOCALIZERS, f'{BEST} (recam_maps)'),
-        Entry('SIPE', VOC, BEST),
+        Entry(LOCALIZERS, f'{BEST} (maps)', 'CAM'),
+        Entry(LOCALIZERS, f'{BEST} (recam_maps)', 'ReCAM'),
+        Entry(VOC, BEST, 'SIPE'),
     )),
     Question('Which localizer on VOC itself? Its masks', (
-        Entry('CAM, usual threshold', LOCALIZERS, 'masks'),
-        Entry('CAM, threshold chosen', LOCALIZERS, 'masks (chosen_masks)'),
-        Entry('SIPE, threshold chosen', VOC, 'masks (chosen_masks)'),
+        Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
+        Entry(LOCALIZERS, 'masks (chosen_masks)', 'CAM, threshold chosen'),
+        Entry(VOC, 'masks (chosen_masks)', 'SIPE, threshold chosen'),
     )),
     Question("Which refiner on VOC itself? On SIPE's maps", (
-        Entry('none', VOC, 'masks'),
-        Entry('threshold, chosen', VOC, 'masks (chosen_masks)'),
-        Entry('threshold, best', VOC, BEST),
-        Entry('PAR', VOC, 'masks (par_masks)'),
-        Entry('votes of superpixels', VOC, 'masks (vote_masks)'),
-        Entry('boxes of true components', VOC, 'masks (box_masks)'),
+        Entry(VOC, 'masks', 'none'),
+        Entry(VOC, 'masks (chosen_masks)', 'threshold, chosen'),
+        Entry(VOC, BEST, 'threshold, best'),
+        Entry(VOC, 'masks (par_masks)', 'PAR'),
+        Entry(VOC, 'masks (vote_masks)', 'votes of superpixels'),
+        Entry(VOC, 'masks (box_masks)', 'boxes of true components'),
     )),
     Question('What does a segmenter learn from?', (
-        Entry("SIPE's masks", 'sipe_lite2_voc12part', SEGMENTER),
-        Entry('true masks', f'{PART}_true-masks', SEGMENTER),
+        Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks"),
+        Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
     )),
     Question('A single class: do photos without it help? Masks of cats', (
-        Entry('left out', 'one_class_no-negatives', 'masks'),
-        Entry('negatives', 'one_class_negatives', 'masks'),
+        Entry('one_class_no-negatives', 'masks', 'left out'),
+        Entry('one_class_negatives', 'masks', 'negatives'),
     )),
     Question('Which loss?', (
-        Entry('cross-entropy', f'{LOSS}_ce', SEGMENTER),
-        Entry('size-weighted', f'{LOSS}_sw', SEGMENTER),
-        Entry('size-balanced', f'{LOSS}_sb', SEGMENTER),
+        Entry(f'{LOSS}_ce', SEGMENTER, 'cross-entropy'),
+        Entry(f'{LOSS}_sw', SEGMENTER, 'size-weighted'),
+        Entry(f'{LOSS}_sb', SEGMENTER, 'size-balanced'),
     ), SIZE_SCORES, 'IA_S'),
     Question('Which reading of equation 3?', (
-        Entry("`total='image'`", f'{READING}-image', SEGMENTER),
-        Entry("`total='class'`", f'{READING}-class', SEGMENTER),
+        Entry(f'{READING}-image', SEGMENTER, "`total='image'`"),
+        Entry(f'{READING}-class', SEGMENTER, "`total='class'`"),
     ), SIZE_SCORES, 'IA_S'),
 )  # fmt: skip
 
 CLAIMS = (
     Claim("SIPE's maps are better than CAM's", 8.5,
-          Entry('', VOC, BEST), Entry('', LOCALIZERS, f'{BEST} (maps)')),
+          Entry(VOC, BEST), Entry(LOCALIZERS, f'{BEST} (maps)')),
     Claim("so are those of its prototypes alone (IPE)", 3.1,
-          Entry('', f'{SIPE}_ipe-only', BEST), Entry('', CAM, BEST)),
+          Entry(f'{SIPE}_ipe-only', BEST), Entry(CAM, BEST)),
     Claim('and consistency (GSC) adds to them', 5.4,
-          Entry('', SIPE, BEST), Entry('', f'{SIPE}_ipe-only', BEST)),
+          Entry(SIPE, BEST), Entry(f'{SIPE}_ipe-only', BEST)),
     Claim("RPNet's maps are better than CAM's", 2.5,
-          Entry('', RPNET, BEST), Entry('', CAM, BEST)),
+          Entry(RPNET, BEST), Entry(CAM, BEST)),
     Claim('pairs of images help RPNet', 1.0,
-          Entry('', RPNET, BEST), Entry('', f'{RPNET}_g1', BEST)),
+          Entry(RPNET, BEST), Entry(f'{RPNET}_g1', BEST)),
     Claim('with an eighth of the images RPNet is far better than CAM', 8.5,
-          Entry('', f'{RPNET}_1of8', BEST), Entry('', f'{CAM}_1of8', BEST)),
+          Entry(f'{RPNET}_1of8', BEST), Entry(f'{CAM}_1of8', BEST)),
     Claim("a dense CRF improves SIPE's masks", 6.1,
-          Entry('', IRN, 'masks (seed_crf_masks)'), Entry('', IRN, 'masks (seed_masks)')),
+          Entry(IRN, 'masks (seed_crf_masks)'), Entry(IRN, 'masks (seed_masks)')),
     Claim('an SVM on true labels does better with the first stage (F1) than the last (F5)', 20.8,
-          Entry('', f'{SVM}_true-masks', 'F1'), Entry('', f'{SVM}_true-masks', 'F5')),
+          Entry(f'{SVM}_true-masks', 'F1'), Entry(f'{SVM}_true-masks', 'F5')),
     Claim('size weights find small objects', 4.2,
-          Entry('', f'{LOSS}_sw', SEGMENTER), Entry('', f'{LOSS}_ce', SEGMENTER), 'IA_S'),
+          Entry(f'{LOSS}_sw', SEGMENTER), Entry(f'{LOSS}_ce', SEGMENTER), 'IA_S'),
     Claim('the size-balanced loss does so, too', 5.6,
-          Entry('', f'{LOSS}_sb', SEGMENTER), Entry('', f'{LOSS}_ce', SEGMENTER), 'IA_S'),
+          Entry(f'{LOSS}_sb', SEGMENTER), Entry(f'{LOSS}_ce', SEGMENTER), 'IA_S'),
     Claim('and does not cost mIoU', 0.6,
-          Entry('', f'{LOSS}_sb', SEGMENTER), Entry('', f'{LOSS}_ce', SEGMENTER)),
+          Entry(f'{LOSS}_sb', SEGMENTER), Entry(f'{LOSS}_ce', SEGMENTER)),
 )  # fmt: skip
 METHODS = (
     Method('CAM, usual threshold 0.2',
-           Entry('', LOCALIZERS, f'{BEST} (maps)'), Entry('', LOCALIZERS, 'masks')),
+           Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks')),
     Method('CAM, threshold chosen',
-           None, Entry('', LOCALIZERS, 'masks (chosen_masks)')),
+           None, Entry(LOCALIZERS, 'masks (chosen_masks)')),
     Method('SIPE',
-           Entry('', VOC, BEST), Entry('', VOC, 'masks'), Entry('', 'sipe_lite2_voc12part', SEGMENTER)),
-    Method('SIPE, threshold chosen', None, Entry('', VOC, 'masks (chosen_masks)')),
-    Method('SIPE, PAR', None, Entry('', VOC, 'masks (par_masks)')),
-    Method('SIPE, boxes of objects', None, Entry('', VOC, 'masks (box_masks)')),
-    Method('true masks', None, None, Entry('', f'{PART}_true-masks', SEGMENTER)),
+           Entry(VOC, BEST), Entry(VOC, 'masks'), Entry('sipe_lite2_voc12part', SEGMENTER)),
+    Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)')),
+    Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
+    Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
+    Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def store(folder, runs):
 
 
 MAPS = tool.Question(
-    'Which?', (tool.Entry('CAM', 'cam', 'maps'), tool.Entry('SIPE', 'sipe', 'maps'))
+    'Which?', (tool.Entry('cam', 'maps', 'CAM'), tool.Entry('sipe', 'maps', 'SIPE'))
 )
 
 
