@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmwsss.functional.checks import check_choice
 from mmwsss.functional.recam import class_features, present_class_loss
 from mmwsss.functional.sipe import at_least_float32
 from mmwsss.models.heads.base import complete_loss_weights, stack_labels
@@ -28,17 +29,19 @@ class ReCAMHead(CAMHead):
     to say which class it is; ``L = w_cls L_bce + w_recam L_ce``. Maps: ``relu`` of the feature under the
     product of both layers' weights. Training goes on from a checkpoint of CAM (``load_from``).
 
-    Departure: the feature is rectified first. Behind a ReLU, as in the paper, nothing changes; without one,
-    as in EfficientNets, the product would turn the sign of what speaks for a class.
+    Departures: the feature is rectified first. Behind a ReLU, as in the paper, nothing changes; without one,
+    as in EfficientNets, the product would turn the sign of what speaks for a class. ``product='positive'``.
 
     Args:
         num_classes: Foreground classes K.
         in_channels: Channels of the classified feature.
         loss_weights: Weights of ``cls`` and ``recam``; missing ones are 1.
+        product: ``'signed'``, the paper's, in which a channel that speaks against a class in both layers
+            counts for it; ``'positive'``: weights below 0 count as 0.
         **kwargs: Further arguments of :class:`CAMHead`.
 
     Raises:
-        ValueError: Unknown or negative weights.
+        ValueError: Unknown or negative weights, or another product.
     """
 
     def __init__(
@@ -46,16 +49,22 @@ class ReCAMHead(CAMHead):
         num_classes: int,
         in_channels: int,
         loss_weights: dict[str, float] | None = None,
+        product: str = 'signed',
         **kwargs: object,
     ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
+        check_choice('product', product, ('signed', 'positive'))
+        self.product = product
         self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
         self.reclassifier = nn.Conv2d(in_channels, num_classes, kernel_size=1, bias=False)
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) of the first layer and ``cam`` of both layers' product."""
         feature = feats[self.in_index].clamp(min=0)
-        cam = F.conv2d(feature, self.classifier.weight * self.reclassifier.weight)
+        weights = [layer.weight for layer in (self.classifier, self.reclassifier)]
+        if self.product == 'positive':
+            weights = [weight.clamp(min=0) for weight in weights]
+        cam = F.conv2d(feature, weights[0] * weights[1])
         cam = cam.clamp(min=0) if self.rectify == 'views' else cam
         return {'cam_logits': self.classified(feature), 'cam': cam}
 

@@ -40,13 +40,18 @@ def test_loss_adds_the_softmax_to_cams():
     assert all(p.grad.abs().max() > 0 for p in head.parameters())
 
 
+@pytest.mark.parametrize('product', ['signed', 'positive'])
 @pytest.mark.parametrize('rectify', ['sum', 'views'])
-def test_maps_are_under_the_product_of_both_weights(rectify):
-    head, feature = build(rectify=rectify), torch.rand(1, 6, 4, 5)
+def test_maps_are_under_the_product_of_both_weights(rectify, product):
+    head, feature = build(rectify=rectify, product=product), torch.rand(1, 6, 4, 5)
     outputs = head([feature])
-    assert (outputs['cam'] < 0).any() == (rectify == 'sum')
+    assert (outputs['cam'] < 0).any() == (rectify == 'sum' and product == 'signed')
     maps = head.maps(outputs, torch.tensor([[1.0, 0, 1]]))
-    weight = (head.classifier.weight * head.reclassifier.weight)[:, :, 0, 0]
+    first, second = (w[:, :, 0, 0] for w in (head.classifier.weight, head.reclassifier.weight))
+    assert ((first < 0) & (second < 0)).any()
+    weight = first * second
+    if product == 'positive':
+        weight[(first < 0) | (second < 0)] = 0
     wanted = torch.einsum('kc,nchw->nkhw', weight, feature).clamp(min=0)
     torch.testing.assert_close(maps[:, [0, 2]], wanted[:, [0, 2]])
     assert maps[:, 1].abs().max() == 0
@@ -55,6 +60,8 @@ def test_maps_are_under_the_product_of_both_weights(rectify):
 def test_unknown_weights_are_refused():
     with pytest.raises(ValueError, match="for 'cls' and 'recam'"):
         build(loss_weights=dict(sce=1.0))
+    with pytest.raises(ValueError, match='product'):
+        build(product='negative')
 
 
 def test_features_without_a_relu_are_rectified_first():
