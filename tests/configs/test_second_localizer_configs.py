@@ -27,7 +27,8 @@ def test_recam_goes_on_from_cam(recipe):
     last = f'iter_{loop.max_iters}' if 'max_iters' in loop else f'epoch_{loop.max_epochs}'
     assert cfg.load_from == f'work_dirs/cam_{recipe}/{last}.pth'
     assert cfg.model.backbone.get('init_cfg') is None
-    assert cfg.model.head == {**cam.model.head, 'type': 'ReCAMHead'}
+    own = {'type': 'ReCAMHead'} | ({'product': 'positive'} if 'lite2' in recipe else {})
+    assert cfg.model.head == {**cam.model.head, **own}
     assert cfg.map_dataset == cam.map_dataset
     assert cfg.param_scheduler[-1].end == cfg.train_cfg.get('max_epochs', loop.get('max_iters'))
 
