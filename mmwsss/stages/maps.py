@@ -19,7 +19,6 @@ from mmwsss.io import (
     ClassMaps,
     Protocol,
     hash_file,
-    hash_text,
     is_class_map_file,
     make_record,
     process_items,
@@ -66,7 +65,7 @@ def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> Cla
 def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
     """What decides the content of the maps beside weights and images."""
     test_cfg = model.test_cfg
-    decisive = {'model': cfg.model, 'pipeline': map_pipeline(cfg.map_dataset)}
+    decisive = without_init({'model': cfg.model, 'pipeline': map_pipeline(cfg.map_dataset)})
     return {
         'scales': [float(scale) for scale in test_cfg['scales']],
         'flip': bool(test_cfg['flip']),
@@ -74,8 +73,7 @@ def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
         'stride': test_cfg['stride'],
         'head': type(model.head).__name__,
         'has_background': bool(model.head.has_background),
-        # Every switch of head, backbone and preprocessing, which are too many to list.
-        'model_sha256': hash_text(json.dumps(without_init(decisive), sort_keys=True, default=str)),
+        **json.loads(json.dumps(decisive, default=str)),
     }
 
 

@@ -116,7 +116,7 @@ def test_another_precision_is_another_making_and_noted(tiny_cam, tmp_path):
     exact = load_class_maps(out / 'train_0000.npz').scores
     assert read_record(out).protocol.notes == []
     set_precision(cfg, 'bfloat16')
-    with pytest.raises(RecordError, match='its files were made with another model'):
+    with pytest.raises(RecordError, match=r'settings\.model\.test_cfg\.precision does not fit'):
         make_maps(cfg, checkpoint, out)
     make_maps(cfg, checkpoint, out, ids=['train_0000'], overwrite=True)
     assert read_record(out).protocol.text().endswith('backbone in bfloat16')
@@ -128,7 +128,9 @@ def test_another_switch_of_the_head_is_another_making(tiny_cam, tmp_path):
     cfg, checkpoint = tiny_cam
     make_maps(cfg, checkpoint, tmp_path / 'maps', ids=['train_0000'])
     cfg.model.head.dropout = 0.3
-    with pytest.raises(RecordError, match='its files were made with another model'):
+    with pytest.raises(
+        RecordError, match=r'settings\.model\.head\.dropout does not fit: found 0\.2, expected 0\.3'
+    ):
         make_maps(cfg, checkpoint, tmp_path / 'maps')
 
 
