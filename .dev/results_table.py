@@ -106,11 +106,13 @@ QUESTIONS = (
     Question('Which localizer on VOC itself? Its maps', (
         Entry(LOCALIZERS, f'{BEST} (maps)', 'CAM'),
         Entry(LOCALIZERS, f'{BEST} (recam_maps)', 'ReCAM'),
+        Entry(LOCALIZERS, f'{BEST} (rpnet_maps)', 'RPNet'),
         Entry(VOC, BEST, 'SIPE'),
     )),
     Question('Which localizer on VOC itself? Its masks', (
         Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
         Entry(LOCALIZERS, 'masks (chosen_masks)', 'CAM, threshold chosen'),
+        Entry(LOCALIZERS, 'masks (rpnet_masks)', 'RPNet, threshold chosen'),
         Entry(VOC, 'masks (chosen_masks)', 'SIPE, threshold chosen'),
     )),
     Question("Which refiner on VOC itself? On SIPE's maps", (
@@ -148,7 +150,7 @@ CLAIMS = (
     Claim('and consistency (GSC) adds to them', 5.4,
           Entry(SIPE, BEST), Entry(f'{SIPE}_ipe-only', BEST)),
     Claim("RPNet's maps are better than CAM's", 2.5,
-          Entry(RPNET, BEST), Entry(CAM, BEST)),
+          Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, f'{BEST} (maps)')),
     Claim('pairs of images help RPNet', 1.0,
           Entry(RPNET, BEST), Entry(f'{RPNET}_g1', BEST)),
     Claim('with an eighth of the images RPNet is far better than CAM', 8.5,
@@ -169,6 +171,8 @@ METHODS = (
            Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks')),
     Method('CAM, threshold chosen',
            None, Entry(LOCALIZERS, 'masks (chosen_masks)')),
+    Method('RPNet, threshold chosen',
+           Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, 'masks (rpnet_masks)')),
     Method('SIPE',
            Entry(VOC, BEST), Entry(VOC, 'masks'), Entry('sipe_lite2_voc12part', SEGMENTER)),
     Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)')),
@@ -311,7 +315,7 @@ def question(runs: Runs, asked: Question) -> str:
         gain = differences(row, found[0], asked.metric)
         cells = [*map(row.mean, asked.metrics), '' if row is found[0] else difference(gain)]
         lines.append(f'| {entry.text} | {" | ".join(cells)} |' + f' {text} |' * any(own))
-    count = ' to '.join(map(str, seeds))
+    count = ' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
     return '\n'.join([f'## {asked.title}', '', f'{count} seeds; {shared}.', '', *lines])
 
 
