@@ -125,6 +125,7 @@ QUESTIONS = (
     )),
     Question('What does a segmenter learn from?', (
         Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks"),
+        Entry('scribbles_lite2_voc12part', SEGMENTER, 'scribbles, 2 % of the pixels'),
         Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
     )),
     Question('A single class: do photos without it help? Masks of cats', (
@@ -178,6 +179,7 @@ METHODS = (
     Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)')),
     Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
+    Method('scribbles', None, None, Entry('scribbles_lite2_voc12part', SEGMENTER)),
     Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
 )  # fmt: skip
 
