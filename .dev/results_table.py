@@ -118,7 +118,6 @@ QUESTIONS = (
     Question("Which refiner on VOC itself? On SIPE's maps", (
         Entry(VOC, 'masks', 'none'),
         Entry(VOC, 'masks (chosen_masks)', 'threshold, chosen'),
-        Entry(VOC, BEST, 'threshold, best'),
         Entry(VOC, 'masks (par_masks)', 'PAR'),
         Entry(VOC, 'masks (vote_masks)', 'votes of superpixels'),
         Entry(VOC, 'masks (box_masks)', 'boxes of true components'),
