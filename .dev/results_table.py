@@ -112,6 +112,7 @@ QUESTIONS = (
     Question('Which localizer on VOC itself? Its masks', (
         Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
         Entry(LOCALIZERS, 'masks (chosen_masks)', 'CAM, threshold chosen'),
+        Entry(LOCALIZERS, 'masks (recam_masks)', 'ReCAM, threshold chosen'),
         Entry(LOCALIZERS, 'masks (rpnet_masks)', 'RPNet, threshold chosen'),
         Entry(VOC, 'masks (chosen_masks)', 'SIPE, threshold chosen'),
     )),
@@ -171,6 +172,8 @@ METHODS = (
            Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks')),
     Method('CAM, threshold chosen',
            None, Entry(LOCALIZERS, 'masks (chosen_masks)')),
+    Method('ReCAM, threshold chosen',
+           Entry(LOCALIZERS, f'{BEST} (recam_maps)'), Entry(LOCALIZERS, 'masks (recam_masks)')),
     Method('RPNet, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, 'masks (rpnet_masks)')),
     Method('SIPE',
