@@ -64,17 +64,9 @@ def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> Cla
 
 def map_settings(model: ImageLevelClassifier, cfg: Config) -> dict[str, Any]:
     """What decides the content of the maps beside weights and images."""
-    test_cfg = model.test_cfg
     decisive = without_init({'model': cfg.model, 'pipeline': map_pipeline(cfg.map_dataset)})
-    return {
-        'scales': [float(scale) for scale in test_cfg['scales']],
-        'flip': bool(test_cfg['flip']),
-        'labels': test_cfg['labels'],
-        'stride': test_cfg['stride'],
-        'head': type(model.head).__name__,
-        'has_background': bool(model.head.has_background),
-        **json.loads(json.dumps(decisive, default=str)),
-    }
+    written = json.loads(json.dumps(decisive, default=str))
+    return {'has_background': bool(model.head.has_background), **written}
 
 
 def map_protocol(model: ImageLevelClassifier, split: str, checkpoint: str | Path) -> Protocol:

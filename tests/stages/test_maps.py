@@ -38,7 +38,7 @@ def test_maps_of_all_images_with_a_manifest(tiny_cam, tmp_path):
     assert manifest.complete
     assert manifest.classes == list(dataset.metainfo['classes'])
     assert manifest.split == 'train'
-    assert manifest.settings['scales'] == [1.0, 0.5]
+    assert manifest.settings['model']['test_cfg']['scales'] == [1.0, 0.5]
 
 
 def test_files_hold_what_the_model_says(tiny_cam, tmp_path):

@@ -30,7 +30,8 @@ class ReCAMHead(CAMHead):
     product of both layers' weights. Training goes on from a checkpoint of CAM (``load_from``).
 
     Departures: the feature is rectified first. Behind a ReLU, as in the paper, nothing changes; without one,
-    as in EfficientNets, the product would turn the sign of what speaks for a class. ``product='positive'``.
+    as in EfficientNets, the product would turn the sign of what speaks for a class. And the positive
+    ``product``.
 
     Args:
         num_classes: Foreground classes K.
@@ -61,10 +62,10 @@ class ReCAMHead(CAMHead):
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) of the first layer and ``cam`` of both layers' product."""
         feature = feats[self.in_index].clamp(min=0)
-        weights = [layer.weight for layer in (self.classifier, self.reclassifier)]
+        first, second = self.classifier.weight, self.reclassifier.weight
         if self.product == 'positive':
-            weights = [weight.clamp(min=0) for weight in weights]
-        cam = F.conv2d(feature, weights[0] * weights[1])
+            first, second = first.clamp(min=0), second.clamp(min=0)
+        cam = F.conv2d(feature, first * second)
         cam = cam.clamp(min=0) if self.rectify == 'views' else cam
         return {'cam_logits': self.classified(feature), 'cam': cam}
 
