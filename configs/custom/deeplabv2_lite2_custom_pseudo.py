@@ -20,6 +20,7 @@ train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=train
 val_dataloader = dict(num_workers=1, dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 max_iters = 100
+optim_wrapper = dict(optimizer=dict(lr=1e-4), paramwise_cfg=None)  # the head alone is trained
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]

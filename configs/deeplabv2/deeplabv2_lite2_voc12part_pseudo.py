@@ -1,5 +1,5 @@
 # DeepLabV2 on EfficientNet-Lite2, output stride 16, for 2,899 training images of VOC, sized for one CPU core:
-# 1,000 iterations. Stem and first three stages stay as they are.
+# 1,000 iterations of the head, twenty minutes. A pipeline gives it the backbone of its localizer.
 _base_ = [
     '../_base_/models/deeplabv2_lite2.py',
     '../_base_/datasets/voc12part_seg.py',
@@ -10,11 +10,12 @@ _base_ = [
 
 model = dict(decode_head=dict(num_classes=21))
 auto_scale_lr = dict(base_batch_size=8)
-# 1,000 steps are too few for DeepLabV2's SGD, which is meant for 20,000.
+# 1,000 steps are too few for DeepLabV2's SGD, which is meant for 20,000. The rate is that of the lowest loss
+# on crops left out of CAM's masks, after 100 steps: 2e-3 3.13, 5e-4 0.92, 2e-4 0.59, 1e-4 0.57, 5e-5 0.61.
 max_iters = 1000
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=2e-4, weight_decay=0.01),
-    paramwise_cfg=dict(custom_keys=dict(_delete_=True, decode_head=dict(lr_mult=10.0))),
+    optimizer=dict(_delete_=True, type='AdamW', lr=1e-4, weight_decay=0.01),
+    paramwise_cfg=None,
 )
 custom_hooks = [
     dict(type='IterationSeedHook'),

@@ -16,16 +16,8 @@ options = {
 stages = dict(
     segmenter=None,
     segmenter_score=None,
-    chosen_masks=dict(
-        run='masks',
-        config='localizer',
-        maps='{maps}',
-        options={
-            'mask_cfg.refiners': [
-                dict(type='BackgroundThreshold', threshold='chosen', replace=True)
-            ]
-        },
-    ),
+    masks=dict(options={'mask_cfg.refiners': []}),  # the argmax
+    chosen_masks=dict(run='masks', config='localizer', maps='{maps}'),
     chosen_masks_score=dict(run='score', config='localizer', masks='{chosen_masks}'),
     par_masks=dict(run='masks', config='par', maps='{maps}'),
     par_masks_score=dict(run='score', config='localizer', masks='{par_masks}'),

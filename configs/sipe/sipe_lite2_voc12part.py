@@ -9,4 +9,8 @@ model = dict(
         bg_attenuation=0.5,  # the paper's
     )
 )
-mask_cfg = dict(_delete_=True, refiners=[])
+# Not the argmax with SIPE's own background map: see docs/results.md.
+mask_cfg = dict(
+    _delete_=True,
+    refiners=[dict(type='BackgroundThreshold', threshold='chosen', replace=True)],
+)
