@@ -5,10 +5,12 @@ configs = dict(
     segmenter='configs/deeplabv2/deeplabv2_lite2_voc12part_pseudo.py',
 )
 # The backbone that learned the image labels knows the classes better than ImageNet's.
-backbone = {
-    'initial_weights': 'localizer',
-    'model.backbone.init_cfg.checkpoint': '{localizer}',
-    'model.backbone.init_cfg.prefix': 'backbone',
-}
-stages = dict(segmenter=dict(options=backbone))
-del backbone
+stages = dict(
+    segmenter=dict(
+        options={
+            'initial_weights': 'localizer',
+            'model.backbone.init_cfg.checkpoint': '{localizer}',
+            'model.backbone.init_cfg.prefix': 'backbone',
+        }
+    )
+)

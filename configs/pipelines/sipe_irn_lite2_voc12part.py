@@ -6,3 +6,12 @@ configs = dict(
     irn_labels='configs/irn/irn_lite2_voc12part_labels.py',
     segmenter='configs/deeplabv2/deeplabv2_lite2_voc12part_pseudo.py',
 )
+stages = dict(
+    segmenter=dict(
+        options={
+            'initial_weights': 'localizer',
+            'model.backbone.init_cfg.checkpoint': '{localizer}',
+            'model.backbone.init_cfg.prefix': 'backbone',
+        }
+    )
+)
