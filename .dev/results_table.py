@@ -124,9 +124,21 @@ QUESTIONS = (
         Entry(VOC, 'masks (box_masks)', 'boxes of true components'),
     )),
     Question('What does a segmenter learn from?', (
-        Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks"),
-        Entry('scribbles_lite2_voc12part', SEGMENTER, 'scribbles, 2 % of the pixels'),
+        Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
+        Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks, threshold chosen"),
         Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
+    )),
+    Question('How is a small segmenter trained? On true masks', (
+        Entry(f'{PART}_earlier', SEGMENTER, 'backbone, too; head at 2e-3 from weights of std 0.01'),
+        Entry(f'{PART}_true-masks', SEGMENTER, 'head alone, at 1e-4 from weights of std 0.001'),
+    )),
+    Question('Is the backbone trained, too? On true masks, in the same time', (
+        Entry(f'{PART}_frozen', SEGMENTER, 'no, 300 iterations'),
+        Entry(f'{PART}_unfrozen', SEGMENTER, 'yes but for four stages, 150 iterations'),
+    )),
+    Question('Do scribbles suffice? With the earlier recipe', (
+        Entry('scribbles_lite2_voc12part', SEGMENTER, 'scribbles, 2 % of the pixels'),
+        Entry(f'{PART}_earlier', SEGMENTER, 'true masks'),
     )),
     Question('A single class: do photos without it help? Masks of cats', (
         Entry('one_class_no-negatives', 'masks', 'left out'),
@@ -170,18 +182,18 @@ CLAIMS = (
 METHODS = (
     Method('CAM, usual threshold 0.2',
            Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks')),
-    Method('CAM, threshold chosen',
-           None, Entry(LOCALIZERS, 'masks (chosen_masks)')),
+    Method('CAM, threshold chosen', None, Entry(LOCALIZERS, 'masks (chosen_masks)'),
+           Entry('cam_lite2_voc12part', SEGMENTER)),
     Method('ReCAM, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (recam_maps)'), Entry(LOCALIZERS, 'masks (recam_masks)')),
     Method('RPNet, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, 'masks (rpnet_masks)')),
     Method('SIPE',
-           Entry(VOC, BEST), Entry(VOC, 'masks'), Entry('sipe_lite2_voc12part', SEGMENTER)),
-    Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)')),
+           Entry(VOC, BEST), Entry(VOC, 'masks')),
+    Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)'),
+           Entry('sipe_lite2_voc12part', SEGMENTER)),
     Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
-    Method('scribbles', None, None, Entry('scribbles_lite2_voc12part', SEGMENTER)),
     Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
 )  # fmt: skip
 
