@@ -124,6 +124,7 @@ QUESTIONS = (
         Entry(VOC, 'masks (box_masks)', 'boxes of true components'),
     )),
     Question('What does a segmenter learn from?', (
+        Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
         Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks, threshold chosen"),
         Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
     )),
@@ -132,8 +133,10 @@ QUESTIONS = (
         Entry(f'{PART}_true-masks', SEGMENTER, 'head alone, 20 minutes; at 1e-4 from std 0.001'),
     )),
     Question('Is the backbone trained, too? On true masks, in the same time', (
-        Entry(f'{PART}_frozen', SEGMENTER, 'no, 300 iterations'),
-        Entry(f'{PART}_unfrozen', SEGMENTER, 'yes but for four stages, 150 iterations'),
+        Entry(f'{PART}_frozen_20min', SEGMENTER, 'no, 1,000 steps, 20 minutes'),
+        Entry(f'{PART}_unfrozen_20min', SEGMENTER, 'all but four stages, 330 steps, 20 minutes'),
+        Entry(f'{PART}_frozen', SEGMENTER, 'no, 300 steps, 8 minutes'),
+        Entry(f'{PART}_unfrozen', SEGMENTER, 'all but four stages, 150 steps, 8 minutes'),
     )),
     Question('Do scribbles suffice? With the earlier recipe', (
         Entry('scribbles_lite2_voc12part', SEGMENTER, 'scribbles, 2 % of the pixels'),
@@ -181,7 +184,8 @@ CLAIMS = (
 METHODS = (
     Method('CAM, usual threshold 0.2',
            Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks')),
-    Method('CAM, threshold chosen', None, Entry(LOCALIZERS, 'masks (chosen_masks)')),
+    Method('CAM, threshold chosen', None, Entry(LOCALIZERS, 'masks (chosen_masks)'),
+           Entry('cam_lite2_voc12part', SEGMENTER)),
     Method('ReCAM, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (recam_maps)'), Entry(LOCALIZERS, 'masks (recam_masks)')),
     Method('RPNet, threshold chosen',
