@@ -17,6 +17,7 @@ from torch import nn
 from demo_data import CLASSES as DEMO_CLASSES
 from demo_data import make_demo_data
 from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset
+from mmwsss.pipeline import read_pipeline
 from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.config import load_config
 
@@ -315,3 +316,22 @@ def test_two_iterations_on_a_folder_of_pseudo_masks_then_test_with_and_without_t
     tta.test_dataloader.dataset.pipeline = tta.tta_pipeline
     tta.model = dict(tta.tta_model, module=tta.model)
     assert 0 <= scores(Runner.from_cfg(tta)) <= 100
+
+
+@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'sipe_irn'])
+def test_small_segmenter_keeps_its_localizers_backbone(method):
+    spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
+    localizer, segmenter = (
+        next(stage for stage in spec.stages if stage.name == name)
+        for name in ('localizer', 'segmenter')
+    )
+    assert segmenter.options['model.backbone.init_cfg.checkpoint'] == '{localizer}'
+    source = load_config(localizer.config).model.backbone
+    prefix = segmenter.options['model.backbone.init_cfg.prefix']
+    cfg = load_config(segmenter.config)
+    model, kept = MODELS.build(cfg.model), MODELS.build({**source, 'init_cfg': None})
+    assert {f'{prefix}.{key}' for key in kept.state_dict()} == {
+        key for key in model.state_dict() if key.startswith(prefix)
+    }
+    model.train()
+    assert not any(weight.requires_grad for weight in model.backbone.parameters())

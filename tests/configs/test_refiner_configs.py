@@ -38,6 +38,8 @@ def test_refiners_of_maps_with_a_background_differ_from_sipe_in_the_refiner_only
     assert isinstance(refiner, (PixelAdaptiveRefinement, SegmentVote))
     cfg.pop('segment_dir', None)
     assert {**cfg, 'mask_cfg': None} == {**sipe, 'mask_cfg': None}
+    chosen = [dict(type='BackgroundThreshold', threshold='chosen', replace=True)]
+    assert sipe.mask_cfg.refiners == (chosen if 'lite2' in path.stem else [])
 
 
 def test_a_crf_cleans_sipes_masks_of_coco_before_the_segmenter():
