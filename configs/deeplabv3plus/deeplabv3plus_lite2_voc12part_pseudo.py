@@ -1,5 +1,5 @@
 # DeepLabV3+ on EfficientNet-Lite2 for 2,899 training images of VOC; backbone, schedule and crops are those of
-# DeepLabV2 there. The rate is that of the lowest loss on pseudo masks of crops left out.
+# DeepLabV2 there. The head's rate is that of the lowest loss on pseudo masks of crops left out.
 _base_ = '../deeplabv2/deeplabv2_lite2_voc12part_pseudo.py'
 model = dict(
     backbone=dict(out_indices=(1, 6)),
@@ -18,4 +18,6 @@ model = dict(
         loss_decode=dict(type='GlobalCrossEntropyLoss'),
     ),
 )
-optim_wrapper = dict(optimizer=dict(lr=5e-3))
+optim_wrapper = dict(
+    optimizer=dict(lr=5e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.02)))
+)

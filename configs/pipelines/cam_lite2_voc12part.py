@@ -4,3 +4,4 @@ configs = dict(
     localizer='configs/cam/cam_lite2_voc12part.py',
     segmenter='configs/deeplabv2/deeplabv2_lite2_voc12part_pseudo.py',
 )
+stages = dict(segmenter_score=dict(tta=True))

@@ -6,3 +6,4 @@ configs = dict(
     irn_labels='configs/irn/irn_lite2_voc12part_labels.py',
     segmenter='configs/deeplabv2/deeplabv2_lite2_voc12part_pseudo.py',
 )
+stages = dict(segmenter_score=dict(tta=True))

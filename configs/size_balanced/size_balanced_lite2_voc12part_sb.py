@@ -12,7 +12,7 @@ custom_hooks = [
     dict(
         type='EWCHook',
         strength=ewc_strength,
-        task_b_begin=500,
+        task_b_begin=300,
         task_b_loss=dict(
             decode_head=dict(type='SizeBalancedCrossEntropyLoss', tau=tau, avg_non_ignore=True)
         ),
