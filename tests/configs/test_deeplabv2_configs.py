@@ -233,9 +233,8 @@ def test_images_are_resized_by_one_of_five_factors(name):
     assert cfg.model.decode_head.align_corners is False
 
 
-def test_tta_pipeline_makes_ten_views_of_an_image_and_leaves_the_mask(demo):
-    cfg = config('deeplabv2_tiny_demo_pseudo')
-    steps = [TRANSFORMS.build(step) for step in cfg.tta_pipeline]
+def views(cfg, demo):
+    """A photo of the demo (its mask included) as the config's ``tta_pipeline`` hands it to a model."""
     results = dict(
         img_id='val_0000',
         img_path=str(demo / 'JPEGImages/val_0000.jpg'),
@@ -245,8 +244,13 @@ def test_tta_pipeline_makes_ten_views_of_an_image_and_leaves_the_mask(demo):
         reduce_zero_label=False,
         seg_fields=[],
     )
-    for step in steps:
-        results = step(results)
+    for step in cfg.tta_pipeline:
+        results = TRANSFORMS.build(step)(results)
+    return results
+
+
+def test_tta_pipeline_makes_ten_views_of_an_image_and_leaves_the_mask(demo):
+    results = views(config('deeplabv2_tiny_demo_pseudo'), demo)
     assert len(results['inputs']) == 10
     height, width = results['data_samples'][0].ori_shape
     sizes = [tuple(view.shape[1:]) for view in results['inputs']]
@@ -319,7 +323,7 @@ def test_two_iterations_on_a_folder_of_pseudo_masks_then_test_with_and_without_t
 
 
 @pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'sipe_irn'])
-def test_small_segmenter_keeps_its_localizers_backbone(method):
+def test_small_segmenter_begins_with_its_localizers_backbone(method):
     spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
     localizer, segmenter = (
         next(stage for stage in spec.stages if stage.name == name)
@@ -334,4 +338,20 @@ def test_small_segmenter_keeps_its_localizers_backbone(method):
         key for key in model.state_dict() if key.startswith(prefix)
     }
     model.train()
-    assert not any(weight.requires_grad for weight in model.backbone.parameters())
+    trained = {n for n, weight in model.backbone.named_parameters() if weight.requires_grad}
+    last = ('blocks.3.', 'blocks.4.', 'blocks.5.', 'blocks.6.')
+    assert trained == {n for n, _ in model.backbone.named_parameters() if n.startswith(last)}
+
+
+@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'sipe_irn'])
+def test_small_segmenter_is_scored_at_the_photo_and_at_half_its_size(demo, method):
+    spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
+    scored = next(stage for stage in spec.stages if stage.name == 'segmenter_score')
+    assert scored.arguments['tta']
+    results = views(load_config(scored.config), demo)
+    height, width = results['data_samples'][0].ori_shape
+    half = (int(height / 2 + 0.5), int(width / 2 + 0.5))
+    assert [tuple(view.shape[1:]) for view in results['inputs']] == [half, (height, width)]
+    for sample in results['data_samples']:
+        assert not sample.get('flip')
+        assert sample.gt_sem_seg.data.shape == (1, height, width)
