@@ -90,9 +90,11 @@ def run_test(
         for _, loader, _ in test_sets(cfg):
             loader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
-    found = [node.get('scale_factor') for node in dicts_in(cfg.tta_pipeline)] if tta else [1.0]
+    steps = [*dicts_in(cfg.tta_pipeline)] if tta else [{'scale_factor': 1.0}]
+    found = [step.get('scale_factor') for step in steps]
     scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
-    protocol = replace(training_protocol(checkpoint), scales=scales, flip=tta, image_labels=False)
+    flip = any(step.get('type') == 'RandomFlip' and bool(step.get('prob')) for step in steps)
+    protocol = replace(training_protocol(checkpoint), scales=scales, flip=flip, image_labels=False)
     protocol = replace(protocol, notes=[*protocol.notes, *precision_notes(test_cfg)])
     prepare_output(cfg, out)
     if not cfg.get('train_cfg'):  # CLIP-ES: MMEngine refuses a part of what a training needs

@@ -275,3 +275,17 @@ def test_merged_views_keep_their_scores(tmp_path):
     (one,) = merge_views([view] for view in views)
     torch.testing.assert_close(one.seg_logits.data.softmax(dim=0), mean)
     assert torch.equal(one.pred_sem_seg.data[0], mean.argmax(dim=0))
+
+
+@pytest.mark.parametrize(('mirrors', 'flip'), [((0.0, 1.0), True), ((0.0,), False), ((), False)])
+def test_the_record_has_the_views_of_the_test(demo_root, tmp_path, mirrors, flip):
+    cfg = segmenter_config(demo_root, tmp_path, test_evaluator=METRIC)
+    scales, _, *rest = VIEWS['transforms']
+    steps = [dict(type='RandomFlip', prob=p, direction='horizontal') for p in mirrors]
+    views = dict(VIEWS, transforms=[scales, *([steps] if steps else []), *rest])
+    cfg.tta_model, cfg.tta_pipeline = dict(type='ScoreTTAModel'), [dict(type='LoadImage'), views]
+    model = MODELS.build(cfg.model)
+    torch.save({'meta': {}, 'state_dict': model.state_dict()}, tmp_path / 'model.pth')
+    run_test(cfg, tmp_path / 'model.pth', tta=True)
+    (score,) = read_record(tmp_path).scores
+    assert (score.protocol.scales, score.protocol.flip) == ([1.0, 1.5], flip)
