@@ -128,10 +128,6 @@ QUESTIONS = (
         Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks, threshold chosen"),
         Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
     )),
-    Question('How is a small segmenter trained? On true masks', (
-        Entry(f'{PART}_earlier', SEGMENTER, 'backbone, too, 57 minutes; head at 2e-3 from std 0.01'),
-        Entry(f'{PART}_true-masks', SEGMENTER, 'head alone, 20 minutes; at 1e-4 from std 0.001'),
-    )),
     Question('Is the backbone trained, too? On true masks, in the same time', (
         Entry(f'{PART}_frozen_20min', SEGMENTER, 'no, 1,000 steps, 20 minutes'),
         Entry(f'{PART}_unfrozen_20min', SEGMENTER, 'all but four stages, 330 steps, 20 minutes'),

@@ -1,7 +1,7 @@
 """What a segmenter loses for want of scales or of image labels: figures of docs/methods/deeplabv2.md.
 
     python .dev/segmenter_gap.py configs/deeplabv2/deeplabv2_lite2_voc12part_pseudo.py \
-        work_dirs/sipe_lite2_voc12part/segmenter/iter_1000.pth --data-root data/voc12_part
+        work_dirs/sipe_lite2_voc12part/segmenter/iter_600.pth --data-root data/voc12_part
 
 Scores every eighth image of val (182 of VOC's) at single scales, at the mean of the softmax over several, and
 with the classes that an image does not have left out. Four CPU minutes.
