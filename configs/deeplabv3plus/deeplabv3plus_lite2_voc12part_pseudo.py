@@ -19,5 +19,6 @@ model = dict(
     ),
 )
 optim_wrapper = dict(
-    optimizer=dict(lr=5e-3), paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.02)))
+    optimizer=dict(lr=5e-3),
+    paramwise_cfg=dict(_delete_=True, custom_keys=dict(backbone=dict(lr_mult=0.02))),
 )
