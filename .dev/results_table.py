@@ -90,7 +90,7 @@ class Method(NamedTuple):
 
 CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
 IRN, SVM = (f'{name}_mobilenetv2_vocmini' for name in ('irn', 'svm'))
-BEST, SEGMENTER = 'maps at best threshold', 'segmenter'
+BEST, SEGMENTER, CRF = 'maps at best threshold', 'segmenter', ', CRF'
 VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 PART = 'deeplabv2_lite2_voc12part_pseudo'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
@@ -126,6 +126,7 @@ QUESTIONS = (
     Question('What does a segmenter learn from?', (
         Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
         Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks, threshold chosen"),
+        Entry('sipe_lite2_voc12part', SEGMENTER + CRF, 'the same, CRF on its output'),
         Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
     )),
     Question('Is the backbone trained, too? On true masks, in the same time', (
@@ -190,6 +191,8 @@ METHODS = (
            Entry(VOC, BEST), Entry(VOC, 'masks')),
     Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)'),
            Entry('sipe_lite2_voc12part', SEGMENTER)),
+    Method('SIPE, the same, CRF behind the segmenter', None, None,
+           Entry('sipe_lite2_voc12part', SEGMENTER + CRF)),
     Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
     Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
@@ -253,8 +256,9 @@ def rows(group: Sequence[Summary]) -> list[Row]:
         for stage in run.stages:
             made = stage.config if stage.kind in ('maps', 'masks') else made
             for score in stage.scores:
+                crf = stage.kind == 'test' and score.protocol.crf
                 if score.miou is not None:
-                    key = (stage.name, score.what)
+                    key = (stage.name, f'{score.what}{CRF}' if crf else score.what)
                     scores.setdefault(key, {})[run.seed or 0] = score
                     of_stage = stage.kind != 'score' or not made
                     configs[key] = stage.config if of_stage else made
@@ -267,7 +271,7 @@ def rows(group: Sequence[Summary]) -> list[Row]:
 
 def label(stage: str, what: str, config: str, times: int) -> str:
     """What was scored; where several stages score the same, the segmenter or the masks are named."""
-    made = Path(config).stem if what == 'segmenter' else stage.removesuffix('_score')
+    made = Path(config).stem if what.startswith('segmenter') else stage.removesuffix('_score')
     return what if times == 1 or made == what else f'{what} ({made})'
 
 

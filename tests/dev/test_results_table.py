@@ -71,6 +71,19 @@ def test_stages_that_score_the_same_are_told_apart():
     assert [row.what for row in tool.rows([both])] == ['maps', 'maps (crf_maps)']
 
 
+def test_a_segmenter_with_and_without_crf_has_two_rows():
+    run = summary(0, 0.3, None)
+    protocol = Protocol('val', 9)
+    scores = [
+        Score('segmenter', replace(protocol, crf=crf), {'mIoU': miou})
+        for crf, miou in ((False, 0.4), (True, 0.5))
+    ]
+    stage = replace(run.stages[0], name='segmenter_score', kind='test', scores=scores)
+    runs = {'cam': [replace(run, stages=[*run.stages, stage])]}
+    for name, miou in (('segmenter', '40.00'), ('segmenter, CRF', '50.00')):
+        assert tool.find(runs, tool.Entry('cam', name)).mean('mIoU') == miou
+
+
 @pytest.mark.parametrize('source', ['config', BEST_OF_SWEEP])
 def test_what_was_chosen_on_the_masks_says_so_once(source):
     run = summary(0, 0.3, 0.2)
