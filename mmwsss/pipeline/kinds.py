@@ -180,10 +180,11 @@ class Train(Kind):
 
 
 class Maps(Kind):
-    """``tools/make_maps.py``."""
+    """``tools/make_maps.py``; ``list`` is a file of image ids, instead of the whole ``map_dataset``."""
 
     tool = 'make_maps.py'
     arguments = ('checkpoint',)
+    optional = ('list',)
     keys = ('custom_imports', 'model', 'map_dataset')
     data = ('map_dataset',)
     suffix = '.npz'
@@ -194,14 +195,20 @@ class Maps(Kind):
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Write the maps of ``map_dataset``."""
-        return [stage.config, fill(stage.arguments['checkpoint']), '--out', str(folder)]
+        words = [stage.config, fill(stage.arguments['checkpoint']), '--out', str(folder)]
+        return words + list_option(stage)
+
+    def files(self, stage: Stage) -> dict[str, Path]:
+        """The file ``list``."""
+        return listed(stage)
 
 
 class Masks(Kind):
-    """``tools/make_masks.py``: of maps, or of the masks in a folder ``imported``."""
+    """``tools/make_masks.py``: of maps, or of the masks in a folder ``imported``; ``list`` as of maps."""
 
     tool = 'make_masks.py'
     one_of = ('maps', 'imported')
+    optional = ('list',)
     keys = ('custom_imports', 'mask_cfg', 'map_dataset')
     data = ('map_dataset',)
     suffix = '.png'
@@ -210,11 +217,11 @@ class Masks(Kind):
         """Run the refiners of ``mask_cfg`` over maps, or check the masks of others."""
         maps = stage.arguments.get('maps')
         source = ['--maps', fill(maps)] if maps else ['--from', stage.arguments['imported']]
-        return [stage.config, *source, '--out', str(folder)]
+        return [stage.config, *source, '--out', str(folder), *list_option(stage)]
 
     def files(self, stage: Stage) -> dict[str, Path]:
-        """The files of ``imported``."""
-        return files_below(stage.arguments.get('imported'))
+        """The files of ``imported`` and the file ``list``."""
+        return {**files_below(stage.arguments.get('imported')), **listed(stage)}
 
 
 class Score(Kind):
@@ -328,6 +335,18 @@ KINDS: dict[str, Kind] = {
     'test': Test(),
     'tool': Tool(),
 }
+
+
+def list_option(stage: Stage) -> list[str]:
+    """The words that hand ``list`` to a tool."""
+    path = stage.arguments.get('list')
+    return ['--list', path] if path else []
+
+
+def listed(stage: Stage) -> dict[str, Path]:
+    """The file ``list``, if there is one."""
+    path = stage.arguments.get('list')
+    return {'list': Path(path)} if path and Path(path).is_file() else {}
 
 
 def files_below(folder: str | None) -> dict[str, Path]:

@@ -151,6 +151,29 @@ def test_a_changed_threshold_repeats_the_masks_and_what_follows(copied, finished
     assert not same_files(folder / 'masks', finished[1] / 'masks', '*.png')
 
 
+def test_maps_and_masks_of_a_list_of_images(copied, finished, tmp_path):
+    config, folder = copied
+    ids = sorted(path.stem for path in (folder / 'masks').glob('*.png'))
+    listed = tmp_path / 'some.txt'
+    listed.write_text('\n'.join(ids[:3]))
+    made = pipeline(config, folder, {'stages.masks.list': str(listed)})
+    assert actions(made, last='masks')['masks'] == 'again'
+    made.run(last='masks')
+    assert made.tools_run == ['make_masks.py']
+    assert [path.stem for path in sorted((folder / 'masks').glob('*.png'))] == ids[:3]
+    for name in ids[:3]:
+        assert same_files(folder / 'masks', finished[1] / 'masks', f'{name}.png')
+    assert set(actions(made, last='masks').values()) == {'skip'}
+    listed.write_text('\n'.join(ids[:4]))
+    assert reasons(made, last='masks')['masks'] == 'a file that it reads has changed'
+    options = {'stages.maps.list': str(listed), 'stages.masks.list': str(listed)}
+    made = pipeline(config, folder, options)
+    made.run(last='maps')
+    made.run(first='masks', last='masks')
+    assert [path.stem for path in sorted((folder / 'maps').glob('*.npz'))] == ids[:4]
+    assert read_record(folder / 'masks').ids_count == 4
+
+
 def test_settings_without_effect_repeat_nothing(copied, demo_root, tmp_path):
     config, folder = copied
     shutil.copytree(demo_root, tmp_path / 'moved')
