@@ -13,7 +13,7 @@ from pathlib import Path
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
 from mmwsss.io import require_folder
 from mmwsss.stages.image_list import Images
-from mmwsss.stages.threshold import choose_threshold
+from mmwsss.stages.threshold import DEFAULT_LIMIT, choose_threshold
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_workers_argument,
@@ -35,7 +35,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--thresholds', type=float, nargs='+', help='to try (default: 0.05, 0.10 .. 0.95)'
     )
     parser.add_argument(
-        '--images', type=int, default=300, help='look at so many at most (default: %(default)s)'
+        '--images',
+        type=int,
+        default=DEFAULT_LIMIT,
+        help='look at so many at most (default: %(default)s)',
     )
     add_workers_argument(parser)
     return parser.parse_args(argv)
