@@ -1,5 +1,5 @@
 # DeepLabV2 on EfficientNet-Lite2, output stride 16, for 2,899 training images of VOC, sized for one CPU core:
-# 600 iterations, under forty minutes. A pipeline gives it the backbone of its localizer.
+# 600 iterations, twenty-five minutes. A pipeline gives it the backbone of its localizer.
 _base_ = [
     '../_base_/models/deeplabv2_lite2.py',
     '../_base_/datasets/voc12part_seg.py',

@@ -93,7 +93,9 @@ def run_test(
     steps = [*dicts_in(cfg.tta_pipeline)] if tta else [{'scale_factor': 1.0}]
     found = [step.get('scale_factor') for step in steps]
     scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
-    flip = any(step.get('type') == 'RandomFlip' and bool(step.get('prob')) for step in steps)
+    flip = any(
+        str(step.get('type')).endswith('RandomFlip') and bool(step.get('prob')) for step in steps
+    )
     protocol = replace(training_protocol(checkpoint), scales=scales, flip=flip, image_labels=False)
     protocol = replace(protocol, notes=[*protocol.notes, *precision_notes(test_cfg)])
     prepare_output(cfg, out)

@@ -343,7 +343,7 @@ def test_small_segmenter_begins_with_its_localizers_backbone(method):
     assert trained == {n for n, _ in model.backbone.named_parameters() if n.startswith(last)}
 
 
-@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'sipe_irn'])
+@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'amn', 'sipe_irn'])
 def test_small_segmenter_is_scored_at_the_photo_and_at_half_its_size(demo, method):
     spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
     scored = next(stage for stage in spec.stages if stage.name == 'segmenter_score')
