@@ -123,6 +123,11 @@ QUESTIONS = (
         Entry(VOC, 'masks (vote_masks)', 'votes of superpixels'),
         Entry(VOC, 'masks (box_masks)', 'boxes of true components'),
     )),
+    Question("Which refiner behind the chosen threshold? On SIPE's maps", (
+        Entry(f'{VOC}_crf', 'masks (chosen_masks)', 'none'),
+        Entry(f'{VOC}_crf', 'masks (crf_masks)', 'dense CRF'),
+        Entry(f'{VOC}_crf', 'masks (chosen_par_masks)', 'PAR'),
+    )),
     Question('What does a segmenter learn from?', (
         Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
         Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks, threshold chosen"),
@@ -193,6 +198,7 @@ METHODS = (
            Entry('sipe_lite2_voc12part', SEGMENTER)),
     Method('SIPE, the same, CRF behind the segmenter', None, None,
            Entry('sipe_lite2_voc12part', SEGMENTER + CRF)),
+    Method('SIPE, threshold chosen, dense CRF', None, Entry(f'{VOC}_crf', 'masks (crf_masks)')),
     Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
     Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
