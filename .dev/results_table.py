@@ -127,6 +127,7 @@ QUESTIONS = (
         Entry(f'{VOC}_crf', 'masks (chosen_masks)', 'none'),
         Entry(f'{VOC}_crf', 'masks (crf_masks)', 'dense CRF'),
         Entry(f'{VOC}_crf', 'masks (chosen_par_masks)', 'PAR'),
+        Entry('sipe_irn_lite2_voc12part', 'masks', 'IRNet, without the threshold'),
     )),
     Question('What does a segmenter learn from?', (
         Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
@@ -199,6 +200,7 @@ METHODS = (
     Method('SIPE, the same, CRF behind the segmenter', None, None,
            Entry('sipe_lite2_voc12part', SEGMENTER + CRF)),
     Method('SIPE, threshold chosen, dense CRF', None, Entry(f'{VOC}_crf', 'masks (crf_masks)')),
+    Method('SIPE, IRNet', None, Entry('sipe_irn_lite2_voc12part', 'masks')),
     Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
     Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
