@@ -13,27 +13,12 @@ options = {
     }
     for name in ('localizer', 'par', 'segment_vote')
 }
-chosen = dict(type='BackgroundThreshold', threshold='chosen', replace=True)
 stages = dict(
     segmenter=None,
     segmenter_score=None,
     masks=dict(options={'mask_cfg.refiners': []}),  # the argmax
     chosen_masks=dict(run='masks', config='localizer', maps='{maps}'),
     chosen_masks_score=dict(run='score', config='localizer', masks='{chosen_masks}'),
-    crf_masks=dict(
-        run='masks',
-        config='localizer',
-        maps='{maps}',
-        options={'mask_cfg.refiners': [chosen, dict(type='DenseCRF')]},
-    ),
-    crf_masks_score=dict(run='score', config='localizer', masks='{crf_masks}'),
-    chosen_par_masks=dict(
-        run='masks',
-        config='par',
-        maps='{maps}',
-        options={'mask_cfg.refiners': [chosen, dict(type='PixelAdaptiveRefinement')]},
-    ),
-    chosen_par_masks_score=dict(run='score', config='localizer', masks='{chosen_par_masks}'),
     par_masks=dict(run='masks', config='par', maps='{maps}'),
     par_masks_score=dict(run='score', config='localizer', masks='{par_masks}'),
     superpixels=dict(
@@ -108,4 +93,9 @@ stages = dict(
     ),
     box_masks_score=dict(run='score', config='localizer', masks='{box_masks}'),
 )
-del chosen
+chosen = dict(type='BackgroundThreshold', threshold='chosen', replace=True)
+for name, refiner in (('crf_masks', 'DenseCRF'), ('chosen_par_masks', 'PixelAdaptiveRefinement')):
+    refiners = {'mask_cfg.refiners': [chosen, dict(type=refiner)]}
+    stages[name] = dict(run='masks', config='localizer', maps='{maps}', options=refiners)
+    stages[f'{name}_score'] = dict(run='score', config='localizer', masks=f'{{{name}}}')
+del chosen, name, refiner, refiners

@@ -322,18 +322,18 @@ def test_two_iterations_on_a_folder_of_pseudo_masks_then_test_with_and_without_t
     assert 0 <= scores(Runner.from_cfg(tta)) <= 100
 
 
-@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'sipe_irn'])
+@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'amn', 'sipe_irn'])
 def test_small_segmenter_begins_with_its_localizers_backbone(method):
+    source = 'amn' if method == 'amn' else 'localizer'
     spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
     localizer, segmenter = (
-        next(stage for stage in spec.stages if stage.name == name)
-        for name in ('localizer', 'segmenter')
+        next(stage for stage in spec.stages if stage.name == name) for name in (source, 'segmenter')
     )
-    assert segmenter.options['model.backbone.init_cfg.checkpoint'] == '{localizer}'
-    source = load_config(localizer.config).model.backbone
+    assert segmenter.options['model.backbone.init_cfg.checkpoint'] == f'{{{source}}}'
+    backbone = load_config(localizer.config).model.backbone
     prefix = segmenter.options['model.backbone.init_cfg.prefix']
     cfg = load_config(segmenter.config)
-    model, kept = MODELS.build(cfg.model), MODELS.build({**source, 'init_cfg': None})
+    model, kept = MODELS.build(cfg.model), MODELS.build({**backbone, 'init_cfg': None})
     assert {f'{prefix}.{key}' for key in kept.state_dict()} == {
         key for key in model.state_dict() if key.startswith(prefix)
     }

@@ -281,7 +281,7 @@ def test_merged_views_keep_their_scores(tmp_path):
 def test_the_record_has_the_views_of_the_test(demo_root, tmp_path, mirrors, flip):
     cfg = segmenter_config(demo_root, tmp_path, test_evaluator=METRIC)
     scales, _, *rest = VIEWS['transforms']
-    steps = [dict(type='RandomFlip', prob=p, direction='horizontal') for p in mirrors]
+    steps = [dict(type='mmcv.RandomFlip', prob=p, direction='horizontal') for p in mirrors]
     views = dict(VIEWS, transforms=[scales, *([steps] if steps else []), *rest])
     cfg.tta_model, cfg.tta_pipeline = dict(type='ScoreTTAModel'), [dict(type='LoadImage'), views]
     model = MODELS.build(cfg.model)
