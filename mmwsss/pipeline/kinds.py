@@ -198,10 +198,6 @@ class Maps(Kind):
         words = [stage.config, fill(stage.arguments['checkpoint']), '--out', str(folder)]
         return words + list_option(stage)
 
-    def files(self, stage: Stage) -> dict[str, Path]:
-        """The file ``list``."""
-        return listed(stage)
-
 
 class Masks(Kind):
     """``tools/make_masks.py``: of maps, or of the masks in a folder ``imported``; ``list`` as of maps."""
@@ -220,8 +216,8 @@ class Masks(Kind):
         return [stage.config, *source, '--out', str(folder), *list_option(stage)]
 
     def files(self, stage: Stage) -> dict[str, Path]:
-        """The files of ``imported`` and the file ``list``."""
-        return {**files_below(stage.arguments.get('imported')), **listed(stage)}
+        """The files of ``imported``."""
+        return files_below(stage.arguments.get('imported'))
 
 
 class Score(Kind):
@@ -341,12 +337,6 @@ def list_option(stage: Stage) -> list[str]:
     """The words that hand ``list`` to a tool."""
     path = stage.arguments.get('list')
     return ['--list', path] if path else []
-
-
-def listed(stage: Stage) -> dict[str, Path]:
-    """The file ``list``, if there is one."""
-    path = stage.arguments.get('list')
-    return {'list': Path(path)} if path and Path(path).is_file() else {}
 
 
 def files_below(folder: str | None) -> dict[str, Path]:
