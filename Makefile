@@ -52,7 +52,7 @@ bench: setup  ## Run all benchmarks (about half an hour; leave the machine alone
 	@$(BIN)/python benchmarks/run_all.py
 	@$(BIN)/python .dev/benchmark_table.py
 
-bench-studies: setup  ## Run the pipelines whose scores are in results/ (hours)
+bench-studies: setup  ## Run the pipelines whose scores are in results/ (days)
 	@$(BIN)/python benchmarks/run_all.py --studies
 
 test-optimized: setup  ## Run all tests with python -O: no check may depend on an assert

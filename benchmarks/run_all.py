@@ -8,8 +8,8 @@ the figures by `.dev/benchmark_table.py`.
 
     python benchmarks/run_all.py --studies
 
-is `make bench-studies`: the pipelines on voc_mini whose scores are in results/, three seeds each, hours
-on two cores. What is done is skipped, so it may be stopped and started again.
+is `make bench-studies`: the pipelines on voc_mini and on a part of VOC whose scores are in results/, three
+seeds each, days on two cores. What is done is skipped, so it may be stopped and started again.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ STUDIES: dict[str, tuple[str, ...]] = {
         )
         for loss in ('ce', 'sw', 'sb')
     },
+    **{
+        f'{name}_lite2_voc12part': (f'{name}_lite2_voc12part',)
+        for name in ('localizers', 'refiners', 'cam', 'sipe', 'sipe_irn')
+    },
+    'deeplabv2_lite2_voc12part_pseudo_true-masks': ('true_masks_lite2_voc12part',),
 }  # fmt: skip
 SEEDS = (0, 1, 2)
 
@@ -77,9 +82,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--only', nargs='+', choices=[*RUNS], help='run these, all by default')
     parser.add_argument('--out', default=str(HERE / 'results'), help='folder for the figures')
-    parser.add_argument(
-        '--studies', action='store_true', help='the trainings on voc_mini instead (hours)'
-    )
+    parser.add_argument('--studies', action='store_true', help='the trainings instead (days)')
     return parser.parse_args()
 
 

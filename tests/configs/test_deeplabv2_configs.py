@@ -322,7 +322,10 @@ def test_two_iterations_on_a_folder_of_pseudo_masks_then_test_with_and_without_t
     assert 0 <= scores(Runner.from_cfg(tta)) <= 100
 
 
-@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'amn', 'sipe_irn'])
+SMALL = ['cam', 'sipe', 'rpnet', 'amn', 'sipe_irn', 'true_masks']
+
+
+@pytest.mark.parametrize('method', SMALL)
 def test_small_segmenter_begins_with_its_localizers_backbone(method):
     source = 'amn' if method == 'amn' else 'localizer'
     spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
@@ -343,7 +346,7 @@ def test_small_segmenter_begins_with_its_localizers_backbone(method):
     assert trained == {n for n, _ in model.backbone.named_parameters() if n.startswith(last)}
 
 
-@pytest.mark.parametrize('method', ['cam', 'sipe', 'rpnet', 'amn', 'sipe_irn'])
+@pytest.mark.parametrize('method', SMALL)
 def test_small_segmenter_is_scored_at_the_photo_and_at_half_its_size(demo, method):
     spec = read_pipeline(ROOT / f'configs/pipelines/{method}_lite2_voc12part.py')
     scored = next(stage for stage in spec.stages if stage.name == 'segmenter_score')
