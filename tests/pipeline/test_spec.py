@@ -45,8 +45,10 @@ def test_pipelines_of_the_repository_are_in_order(path):
         return
     assert kinds.count('test') >= 1
     trained = [stage for stage in spec.stages if 'pseudo_mask_dir' in stage.options]
-    if path.stem.startswith('true_masks') or path.stem == 'custom_partial':
-        assert not trained, 'no masks are made'
+    if path.stem == 'custom_partial':  # has a segmenter only
+        return
+    if path.stem.startswith('true_masks'):
+        assert not trained
         return
     assert {'train', 'maps', 'masks'} <= set(kinds)
     assert trained, 'some training reads masks of the pipeline'
