@@ -342,7 +342,8 @@ def question(runs: Runs, asked: Question) -> str:
         cells = [*map(row.mean, asked.metrics), '' if row is found[0] else difference(gain)]
         lines.append(f'| {entry.text} | {" | ".join(cells)} |' + f' {text} |' * any(own))
     count = ' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
-    return '\n'.join([f'## {asked.title}', '', f'{count} seeds; {shared}.', '', *lines])
+    count += ' seed' if count == '1' else ' seeds'
+    return '\n'.join([f'## {asked.title}', '', f'{count}; {shared}.', '', *lines])
 
 
 def claim_table(runs: Runs, claims: Sequence[Claim]) -> str:

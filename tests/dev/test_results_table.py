@@ -56,7 +56,7 @@ def test_a_question_shows_mean_spread_and_differences_by_seed(tmp_path):
 def test_what_differs_between_the_rows_stands_in_the_row():
     runs = {'cam': [summary(0, 0.3, 0.2)], 'sipe': [summary(0, 0.4, 0.3)]}
     lines = tool.question(runs, MAPS).splitlines()
-    assert '1 seeds; 9 train images.' in lines
+    assert '1 seed; 9 train images.' in lines
     assert '| SIPE | 40.00 | +10.00 (1 of 1) | threshold 0.3: config |' in lines
 
 
