@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ class InstanceFile:
         classes: Sequence[str],
         category_map: Mapping[str, str] | None = None,
     ) -> None:
-        from mmwsss.datasets.label_sources.coco import image_name, load_instances
+        from mmwsss.datasets.label_sources.coco import ImageNumbers, load_instances
 
         self.path = Path(path)
         content = load_instances(str(path))
@@ -121,16 +121,13 @@ class InstanceFile:
                 self._annotations[annotation['image_id']].append(annotation)
                 if isinstance(annotation.get('segmentation'), list):
                     import_mask_api()  # now, and not with the first image
-        self._image_of: dict[str, Any] = {}
-        for image in content['images']:
-            name = image_name(image, str(path))
-            self._image_of[name] = self._image_of[PurePosixPath(name).name] = image['id']
+        self._numbers = ImageNumbers(content['images'], str(path))
 
     def __call__(
         self, image_id: str, image_size: tuple[int, int]
     ) -> list[tuple[NDArray[np.bool_], int]]:
         """Return (mask (H, W), class id) of each instance; ``ValueError`` names what is wrong."""
-        key = self._image_of.get(image_id, self._image_of.get(PurePosixPath(image_id).name))
+        key = self._numbers.find(image_id)
         if key is None:
             raise ValueError(f'{self.path} has no image {image_id!r}')
         pairs = []

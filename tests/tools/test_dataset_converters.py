@@ -67,3 +67,14 @@ def test_missing_input_is_one_line_and_exit_code_2(tmp_path, tool, message):
     assert len(errors) == 1
     assert message in errors[0]
     assert 'Traceback' not in done.stderr
+
+
+def test_coco_begins_when_all_files_are_there(tmp_path):
+    train = tmp_path / 'annotations/instances_train2014.json'
+    train.parent.mkdir()
+    train.write_text('{}')
+    done = run('coco14', tmp_path)
+    assert done.returncode == 2
+    assert (
+        f'error: file of instances not found: {train.parent}/instances_val2014.json' in done.stderr
+    )

@@ -7,8 +7,8 @@ Example::
 Reads annotations/instances_{train,val}2014.json and writes masks/{train,val}2014/<id>.png (81 classes;
 crowd = 255; where objects overlap, the smaller one is on top), labels_{train,val}.json and
 {train,val}.txt, the images that carry labels (82,081 and 40,137). Run again, it goes on where it
-stopped. Exit code 1: some images failed and are named; the others are done, that split's list is not
-written. Needs pycocotools (the extra `coco`).
+stopped, and draws masks anew whose annotations have changed. Exit code 1: some images failed and are
+named; the others are done, that split's list is not written. Needs pycocotools (the extra `coco`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 from pathlib import Path
 
 from mmwsss.datasets.converters import convert_coco
+from mmwsss.io import require_file
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
@@ -41,10 +42,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    out, codes = args.out or args.root, []
-    for split in args.splits:
+    out, codes, folder = args.out or args.root, [], Path(args.root, 'annotations')
+    files = {split: folder / f'instances_{split}{args.year}.json' for split in args.splits}
+    for path in files.values():
+        require_file('file of instances', path)
+    for split, path in files.items():
         report = convert_coco(
-            Path(args.root, 'annotations', f'instances_{split}{args.year}.json'),
+            path,
             split,
             out,
             mask_folder=f'masks/{split}{args.year}',

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io.atomic import write_text
+from mmwsss.io.atomic import write_json, write_text
+from mmwsss.io.damage import parsing
 from mmwsss.io.ids import write_ids
 from mmwsss.io.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
+from mmwsss.io.record import hash_text, read_json
 
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
 from ..label_sources import ClassTable
@@ -39,7 +41,8 @@ def convert_coco(
     """Write masks, ``labels_<split>.json`` and ``<split>.txt`` of the images that carry labels.
 
     An image carries labels if it has any annotation, crowds included. Masks that are there already
-    are kept, so the tool may be run again; labels and list are written once every mask is there.
+    are kept, so the tool may be run again; those of images whose annotations have changed since are
+    drawn anew. Labels and list are written once every mask is there.
 
     Args:
         annotations: ``instances_<split>2014.json``.
@@ -57,7 +60,8 @@ def convert_coco(
     Raises:
         FileNotFoundError: ``annotations`` does not exist.
         ImportError: pycocotools is missing.
-        ValueError: ``annotations`` is not such a file, or a category is not one of COCO's 80.
+        ValueError: ``annotations`` is not such a file or has no annotation, a category is not one of COCO's
+            80, two images have the same file name, or the folder of masks holds some of unknown origin.
     """
     import_mask_api()
     path = str(annotations)
@@ -66,6 +70,7 @@ def convert_coco(
     class_ids = {item['id']: table.id_of(item['name'], path) for item in content['categories']}
     images = _images_with_labels(content, path)
     masks = Path(out, mask_folder or f'masks/{split}2014')
+    _remove_changed(masks, images)
     report = process_items(
         list(images),
         partial(_write_mask, images=images, class_ids=class_ids, folder=masks),
@@ -149,14 +154,37 @@ def _images_with_labels(
     by_image: dict[Any, list[dict[str, Any]]] = {}
     for item in content['annotations']:
         by_image.setdefault(item['image_id'], []).append(item)
-    return {
-        PurePosixPath(image_name(image, path)).name: (
-            (int(image['height']), int(image['width'])),
-            by_image[image['id']],
+    found: dict[str, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
+    for image in content['images']:
+        if image['id'] not in by_image:
+            continue
+        name = PurePosixPath(image_name(image, path)).name
+        if name in found:
+            raise ValueError(f'{path}: two images are called {name!r}; expected names that differ')
+        with parsing(f'{path}: image {image["id"]!r} must have a "height" and a "width" in pixels'):
+            size = int(image['height']), int(image['width'])
+        found[name] = size, by_image[image['id']]
+    if not found:
+        raise ValueError(f'{path}: no image has an annotation')
+    return found
+
+
+def _remove_changed(
+    folder: Path, images: Mapping[str, tuple[tuple[int, int], list[dict[str, Any]]]]
+) -> None:
+    """Remove the masks of images whose annotations have changed, and note what all are drawn from."""
+    path = folder / 'sources.json'
+    if not path.is_file() and any(folder.glob('*.png')):
+        raise ValueError(
+            f'{folder} holds masks of unknown origin (no {path.name}), which are not touched: choose '
+            'another folder'
         )
-        for image in content['images']
-        if image['id'] in by_image
-    }
+    known = read_json(path) if path.is_file() else {}
+    sources = {name: hash_text(json.dumps(image)) for name, image in images.items()}
+    for name, source in sources.items():
+        if known.get(name) != source:
+            safe_join(folder, name, '.png').unlink(missing_ok=True)
+    write_json(path, {**known, **sources})
 
 
 def _write_mask(

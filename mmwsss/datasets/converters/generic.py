@@ -24,6 +24,7 @@ from mmwsss.io import (
     line_of_id,
     load_mask,
     process_items,
+    read_id_list,
     safe_join,
     save_mask,
     voc_palette,
@@ -111,7 +112,8 @@ def convert_folder(
     Raises:
         FileNotFoundError: A folder or file does not exist.
         ValueError: Classes are missing, a label file is malformed, all images have the same label, the true
-            masks number the classes otherwise, or no image is left.
+            masks number the classes otherwise, no image is left, or ``out/val.txt`` of an earlier run holds
+            out images that would train.
     """
     check_range('val_fraction', val_fraction, '[0, 1)')
     if masks is not None and true_masks is not None:
@@ -122,7 +124,7 @@ def convert_folder(
     elif label_pattern is not None:
         labels, names = label_pattern, names_of_pattern(ids, label_pattern)
     elif labels is not None:
-        names = _matched(load_names(labels, ids), ids)
+        names = _matched(load_names(labels, ids), ids, Path(images))
         _check_first(names, ids)
         ids = sorted({*ids, *names})  # what lacks its partner is named
     colours = None if label_map is None else read_label_map(label_map)
@@ -162,6 +164,8 @@ def convert_folder(
     splits = {'train': [name for name in found if name not in val]}
     if val:
         splits['val'] = [name for name in found if name in val]
+    elif out is not None:
+        _check_old_val(Path(out, 'val.txt'), splits['train'])
     statistics = _statistics(found, splits, table, report, background)
     if out is not None:
         _write(Path(out), found, splits, table, statistics)
@@ -191,6 +195,16 @@ def _class_table(
     return table
 
 
+def _check_old_val(path: Path, train: Sequence[str]) -> None:
+    """Refuse to let images train that a list of an earlier run holds out."""
+    both = {*train}.intersection(read_id_list(path) if path.is_file() else ())
+    if both:
+        raise ValueError(
+            f'{path}, which is not drawn now, is there from before and holds out {len(both)} of the images '
+            'that would train: remove it, or draw it again (--val-fraction)'
+        )
+
+
 def _check_constant(labels: str, found: Mapping[str, Item], table: ClassTable) -> None:
     """Refuse labels that are the same for all images: nothing could be learnt from them."""
     different = {tuple(item.label) for item in found.values()}
@@ -206,19 +220,28 @@ def _pairs(found: Mapping[str, Item]) -> dict[str, tuple[list[int], list[int]]]:
     return {n: (item.label, item.mask) for n, item in found.items() if item.mask is not None}
 
 
-def _matched(names: Rows, ids: Sequence[str]) -> Rows:
+def _matched(names: Rows, ids: Sequence[str], images: Path) -> Rows:
     """Give labels the ids of their images where they are written in another way.
 
-    One may differ in how its letters are composed: some systems write an accent as a character of its own.
+    One may begin with folders that ``images`` lies in, or differ in how its letters are composed: some
+    systems write an accent as a character of its own.
 
     Raises:
         ValueError: Two labels are of one image.
     """
     composed = partial(unicodedata.normalize, 'NFC')
     known = {**{composed(name): name for name in ids}, **dict(zip(ids, ids))}
+    parts = images.resolve().parts
+    folders = ['', *('/'.join(parts[-count:]) + '/' for count in range(1, len(parts)))]
     matched: Rows = {}
     for name, row in names.items():
-        found = known.get(name, known.get(composed(name), name))
+        texts = (
+            text.removeprefix(folder)
+            for text in (name, composed(name))
+            for folder in folders
+            if text.startswith(folder)
+        )
+        found = next((known[text] for text in texts if text in known), name)
         if found in matched:
             raise ValueError(
                 f'{row[1]}: the image {found!r} is there already ({matched[found][1]})'

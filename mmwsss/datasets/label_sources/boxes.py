@@ -71,8 +71,6 @@ def _coco_boxes(path: Path, table: ClassTable) -> dict[str, list[Box]]:
     found: dict[str, list[Box]] = {name: [] for name in names.values()}
     for item in content['annotations']:
         where = f'{path}, annotation {item.get("id")!r}'
-        if item['image_id'] not in names or item['category_id'] not in categories:
-            raise ValueError(f'{where}: image or category is not in the file')
         with parsing(f'{where}: expected "bbox": [x, y, width, height]'):
             x, y, width, height = (float(number) for number in item['bbox'])
         class_id = table.id_of(categories[item['category_id']], where)

@@ -115,9 +115,11 @@ class TestConvert:
         mask = load_mask(out / f'masks/train2014/{first}.png', 81)
         expected = np.where(box(5, 5, 9, 9), 255, 17 * box(0, 0, 3, 3))
         np.testing.assert_array_equal(mask, expected)
-        assert sorted(p.stem for p in (out / 'masks/train2014').iterdir()) == sorted(
-            [first, second]
-        )
+        assert sorted(p.name for p in (out / 'masks/train2014').iterdir()) == [
+            f'{second}.png',
+            f'{first}.png',
+            'sources.json',
+        ]
 
     def test_class_ids_are_those_of_the_dataset(self, instances, tmp_path):
         convert_coco(instances, 'train', tmp_path, expected_count=2, progress=False)
@@ -154,6 +156,52 @@ class TestConvert:
         )
         assert (len(report.done), len(report.skipped), report.exit_code) == (1, 1, 0)
         assert (tmp_path / 'out/train.txt').exists()
+
+    def test_masks_follow_the_annotations(self, instances, tmp_path):
+        out = tmp_path / 'out'
+        convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        content = json.loads(instances.read_text())
+        content['annotations'][2]['category_id'] = 1
+        instances.write_text(json.dumps(content))
+        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        second = 'COCO_train2014_000000000007'
+        assert (report.done, report.skipped) == ([second], ['COCO_train2014_000000000009'])
+        assert load_mask(out / f'masks/train2014/{second}.png', 81).max() == 1
+        assert json.loads((out / 'labels_train.json').read_text())[second] == ['person']
+        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        assert len(report.skipped) == 2
+
+    def test_masks_of_unknown_origin_stay(self, instances, tmp_path):
+        other = tmp_path / 'masks/train2014/COCO_train2014_000000000007.png'
+        other.parent.mkdir(parents=True)
+        other.write_bytes(b'mine')
+        with pytest.raises(ValueError, match='holds masks of unknown origin'):
+            convert_coco(instances, 'train', tmp_path)
+        assert other.read_bytes() == b'mine'
+
+    @pytest.mark.parametrize(
+        ('images', 'message'),
+        [
+            (
+                {'file_name': 'b/COCO_train2014_000000000009.jpg'},
+                "two images are called 'COCO_train",
+            ),
+            ({'height': None}, 'image 7 must have a "height" and a "width" in pixels'),
+        ],
+    )
+    def test_images_that_have_no_mask_of_their_own(self, instances, tmp_path, images, message):
+        content = json.loads(instances.read_text())
+        content['images'][2].update(images)
+        instances.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=message):
+            convert_coco(instances, 'train', tmp_path)
+
+    def test_a_file_without_annotations_overwrites_nothing(self, instances, tmp_path):
+        (tmp_path / 'train.txt').write_text('a\n')
+        instances.write_text(json.dumps({**json.loads(instances.read_text()), 'annotations': []}))
+        with pytest.raises(ValueError, match='no image has an annotation'):
+            convert_coco(instances, 'train', tmp_path)
+        assert (tmp_path / 'train.txt').read_text() == 'a\n'
 
     def test_foreign_category(self, instances, tmp_path):
         instances.write_text(instances.read_text().replace('bottle', 'botle'))

@@ -259,6 +259,30 @@ def test_val_has_an_image_of_every_class_and_leaves_one(tmp_path):
         (tmp_path / f'masks/{i:02d}.png').unlink()
     convert(tmp_path, val_fraction=0.5, true_masks=str(tmp_path / 'masks'))
     assert (tmp_path / 'out/val.txt').read_text().split() == ['17', '18', '19']
+    before = (tmp_path / 'out/train.txt').read_text()
+    with pytest.raises(ValueError, match=r'val.txt, .* holds out 3 of the images that would train'):
+        convert(tmp_path)
+    assert (tmp_path / 'out/train.txt').read_text() == before
+    (tmp_path / 'out/val.txt').unlink()
+    convert(tmp_path)
+    assert len((tmp_path / 'out/train.txt').read_text().split()) == 20
+
+
+def test_labels_may_begin_with_the_folders_of_the_images(tiny):
+    (tiny / 'names.csv').write_text(
+        f'id,names\nimages/first.jpg,cat\n{tiny.name}/images/second,dog\nthird,\n'
+    )
+    convert_folder(
+        str(tiny / 'images'), tiny / 'out', labels=str(tiny / 'names.csv'), progress=False
+    )
+    rows = (tiny / 'out/labels.csv').read_text().split()
+    assert sorted(rows[2:]) == ['first,cat', 'second,dog', 'third,']
+
+
+def test_labels_of_another_folder_are_of_no_image(tiny):
+    (tiny / 'names.csv').write_text('id,names\nphotos/first,cat\nsecond,dog\nthird,\n')
+    report, _ = convert_folder(str(tiny / 'images'), None, str(tiny / 'names.csv'), progress=False)
+    assert set(report.failed) == {'photos/first', 'first'}
 
 
 COLOURS = 'background:0,0,0::\ncat:128,0,0::\nbig dog:0,128,64::\nhorse:9,9,9::\n'

@@ -87,6 +87,29 @@ def test_used_category_must_be_a_class(tmp_path):
             'annotation 3 has category_id 99',
         ),
         ({'images': [{'id': 7}]}, 'image 7 has neither file_name nor coco_url'),
+        (
+            {'annotations': [{'id': 3, 'image_id': '7', 'category_id': 4}]},
+            r"annotation 3 has image_id '7', which is not among the images \(1 of 1 annotations\)",
+        ),
+        (
+            {'images': [{'id': 7, 'file_name': 'a.jpg'}, {'id': 8, 'file_name': 'a.jpg'}]},
+            "'images': the name 'a' is there 2 times",
+        ),
+        (
+            {'images': [{'id': 7, 'file_name': 'a.jpg'}, {'id': 7, 'file_name': 'b.jpg'}]},
+            "'images': the id 7 is there 2 times",
+        ),
+        (
+            {'categories': [{'id': 4, 'name': 'cat'}, {'id': 30, 'name': 'cat'}]},
+            "'categories': the name 'cat' is there 2 times",
+        ),
+        (
+            {'categories': [{'id': 4, 'name': 'cat'}, {'id': 4, 'name': 'dog'}]},
+            "'categories': the id 4 is there 2 times",
+        ),
+        ({'categories': [{'id': 4, 'name': ' '}]}, "a name of one line, but got ' '"),
+        ({'categories': [{'id': 4, 'name': 'a\nb'}]}, r"a name of one line, but got 'a\\nb'"),
+        ({'categories': [{'id': 4, 'name': 5}]}, 'a name of one line, but got 5'),
     ],
 )
 def test_malformed_instances(tmp_path, changes, message):
@@ -106,6 +129,21 @@ def test_same_file_name_in_two_folders_needs_the_folder(tmp_path):
     assert read_coco(['train/a', 'val/a'], TABLE, path=path) == {'train/a': [1, 2], 'val/a': [1]}
     with pytest.raises(ValueError, match='lacks 1 of 1 images: a'):
         read_coco(['a'], TABLE, path=path)
+
+
+def test_a_file_of_the_same_name_in_another_folder_is_another_image(tmp_path):
+    path = write(tmp_path, instances())
+    with pytest.raises(ValueError, match='lacks 1 of 2 images: val/a'):
+        read_coco(['train/a', 'val/a'], TABLE, path=path)
+
+
+def test_a_name_without_folder_is_of_one_folder_only(tmp_path):
+    path = write(tmp_path, instances())
+    assert read_coco(['x/c'], TABLE, path=path) == {'x/c': []}
+    for other in ('c', 'y/c'):
+        message = f"its image 'c' may be 'x/c' or '{other}'; expected its folder in file_name"
+        with pytest.raises(ValueError, match=message):
+            read_coco(['x/c', other], TABLE, path=path)
 
 
 def test_image_name_drops_the_suffix_only():
