@@ -26,7 +26,7 @@ from mmwsss.io import (
     write_record,
 )
 from mmwsss.io.record import first_difference, plain_values
-from mmwsss.pipeline.inputs import FileHashes, dataset_files, named_files, plain
+from mmwsss.pipeline.inputs import FileHashes, check_datasets, dataset_files, named_files, plain
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage, places
 from mmwsss.pipeline.launch import Launcher, run_command
 from mmwsss.pipeline.spec import PipelineSpec
@@ -208,17 +208,24 @@ class Pipeline:
     def problems(self, decisions: Iterable[Decision]) -> dict[str, str]:
         """Look, without writing, at what the stages that are to run need from outside.
 
-        Data that a tool with ``--dry-run`` checks, and the initial weights of trainings.
+        That is the initial weights of trainings, the data that a tool with ``--dry-run`` checks, and the
+        datasets of the stages before the first tool, which may make data.
 
         Returns:
-            What is wrong, by stage; the tool prints the details of its own.
+            What is wrong, by the first stage that needs it; the tool prints the details of its own.
         """
-        found: dict[str, str] = {}
+        found, known, looks = dict[str, str](), set[str](), True
         for stage in (self.spec.stage(decision.stage) for decision in decisions if decision.runs):
+            kind, looks = KINDS[stage.kind], looks and stage.kind != 'tool'
             try:
-                KINDS[stage.kind].check(stage)
+                kind.check(stage)
+                if looks and stage.config:
+                    cfg = self.config(stage)
+                    parts = [] if kind.idle(stage, cfg) else [cfg.get(key) for key in kind.data]
+                    check_datasets(parts, REFERENCE.search, known)
             except (ValueError, OSError, ImportError) as error:
-                found[stage.name] = str(error)
+                if str(error) not in found.values():
+                    found[stage.name] = str(error)
             if stage.arguments.get('dry_run'):
                 tool, *words = self.command(stage)
                 command = self.launcher.command(tool, [*words, '--dry-run'], None)
@@ -235,11 +242,16 @@ class Pipeline:
             known = ', taken as it is' if self.record(stage.name) is not None else ''
             return Decision(stage.name, 'skip', f'not asked for{known}')
         waits = [name for name in stage.needs if name in pending]
-        if waits:
-            return Decision(stage.name, 'run', f'{", ".join(waits)} runs first')
-        idle = KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config else ''
+        made = any(
+            self.spec.stage(name).kind == 'tool' for name in pending
+        )  # perhaps the true masks
+        idle = (
+            KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config and not made else ''
+        )
         if idle:
             return Decision(stage.name, 'skip', f'nothing to do: {idle}')
+        if waits:
+            return Decision(stage.name, 'run', f'{", ".join(waits)} runs first')
         record, request = self.record(stage.name), self.inputs(stage)
         if record is None:
             return Decision(stage.name, 'run', 'not run yet')

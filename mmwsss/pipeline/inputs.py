@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from mmwsss.datasets.wsss_dataset import WSSSDataset
 from mmwsss.io import hash_file, hash_text, write_json
 from mmwsss.utils.nested import dicts_in, rebuilt, texts_in
 
-__all__ = ['FileHashes', 'dataset_files', 'listed_dataset', 'named_files', 'relevant']
+__all__ = [
+    'FileHashes',
+    'check_datasets',
+    'dataset_files',
+    'listed_dataset',
+    'named_files',
+    'relevant',
+]
 
 # Where the data are, and how fast they are read, does not change what is read.
 WITHOUT_EFFECT = (
@@ -98,11 +105,7 @@ def dataset_files(node: Any) -> dict[str, Path]:
 def files_of(node: dict[str, Any]) -> dict[str, Path]:
     """The files of one dataset."""
     pseudo = node.get('pseudo_mask_dir')
-    prefix = dict(node.get('data_prefix') or {})
-    if pseudo:
-        prefix.pop('seg_map_path', None)
-        node = {**node, 'data_prefix': prefix}
-    dataset, infos = listed_dataset(node)
+    dataset, infos = listed_dataset(without_true_masks(node) if pseudo else node)
     files: dict[str, str] = {}
     for i, info in enumerate(infos):
         name = info.get('img_id', i)
@@ -116,6 +119,38 @@ def files_of(node: dict[str, Any]) -> dict[str, Path]:
         elif path:
             files[what] = path
     return {name: Path(path) for name, path in files.items() if os.path.isfile(path)}
+
+
+def without_true_masks(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A dataset as it is where pseudo masks take the place of the true ones, or where none are read."""
+    prefix = {k: v for k, v in (node.get('data_prefix') or {}).items() if k != 'seg_map_path'}
+    return {**node, 'data_prefix': prefix}
+
+
+def check_datasets(node: Any, is_made: Callable[[str], Any], known: set[str]) -> None:
+    """Build the datasets below a node, which reads their lists and labels and looks for their files.
+
+    Labels in masks are not read.
+
+    Args:
+        node: Part of a config.
+        is_made: Tells texts that name what does not exist yet, such as a folder of pseudo masks. A dataset
+            that needs more of it than those is passed over.
+        known: Datasets that are in order and passed over; those found so are added.
+
+    Raises:
+        FileNotFoundError, ValueError: What the dataset says.
+    """
+    for dataset in datasets_in(node):
+        if is_made(str(dataset.get('pseudo_mask_dir'))):
+            dataset = {**without_true_masks(dataset), 'pseudo_mask_dir': None}
+        if (dataset.get('labels') or {}).get('source') == 'masks':
+            dataset['labels'] = None
+        dataset.update(pipeline=[], lazy_init=False)
+        text = str(dataset)
+        if text not in known and not any(map(is_made, texts_in(dataset))):
+            DATASETS.build(dataset)
+            known.add(text)
 
 
 def sources_of(node: dict[str, Any], dataset: Any) -> dict[str, str]:

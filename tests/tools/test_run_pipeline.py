@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mmwsss.io import read_id_list
 from mmwsss.pipeline import read_summary
 from mmwsss.utils.cli import run_tool
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'run_pipeline.py'
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools' / 'run_pipeline.py'
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -179,3 +182,37 @@ def test_a_dry_run_looks_at_data_and_weights(tmp_path, capsys):
     assert problems[1].startswith('error: localizer: ')
     assert 'none.pth' in problems[1]
     assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_dry_run_looks_at_lists_labels_images_and_masks(demo_root, tmp_path, capsys):
+    root = tmp_path / 'data'
+    shutil.copytree(demo_root, root)
+    configs = ROOT / 'configs'
+    (tmp_path / 'p.py').write_text(
+        f'_base_ = {str(configs / "_base_/pipelines/localizer_segmenter.py")!r}\n'
+        f'data_root = {str(root)!r}\n'
+        f'configs = dict(localizer={str(configs / "cam/cam_tiny_demo.py")!r},\n'
+        f'    segmenter={str(configs / "deeplabv2/deeplabv2_tiny_demo_pseudo.py")!r})\n'
+    )
+
+    def problems(code):
+        assert run(tmp_path / 'p.py', '--work-dir', tmp_path / 'work', '--dry-run') == code
+        captured = capsys.readouterr()
+        assert 'segmenter: run: masks runs first' in captured.out
+        lines = captured.err.splitlines()
+        return captured.out, [line for line in lines if line.startswith('error: ')]
+
+    assert problems(0)[1] == []
+    (root / 'ImageSets/Segmentation/val.txt').rename(tmp_path / 'val.txt')
+    missing = 'segmenter_score: skip: nothing to do: there is no list'
+    assert missing in problems(0)[0]
+    (tmp_path / 'val.txt').rename(root / 'ImageSets/Segmentation/val.txt')
+    first = read_id_list(root / 'ImageSets/Segmentation/val.txt')[0]
+    (root / f'SegmentationClass/{first}.png').unlink()
+    (error,) = problems(2)[1]
+    assert error.startswith('error: segmenter_score: ')
+    assert first in error
+    (root / f'JPEGImages/{read_id_list(root / "ImageSets/Segmentation/train.txt")[0]}.jpg').unlink()
+    assert [text.split(': ')[1] for text in problems(2)[1]] == ['localizer', 'segmenter_score']
+    (root / 'labels.csv').unlink()
+    assert any('labels.csv' in text for text in problems(2)[1])
