@@ -242,12 +242,11 @@ class Pipeline:
             known = ', taken as it is' if self.record(stage.name) is not None else ''
             return Decision(stage.name, 'skip', f'not asked for{known}')
         waits = [name for name in stage.needs if name in pending]
-        made = any(
-            self.spec.stage(name).kind == 'tool' for name in pending
-        )  # perhaps the true masks
-        idle = (
-            KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config and not made else ''
-        )
+        # A tool that is yet to run may make the true masks.
+        is_known = all(self.spec.stage(name).kind != 'tool' for name in pending)
+        idle = ''
+        if stage.config and is_known:
+            idle = KINDS[stage.kind].idle(stage, self.config(stage))
         if idle:
             return Decision(stage.name, 'skip', f'nothing to do: {idle}')
         if waits:
