@@ -8,7 +8,8 @@ Examples::
 Labels are a CSV with lines "id,class;class" or columns of 0 and 1, a JSON {id: [class, ...]}, COCO's or
 Label Studio's JSON, CVAT's XML, or a folder of VOC's XML or YOLO's text files; the id is the path of the
 image without suffix. Every image and mask is decoded; --gt and --masks may hold colours, which --label-map
-names and which are written as class ids to OUT/masks. Writes labels.csv, classes.txt, train.txt, val.txt and
+names, or be COCO's JSON of outlines (needs pycocotools, the extra `coco`): class ids are written to
+OUT/masks. Writes labels.csv, classes.txt, train.txt, val.txt and
 statistics.json. Exit code 1: some images failed and are named; the files describe the others.
 """
 
@@ -43,7 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar='REGEX',
         help='the class is what a group finds in the name of an image, e.g. "(cat|dog|)_"',
     )
-    source.add_argument('--masks', help='folder of masks <id>.png')
+    source.add_argument('--masks', help='folder of masks <id>.png, or JSON')
     parser.add_argument(
         '--classes',
         nargs='+',
@@ -57,7 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--val-fraction', type=float, default=0.0, help='share of val.txt')
     parser.add_argument(
         '--gt',
-        help='folder of masks of some images, to score with: val.txt is drawn among these images',
+        help='masks of some images, to score with: val.txt is drawn among these images',
     )
     parser.add_argument(
         '--label-map',
@@ -96,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
     print(json.dumps(statistics, indent=2, ensure_ascii=False))
     names = {**({} if args.no_background else {'0': 'background'}), **statistics['classes']}
     print('class ids in masks:', ', '.join(f'{i} {name}' for i, name in names.items()))
-    if args.gt and not Path(args.gt).is_dir():
+    if args.gt and not Path(args.gt).exists():
         print(
             f'note: there is no folder {args.gt}: nothing can be scored, no val.txt',
             file=sys.stderr,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,10 +23,10 @@ from mmwsss.io.record import hash_text, read_json
 
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
 from ..label_sources import ClassTable
-from ..label_sources.coco import image_name, load_instances
+from ..label_sources.coco import ImageNumbers, image_name, load_instances
 from ..splits import warn_count
 
-__all__ = ['convert_coco', 'draw_mask']
+__all__ = ['OutlineFile', 'convert_coco', 'draw_mask']
 
 
 def convert_coco(
@@ -147,13 +147,63 @@ def _box(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     return region
 
 
+class OutlineFile:
+    """The masks of images that an instances file has, drawn when they are asked for.
+
+    Args:
+        path: COCO's JSON with polygons or run-length codes.
+        table: Its classes. Categories without any annotation need not be among them.
+        ids: The images that will be asked for.
+
+    Raises:
+        FileNotFoundError: ``path`` does not exist.
+        ImportError: pycocotools is missing.
+        ValueError: It is not such a file, a class is unknown, or an image cannot be told from another.
+    """
+
+    def __init__(self, path: str, table: ClassTable, ids: Iterable[str]) -> None:
+        import_mask_api()
+        content = load_instances(path)
+        names = {item['id']: item['name'] for item in content['categories']}
+        used = {item['category_id'] for item in content['annotations']}
+        self.path, self.annotations = path, _by_image(content)
+        self.class_ids = {number: table.id_of(names[number], path) for number in used}
+        self.sizes = {i['id']: (i.get('height'), i.get('width')) for i in content['images']}
+        numbers = ImageNumbers(content['images'], path)
+        self.numbers = {name: numbers.find(name) for name in ids}
+
+    def mask(self, name: str, size: tuple[int, int]) -> np.ndarray | None:
+        """The mask of an image of (H, W), as of :func:`draw_mask`; None if the file lacks the image.
+
+        Raises:
+            ValueError: The file has the image with another size, or an outline is malformed.
+        """
+        number = self.numbers[name]
+        if number is None:
+            return None
+        told = self.sizes[number]
+        if None not in told and told != size:
+            raise ValueError(
+                f'{self.path}: expected the height and width of the image, {size}, but got {told}; were the '
+                'outlines drawn on a photo that is not upright?'
+            )
+        with parsing(self.path):
+            return draw_mask(size, self.annotations.get(number, ()), self.class_ids)
+
+
+def _by_image(content: Mapping[str, Any]) -> dict[Any, list[dict[str, Any]]]:
+    """The annotations of an instances file by the number of their image."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for item in content['annotations']:
+        found.setdefault(item['image_id'], []).append(item)
+    return found
+
+
 def _images_with_labels(
     content: Mapping[str, Any], path: str
 ) -> dict[str, tuple[tuple[int, int], list[dict[str, Any]]]]:
     """Return name -> (size, annotations) of the images that have annotations, in the file's order."""
-    by_image: dict[Any, list[dict[str, Any]]] = {}
-    for item in content['annotations']:
-        by_image.setdefault(item['image_id'], []).append(item)
+    by_image = _by_image(content)
     found: dict[str, tuple[tuple[int, int], list[dict[str, Any]]]] = {}
     for image in content['images']:
         if image['id'] not in by_image:

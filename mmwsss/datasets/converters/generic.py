@@ -44,6 +44,7 @@ from ..label_sources.table import SEPARATOR, SEPARATORS, Rows
 from ..mask_labels import mask_label_doubts, other_numbering
 from ..splits import FileIndex, ids_of_folder
 from ..subsets import draw_held_out
+from .coco_masks import OutlineFile
 
 __all__ = ['convert_folder', 'doubtful_classes']
 
@@ -87,20 +88,20 @@ def convert_folder(
         out: Folder for the files. None: everything is checked and nothing written.
         labels: File or folder of class names per image; see
             :func:`~mmwsss.datasets.label_sources.annotations.load_names`.
-        masks: Folder of masks ``<id>.png``, instead of ``labels``.
+        masks: Folder of masks ``<id>.png``, instead of ``labels``, or COCO's JSON of outlines.
         classes: Foreground class names in the order of their ids. None: the names in ``labels``, else in
             ``label_map``, sorted; masks without a label map need them.
         val_fraction: Share of images drawn for ``val.txt``, in [0, 1), with an image of every class
             where that leaves one to train.
-        true_masks: Folder of masks ``<id>.png`` of some images, to score with. If it exists, these
-            masks are checked, also against ``labels``, and ``val.txt`` is drawn among their images; if
-            not, there is no ``val.txt``, and ``val_fraction`` is of no account.
+        true_masks: The same of some images, to score with. If it exists, these masks are checked, also
+            against ``labels``, and ``val.txt`` is drawn among their images; if not, there is no ``val.txt``,
+            and ``val_fraction`` is of no account.
         seed: Of that draw.
         workers: Number of processes; 0 works in this one.
         progress: Show progress.
         label_map: File of colours, if the masks show classes as colours; see
-            :func:`~mmwsss.datasets.label_map.read_label_map`. Their class ids are written to
-            ``out/masks``.
+            :func:`~mmwsss.datasets.label_map.read_label_map`. Of these and of outlines, class ids are written
+            to ``out/masks``.
         labels_by_folder: The folder that an image lies in is its class; instead of ``labels``.
         label_pattern: Regular expression that finds the classes in the ids; instead of ``labels``. See
             :func:`~mmwsss.datasets.label_sources.annotations.names_of_pattern`.
@@ -137,7 +138,7 @@ def convert_folder(
             index=FileIndex(images, None),
             names=names,
             table=table,
-            masks=_MaskFolder(masks or true_masks, masks is None, table, colours, out, background),
+            masks=_Masks(masks or true_masks, masks is None, ids, table, colours, out, background),
         ),
         description='images',
         workers=workers,
@@ -261,13 +262,14 @@ def _check_first(names: Rows, ids: Sequence[str]) -> None:
         )
 
 
-class _MaskFolder:
-    """Masks of images, by class ids or by colours; the latter are written as ids to ``out/masks``."""
+class _Masks:
+    """Masks of images, as class ids, colours or outlines; the latter two are written to ``out/masks``."""
 
     def __init__(
         self,
-        folder: str | None,
+        path: str | None,
         some_only: bool,
+        ids: Sequence[str],
         table: ClassTable,
         colours: LabelMap | None,
         out: str | os.PathLike[str] | None,
@@ -275,38 +277,49 @@ class _MaskFolder:
     ) -> None:
         self.classes = table.classes if background else table.names  # in the order of ids
         self.background = background
-        self.folder, self.some_only, self.colours = folder, some_only, colours
-        self.target = None if out is None or colours is None else Path(out, 'masks')
-        if folder is None and colours is not None:
+        self.path, self.some_only, self.colours = path, some_only, colours
+        is_file = path is not None and path.lower().endswith('.json')
+        if colours is not None and (path is None or is_file):
             raise ValueError('a label map is of masks, but no folder of masks is given')
-        if self.target is not None and Path(folder).resolve() == self.target.resolve():
+        if is_file and not background:
+            raise ValueError(f'{path}: what no outline covers is background, but there is none')
+        self.outlines = OutlineFile(path, table, ids) if is_file else None
+        written = is_file or colours is not None
+        self.target = Path(out, 'masks') if out is not None and written else None
+        if self.target is not None and Path(path).resolve() == self.target.resolve():
             raise ValueError(
-                f'{folder}: masks of class ids are written there; move those of colours elsewhere'
+                f'{path}: masks of class ids are written there; move those of colours elsewhere'
             )
 
     def read(self, name: str, size: tuple[int, int]) -> np.ndarray | None:
         """The mask of an image; None where not every image has one."""
-        if self.folder is None:
-            return None
         try:
-            path = find_mask(self.folder, name)
+            mask = None if self.path is None else self._read(name, size)
         except FileNotFoundError:
             if self.some_only:
                 return None
             raise
-        if self.colours is None:
-            return load_mask(path, len(self.classes), image_size=size)
-        ids = {class_name: i for i, class_name in enumerate(self.classes)}
-        mask = load_colour_mask(path, self.colours, ids)
-        mask = check_mask(mask, path, len(self.classes), image_size=size)
-        if self.target is not None:
+        if mask is not None and self.target is not None:
             palette = voc_palette(max(256, len(self.classes)))
             save_mask(safe_join(self.target, name, '.png'), mask, palette)
         return mask
 
+    def _read(self, name: str, size: tuple[int, int]) -> np.ndarray:
+        if self.outlines is not None:
+            mask = self.outlines.mask(name, size)
+            if mask is None:
+                raise FileNotFoundError(f'{self.path} has no such image')
+            return mask
+        path = find_mask(self.path, name)
+        if self.colours is None:
+            return load_mask(path, len(self.classes), image_size=size)
+        ids = {class_name: i for i, class_name in enumerate(self.classes)}
+        mask = load_colour_mask(path, self.colours, ids)
+        return check_mask(mask, path, len(self.classes), image_size=size)
+
 
 def _inspect(
-    name: str, index: FileIndex, names: Rows | None, table: ClassTable, masks: _MaskFolder
+    name: str, index: FileIndex, names: Rows | None, table: ClassTable, masks: _Masks
 ) -> Item:
     if not index.exists(name):
         raise FileNotFoundError(f'there is a label, but no image in {index.folder}')

@@ -8,6 +8,7 @@ from mmwsss.datasets import WSSSDataset
 from mmwsss.datasets.converters import convert_folder, doubtful_classes
 from mmwsss.datasets.label_map import load_colour_mask, read_label_map
 from mmwsss.io.mask_io import load_mask, save_mask
+from tests.oracles.coco_masks import run_lengths
 
 
 def convert(tiny, **changes):
@@ -316,6 +317,66 @@ def test_masks_in_colours(tiny, stored):
     assert list(statistics['classes'].values()) == ['ant', 'big dog', 'cat', 'horse']
     with pytest.raises(ValueError, match='move those of colours elsewhere'):
         convert(tiny, **{**options, 'masks': str(tiny / 'out/masks')})
+
+
+def outlines(tiny, **changes):
+    """COCO's JSON of the tiny masks: run lengths of each class of each image, "first" below a folder."""
+    masks = {name: load_mask(tiny / f'masks/{name}.png') for name in ('first', 'second')}
+    images = [
+        {'id': 5 * i, 'file_name': f'{name}.png', 'height': mask.shape[0], 'width': mask.shape[1]}
+        for i, (name, mask) in enumerate(masks.items())
+    ]
+    annotations = [
+        {
+            'id': len(masks) * k + i,
+            'image_id': 5 * i,
+            'category_id': 10 - k,
+            'segmentation': {'size': list(mask.shape), 'counts': run_lengths(mask == k)},
+        }
+        for i, mask in enumerate(masks.values())
+        for k in (1, 2)
+        if (mask == k).any()
+    ]
+    categories = [{'id': 9, 'name': 'cat'}, {'id': 8, 'name': 'dog'}, {'id': 3, 'name': 'unused'}]
+    content = dict(images=images, annotations=annotations, categories=categories)
+    content['images'][0].update(changes)
+    (tiny / 'outlines.json').write_text(json.dumps(content))
+    return str(tiny / 'outlines.json'), masks
+
+
+@pytest.mark.parametrize('name', ['first.png', 'images/../x/first.jpg'])
+def test_masks_as_outlines(tiny, name):
+    pytest.importorskip('pycocotools.mask', reason='pycocotools, the extra "coco", is missing')
+    path, masks = outlines(tiny, file_name=name)
+    report, statistics = convert(tiny, true_masks=path, val_fraction=0.4)
+    assert (report.failed, statistics['masks'], statistics['mask_doubts']) == ({}, 2, [])
+    assert sorted(path.name for path in (tiny / 'out/masks').iterdir()) == [
+        'first.png',
+        'second.png',
+    ]
+    for image_id, mask in masks.items():
+        found = load_mask(tiny / f'out/masks/{image_id}.png', 3, image_size=mask.shape)
+        np.testing.assert_array_equal(found, np.where(mask == 255, 0, mask))
+    assert (tiny / 'out/val.txt').read_text().split()[0] in masks
+
+
+def test_outlines_that_do_not_fit(tiny):
+    pytest.importorskip('pycocotools.mask', reason='pycocotools, the extra "coco", is missing')
+    path, masks = outlines(tiny, height=99)
+    report, _ = convert(tiny, true_masks=path)
+    height, width = masks['first'].shape
+    assert list(report.failed) == ['first']
+    assert (
+        f'height and width of the image, ({height}, {width}), but got (99, {width})'
+        in (report.failed['first'])
+    )
+    with pytest.raises(ValueError, match='what no outline covers is background'):
+        convert(tiny, true_masks=path, background=False)
+    with pytest.raises(ValueError, match="class 'dog' is unknown"):
+        convert(tiny, labels=None, masks=path, classes=['cat'])
+    report, _ = convert(tiny, labels=None, masks=outlines(tiny)[0], classes=['cat', 'dog'])
+    assert list(report.failed) == ['third']
+    assert 'has no such image' in report.failed['third']
 
 
 @pytest.mark.parametrize(
