@@ -7,27 +7,23 @@ configs = dict(
     rpnet='configs/rpnet/rpnet_lite2_voc12part.py',
     seam='configs/seam/seam_lite2_voc12part.py',
 )
-options = {
-    name: {
-        'map_dataset.ann_file': 'ImageSets/Segmentation/train_voc12.txt',
-        'map_dataset.expected_count': 701,
-    }
-    for name in ('localizer', 'recam', 'rpnet', 'seam')
-}
+train = '{data_root}/ImageSets/Segmentation/train_voc12.txt'
 chosen = {'mask_cfg.refiners': [dict(type='BackgroundThreshold', threshold='chosen')]}
 stages = dict(
     segmenter=None,
     segmenter_score=None,
-    chosen_masks=dict(run='masks', config='localizer', maps='{maps}', options=chosen),
+    maps=dict(list=train),
+    masks=dict(list=train),
+    chosen_masks=dict(run='masks', config='localizer', maps='{maps}', list=train, options=chosen),
     chosen_masks_score=dict(run='score', config='localizer', masks='{chosen_masks}'),
 )
 for name in ('recam', 'rpnet', 'seam'):
     stages[name] = dict(run='train', config=name)
-    stages[f'{name}_maps'] = dict(run='maps', config=name, checkpoint=f'{{{name}}}')
+    stages[f'{name}_maps'] = dict(run='maps', config=name, checkpoint=f'{{{name}}}', list=train)
     stages[f'{name}_maps_score'] = dict(run='score', config=name, maps=f'{{{name}_maps}}')
     stages[f'{name}_masks'] = dict(
-        run='masks', config=name, maps=f'{{{name}_maps}}', options=chosen
+        run='masks', config=name, maps=f'{{{name}_maps}}', list=train, options=chosen
     )
     stages[f'{name}_masks_score'] = dict(run='score', config=name, masks=f'{{{name}_masks}}')
 stages['recam']['options'] = dict(load_from='{localizer}')
-del chosen, name
+del chosen, train, name

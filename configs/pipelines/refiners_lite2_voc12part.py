@@ -6,20 +6,15 @@ configs = dict(
     par='configs/par/par_lite2_voc12part.py',
     segment_vote='configs/segment_vote/segment_vote_lite2_voc12part.py',
 )
-options = {
-    name: {
-        'map_dataset.ann_file': 'ImageSets/Segmentation/train_voc12.txt',
-        'map_dataset.expected_count': 701,
-    }
-    for name in ('localizer', 'par', 'segment_vote')
-}
+train = '{data_root}/ImageSets/Segmentation/train_voc12.txt'
 stages = dict(
     segmenter=None,
     segmenter_score=None,
-    masks=dict(options={'mask_cfg.refiners': []}),  # the argmax
-    chosen_masks=dict(run='masks', config='localizer', maps='{maps}'),
+    maps=dict(list=train),
+    masks=dict(list=train, options={'mask_cfg.refiners': []}),  # the argmax
+    chosen_masks=dict(run='masks', config='localizer', maps='{maps}', list=train),
     chosen_masks_score=dict(run='score', config='localizer', masks='{chosen_masks}'),
-    par_masks=dict(run='masks', config='par', maps='{maps}'),
+    par_masks=dict(run='masks', config='par', maps='{maps}', list=train),
     par_masks_score=dict(run='score', config='localizer', masks='{par_masks}'),
     superpixels=dict(
         run='tool',
@@ -27,7 +22,7 @@ stages = dict(
         args=[
             '{data_root}/JPEGImages',
             '--list',
-            '{data_root}/ImageSets/Segmentation/train_voc12.txt',
+            train,
             '--out',
             '{work}',
         ],
@@ -36,6 +31,7 @@ stages = dict(
         run='masks',
         config='segment_vote',
         maps='{maps}',
+        list=train,
         options={'mask_cfg.refiners.0.segment_dir': '{superpixels}'},
     ),
     vote_masks_score=dict(run='score', config='localizer', masks='{vote_masks}'),
@@ -51,7 +47,7 @@ stages = dict(
             '--images',
             '{data_root}/JPEGImages',
             '--list',
-            '{data_root}/ImageSets/Segmentation/train_voc12.txt',
+            train,
             '--out',
             '{work}',
         ],
@@ -60,6 +56,7 @@ stages = dict(
         run='masks',
         config='localizer',
         maps='{maps}',
+        list=train,
         options={
             'mask_cfg.refiners': [
                 dict(
@@ -96,6 +93,8 @@ stages = dict(
 chosen = dict(type='BackgroundThreshold', threshold='chosen', replace=True)
 for name, refiner in (('crf_masks', 'DenseCRF'), ('chosen_par_masks', 'PixelAdaptiveRefinement')):
     refiners = {'mask_cfg.refiners': [chosen, dict(type=refiner)]}
-    stages[name] = dict(run='masks', config='localizer', maps='{maps}', options=refiners)
+    stages[name] = dict(
+        run='masks', config='localizer', maps='{maps}', list=train, options=refiners
+    )
     stages[f'{name}_score'] = dict(run='score', config='localizer', masks=f'{{{name}}}')
-del chosen, name, refiner, refiners
+del chosen, train, name, refiner, refiners

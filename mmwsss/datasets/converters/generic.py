@@ -183,6 +183,8 @@ def _class_table(
         classes = sorted(set(colours) - {'void', 'ignore'})
     elif classes is None:
         classes = sorted({name for row, _ in names.values() for name in row})
+        if not classes:
+            raise ValueError('the labels name no class of any image')
     foreground = (name for name in classes if name != 'background')
     table = ClassTable(without_255(('background', *foreground)))
     for name in table.names:

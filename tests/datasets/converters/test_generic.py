@@ -280,6 +280,12 @@ def test_labels_may_begin_with_the_folders_of_the_images(tiny):
     assert sorted(rows[2:]) == ['first,cat', 'second,dog', 'third,']
 
 
+def test_labels_without_any_class(tiny):
+    (tiny / 'names.csv').write_text('id,names\nfirst,\nsecond,\nthird,\n')
+    with pytest.raises(ValueError, match='the labels name no class of any image'):
+        convert(tiny, labels=str(tiny / 'names.csv'))
+
+
 def test_labels_of_another_folder_are_of_no_image(tiny):
     (tiny / 'names.csv').write_text('id,names\nphotos/first,cat\nsecond,dog\nthird,\n')
     report, _ = convert_folder(str(tiny / 'images'), None, str(tiny / 'names.csv'), progress=False)
