@@ -70,7 +70,7 @@ def convert_coco(
     class_ids = {item['id']: table.id_of(item['name'], path) for item in content['categories']}
     images = _images_with_labels(content, path)
     masks = Path(out, mask_folder or f'masks/{split}2014')
-    _remove_changed(masks, images)
+    _remove_changed(masks, images, class_ids)
     report = process_items(
         list(images),
         partial(_write_mask, images=images, class_ids=class_ids, folder=masks),
@@ -220,9 +220,11 @@ def _images_with_labels(
 
 
 def _remove_changed(
-    folder: Path, images: Mapping[str, tuple[tuple[int, int], list[dict[str, Any]]]]
+    folder: Path,
+    images: Mapping[str, tuple[tuple[int, int], list[dict[str, Any]]]],
+    class_ids: Mapping[int, int],
 ) -> None:
-    """Remove the masks of images whose annotations have changed, and note what all are drawn from."""
+    """Remove masks whose annotations or classes have changed, and note what all masks are drawn from."""
     path = folder / 'sources.json'
     if not path.is_file() and any(folder.glob('*.png')):
         raise ValueError(
@@ -230,7 +232,10 @@ def _remove_changed(
             'another folder'
         )
     known = read_json(path) if path.is_file() else {}
-    sources = {name: hash_text(json.dumps(image)) for name, image in images.items()}
+    sources = {
+        name: hash_text(json.dumps([size, items, [class_ids[i['category_id']] for i in items]]))
+        for name, (size, items) in images.items()
+    }
     for name, source in sources.items():
         if known.get(name) != source:
             safe_join(folder, name, '.png').unlink(missing_ok=True)

@@ -196,10 +196,12 @@ class ImageNumbers:
         if image_id not in self.full and stem == image_id:
             return self.short.get(stem)
         name = image_id if image_id in self.full else stem
+        if name not in self.full:
+            return None
         other = self.asked.setdefault(name, image_id)
         if other != image_id:
             raise ValueError(
                 f'{self.path}: its image {name!r} may be {other!r} or {image_id!r}; expected its folder in '
                 'file_name'
             )
-        return self.full.get(name)
+        return self.full[name]

@@ -170,6 +170,9 @@ class TestConvert:
         assert json.loads((out / 'labels_train.json').read_text())[second] == ['person']
         report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
         assert len(report.skipped) == 2
+        instances.write_text(instances.read_text().replace('"dog"', '"cat"'))
+        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        assert report.done == ['COCO_train2014_000000000009']
 
     def test_masks_of_unknown_origin_stay(self, instances, tmp_path):
         other = tmp_path / 'masks/train2014/COCO_train2014_000000000007.png'

@@ -133,8 +133,8 @@ def test_same_file_name_in_two_folders_needs_the_folder(tmp_path):
 
 def test_a_file_of_the_same_name_in_another_folder_is_another_image(tmp_path):
     path = write(tmp_path, instances())
-    with pytest.raises(ValueError, match='lacks 1 of 2 images: val/a'):
-        read_coco(['train/a', 'val/a'], TABLE, path=path)
+    with pytest.raises(ValueError, match='lacks 2 of 3 images: val/a, x/a'):
+        read_coco(['train/a', 'val/a', 'x/a'], TABLE, path=path)
 
 
 def test_a_name_without_folder_is_of_one_folder_only(tmp_path):
