@@ -192,3 +192,11 @@ def test_only_polygons_need_pycocotools(tmp_path, coco_file, monkeypatch):
             nullcontext() if works else pytest.raises(ImportError, match='pip install pycocotools')
         ):
             InstanceFile(path, ['background', *(c['name'] for c in content['categories'])])
+
+
+def test_an_image_of_the_same_name_in_another_folder_has_no_instances(coco_file):
+    pytest.importorskip('pycocotools.mask', reason='pycocotools, the extra "coco", is missing')
+    instances = InstanceFile(coco_file, ['background', 'cat', 'dog'])
+    assert len(instances('val/image0', (16, 20))) == len(instances('image0', (16, 20))) == 2
+    with pytest.raises(ValueError, match="has no image 'train/image0'"):
+        instances('train/image0', (16, 20))
