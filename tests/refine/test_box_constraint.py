@@ -128,7 +128,7 @@ def test_an_image_without_boxes(tmp_path):
         ([1, 1, 0, 2], 1, 'annotation 1: a box must have x0 < x1'),
         ([1, 1, 2], 1, r'annotation 1: expected "bbox"'),
         (None, 1, r'annotation 1: expected "bbox"'),
-        ([1, 1, 2, 2], 3, 'annotation 1: image or category is not in the file'),
+        ([1, 1, 2, 2], 3, 'annotation 1 has category_id 3, which is not among the categories'),
     ],
 )
 def test_bad_boxes(tmp_path, bbox, category, message):
