@@ -106,6 +106,7 @@ QUESTIONS = (
     Question('Which localizer on VOC itself? Its maps', (
         Entry(LOCALIZERS, f'{BEST} (maps)', 'CAM'),
         Entry(LOCALIZERS, f'{BEST} (recam_maps)', 'ReCAM'),
+        Entry('amn_lite2_voc12part', BEST, 'AMN'),
         Entry(LOCALIZERS, f'{BEST} (rpnet_maps)', 'RPNet'),
         Entry(VOC, BEST, 'SIPE'),
     )),
@@ -113,6 +114,7 @@ QUESTIONS = (
         Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
         Entry(LOCALIZERS, 'masks (chosen_masks)', 'CAM, threshold chosen'),
         Entry(LOCALIZERS, 'masks (recam_masks)', 'ReCAM, threshold chosen'),
+        Entry('amn_lite2_voc12part', 'masks', 'AMN, threshold chosen'),
         Entry(LOCALIZERS, 'masks (rpnet_masks)', 'RPNet, threshold chosen'),
         Entry(VOC, 'masks (chosen_masks)', 'SIPE, threshold chosen'),
     )),
@@ -194,6 +196,8 @@ METHODS = (
            Entry('cam_lite2_voc12part', SEGMENTER)),
     Method('ReCAM, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (recam_maps)'), Entry(LOCALIZERS, 'masks (recam_masks)')),
+    Method('AMN, threshold chosen',
+           Entry('amn_lite2_voc12part', BEST), Entry('amn_lite2_voc12part', 'masks')),
     Method('RPNet, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, 'masks (rpnet_masks)')),
     Method('SIPE',
@@ -205,7 +209,6 @@ METHODS = (
     Method('SIPE, IRNet, dense CRF', None,
            Entry('sipe_irn_lite2_voc12part', 'masks (crf_masks)'),
            Entry('sipe_irn_lite2_voc12part', SEGMENTER)),
-    Method('SIPE, PAR', None, Entry(VOC, 'masks (par_masks)')),
     Method('SIPE, boxes of objects', None, Entry(VOC, 'masks (box_masks)')),
     Method('true masks', None, None, Entry(f'{PART}_true-masks', SEGMENTER)),
 )  # fmt: skip
