@@ -179,7 +179,7 @@ CLAIMS = (
     Claim('with an eighth of the images RPNet is far better than CAM', 8.5,
           Entry(f'{RPNET}_1of8', BEST), Entry(f'{CAM}_1of8', BEST)),
     Claim("a dense CRF improves SIPE's masks", 6.1,
-          Entry(IRN, 'masks (seed_crf_masks)'), Entry(IRN, 'masks (seed_masks)')),
+          Entry(f'{VOC}_crf', 'masks (crf_masks)'), Entry(f'{VOC}_crf', 'masks (chosen_masks)')),
     Claim('an SVM on true labels does better with the first stage (F1) than the last (F5)', 20.8,
           Entry(f'{SVM}_true-masks', 'F1'), Entry(f'{SVM}_true-masks', 'F5')),
     Claim('size weights find small objects', 4.2,

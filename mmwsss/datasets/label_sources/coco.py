@@ -131,9 +131,9 @@ def _check_references(content: Mapping[str, Any], path: str) -> None:
 
 def _check_unique(what: str, values: Iterable[Any]) -> None:
     """Refuse values that are there twice."""
-    value, count = max(Counter(values).items(), key=lambda item: item[1], default=('', 0))
-    if count > 1:
-        raise ValueError(f'{what} {value!r} is there {count} times, expected once')
+    for value, count in Counter(values).most_common(1):
+        if count > 1:
+            raise ValueError(f'{what} {value!r} is there {count} times, expected once')
 
 
 def image_name(image: Mapping[str, Any], path: str) -> str:
@@ -181,9 +181,9 @@ class ImageNumbers:
     def __init__(self, images: Sequence[Mapping[str, Any]], path: str) -> None:
         self.path = path
         self.full = {image_name(image, path): image['id'] for image in images}
-        counts = Counter(PurePosixPath(name).name for name in self.full)
         stems = {name: PurePosixPath(name).name for name in self.full}
-        self.short = {stems[n]: i for n, i in self.full.items() if counts[stems[n]] == 1}
+        counts = Counter(stems.values())
+        self.short = {stem: self.full[n] for n, stem in stems.items() if counts[stem] == 1}
         self.asked: dict[str, str] = {}
 
     def find(self, image_id: str) -> Any | None:
