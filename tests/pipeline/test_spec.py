@@ -52,6 +52,9 @@ def test_pipelines_of_the_repository_are_in_order(path):
         return
     assert {'train', 'maps', 'masks'} <= set(kinds)
     assert trained, 'some training reads masks of the pipeline'
+    for stage in trained:  # masks of a list would be too few
+        (source,) = (n for n in names if stage.options['pseudo_mask_dir'] == f'{{{n}}}')
+        assert 'list' not in spec.stage(source).arguments
 
 
 def test_references_make_the_order(tmp_path):
