@@ -196,5 +196,7 @@ def stack_features(outputs: Sequence[Tensor], image: np.ndarray) -> Tensor:
     if not len(outputs):
         return torch.from_numpy(image).permute(2, 0, 1).float()
     size = image.shape[:2]
-    full = [F.interpolate(o, size, mode='bilinear', align_corners=False)[0] for o in outputs]
+    # The machines go through channels, which some convolutions on CPUs leave last.
+    rows = [output.contiguous() for output in outputs]
+    full = [F.interpolate(o, size, mode='bilinear', align_corners=False)[0] for o in rows]
     return torch.cat(full) if len(full) > 1 else full[0]
