@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os.path as osp
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -187,6 +187,8 @@ class WSSSDataset(BaseSegDataset):
         """Load the split once, and log what it holds."""
         if not self._fully_initialized:
             super().full_init()
+            if self._indices is not None and self.class_counts is not None:
+                self._count_classes(map(self.get_cat_ids, range(len(self))))
             print_log(repr(self), logger='current')
 
     def __getitem__(self, idx: int) -> Any:
@@ -215,9 +217,7 @@ class WSSSDataset(BaseSegDataset):
             self.epoch_size = len(ids)
             ids = [name for name in ids if name in chosen]
         if labels is not None:
-            counts = Counter(i for name in ids for i in labels[name])
-            classes = enumerate(names_by_number(self._metainfo['classes']))
-            self.class_counts = {name: counts[i] for i, name in classes if i}
+            self._count_classes(labels[name] for name in ids)
         images = FileIndex(self.data_prefix['img_path'], self.img_suffix, self.backend_args)
         folder = self.data_prefix.get('seg_map_path')
         masks = FileIndex(folder, self.seg_map_suffix, self.backend_args) if folder else None
@@ -306,6 +306,11 @@ class WSSSDataset(BaseSegDataset):
         if self.unlabeled == 'keep':
             return ids
         return [name for name in ids if labels[name]]
+
+    def _count_classes(self, labels: Iterable[list[int]]) -> None:
+        counts = Counter(i for label in labels for i in label)
+        classes = enumerate(names_by_number(self._metainfo['classes']))
+        self.class_counts = {name: counts[i] for i, name in classes if i}
 
     def _counts_text(self) -> str:
         counts = self.class_counts

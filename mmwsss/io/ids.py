@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmwsss.io.atomic import write_lines
 from mmwsss.io.damage import parsing
-from mmwsss.io.names import require_file, require_folder, safe_join
+from mmwsss.io.names import require_file, require_folder, safe_join, walk_files
 from mmwsss.utils.names import name_some
 
 __all__ = [
@@ -133,7 +133,7 @@ def write_ids(path: str | os.PathLike[str], ids: Iterable[str]) -> None:
 
 
 def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
-    """List the image ids of a folder and its subfolders, sorted; hidden files are left out.
+    """List the image ids of a folder and its subfolders, linked ones too, sorted; hidden files are left out.
 
     Suffixes count in any case.
 
@@ -143,7 +143,7 @@ def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[st
     """
     folder = require_folder('folder of masks', folder)
     paths = [
-        path.relative_to(folder) for path in folder.rglob('*') if path.suffix.lower() in suffixes
+        path.relative_to(folder) for path in walk_files(folder) if path.suffix.lower() in suffixes
     ]
     shown = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
     if not shown:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 
 from mmwsss.io.damage import parsing
 
-__all__ = ['read_lines', 'require_file', 'require_folder', 'safe_join', 'shard']
+__all__ = ['read_lines', 'require_file', 'require_folder', 'safe_join', 'shard', 'walk_files']
 
 
 def require_file(what: str, path: str | os.PathLike[str]) -> Path:
@@ -40,6 +40,26 @@ def safe_join(root: str | os.PathLike[str], name: str, suffix: str = '') -> Path
     if parts & {'', '.', '..'} or PureWindowsPath(name).drive or '\0' in name:
         raise ValueError(f'image id {name!r} must be a relative path that stays inside {root}')
     return Path(root, name + suffix)
+
+
+def walk_files(folder: str | os.PathLike[str], above: Sequence[str] = ()) -> Iterator[Path]:
+    """Files of a folder and its sub-folders, linked ones too, but no folder again inside of itself.
+
+    Args:
+        folder: The folder.
+        above: Real paths of the folders that it is in.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    real = os.path.realpath(folder)
+    if real not in above:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    yield from walk_files(entry.path, (*above, real))
+                else:
+                    yield Path(entry.path)
 
 
 def read_lines(path: str | os.PathLike[str]) -> list[str]:

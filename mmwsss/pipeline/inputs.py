@@ -12,7 +12,7 @@ from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets.wsss_dataset import WSSSDataset
-from mmwsss.io import hash_file, hash_text, write_json
+from mmwsss.io import hash_file, hash_text, walk_files, write_json
 from mmwsss.utils.nested import dicts_in, rebuilt, texts_in
 
 __all__ = [
@@ -174,12 +174,10 @@ def sources_of(node: dict[str, Any], dataset: Any) -> dict[str, str]:
 
 def files_by_id(folder: str, ids: set[str]) -> Iterator[tuple[str, str]]:
     """The files of a folder that belong to some ids, with their paths inside it."""
-    for parent, _, names in os.walk(folder):
-        below = os.path.relpath(parent, folder).replace(os.sep, '/')
-        for name in names:
-            inside = name if below == '.' else f'{below}/{name}'
-            if os.path.splitext(inside)[0] in ids:
-                yield inside, os.path.join(parent, name)
+    for path in walk_files(folder):
+        inside = os.path.relpath(path, folder).replace(os.sep, '/')
+        if os.path.splitext(inside)[0] in ids:
+            yield inside, str(path)
 
 
 class FileHashes:

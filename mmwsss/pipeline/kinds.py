@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from mmengine.config import Config
 
-from mmwsss.io import RECORD_NAME, Record, write_ids
+from mmwsss.io import RECORD_NAME, Record, walk_files, write_ids
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.load import without_init
 from mmwsss.stages.test import predicts_masks
@@ -344,7 +344,7 @@ def files_below(folder: str | None) -> dict[str, Path]:
     if folder is None:
         return {}
     root = Path(folder)
-    paths = [path for path in root.rglob('*') if path.is_file()]
+    paths = [path for path in walk_files(root) if path.is_file()]
     return {f'{root.name}/{path.relative_to(root)}': path for path in paths}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,7 +59,8 @@ class RefinerChain:
             class maps are undecided.
 
     Raises:
-        ValueError, TypeError: A config does not fit, or a refiner needs a background and there is none.
+        ValueError, TypeError: A config does not fit or is no list, or a refiner needs a background and
+            there is none.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class RefinerChain:
         precision: str = 'float32',
         background: bool = True,
     ) -> None:
+        if isinstance(refiners, (Mapping, BaseRefiner)):
+            raise TypeError(f'refiners must be a list, but got one alone: {refiners}')
         self.background = background
         for refiner in () if background else refiners:
             check_no_background(refiner)

@@ -20,6 +20,7 @@ from mmwsss.io import (
     load_mask,
     parsing,
     require_folder,
+    walk_files,
 )
 from mmwsss.refine.base import MapsOrLabels
 from mmwsss.utils.names import check_known
@@ -54,7 +55,7 @@ class ForeignFolder:
         self.folder, self.num_classes = require_folder('imported masks', folder), num_classes
         self.reading = {'keys': keys, 'field': field, 'background': background}
         self.files: dict[str, Path] = {}
-        for path in sorted(self.folder.rglob('*')):
+        for path in sorted(walk_files(self.folder)):
             if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith('.'):
                 name = path.relative_to(self.folder).with_suffix('').as_posix()
                 if name in self.files:

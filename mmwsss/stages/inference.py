@@ -19,6 +19,7 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.refine.base import BaseRefiner
 from mmwsss.refine.chain import RefinerChain
 from mmwsss.stages.image_list import parts_of
+from mmwsss.stages.maps import require_unmoved
 from mmwsss.stages.masks import mask_settings, refiner_chain
 from mmwsss.stages.photos import find_images
 from mmwsss.utils.names import check_known, names_by_number
@@ -51,7 +52,7 @@ def class_maps(
     image: ImageSource,
     labels: Sequence[str] | None = None,
 ) -> ClassMaps:
-    """Compute the class maps of one image, at the localizer's own scales.
+    """Compute the class maps of one image, at the localizer's own scales, in evaluation mode.
 
     Args:
         localizer: From :func:`mmwsss.apis.load_localizer`.
@@ -63,8 +64,13 @@ def class_maps(
 
     Raises:
         FileNotFoundError, OSError: The image is missing or damaged.
-        ValueError: A label is no class of the localizer, or ``image`` is no RGB image.
+        TypeError: The model is no localizer, or ``image`` no image.
+        ValueError: A label is no class of the localizer, ``image`` is not RGB, or the config's pipeline
+            flips or crops.
     """
+    if not isinstance(localizer, ImageLevelClassifier):
+        raise TypeError(f'class maps are of a localizer, but got a {type(localizer).__name__}')
+    localizer.eval()
     pixels = as_rgb(image)
     info: dict[str, Any] = {
         'img': np.ascontiguousarray(pixels[..., ::-1]),  # models take BGR, as datasets load it
@@ -79,6 +85,7 @@ def class_maps(
     packed = Compose(steps)(info)
     batch = localizer.data_preprocessor(pseudo_collate([packed]))
     sample = batch['data_samples'][0]
+    require_unmoved(sample)
     label = None if labels is None else sample.gt_label.to(batch['inputs'].device)
     with torch.no_grad():
         _, keys, maps = localizer.class_maps(batch['inputs'][0], label)
@@ -110,6 +117,8 @@ def refine_maps(
 class Predictor:
     """Turn images into masks by a model: a segmenter, or a localizer with its refiners.
 
+    The model is put into evaluation mode.
+
     Args:
         model: From :func:`mmwsss.apis.load_model`.
         labels: Of a localizer: names of the classes in every image. None: those that it sees in each.
@@ -128,7 +137,7 @@ class Predictor:
         refiners: Sequence[dict[str, Any] | BaseRefiner] | None = None,
         precision: str = 'float32',
     ) -> None:
-        self.model, self.labels = model, labels
+        self.model, self.labels = model.eval(), labels
         if isinstance(model, ImageLevelClassifier):
             if labels is not None:
                 class_ids(model, labels)
@@ -167,7 +176,7 @@ class Predictor:
 
 def segment_images(
     model: ImageLevelClassifier | BaseSegmentor,
-    images: str | Path | Iterable[ImageSource],
+    images: ImageSource | Iterable[ImageSource],
     labels: Sequence[str] | None = None,
     refiners: Sequence[dict[str, Any] | BaseRefiner] | None = None,
 ) -> Iterator[Segmented]:
@@ -175,7 +184,7 @@ def segment_images(
 
     Args:
         model: See :class:`Predictor`.
-        images: See :func:`mmwsss.apis.find_images`; or a sequence of files and RGB arrays.
+        images: See :func:`mmwsss.apis.find_images`; or an RGB array, or a sequence of files and arrays.
         labels: See :class:`Predictor`.
         refiners: See :class:`Predictor`.
 
@@ -187,10 +196,11 @@ def segment_images(
         ValueError: See :class:`Predictor`.
     """
     predictor = Predictor(model, labels, refiners)
+    images = [images] if isinstance(images, np.ndarray) else images
     sources = find_images(images) if isinstance(images, (str, Path)) else enumerate(images)
     for name, source in sources:
         if not isinstance(name, str):
-            name = f'image_{name}' if isinstance(source, np.ndarray) else Path(source).stem
+            name = Path(source).stem if isinstance(source, (str, Path)) else f'image_{name}'
         yield predictor(name, source)
 
 
@@ -206,9 +216,14 @@ def test_steps(cfg: Any) -> list[dict[str, Any]]:
 
 
 def as_rgb(image: ImageSource) -> np.ndarray:
-    """An image as RGB uint8 (H, W, 3); ``ValueError`` for an array of another shape or type."""
-    if not isinstance(image, np.ndarray):
+    """An image as RGB uint8 (H, W, 3); ``ValueError`` for another array, ``TypeError`` for no image."""
+    if isinstance(image, (str, Path)):
         return load_rgb(image, Path(image).stem)
+    if not isinstance(image, np.ndarray):
+        raise TypeError(
+            f'image must be a path or a NumPy array, but got a {type(image).__name__} '
+            '(np.asarray(image.convert("RGB")) of a PIL image)'
+        )
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f'image must be RGB uint8 (H, W, 3), but got {image.dtype} {image.shape}')
     return image

@@ -33,14 +33,41 @@ from mmwsss.stages.load import load_localizer, without_init
 from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.utils.precision import precision_notes
 
-__all__ = ['compute_class_maps', 'make_maps', 'map_protocol', 'map_settings', 'predict_item']
+__all__ = [
+    'compute_class_maps',
+    'make_maps',
+    'map_protocol',
+    'map_settings',
+    'predict_item',
+    'require_unmoved',
+]
 
 
 @torch.no_grad()
 def predict_item(model: ImageLevelClassifier, item: dict[str, Any]) -> SegDataSample:
     """What a localizer says of one dataset item; see ``ImageLevelClassifier.predict``."""
     batch = model.data_preprocessor(pseudo_collate([item]))
+    require_unmoved(batch['data_samples'][0])
     return model.predict(batch['inputs'], batch['data_samples'])[0]
+
+
+def require_unmoved(sample: SegDataSample) -> None:
+    """Refuse an image that its pipeline has flipped or cropped: its maps would lie elsewhere.
+
+    Raises:
+        ValueError: It has, or was put on a larger canvas.
+    """
+    height, width = sample.img_shape[:2]
+    box = tuple(sample.get('valid_box') or (0, 0, width, height))
+    if sample.get('flip') or box != (0, 0, width, height):
+        raise ValueError(
+            'a pipeline for class maps (map_dataset.pipeline) may only resize, but this one '
+            + (
+                'flips images'
+                if sample.get('flip')
+                else f'puts them at {box} of {width} x {height}'
+            )
+        )
 
 
 def compute_class_maps(model: ImageLevelClassifier, item: dict[str, Any]) -> ClassMaps:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmwsss.io.ids import IMAGE_SUFFIXES
+from mmwsss.io.names import walk_files
 from mmwsss.utils.names import name_some
 
 __all__ = ['by_name', 'find_images']
@@ -34,7 +35,7 @@ def find_images(paths: str | Path | Sequence[str | Path]) -> list[tuple[str, Pat
         if path.is_file():
             found.append((image_name(path.absolute(), common), path))
         elif path.is_dir():
-            found += images_below(path, path.rglob('*'))
+            found += images_below(path, walk_files(path))
         elif glob.has_magic(str(path)):
             matches = map(Path, glob.iglob(str(path), recursive=True))
             found += images_below(fixed_part(path), matches, f'{path} matches no image')
@@ -56,13 +57,13 @@ def by_name(images: Sequence[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def images_below(
-    root: Path, paths: Sequence[Path], nothing: str | None = None
+    root: Path, paths: Iterable[Path], nothing: str | None = None
 ) -> list[tuple[str, Path]]:
     """The images among paths, hidden ones left out, sorted and named by where they lie below ``root``."""
     files = sorted(
         path
         for path in paths
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != '.' and path.is_file()
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != '.' and not path.is_dir()
     )
     if not files:
         nothing = nothing or f'{root} holds no image'

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dataset import InfiniteSampler
 from mmengine.device import get_device
 from mmengine.dist import get_rank
-from mmengine.hooks import LoggerHook
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.hooks import CheckpointHook, LoggerHook
+from mmengine.logging import print_log
+from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
 from mmseg.registry import RUNNERS
 
 from mmwsss.io import Protocol, Record, Recorder, make_record
@@ -94,6 +97,37 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, initial: bool = Tr
     return runner
 
 
+def check_loop(cfg: Config, runner: Runner) -> None:
+    """Refuse epochs that never end, and warn of checkpoints from which no run goes on exactly.
+
+    Raises:
+        ValueError: A loop over epochs has a sampler that goes on forever.
+    """
+    loop, by_epoch = runner.train_loop, isinstance(runner.train_loop, EpochBasedTrainLoop)
+    sampler = loop.dataloader.sampler
+    if by_epoch and (isinstance(sampler, InfiniteSampler) or getattr(sampler, 'infinite', False)):
+        raise ValueError(
+            f'{type(loop).__name__} needs a sampler whose epochs end, but the {type(sampler).__name__} of '
+            'train_dataloader is infinite; set sampler.infinite=False, or use IterBasedTrainLoop'
+        )
+    together = cfg.optim_wrapper.get('accumulative_counts', 1)
+    for hook in runner.hooks:
+        if not isinstance(hook, CheckpointHook):
+            continue
+        every = hook.interval * len(loop.dataloader) if hook.by_epoch else hook.interval
+        doubt = ''
+        if by_epoch and not hook.by_epoch:
+            doubt = 'within epochs (checkpoint.by_epoch=False), which resuming begins anew'
+        elif every > 0 and every % together:
+            doubt = f'every {every} iterations, while gradients of {together} are added up and not saved'
+        if doubt:
+            print_log(
+                f'checkpoints are saved {doubt}: a resumed run will differ from one left alone',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
 def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = False) -> Runner:
     """Train the model of a config.
 
@@ -107,6 +141,7 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
     """
     cfg.resume = resume
     runner = build_runner(cfg, trust_checkpoint)
+    check_loop(cfg, runner)
     recorder = Recorder(cfg.work_dir, training_record(cfg, runner)) if get_rank() == 0 else None
     runner.train()
     if recorder is not None:

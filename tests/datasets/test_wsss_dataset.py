@@ -233,7 +233,10 @@ def test_expected_count(tiny, log, expected, warned):
 
 
 def test_indices_keep_a_part(tiny):
-    assert len(build(tiny, indices=1)) == 1
+    options = dict(ann_file='lists/all.txt', unlabeled='keep', expected_count=3)
+    whole, part = (build(tiny, indices=indices, **options) for indices in (None, 1))
+    assert len(part) == 1
+    assert (whole.class_counts, part.class_counts) == ({'cat': 2, 'dog': 1}, {'cat': 1, 'dog': 0})
 
 
 class TestSubset:

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from mmwsss.io import read_lines, safe_join, shard
+from mmwsss.io import find_ids, read_lines, safe_join, shard, walk_files
 
 
 def test_safe_join_joins(tmp_path):
@@ -51,3 +51,19 @@ def test_shards_cover_the_list_once(world_size):
     shares = [shard(ids, rank, world_size) for rank in range(world_size)]
     assert sorted(chain(*shares), key=int) == ids
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_files_behind_links_are_found_and_circles_end(tmp_path):
+    (tmp_path / 'far' / 'deep').mkdir(parents=True)
+    (tmp_path / 'far' / 'deep' / 'b.png').touch()
+    root = tmp_path / 'root'
+    (root / 'own').mkdir(parents=True)
+    (root / 'own' / 'a.png').touch()
+    (root / 'one').symlink_to(tmp_path / 'far')
+    (root / 'two').symlink_to(tmp_path / 'far')
+    (root / 'gone.png').symlink_to(tmp_path / 'nowhere.png')
+    (tmp_path / 'far' / 'back').symlink_to(root)
+    found = {path.relative_to(root).as_posix() for path in walk_files(root)}
+    first = {'own/a.png', 'one/deep/b.png', 'two/deep/b.png', 'gone.png'}
+    assert found == first
+    assert find_ids(root, ('.png',)) == ['gone', 'one/deep/b', 'own/a', 'two/deep/b']

@@ -8,7 +8,14 @@ import torch
 from mmseg.registry import DATASETS
 from PIL import Image
 
-from mmwsss.apis import class_maps, find_images, load_localizer, refine_maps, segment_images
+from mmwsss.apis import (
+    class_maps,
+    find_images,
+    load_localizer,
+    load_model,
+    refine_maps,
+    segment_images,
+)
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.io import ClassMaps
 from mmwsss.refine import RefinerChain
@@ -92,6 +99,8 @@ def test_a_folder_is_segmented_by_the_configs_refiners(localizer, demo_root, tmp
     array = next(segment_images(localizer, [found[0].image], ['kite']))
     assert array.name == 'image_0'
     np.testing.assert_array_equal(array.mask, found[0].mask)
+    (alone,) = segment_images(localizer, found[0].image, ['kite'])
+    np.testing.assert_array_equal(alone.mask, found[0].mask)
 
 
 def test_refine_maps_is_the_chain():
@@ -107,6 +116,12 @@ def test_wrong_input_is_named(localizer, tmp_path):
         class_maps(localizer, image, ['dog'])
     with pytest.raises(ValueError, match='RGB uint8'):
         class_maps(localizer, image.astype(float))
+    with pytest.raises(TypeError, match=r'image must be a path or a NumPy array, but got a Image'):
+        next(segment_images(localizer, [Image.fromarray(image)]))
+    with pytest.raises(TypeError, match='class maps are of a localizer, but got a Conv2d'):
+        class_maps(torch.nn.Conv2d(3, 4, 1), image)
+    with pytest.raises(TypeError, match='refiners must be a list, but got one alone'):
+        refine_maps(ClassMaps(np.array([0]), np.ones((1, 1, 2)), (1, 2)), dict(type='DenseCRF'))
     with pytest.raises(FileNotFoundError, match='not found'):
         find_images(tmp_path / 'nothing')
     with pytest.raises(FileNotFoundError, match='holds no image'):
@@ -144,3 +159,14 @@ def test_show_refines_by_one_chain_under_full_names(localizer, demo_root, tmp_pa
     show_images(localizer, [('a/x', path), ('b/x', path)], tmp_path / 'out', ['kite'])
     assert asked == ['a/x', 'b/x']  # by which refiners find files of the image
     assert len(built) == 1
+
+
+def test_a_segmenter_in_training_mode_predicts_as_in_evaluation(tiny_segmenter, demo_root):
+    cfg, checkpoint = tiny_segmenter
+    model = load_model(cfg, checkpoint, 'cpu')
+    path = image_path(demo_root, IDS[0])
+    first = next(segment_images(model, path)).mask
+    model.train()
+    model.decode_head.dropout = torch.nn.Dropout2d(0.9)
+    np.testing.assert_array_equal(next(segment_images(model, path)).mask, first)
+    assert not model.training

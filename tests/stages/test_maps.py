@@ -1,3 +1,4 @@
+import re
 import shutil
 import zipfile
 
@@ -183,6 +184,26 @@ def test_mistakes_are_named(tiny_cam, tmp_path):
     )
     with pytest.raises(TypeError, match='builds a EncoderDecoder'):
         make_maps(segmenter, checkpoint, tmp_path / 'maps')
+
+
+@pytest.mark.parametrize(
+    ('step', 'wrong'),
+    [
+        (dict(type='RandomFlip', prob=1.0), 'flips images'),
+        (dict(type='PaddedRandomCrop', crop_size=300), r'puts them at \(.*\) of 300 x 300'),
+    ],
+)
+def test_a_pipeline_that_moves_the_image_makes_no_maps(tiny_cam, tmp_path, step, wrong):
+    cfg, checkpoint = tiny_cam
+    cfg = Config(cfg.to_dict())
+    first, *others = cfg.map_dataset.pipeline
+    cfg.map_dataset.pipeline = [first, step, *others]
+    report = make_maps(cfg, checkpoint, tmp_path / 'maps')
+    assert not report.done
+    assert all(
+        re.search(f'may only resize, but this one {wrong}', r) for r in report.failed.values()
+    )
+    assert report.failed
 
 
 class Payload:

@@ -200,6 +200,10 @@ def test_names_of_files_folders_and_patterns(photos, monkeypatch):
     (photos / 'a[1].jpg').write_bytes(b'')
     assert names('a[1].jpg') == ['a[1]']
     assert names('.') == ['a', 'a[1]', 'trip/b', 'turned']
+    (photos / 'more').symlink_to(photos / 'trip')
+    (photos / 'trip' / 'gone.jpg').symlink_to(photos / 'nowhere.jpg')
+    assert names('.') == ['a', 'a[1]', 'more/b', 'more/gone', 'trip/b', 'trip/gone', 'turned']
+    (photos / 'more').unlink()
     with pytest.raises(FileNotFoundError, match=r'\*\.png matches no image'):
         find_images('*.png')
     shutil.copy('a.jpg', 'a.png')

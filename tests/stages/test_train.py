@@ -1,4 +1,5 @@
 import copy
+import logging
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from mmseg.registry import HOOKS
 from mmwsss.stages.test import run_test
 from mmwsss.stages.train import (
     build_runner,
+    check_loop,
     default_work_dir,
     enable_amp,
     run_training,
@@ -193,3 +195,35 @@ def test_only_the_first_process_writes_the_scores(demo_root, tmp_path, monkeypat
     assert scores['maps/mIoU_best'] > 0
     found = [file for file in (tmp_path / 'run').rglob('*.json') if 'vis_data' not in file.parts]
     assert len(found) == files
+
+
+def test_epochs_of_a_sampler_without_end_are_refused(demo_root, tmp_path):
+    cfg = config(demo_root, tmp_path)
+    cfg.train_dataloader.sampler.infinite = True
+    with pytest.raises(ValueError, match=r'whose epochs end, but the SeededSampler .* is infinite'):
+        train(cfg)
+
+
+@pytest.mark.parametrize(
+    ('checkpoint', 'together', 'warning'),
+    [
+        (dict(by_epoch=False, interval=2), 1, 'within epochs'),
+        (dict(by_epoch=True, interval=1), 3, 'every 2 iterations, while gradients of 3 are added'),
+        (dict(by_epoch=True, interval=1), 2, None),
+    ],
+)
+def test_checkpoints_that_no_run_goes_on_from_exactly_are_warned_of(
+    demo_root, tmp_path, monkeypatch, checkpoint, together, warning
+):
+    cfg = config(demo_root, tmp_path)
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', **checkpoint)
+    cfg.optim_wrapper.accumulative_counts = together
+    runner = build_runner(cfg)
+    assert len(runner.train_dataloader) == 2
+    said = []
+    monkeypatch.setattr(
+        'mmwsss.stages.train.print_log', lambda text, level, **kwargs: said.append((text, level))
+    )
+    check_loop(cfg, runner)
+    assert len(said) == (warning is not None)
+    assert all(warning in text and level == logging.WARNING for text, level in said)

@@ -18,6 +18,7 @@ __all__ = ['load_csv_names', 'load_json_names', 'read_csv', 'read_json']
 
 _HEADER_NAMES = ('id', 'img_id', 'image_id', 'image', 'image_name', 'filename', 'file_name', 'file')
 _COLUMN_NAMES = ('class', 'classes', 'class names', 'names', 'label', 'labels', 'category', 'tags')
+_FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True}  # the latter as pandas writes them
 SEPARATOR = ';'
 SEPARATORS = (SEPARATOR, '|', ',')
 Rows = dict[str, tuple[list[str], str]]  # image id -> class names, place in the file
@@ -63,14 +64,14 @@ def load_csv_names(path: str, backend_args: dict[str, Any] | None = None) -> Row
         raise ValueError(f'{path}, line {reader.line_num}: {error}') from error
     has_header = bool(cells) and cells[0][0][0].lower() in _HEADER_NAMES
     header, body = (cells[0][0], cells[1:]) if has_header else ([], cells)
-    columns = _binary_columns(header, [row for row, _ in body], path)
+    columns = _binary_columns(header, body, path)
     found = (sign for sign in SEPARATORS if any(sign in row[-1] for row, _ in body))
     separator = next(found, SEPARATOR)
     rows: Rows = {}
     for row, line in body:
         where = f'{path}, line {line}'
         if columns:
-            names = [name for name, cell in zip(columns, row[1:]) if cell == '1']
+            names = [name for name, cell in zip(columns, row[1:]) if _FLAGS[cell]]
         else:
             names = _split_names(row, separator, where)
         _add_row(rows, row[0], names, where)
@@ -93,17 +94,26 @@ def load_json_names(path: str, backend_args: dict[str, Any] | None = None) -> Ro
     return rows
 
 
-def _binary_columns(header: list[str], rows: list[list[str]], path: str) -> list[str]:
-    """The class names of columns of 0 and 1; none where the file has no such columns."""
-    cells = {cell for row in rows for cell in row[1:]}
-    if not cells or not cells <= {'0', '1'}:
+def _binary_columns(header: list[str], body: list[tuple[list[str], int]], path: str) -> list[str]:
+    """The class names of columns of 0 and 1; none where the file has no such columns.
+
+    Columns under several names that mostly hold 0 and 1 should hold nothing else.
+    """
+    known = [cell in _FLAGS for row, _ in body for cell in row[1:]]
+    if not any(known) or not (all(known) or (len(header) > 2 and sum(known) > len(known) / 2)):
         return []
     columns = [name for name in header[1:] if name and name.lower() not in _COLUMN_NAMES]
-    if not columns or any(len(row) != len(columns) + 1 or not row[0] for row in rows):
+    if not columns or any(len(row) != len(columns) + 1 or not row[0] for row, _ in body):
         raise ValueError(
             f'{path}, line 1: the labels are 0 and 1, which name no class: expected a header '
             f'"id,CLASS,..." with a class name over each column, but got {",".join(header)!r}'
         )
+    for row, line in body:
+        for name, cell in zip(columns, row[1:]):
+            if cell not in _FLAGS:
+                raise ValueError(
+                    f'{path}, line {line}: expected 0 or 1 in column {name!r}, but got {cell!r}'
+                )
     return columns
 
 

@@ -23,9 +23,9 @@ class PaddedRandomCrop(BaseTransform):
     Per axis, independently and uniformly: of a larger image a random window is kept; a smaller
     one is pasted at a random place of a zero canvas. The part of the canvas that shows the image
     becomes ``valid_box`` in the metainfo of the packed sample (see :class:`PackWSSSInputs`; a flip
-    or resize after this step moves the box along). Segmentation maps are cut with the image and
-    padded with ``seg_pad_val``. The canvas is zero *before* normalisation; ``WSSSDataPreProcessor``
-    zeroes it again afterwards.
+    or resize after this step moves the box along, other moves are refused there). Segmentation maps
+    are cut with the image and padded with ``seg_pad_val``. The canvas is zero *before* normalisation;
+    ``WSSSDataPreProcessor`` zeroes it again afterwards.
 
     Args:
         crop_size: Height and width in pixels, or one number for both.

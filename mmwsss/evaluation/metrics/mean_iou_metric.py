@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,19 @@ class MeanIoUMetric(IoUMetric):
     """
 
     notes: tuple[str, ...] = ()
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Count the areas of a batch.
+
+        Raises:
+            ValueError: A sample has no segmentation: it is a localizer's.
+        """
+        if any('pred_sem_seg' not in sample for sample in data_samples):
+            raise ValueError(
+                f'{type(self).__name__} scores the masks of segmenters, but the model makes none; '
+                "class maps of localizers are scored by dict(type='MapIoUMetric')"
+            )
+        super().process(data_batch, data_samples)
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Add up the areas of all images, and score them."""

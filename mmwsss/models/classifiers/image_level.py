@@ -117,6 +117,13 @@ class ImageLevelClassifier(ImageModel):
         """Feature maps of the backbone for images (N, C, H, W), and the images for a head that takes them."""
         feats = self.backbone(inputs)
         feats = tuple(feats) if isinstance(feats, (tuple, list)) else (feats,)
+        for index in self.head.feature_indices():
+            if not -len(feats) <= index < len(feats):
+                raise ValueError(
+                    f'{type(self.head).__name__} reads output {index} of the backbone, which has '
+                    f'{len(feats)} (counted from 0): model.backbone.out_indices and the indices of '
+                    'model.head must fit'
+                )
         return (*feats, inputs) if self.head.takes_images else feats
 
     def tensors(self, inputs: Tensor) -> Tensor:

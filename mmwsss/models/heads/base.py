@@ -125,6 +125,10 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
         self.in_channels = in_channels
         self.in_index = in_index
 
+    def feature_indices(self) -> Sequence[int]:
+        """Which of the backbone's outputs the head reads."""
+        return [self.in_index]
+
     @abstractmethod
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Turn backbone features into named spatial tensors (N, C, h, w), ``cam_logits`` among them."""

@@ -255,6 +255,10 @@ class RPNetHead(BaseMapHead):
             return dropped
         return [torch.cat(pair, dim=1) for pair in zip(dropped, masks)]
 
+    def feature_indices(self) -> Sequence[int]:
+        """See :meth:`BaseMapHead.feature_indices`."""
+        return [self.in_index, *self.block_indices]
+
     @torch.no_grad()
     def _confident(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """Confident pixels of each block that has its own mask: float32 ones and zeros (N, 1, h, w)."""

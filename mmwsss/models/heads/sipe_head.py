@@ -224,6 +224,10 @@ class SIPEHead(BaseMapHead):
             scores = scores[:, 1:]
         return (scores - peak_normalize(activation)).abs().mean()
 
+    def feature_indices(self) -> Sequence[int]:
+        """See :meth:`BaseMapHead.feature_indices`."""
+        return [self.in_index, self.size_index, *self.side_indices]
+
     def _outputs(self, feats: Sequence[Tensor], names: set[str]) -> dict[str, Tensor]:
         """Logits and the named features, the latter at the size of stage ``size_index``."""
         outputs = {'cam_logits': self.classifier(feats[self.in_index])}

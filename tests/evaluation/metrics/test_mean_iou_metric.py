@@ -36,6 +36,12 @@ def test_empty_predictions_are_told():
     assert any('nothing but background score as much' in note for note in metric.notes)
 
 
+def test_a_localizer_is_sent_to_its_own_metric():
+    metric = MeanIoUMetric(iou_metrics=['mIoU'])
+    with pytest.raises(ValueError, match=r'masks of segmenters, .*MapIoUMetric'):
+        metric.process({}, [SegDataSample().to_dict()])
+
+
 def test_masks_may_only_be_written(tmp_path):
     sample = SegDataSample(metainfo={'img_path': 'x/a.jpg'})
     sample.pred_sem_seg = PixelData(data=torch.tensor([[[0, 3], [1, 1]]]))

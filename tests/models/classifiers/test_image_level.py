@@ -260,6 +260,41 @@ def test_config_mistakes_fail_when_the_model_is_built(kwargs, message):
         build(**kwargs)
 
 
+@pytest.mark.parametrize(
+    ('head', 'index'),
+    [
+        (dict(type='CAMHead', in_channels=64, in_index=2), 2),
+        (
+            dict(
+                type='SIPEHead',
+                in_channels=64,
+                in_index=1,
+                size_index=1,
+                side_in_channels=(32, 64),
+                side_channels=(8, 8),
+                side_indices=(0, 3),
+            ),
+            3,
+        ),
+        (
+            dict(
+                type='RPNetHead',
+                in_channels=64,
+                in_index=3,
+                block_indices=(1, 3),
+                block_channels=(64, 64),
+            ),
+            3,
+        ),
+    ],
+)
+def test_an_output_that_the_backbone_does_not_have_is_named(head, index):
+    backbone = {**tiny_config()['backbone'], 'out_indices': (2, 3)}
+    model = build(backbone=backbone, head={**head, 'num_classes': 4})
+    with pytest.raises(ValueError, match=f'reads output {index} of the backbone, which has 2'):
+        model(torch.zeros(1, 3, 32, 32), mode='tensor')
+
+
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match=r"precision must be one of .*'float32'.* but got 'half'"):
         build(test_cfg=dict(precision='half'))
