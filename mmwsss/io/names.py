@@ -43,7 +43,9 @@ def safe_join(root: str | os.PathLike[str], name: str, suffix: str = '') -> Path
 
 
 def walk_files(folder: str | os.PathLike[str], above: Sequence[str] = ()) -> Iterator[Path]:
-    """Files of a folder and its sub-folders, linked ones too, but no folder again inside of itself.
+    """Files of a folder and its sub-folders, linked ones too; none where there is no folder.
+
+    A link to a folder that it is in itself is not followed.
 
     Args:
         folder: The folder.
@@ -53,7 +55,7 @@ def walk_files(folder: str | os.PathLike[str], above: Sequence[str] = ()) -> Ite
         OSError: A folder cannot be read.
     """
     real = os.path.realpath(folder)
-    if real not in above:
+    if real not in above and os.path.isdir(real):
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir():
