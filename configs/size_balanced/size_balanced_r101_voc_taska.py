@@ -1,6 +1,6 @@
-# Task A of size_balanced_r101_voc_sb.py alone, after which fisher.pth, with the Fisher information and the
-# weights, is written beside the checkpoints. size_balanced_r101_voc_taskb.py goes on from there, as often and
-# with as many settings as wanted.
+# Task A of size_balanced_r101_voc_sb.py alone, at that config's rates, after which fisher.pth, with the
+# Fisher information and the weights, is written beside the checkpoints. size_balanced_r101_voc_taskb.py goes
+# on from there, as often and with as many settings as wanted.
 _base_ = './size_balanced_r101_voc_sb.py'
 
 max_iters = 15_000
@@ -17,6 +17,6 @@ custom_hooks = [
     ),
 ]
 param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
+    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=2 * max_iters, by_epoch=False)
 ]
 train_cfg = dict(max_iters=max_iters)

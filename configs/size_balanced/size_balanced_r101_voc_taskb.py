@@ -1,6 +1,6 @@
 # Task B alone, from the checkpoint and the Fisher information that size_balanced_r101_voc_taska.py left, or
 # others given by --cfg-options load_from=FILE fisher_file=FILE. Without fisher_file (None) it is estimated
-# from the checkpoint first.
+# from the checkpoint first. The rate begins where task A's ends, half-way of a polynomial of power 0.9.
 _base_ = './size_balanced_r101_voc_sb.py'
 
 load_from = 'work_dirs/size_balanced_r101_voc_taska/iter_15000.pth'
@@ -28,6 +28,7 @@ custom_hooks = [
         num_workers=4,
     ),
 ]
+optim_wrapper = dict(optimizer=dict(lr=2.5e-4 * 0.5**0.9))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
 ]

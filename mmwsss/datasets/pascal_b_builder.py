@@ -131,22 +131,23 @@ def list_candidates(
 
 def _candidate(name: str, coco: Source, lvis: Source | None) -> Candidate | None:
     objects, ignored = [], []
-    verified: set[str] = set()
+    unverified: set[str] = set()
     of_lvis = {} if lvis is None else lvis.class_of
     if lvis is not None:
         entry = lvis.images[name]
         if any(c in of_lvis for c in entry.get('not_exhaustive_category_ids', ())):
             return None
-        verified = {of_lvis[c] for c in entry.get('neg_category_ids', ()) if c in of_lvis}
-        for a in lvis.annotations.get(name, ()):
+        found = lvis.annotations.get(name, ())
+        known = {*entry.get('neg_category_ids', ()), *(a['category_id'] for a in found)}
+        unverified = {class_name for c, class_name in of_lvis.items() if c not in known}
+        for a in found:
             class_name = of_lvis[a['category_id']]
-            verified.add(class_name)
             objects.append((CLASSES.index(class_name), a['segmentation'], a['id']))
     for a in coco.annotations.get(name, ()):
         class_name = coco.class_of[a['category_id']]
         if not a.get('iscrowd', 0) and class_name not in of_lvis.values():
             objects.append((CLASSES.index(class_name), a['segmentation'], a['id']))
-        elif a.get('iscrowd', 0) or class_name not in verified:
+        elif a.get('iscrowd', 0) or class_name in unverified:
             ignored.append(a['segmentation'])
     image = coco.images[name]
     return Candidate(name, (int(image['height']), int(image['width'])), objects, ignored)

@@ -221,7 +221,7 @@ class IRNet(ImageModel):
         shift.zero_()
         total = torch.zeros(3, dtype=torch.float64, device='cpu')
         for batch in batches:
-            inputs = self.data_preprocessor(batch, training=False)['inputs']
+            inputs = self.data_preprocessor(batch, training=True)['inputs']  # clears padding
             field = self.displacement(self.extract_feat(inputs)).double().cpu()
             total[:2] += field.sum(dim=(0, 2, 3))
             total[2] += field[:, 0].numel()

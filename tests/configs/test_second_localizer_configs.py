@@ -106,5 +106,7 @@ def test_mctformers_published_recipe():
     assert {group['lr'] for group in groups} == {5e-4 * 32 / 512}
     names = {id(p): name for name, p in model.named_parameters()}
     free = [names[id(p)] for g in groups if g['weight_decay'] == 0 for p in g['params']]
-    assert all('.ln' in name for name in free if not name.endswith(('cls_token', 'pos_embed')))
-    assert len(free) == 2 + 4 * 12
+    assert not any(p.ndim == 1 for g in groups if g['weight_decay'] for p in g['params'])
+    rest = [name for name in free if not name.endswith(('_token', '_embed', 'bias'))]
+    assert all('.ln' in name for name in rest)
+    assert len(rest) == 2 * 12

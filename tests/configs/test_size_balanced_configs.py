@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -135,7 +136,29 @@ def test_head_dataset_and_scores_fit_together(name):
     assert cfg.model.decode_head.num_classes == CLASSES[dataset]
     assert {part.type for part in parts(cfg)} == {dataset}
     assert [metric.type for metric in cfg.test_evaluator] == ['MeanIoUMetric', 'IAmIoUMetric']
-    assert cfg.param_scheduler[-1].end == cfg.max_iters == cfg.train_cfg.max_iters
+    assert cfg.max_iters == cfg.train_cfg.max_iters
+    assert cfg.param_scheduler[-1].end == cfg.max_iters * (2 if name.endswith('taska') else 1)
+
+
+def test_two_runs_have_the_rates_of_one():
+    def rates(name):
+        cfg = config(name)
+        (decay,) = cfg.param_scheduler
+        part = np.arange(0, cfg.max_iters, 1000) / decay.end
+        return cfg.optim_wrapper.optimizer.lr * (1 - part) ** decay.power
+
+    two = np.concatenate([rates('r101_voc_taska'), rates('r101_voc_taskb')])
+    np.testing.assert_allclose(two, rates('r101_voc_sb'))
+
+
+def test_size_weights_alone_differ_from_the_released_recipe_in_the_loss_only():
+    one, other = config('r101_voc_sb'), config('r101_voc_sw')
+    assert sw_options(other) == sw_options(one)
+    assert ewc(other) is None
+    other.model.decode_head.loss_decode = one.model.decode_head.loss_decode
+    for key in ('custom_hooks', 'ewc_strength'):
+        one.pop(key), other.pop(key)
+    assert other.to_dict() == one.to_dict()
 
 
 @pytest.mark.parametrize('name', ONE_RUN)

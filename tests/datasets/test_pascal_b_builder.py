@@ -128,6 +128,34 @@ def test_objects_that_lvis_did_not_verify_are_ignored(sources):
     assert (classes == 255).sum() == 35  # its first five pixels lie under the bottle
 
 
+@pytest.mark.parametrize('annotated', [False, True])
+def test_a_class_is_verified_by_all_of_its_categories(tmp_path, annotated):
+    bird = CLASSES.index('bird')
+    lvis = annotation_file(
+        tmp_path / 'lvis.json',
+        {1: dict(neg_category_ids=[] if annotated else [1]), 2: dict(neg_category_ids=[1, 2])},
+        [
+            (1, 3, box(30, 30, 5, 5), {}),
+            (2, 3, box(30, 30, 5, 5), {}),
+            *([(1, 1, box(0, 0, 4, 4), {})] if annotated else []),
+        ],
+        {1: 'duck', 2: 'eagle', 3: 'person'},
+        is_lvis=True,
+    )
+    birds = [
+        (1, 16, box(0, 0, 4, 4), {}),
+        (1, 16, box(10, 10, 6, 6), {}),
+        (2, 16, box(10, 10, 6, 6), {}),
+    ]
+    coco = annotation_file(tmp_path / 'c.json', {1: {}, 2: {}}, birds, {16: 'bird'}, is_lvis=False)
+    table = read_category_table()
+    found = list_candidates(read_source([coco], 'coco', table), read_source([lvis], 'lvis', table))
+    (one, _), (two, _) = map(render, found)
+    assert (one[:4, :4] == (bird if annotated else 255)).all()
+    assert (one[10:16, 10:16] == 255).all()  # it may be an eagle, for which LVIS did not look
+    assert (two[10:16, 10:16] == 0).all()
+
+
 def test_images_not_exhaustively_annotated_or_excluded_are_dropped(sources):
     coco, lvis = sources
     assert 3 not in names_of(list_candidates(coco, lvis))

@@ -223,6 +223,21 @@ def test_mean_shift_is_subtracted_at_test_time_only():
         model.calibrate([])
 
 
+def test_padding_is_as_in_training_when_the_shift_is_measured():
+    model = tiny(
+        data_preprocessor=dict(
+            type='WSSSDataPreProcessor', mean=[9.0] * 3, std=[1.0] * 3, size=(32, 32)
+        )
+    )
+    padded = sample()
+    padded.set_metainfo(dict(valid_box=(4, 8, 30, 32)))
+    image = torch.rand(3, 32, 32)
+    mean = model.calibrate([{'inputs': [image], 'data_samples': [padded]}])
+    seen = torch.zeros(1, 3, 32, 32)
+    seen[:, :, 8:32, 4:30] = image[:, 8:32, 4:30] - 9
+    torch.testing.assert_close(mean, model(seen)[1].mean(dim=(0, 2, 3)))
+
+
 def test_counts_are_averaged_over_processes(monkeypatch):
     calls = []
     monkeypatch.setattr(irnet, 'all_reduce', lambda t, op: calls.append(op) or t.mul_(2))

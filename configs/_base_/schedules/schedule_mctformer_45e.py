@@ -1,10 +1,18 @@
 # MCTformer+: 45 epochs of batches of 32, AdamW. The rest is DeiT's recipe, on which it builds: 5e-4 for a
-# batch of 512 in all layers, weight decay, 5 epochs of warm-up from 1e-6, a cosine to 1e-5.
+# batch of 512 in all layers, weight decay of all but biases and norms, 5 epochs of warm-up from 1e-6, a
+# cosine to 1e-5.
 _base_ = ['./schedule_wsss_adamw_5e.py']
 warmup_epochs, max_epochs = 5, 45
 optim_wrapper = dict(
     optimizer=dict(lr=3.125e-5, weight_decay=0.05),
-    paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=1.0)}),
+    paramwise_cfg=dict(
+        bias_decay_mult=0.0,
+        custom_keys={
+            'head.': dict(lr_mult=1.0),
+            'head.classifier.bias': dict(lr_mult=1.0, decay_mult=0.0),
+            'in_proj_bias': dict(decay_mult=0.0),
+        },
+    ),
     clip_grad=None,
 )
 param_scheduler = [

@@ -1,14 +1,22 @@
-# DeepLabV2-R101 on pseudo masks of PASCAL VOC 2012 with the size-weighted cross-entropy L_sw of Mun et al.,
-# WACV 2024, from the start, read and averaged as in the paper's text; tested by mIoU and IA-mIoU.
-_base_ = '../../deeplabv2/deeplabv2_r101_voc_pseudo.py'
+# size_balanced_r101_voc_sb.py with the size-weighted cross-entropy L_sw from the start, and without EWC.
+_base_ = '../size_balanced_r101_voc_sb.py'
 
 tau = 5.0
-instance_dir = 'data/VOCdevkit/VOC2012/SegmentationObject'
+total = 'image'
+normalize = 'weights'
 model = dict(
-    decode_head=dict(loss_decode=dict(_delete_=True, type='SizeBalancedCrossEntropyLoss', tau=tau))
+    decode_head=dict(
+        loss_decode=dict(
+            _delete_=True,
+            type='SizeBalancedCrossEntropyLoss',
+            tau=tau,
+            total=total,
+            normalize=normalize,
+        )
+    )
 )
-val_evaluator = [
-    dict(type='MeanIoUMetric', iou_metrics=['mIoU']),
-    dict(type='IAmIoUMetric', instance_dir=instance_dir),
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='CheckNumClassesHook'),
+    dict(type='CheckInitialWeightsHook'),
 ]
-test_evaluator = val_evaluator

@@ -37,7 +37,7 @@ class CLIPTextHead(BaseModule):
         init_cfg: MMEngine initialisation.
 
     Raises:
-        ValueError: There are not K texts, or a key of ``sharper`` is none of them.
+        ValueError: There are not K texts, no background texts, or a key of ``sharper`` is none of them.
     """
 
     has_background = True
@@ -47,7 +47,7 @@ class CLIPTextHead(BaseModule):
         self,
         num_classes: int,
         class_texts: Sequence[str],
-        background_texts: Sequence[str] = (),
+        background_texts: Sequence[str],
         sharper: Mapping[str, str] | None = None,
         template: str = 'a clean origami {}.',
         text_encoder: Mapping[str, Any] | None = None,
@@ -57,6 +57,11 @@ class CLIPTextHead(BaseModule):
         if isinstance(class_texts, str) or len(class_texts) != num_classes:
             raise ValueError(
                 f'class_texts must be {num_classes} texts (num_classes), but got {class_texts!r}'
+            )
+        if isinstance(background_texts, str) or not background_texts:
+            raise ValueError(
+                'background_texts must name something beside the classes, which the only class of an image '
+                f'is told from, but got {background_texts!r}'
             )
         sharper = sharper or {}
         if unknown := [name for name in sharper if name not in class_texts]:

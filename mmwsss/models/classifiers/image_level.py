@@ -194,9 +194,11 @@ class ImageLevelClassifier(ImageModel):
         def map_function(views: Tensor) -> Tensor:
             if views.dtype == torch.uint8:
                 views = (views.float() - mean) / std
-            known = [label.expand(len(views), -1)] if self.head.takes_labels else []
-            outputs = mirror_sum(self.head(self._test_features(views), *known))
-            logits.append(self.head.class_logits(outputs)[0].float() / len(views))
+            feats = self._test_features(views)
+            outputs = seen = mirror_sum(self.head(feats))
+            if self.head.takes_labels:  # the maps only: probabilities must not know the answer
+                outputs = mirror_sum(self.head(feats, label.expand(len(views), -1)))
+            logits.append(self.head.class_logits(seen)[0].float() / len(views))
             return self.head.maps(outputs, label[None])[0, channels]
 
         scales, flip, stride = (self.test_cfg[key] for key in ('scales', 'flip', 'stride'))

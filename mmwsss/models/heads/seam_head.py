@@ -41,14 +41,15 @@ class SEAMHead(BaseMapHead):
     """Equivariance between an image and its resized view, and maps revised by pixel correlation.
 
     Source: Wang et al., Self-supervised Equivariant Attention Mechanism for Weakly Supervised Semantic
-    Segmentation, CVPR 2020. ``S`` are the peak-normalised maps of the labelled classes, ``S'`` the winning
-    scores spread by the correlation of pixels (:func:`~mmwsss.functional.pixel_correlation`) in a feature of
-    the image and two stages. Losses, between the image and its view at ``view_scale``, on the view's grid:
+    Segmentation, CVPR 2020. ``S`` are the peak-normalised maps, ``S'`` the winning scores spread by the
+    correlation of pixels (:func:`~mmwsss.functional.pixel_correlation`) in a feature of the image and two
+    stages. Maps of absent classes compete for pixels and are left out afterwards. Losses, between the image
+    and its view at ``view_scale``, on the view's grid:
 
     - ``cls``: mean of both views' soft margin losses;
     - ``er``: ``mean |S(x) - S(view)|`` over all classes and pixels of the image;
     - ``ecr``: mean of the hardest ``hard_fraction`` of ``|winners of S(view) - S'(x)|``, plus the same with
-      the views exchanged. The winners have no gradient.
+      the views exchanged. ``S'`` is peak-normalised for it; the winners have no gradient.
 
     Padding takes no part in ``er``, ``ecr`` and the correlation. ``S'`` trains the correlation's convolutions
     only. Maps are ``S'`` without its background; a mask needs a threshold.
@@ -107,6 +108,10 @@ class SEAMHead(BaseMapHead):
         self.correlation = nn.Conv2d(
             3 + sum(side_channels), correlation_channels, kernel_size=1, bias=False
         )
+
+    def feature_indices(self) -> Sequence[int]:
+        """See :meth:`BaseMapHead.feature_indices`."""
+        return [self.in_index, *self.side_indices]
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute ``cam_logits`` (N, K, h, w) and ``correlated`` (N, C', h, w), whose cosines count."""

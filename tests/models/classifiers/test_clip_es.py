@@ -171,6 +171,9 @@ def test_training_and_wrong_texts_are_refused(model, cfg):
         MODELS.build(dict(cfg.model.head, class_texts=['disc']))
     with pytest.raises(ValueError, match='sharper must have keys among class_texts, but has brid'):
         MODELS.build(dict(cfg.model.head, sharper=dict(brid='bird avian')))
+    for none in ([], 'ground'):
+        with pytest.raises(ValueError, match='background_texts must name something beside'):
+            MODELS.build(dict(cfg.model.head, background_texts=none))
     with pytest.raises(ValueError, match=r'box_threshold must lie in \[0, 1\)'):
         MODELS.build(dict(cfg.model, box_threshold=1.0))
     with pytest.raises(ValueError, match=r'affinity_blocks must lie in \[1, 3\]'):

@@ -66,3 +66,21 @@ def test_numbers_out_of_range_are_refused():
         build(dilations=())
     with pytest.raises(ValueError, match=r'label_smoothing must lie in \[0, 1\]'):
         build(label_smoothing=2)
+
+
+def test_probabilities_do_not_know_the_label_that_the_maps_are_given():
+    model = MODELS.build(
+        dict(
+            type='ImageLevelClassifier',
+            backbone=dict(type='ResNet', depth=18, base_channels=4, stem_channels=4),
+            head=dict(type='AMNHead', num_classes=3, in_channels=32, dilations=(1, 2)),
+        )
+    ).eval()
+    torch.nn.init.normal_(model.head.embedding.weight, std=20.0)
+    image = torch.rand(3, 64, 64)
+    (one, _, first), (other, _, second) = (model.class_maps(image, label) for label in LABELS)
+    torch.testing.assert_close(one, other)
+    torch.testing.assert_close(model.class_maps(image)[0], one)
+    gated = model.head(model.extract_feat(image[None]), LABELS[:1])
+    assert (model.head.class_logits(gated).sigmoid()[0] - one).abs().max() > 1e-3
+    assert first.shape != second.shape
