@@ -107,6 +107,6 @@ def test_mctformers_published_recipe():
     names = {id(p): name for name, p in model.named_parameters()}
     free = [names[id(p)] for g in groups if g['weight_decay'] == 0 for p in g['params']]
     assert not any(p.ndim == 1 for g in groups if g['weight_decay'] for p in g['params'])
-    rest = [name for name in free if not name.endswith(('_token', '_embed', 'bias'))]
+    rest = [name for name in free if not name.endswith(('cls_token', 'pos_embed', 'bias'))]
     assert all('.ln' in name for name in rest)
     assert len(rest) == 2 * 12

@@ -65,7 +65,7 @@ def mean_by_loop(runner: Runner) -> torch.Tensor:
     for item in SeededItems(dataset, range(len(dataset)), seed=3):
         batch = {'inputs': [item['inputs']], 'data_samples': [item['data_samples']]}
         with torch.no_grad():
-            fields.append(model(**model.data_preprocessor(batch))[1].flatten(2))
+            fields.append(model(**model.data_preprocessor(batch, training=True))[1].flatten(2))
     model.displacement.mean_shift.copy_(kept)
     return torch.cat(fields, dim=2).mean(dim=(0, 2))
 
