@@ -199,7 +199,7 @@ METHODS = (
            Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, 'masks (rpnet_masks)')),
     Method('SIPE',
            Entry(VOC, BEST), Entry(VOC, 'masks')),
-    Method('SIPE, threshold chosen', None, Entry(VOC, 'masks (chosen_masks)'),
+    Method('SIPE, threshold chosen', None, Entry('sipe_lite2_voc12part', 'masks'),
            Entry('sipe_lite2_voc12part', SEGMENTER)),
     Method('SIPE, threshold chosen, dense CRF', None, Entry(VOC, 'masks (crf_masks)')),
     Method('SIPE, IRNet', None, Entry('sipe_irn_lite2_voc12part', 'masks')),

@@ -58,15 +58,11 @@ def require_unmoved(sample: SegDataSample) -> None:
         ValueError: It has, or was put on a larger canvas.
     """
     height, width = sample.img_shape[:2]
-    box = tuple(sample.get('valid_box') or (0, 0, width, height))
-    if sample.get('flip') or box != (0, 0, width, height):
+    box, whole = tuple(sample.get('valid_box') or ()), (0, 0, width, height)
+    done = 'flips images' if sample.get('flip') else f'puts them at {box} of {width} x {height}'
+    if sample.get('flip') or (box or whole) != whole:
         raise ValueError(
-            'a pipeline for class maps (map_dataset.pipeline) may only resize, but this one '
-            + (
-                'flips images'
-                if sample.get('flip')
-                else f'puts them at {box} of {width} x {height}'
-            )
+            f'a pipeline for class maps (map_dataset.pipeline) may only resize, but this one {done}'
         )
 
 
