@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmwsss.pipeline.kinds import Stage, Train
+from mmwsss.pipeline.inputs import files_by_id
+from mmwsss.pipeline.kinds import Stage, Train, files_below
 
 RECAM = str(Path(__file__).parents[2] / 'configs' / 'recam' / 'recam_tiny_demo.py')
 
@@ -17,3 +18,14 @@ def test_initial_weights_that_another_stage_makes_are_not_looked_for(tmp_path, m
     with pytest.raises(FileNotFoundError, match=r'cam_tiny_demo.*\.pth'):
         kind.check(Stage('recam', 'train', RECAM))
     kind.check(Stage('recam', 'train', RECAM, options={'load_from': '{localizer}'}))
+
+
+def test_files_behind_links_count_as_inputs(tmp_path):
+    (tmp_path / 'far').mkdir()
+    (tmp_path / 'far' / 'a.png').touch()
+    (tmp_path / 'root').mkdir()
+    (tmp_path / 'root' / 'set').symlink_to(tmp_path / 'far')
+    root = str(tmp_path / 'root')
+    assert list(files_below(root)) == ['root/set/a.png']
+    assert list(files_by_id(root, {'set/a'})) == [('set/a.png', f'{root}/set/a.png')]
+    assert files_below(f'{root}/none') == {}

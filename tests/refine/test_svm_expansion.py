@@ -142,3 +142,9 @@ def test_maps_without_background():
     image, maps, _ = scene()
     with pytest.raises(ValueError, match='no background map'):
         SVMExpansion()(ClassMaps(maps.keys[1:], maps.scores[1:], SIZE), image)
+
+
+def test_features_are_laid_out_by_channels():
+    output = torch.rand(1, 5, 4, 6).to(memory_format=torch.channels_last)
+    features = stack_features([output], np.zeros((8, 12, 3), np.uint8))
+    assert features.is_contiguous()

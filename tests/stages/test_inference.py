@@ -55,7 +55,8 @@ def test_maps_of_a_file_are_those_of_make_maps(localizer, demo_root, long_side):
 def test_without_labels_the_localizer_decides(localizer, demo_root):
     image = load_rgb(image_path(demo_root, IDS[0]))
     localizer.test_cfg['score_threshold'] = 1.0
-    (key,) = class_maps(localizer, image).keys
+    (key,) = class_maps(localizer.train(), image).keys
+    assert not localizer.training
     tensor = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)
     batch = localizer.data_preprocessor({'inputs': [tensor], 'data_samples': None})
     scores = localizer(batch['inputs'])
