@@ -13,7 +13,7 @@ from pathlib import Path
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
 from mmwsss.io import require_folder
 from mmwsss.stages.image_list import Images
-from mmwsss.stages.threshold import DEFAULT_LIMIT, choose_threshold
+from mmwsss.stages.threshold import choose_threshold
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_workers_argument,
@@ -34,12 +34,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--thresholds', type=float, nargs='+', help='to try (default: 0.05, 0.10 .. 0.95)'
     )
-    parser.add_argument(
-        '--images',
-        type=int,
-        default=DEFAULT_LIMIT,
-        help='look at so many at most (default: %(default)s)',
-    )
     add_workers_argument(parser)
     return parser.parse_args(argv)
 
@@ -52,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
     ids = images.choose(args.list)
     maps = require_folder('--maps', args.maps)
     thresholds = args.thresholds or DEFAULT_THRESHOLDS
-    choice = choose_threshold(maps, images, ids, thresholds, args.images, args.workers)
+    choice = choose_threshold(maps, images, ids, thresholds, args.workers)
     print(choice.table())
     print(f'threshold {choice.threshold:g}: {choice.source}')
     return finish_report(choice.report)

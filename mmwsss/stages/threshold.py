@@ -18,12 +18,9 @@ from mmwsss.io import BatchReport, ClassMaps, load_class_maps, process_items, sa
 from mmwsss.refine.background import CHOSEN
 from mmwsss.stages.image_list import Images
 from mmwsss.utils.names import has_background
-from mmwsss.visualization.tiles import evenly_spaced
 
-__all__ = ['DEFAULT_LIMIT', 'ThresholdChoice', 'choose_threshold', 'with_chosen_threshold']
+__all__ = ['ThresholdChoice', 'choose_threshold', 'with_chosen_threshold']
 
-# With 300, seeds of SIPE's maps of VOC chose 0.40 and 0.50; with 1,200, 0.45 and 0.50, in a CPU minute.
-DEFAULT_LIMIT = 1200
 # A folder of class maps, or what reads those of an image by its id.
 MapSource = Union[str, Path, Callable[[str], ClassMaps]]
 
@@ -66,31 +63,28 @@ def choose_threshold(
     images: Images,
     ids: Sequence[str],
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
-    limit: int = DEFAULT_LIMIT,
     workers: int = 0,
 ) -> ThresholdChoice:
     """Find the threshold whose masks separate the colours of the images best.
 
     No mask is looked at, nor a background that the maps have. Images without any class, or of one colour,
-    say nothing and are left out, as those are that fail.
+    say nothing and are left out, as those are that fail. Of the others each counts: drawn again from
+    2,899 images of VOC, the choice on SIPE's maps has a standard deviation of 0.045 with 300 of them,
+    0.024 with 1,200 and 0.016 with all. Of every image, every second row and column is looked at.
 
     Args:
         maps: Folder of class maps, or a function that reads those of an image by its id.
         images: The dataset.
         ids: Images with maps.
         thresholds: Strictly increasing.
-        limit: At most so many of the images are looked at, evenly spaced in ``ids``.
         workers: Processes; 0 works in this one.
 
     Raises:
-        ValueError: Thresholds do not increase, ``limit`` is less than 1, or no image has maps of a
-            class.
+        ValueError: Thresholds do not increase, or no image has maps of a class.
     """
     from skimage.color import rgb2lab
 
     check_thresholds(thresholds)
-    if limit < 1:
-        raise ValueError(f'limit must be at least 1, but got {limit}')
     found: list[np.ndarray] = []
     read = maps if callable(maps) else partial(_read_maps, maps, len(images.classes))
 
@@ -98,8 +92,8 @@ def choose_threshold(
         class_maps = read(name).foreground()
         if not len(class_maps.keys):
             return None
-        scores = class_maps.full_size_scores().max(0)
-        colours = rgb2lab(load_rgb(images.paths[name], name))
+        scores = class_maps.full_size_scores().max(0)[::2, ::2]
+        colours = rgb2lab(load_rgb(images.paths[name], name)[::2, ::2])
         separation = colour_separation(colours, scores, thresholds)
         return separation / separation.max() if separation.any() else None
 
@@ -107,11 +101,10 @@ def choose_threshold(
         if separation is not None:
             found.append(separation)
 
-    chosen = [ids[i] for i in evenly_spaced(len(ids), limit)]
-    report = process_items(chosen, work, None, 'threshold', workers, on_result=take, progress=False)
+    report = process_items(ids, work, None, 'threshold', workers, on_result=take, progress=False)
     if not found:
         raise ValueError(
-            f'no threshold can be chosen: none of {len(chosen)} images has maps of a class'
+            f'no threshold can be chosen: none of {len(ids)} images has maps of a class'
         )
     return ThresholdChoice(tuple(thresholds), np.mean(found, axis=0), len(found), report)
 
