@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,7 @@ class Pipeline:
         given = {key: value for key, value in stage.arguments.items() if key not in NO_INPUTS}
         for name in stage.needs:
             self.output(name)  # refuses what is not done
+        read = {name: self.record(name) for name in stage.reads if kind.states_protocol}
         return {
             'run': stage.kind,
             'arguments': plain(given),
@@ -173,6 +174,7 @@ class Pipeline:
             'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
             'files': self.hashes.of({**named_files([settings, given]), **kind.files(stage)}),
             'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
+            'protocols': {name: asdict(each.protocol) for name, each in read.items() if each},
             'version': __version__,
         }
 

@@ -63,6 +63,7 @@ class Kind(ABC):
         distributed: Whether the launcher may start several processes of it.
         takes_device: Whether the tool takes ``--device``.
         keeps_old: Whether an old result is put aside rather than removed.
+        states_protocol: Whether its scores state the protocol of what it reads.
         keys: Top-level keys of the config that it reads.
         data: Those among them that hold datasets.
         suffix: Ending of the files that other stages read.
@@ -78,6 +79,7 @@ class Kind(ABC):
     distributed: ClassVar[bool] = True
     takes_device: ClassVar[bool] = True
     keeps_old: ClassVar[bool] = False
+    states_protocol: ClassVar[bool] = False
     keys: ClassVar[tuple[str, ...]] = ()
     data: ClassVar[tuple[str, ...]] = ()
     suffix: ClassVar[str] = ''
@@ -233,6 +235,7 @@ class Score(Kind):
     reads_options = False
     distributed = False
     takes_device = False
+    states_protocol = True
     data = ('val_dataloader',)
     suffix = '.json'
 

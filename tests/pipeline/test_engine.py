@@ -214,6 +214,16 @@ def test_edited_and_lost_outputs(copied):
     assert actions(made)['masks'] == 'skip'
 
 
+def test_the_same_masks_of_another_protocol_are_scored_again(copied):
+    config, folder = copied
+    made = pipeline(config, folder, {'localizer.mask_cfg.threshold_source': 'the paper'})
+    made.run(last='masks')
+    assert reasons(made)['masks_score'].startswith('protocols.masks.threshold_source was ')
+    assert actions(made)['segmenter'] == 'skip'
+    made.run(last='masks_score')
+    assert 'the paper' in read_record(folder / 'masks_score').scores[0].protocol.text()
+
+
 def test_from_until_and_force(copied):
     config, folder = copied
     made = pipeline(config, folder, {'localizer.model.head.dropout': 0.1})
