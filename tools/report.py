@@ -10,11 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmengine.config import DictAction
-
 from mmwsss.io import require_folder
 from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.utils.cli import (
+    OptionAction,
     add_verbose_argument,
     add_workers_argument,
     run_tool,
@@ -32,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=OptionAction,
         metavar='KEY=VALUE',
         help='replace settings of these configs, e.g. data_root=data/voc_mini',
     )

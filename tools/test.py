@@ -59,6 +59,8 @@ def main(args: argparse.Namespace) -> int:
     cfg.launcher = args.launcher
     cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
     if args.show_dir:
+        if 'visualization' not in cfg.default_hooks:
+            raise KeyError('--show-dir needs default_hooks.visualization, which the config lacks')
         cfg.default_hooks.visualization.draw = True
         cfg.visualizer.save_dir = args.show_dir
     scores = run_test(cfg, args.checkpoint, args.tta, args.out, args.trust_checkpoint, args.crf)

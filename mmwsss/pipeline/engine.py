@@ -27,7 +27,7 @@ from mmwsss.io import (
 )
 from mmwsss.io.record import first_difference, plain_values
 from mmwsss.pipeline.inputs import FileHashes, check_datasets, dataset_files, named_files, plain
-from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage, places
+from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage, places, with_folders
 from mmwsss.pipeline.launch import Launcher, run_command
 from mmwsss.pipeline.spec import PipelineSpec
 from mmwsss.pipeline.summary import Summary, short_path, write_summary
@@ -321,7 +321,9 @@ class Pipeline:
         for stage in self.spec.stages:
             found.add(self.folder(stage.name) / RECORD_NAME)
             data.update(self.output_files(stage.name).values())
-            data.update(Path(file) for file in stage.arguments.get('files') or ())
+            given = stage.arguments
+            data.update(Path(file) for file in given.get('files') or ())
+            data |= with_folders(filter(None, (*(given.get('reads') or ()), given.get('imported'))))
             kind, cfg = KINDS[stage.kind], self.config(stage)
             data |= places(cfg, kind.data) if stage.config and kind.idle(stage, cfg) else set()
         data |= {path.parent for path in data} - {self.work_dir}

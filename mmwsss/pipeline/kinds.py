@@ -370,10 +370,15 @@ def lacking(dataset: Mapping[str, Any]) -> str:
 
 
 def places(cfg: Config, keys: Iterable[str]) -> set[Path]:
-    """Where lists and masks of the datasets below some keys may appear: paths, and the folders inside."""
+    """Where lists and masks of the datasets below some keys may appear."""
     datasets = dicts_in([cfg.get(key) for key in keys])
-    paths = {Path(path) for node in datasets for path in truth_paths(node).values()}
-    return paths | {inside for path in paths for inside in path.rglob('*') if inside.is_dir()}
+    return with_folders(path for node in datasets for path in truth_paths(node).values())
+
+
+def with_folders(paths: Iterable[str]) -> set[Path]:
+    """Paths, and the folders inside."""
+    found = {Path(path) for path in paths}
+    return found | {inside for path in found for inside in path.rglob('*') if inside.is_dir()}
 
 
 def truth_dataset(cfg: Config) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mmseg.models.segmentors import BaseSegmentor
 from torch import Tensor, nn
 from torch.export import Dim
 
-from mmwsss.functional.multi_scale import fuse_scales, mirror_sum
+from mmwsss.functional.multi_scale import fuse_scales
 from mmwsss.io import atomic_path
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 
@@ -75,14 +75,12 @@ class ExportedModel(nn.Module):
         height, width = image.shape[2:]
         return self.model.encode_decode(image, [{'img_shape': (height, width)}])
 
-    def _maps(self, image: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _maps(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         model = self.model
         views = torch.cat([image, image.flip(-1)]) if model.test_cfg['flip'] else image
-        outputs = mirror_sum(model.head(model.extract_feat(views)))
-        logits = model.head.class_logits(outputs)[0] / len(views)
+        maps, logits = model.view_maps(model.extract_feat(views), labels)
         stride = model.test_cfg['stride']
         height, width = (-(-side // stride) for side in image.shape[2:])
-        maps = model.head.maps(outputs, labels)[0]
         return fuse_scales([maps], (height, width)), logits.sigmoid()
 
 

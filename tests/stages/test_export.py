@@ -78,6 +78,22 @@ def test_a_localizer_of_any_size(demo_root, photos, tmp_path):
         assert scores.shape == (5,)
 
 
+def test_a_head_that_takes_the_labels_gets_them(demo_root, photos, tmp_path):
+    cfg = localizer_config(demo_root, dict(type='AMNHead', num_classes=5, in_channels=8))
+    cfg['model']['backbone'] = SHALLOW
+    cfg['model']['test_cfg']['scales'] = (1.0,)
+    model = load_model(*random_model(cfg, tmp_path / 'c.pth'), 'cpu')
+    labels = torch.tensor([[0.0, 1, 0, 1, 0]])
+    photo = torch.from_numpy(photos[0]).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        maps, scores = ExportedModel(model).eval()(photo, labels)
+        every, same = ExportedModel(model).eval()(photo, torch.ones(1, 5))
+    expected = class_maps(model, photos[0], [model.dataset_meta['classes'][i] for i in (2, 4)])
+    np.testing.assert_allclose(maps[expected.keys - 1], expected.scores, atol=1e-5)
+    assert (maps - every)[expected.keys - 1].abs().max() > 0.01
+    torch.testing.assert_close(scores, same)  # probabilities must not know the answer
+
+
 def test_what_cannot_be_exported_is_said(tiny_segmenter, tmp_path, monkeypatch):
     model = load_model(*tiny_segmenter, 'cpu')
     model.test_cfg = dict(mode='slide')

@@ -54,3 +54,8 @@ def test_wrong_arguments_are_named_with_what_was_expected(tmp_path, capsys):
         assert run(*arguments) == 2, arguments
         assert capsys.readouterr().err == f'error: {message}\n'
     assert not (tmp_path / 'run' / 'report.html').exists()
+
+
+def test_options_keep_the_spaces_of_folders(tmp_path):
+    args = TOOL['parse_args']([str(tmp_path), '--cfg-options', 'data_root=my photos'])
+    assert args.cfg_options == {'data_root': 'my photos'}

@@ -122,6 +122,22 @@ def test_a_finished_run_is_told_without_importing_the_package(config, tmp_path, 
     assert told_before(args) == lines
 
 
+def test_a_finished_run_sees_a_new_folder_in_what_a_tool_reads(config, tmp_path):
+    (tmp_path / 'images' / 'old' / 'deep').mkdir(parents=True)
+    (tmp_path / 'images' / 'old' / 'deep' / '1.txt').write_text('1')
+    with config.open('a') as stream:
+        stream.write(f"stages['first']['reads'] = [{str(tmp_path / 'images')!r}]\n")
+    args = [str(config), '--work-dir', str(tmp_path / 'work')]
+    assert run(*args) == 0
+    told_before = load().told_before
+    for folder in ('old', 'new'):
+        assert told_before(args) is not None
+        (tmp_path / 'images' / folder).mkdir(exist_ok=True)
+        (tmp_path / 'images' / folder / '2.txt').write_text('2')
+        assert told_before(args) is None
+        assert run(*args) == 0
+
+
 def test_what_reaches_beyond_a_config_is_looked_at_each_time(config, tmp_path):
     with config.open('a') as stream:
         stream.write("check_data = '{{$CHECK_DATA:size}}'\n")

@@ -19,7 +19,6 @@ mmwsss/datasets/tables/pascal_b_categories.csv.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from mmwsss.datasets.pascal_b_builder import (
     voc_candidates,
     write_set,
 )
-from mmwsss.io import atomic_path, hash_file, read_id_list
+from mmwsss.io import atomic_path, hash_file, read_id_list, write_ids, write_json
 from mmwsss.report.sizes import draw_size_bars
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
 from mmwsss_command import ToolParser
@@ -114,18 +113,12 @@ def balance_voc(args: argparse.Namespace) -> dict[str, Any]:
     kept = [name for name in names if name not in excluded]
     counts = {name: count_objects(*maps) for name, *maps in voc_candidates(args.voc, kept)}
     chosen = choose_images(counts, args.target, args.max_images, args.seed)
-    with atomic_path(args.out) as temporary:
-        temporary.write_text(''.join(f'{name}\n' for name in chosen), encoding='utf-8')
+    write_ids(args.out, chosen)
     return statistics(counts, chosen)
 
 
 def sampling(args: argparse.Namespace) -> dict[str, Any]:
     return {'seed': args.seed, 'target': args.target, 'max_images': args.max_images}
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + '\n', encoding='utf-8')
 
 
 def as_table(summary: Mapping[str, Any]) -> str:

@@ -34,14 +34,14 @@ class MaskWriter(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Write the masks of a batch."""
         palette = self.dataset_meta.get('palette') or voc_palette(len(self.dataset_meta['classes']))
+        with_other = [[0, 0, 0], *palette]
         for sample in data_samples:
-            labels = torch.as_tensor(sample['pred_sem_seg']['data']).squeeze().cpu().numpy()
-            if sample.get(
-                'reduce_zero_label'
-            ):  # the file has the ids of the annotation, as mmseg's
-                labels, palette = labels + 1, [[0, 0, 0], *palette]
+            labels = torch.as_tensor(sample['pred_sem_seg']['data']).squeeze(0).cpu().numpy()
+            reduced = bool(sample.get('reduce_zero_label'))
             name = self.name(sample)
-            save_mask(safe_join(self.out, name, '.png'), labels, palette)
+            # The file has the ids of the annotation, as mmseg's.
+            path = safe_join(self.out, name, '.png')
+            save_mask(path, labels + reduced, with_other if reduced else palette)
             self.results.append(name)
 
     def name(self, sample: dict[str, Any]) -> str:

@@ -194,12 +194,9 @@ class ImageLevelClassifier(ImageModel):
         def map_function(views: Tensor) -> Tensor:
             if views.dtype == torch.uint8:
                 views = (views.float() - mean) / std
-            feats = self._test_features(views)
-            outputs = seen = mirror_sum(self.head(feats))
-            if self.head.takes_labels:  # the maps only: probabilities must not know the answer
-                outputs = mirror_sum(self.head(feats, label.expand(len(views), -1)))
-            logits.append(self.head.class_logits(seen)[0].float() / len(views))
-            return self.head.maps(outputs, label[None])[0, channels]
+            maps, logit = self.view_maps(self._test_features(views), label[None])
+            logits.append(logit)
+            return maps[channels]
 
         scales, flip, stride = (self.test_cfg[key] for key in ('scales', 'flip', 'stride'))
         height, width = (-(-side // stride) for side in image.shape[1:])
@@ -208,6 +205,22 @@ class ImageLevelClassifier(ImageModel):
                 image = (image * std + mean).round().clamp(0, 255).to(torch.uint8)
             maps = multi_scale_maps(image, map_function, scales, flip, (height, width))
         return torch.stack(logits).mean(dim=0).sigmoid(), keys, maps
+
+    def view_maps(self, feats: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps and logits of one image.
+
+        Args:
+            feats: Backbone features of the image or of it and its mirrored view, which are fused.
+            labels: Multi-hot labels (1, K).
+
+        Returns:
+            Maps of all classes, with the background first where the head has one, and logits (K,).
+        """
+        views = len(feats[0])
+        outputs = seen = mirror_sum(self.head(feats))
+        if self.head.takes_labels:  # the maps only: probabilities must not know the answer
+            outputs = mirror_sum(self.head(feats, labels.expand(views, -1)))
+        return self.head.maps(outputs, labels)[0], self.head.class_logits(seen)[0].float() / views
 
     def _test_features(self, views: Tensor) -> tuple[Tensor, ...]:
         """Backbone features in ``test_cfg['precision']``, handed on in the views' dtype."""
