@@ -7,12 +7,10 @@ run in at least float32; results have the input's dtype.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from mmwsss.functional.cam import keep_labelled, peak_normalize
 from mmwsss.functional.checks import check_choice, check_range, check_shapes
@@ -77,22 +75,18 @@ def region_prototype(features: Tensor, mask: Tensor, eps: float = 1e-5) -> Tenso
     return class_prototypes(mask, features, eps)[:, 0]
 
 
-def foreground_probability(
-    features: Tensor, prototypes: Tensor, chunk_size: int = 64, eps: float = 1e-5
-) -> Tensor:
+def foreground_probability(features: Tensor, prototypes: Tensor, eps: float = 1e-5) -> Tensor:
     """Cosine of every pixel with the prototype that it is closest to.
 
     ``F(x, y) = max_p cos(f(x, y), prototype_p)``.
 
     Source: Liu et al., RPNet, 2021 (foreground probability).
 
-    Beside copies of its arguments it holds N * chunk_size * hw numbers, however many prototypes there
-    are. Among equals, the first wins and gets the gradient. Second derivatives are not available.
+    Among equals, the first wins and gets the gradient.
 
     Args:
         features: Features (N, C, h, w).
         prototypes: Prototypes (N, P, C), P >= 1. A zero prototype has cosine 0 with every pixel.
-        chunk_size: Prototypes that are compared at once, at least 1.
         eps: Lower bound of a norm.
 
     Returns:
@@ -105,7 +99,9 @@ def foreground_probability(
     with torch.autocast(device_type=features.device.type, enabled=False):
         pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
         centres = F.normalize(prototypes.to(pixels.dtype), dim=2, eps=eps)
-        best: Tensor = _MaximumProduct.apply(centres, pixels, chunk_size)  # type: ignore[no-untyped-call]
+        best = (
+            torch.bmm(centres, pixels).max(dim=1).values
+        )  # amax would share the gradient of equals
         # Dividing the winners by the pixels' norms spares a normalised copy of the features.
         lengths = pixels.square().sum(dim=1).clamp(min=eps**2).sqrt()
         cosine = best / lengths
@@ -198,32 +194,3 @@ def raw_consistency(features: Tensor, enhanced: Tensor) -> Tensor:
     """
     check_shapes(features=(features, 'N C h w'), enhanced=(enhanced, 'N C h w'))
     return (features - enhanced).square().sum(dim=(1, 2, 3)).mean()
-
-
-class _MaximumProduct(torch.autograd.Function):
-    """``max_p <centre_p, pixel>``: (N, P, C), (N, C, hw) -> (N, hw), over chunks of centres."""
-
-    @staticmethod
-    def forward(ctx: Any, centres: Tensor, pixels: Tensor, chunk_size: int) -> Tensor:
-        best, winner = torch.bmm(centres[:, :chunk_size], pixels).max(dim=1)
-        for start in range(chunk_size, centres.shape[1], chunk_size):
-            products = torch.bmm(centres[:, start : start + chunk_size], pixels)
-            value, index = products.max(dim=1)
-            winner = torch.where(value > best, index + start, winner)
-            best = torch.maximum(best, value)
-        ctx.save_for_backward(centres, pixels, winner)
-        ctx.chunk_size = chunk_size
-        return best
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        centres, pixels, winner = ctx.saved_tensors
-        grad_centres, grad_pixels = torch.zeros_like(centres), torch.zeros_like(pixels)
-        for start in range(0, centres.shape[1], ctx.chunk_size):
-            chunk = centres[:, start : start + ctx.chunk_size]
-            number = torch.arange(start, start + chunk.shape[1], device=winner.device)
-            share = grad[:, None] * (winner[:, None] == number[:, None])  # (N, chunk, hw)
-            grad_centres[:, start : start + ctx.chunk_size] = share @ pixels.transpose(1, 2)
-            grad_pixels.baddbmm_(chunk.transpose(1, 2), share)
-        return grad_centres, grad_pixels, None

@@ -61,10 +61,9 @@ def test_prototype_equals_plain_loop(seed):
 
 
 @pytest.mark.parametrize('seed', range(3))
-@pytest.mark.parametrize('chunk_size', [1, 2, 3, 64])
-def test_foreground_equals_plain_loop(seed, chunk_size):
+def test_foreground_equals_plain_loop(seed):
     features, prototypes = randn(2, 5, 3, 4, seed=seed), randn(2, 7, 5, seed=seed + 10)
-    got = foreground_probability(features, prototypes, chunk_size, eps=1e-12)
+    got = foreground_probability(features, prototypes, eps=1e-12)
     assert got.shape == (2, 1, 3, 4)
     for n in range(2):
         want = oracle.foreground_probability(features[n].numpy(), prototypes[n].numpy())
@@ -144,11 +143,10 @@ def assert_gradients(function, plain, *points, atol=1e-7):
         np.testing.assert_allclose(leaf.grad.numpy(), want, atol=atol)
 
 
-@pytest.mark.parametrize('chunk_size', [2, 64])
-def test_foreground_gradients(chunk_size):
+def test_foreground_gradients():
     weights = randn(1, 1, 2, 3, seed=5)
     assert_gradients(
-        lambda f, p: (foreground_probability(f, p, chunk_size, eps=1e-12) * weights).sum(),
+        lambda f, p: (foreground_probability(f, p, eps=1e-12) * weights).sum(),
         lambda f, p: (
             (oracle.foreground_probability(f[0], p[0]) * weights[0, 0].numpy()).sum().item()
         ),
@@ -195,41 +193,13 @@ def test_only_the_winner_gets_a_gradient():
     assert (prototypes.grad[0, 1] == 0).all()
 
 
-@pytest.mark.parametrize('chunk_size', [1, 64])
-def test_the_first_of_equals_gets_the_gradient(chunk_size):
+def test_the_first_of_equals_gets_the_gradient():
     features, prototypes = randn(1, 4, 2, 3), randn(1, 1, 4).repeat(1, 3, 1).requires_grad_()
-    foreground_probability(features, prototypes, chunk_size).sum().backward()
+    foreground_probability(features, prototypes).sum().backward()
     assert (prototypes.grad[0].abs().amax(dim=1) > 1e-3).tolist() == [True, False, False]
 
 
 # --- memory, degenerate inputs, precision --------------------------------------------------------
-
-
-def largest_tensor(work):
-    """Most entries of a tensor that an operation of ``work`` returns."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    sizes = []
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            sizes.extend(t.numel() for t in [out] if isinstance(t, torch.Tensor))
-            return out
-
-    with Watch():
-        work()
-    return max(sizes)
-
-
-def test_chunks_bound_the_memory():
-    features = randn(1, 4, 16, 16).requires_grad_()
-    prototypes = randn(1, 600, 4).requires_grad_()
-
-    def work():
-        foreground_probability(features, prototypes, chunk_size=8).sum().backward()
-
-    assert largest_tensor(work) <= max(8 * 256, 600 * 4)
 
 
 def test_empty_masks_are_safe():
