@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -18,7 +17,7 @@ from scipy.sparse import csr_array
 
 from mmwsss.functional.checks import check_choice
 
-from .seeding import decode_key, encode_key, seeded_item
+from .seeding import decode_key, seeded_item
 
 __all__ = ['Group', 'PairDataset', 'flatten_groups', 'image_label']
 
@@ -173,32 +172,6 @@ class PairDataset:
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         """Iterate over the items once. (Indices past the end are keys, so Python needs to be told.)"""
         return (self[idx] for idx in range(len(self)))
-
-    def draw_statistics(self, seed: int = 0, epoch: int = 0) -> dict[str, Any]:
-        """What an epoch of a run with this seed draws, without loading an image.
-
-        Args:
-            seed: Seed of the sampler.
-            epoch: Epoch, from 0.
-
-        Returns:
-            ``items``, ``unlabelled`` (images left out), ``shared_class`` (class id -> groups),
-            ``images_of_class`` (class id -> images), ``views`` (number of times an image is shown ->
-            images, unlabelled ones left out), ``repeating_groups`` (groups that show an image twice).
-        """
-        size = len(self)
-        groups = [self.group(encode_key(i, epoch, seed, size)) for i in range(size)]
-        classes = Counter(group.shared_class for group in groups)
-        shown = Counter(image for group in groups for image in group.images)
-        views = Counter(shown[image] for image in self._labelled.tolist())
-        return {
-            'items': size,
-            'unlabelled': len(self.dataset) - size,
-            'shared_class': {c: classes[c] for c in self._classes.tolist()},
-            'images_of_class': {c: len(self.images_of(c)) for c in self._classes.tolist()},
-            'views': dict(sorted(views.items())),
-            'repeating_groups': sum(len({*g.images}) < self.group_size for g in groups),
-        }
 
     def __repr__(self) -> str:
         if not self._is_loaded:

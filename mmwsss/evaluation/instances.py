@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmwsss.functional.checks import check_label_map
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io import find_mask, load_mask, parsing, require_folder, safe_join
+from mmwsss.io import find_mask, load_mask, parsing, require_folder
 from mmwsss.utils.names import check_known
 
 __all__ = ['InstanceFile', 'InstanceFolder', 'load_instance_map', 'open_instances']
@@ -55,27 +55,21 @@ def open_instances(
 
 
 class InstanceFolder:
-    """Instance maps in files ``<folder>/<image id><suffix>``.
+    """Instance maps in files ``<folder>/<image id>.png`` or ``.npy``, in this order.
 
     Args:
         folder: The folder.
-        suffix: ``'.png'`` or ``'.npy'``. None: either, ``.png`` first.
 
     Raises:
         FileNotFoundError: The folder does not exist.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], suffix: str | None = None) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = require_folder('instance maps', folder)
-        self.suffix = suffix
 
     def __call__(self, image_id: str, image_size: tuple[int, int]) -> NDArray[Any]:
         """Return the map (H, W) of an image; errors are those of :func:`load_instance_map`."""
-        if self.suffix is None:
-            path = find_mask(self.folder, image_id)
-        else:
-            path = safe_join(self.folder, image_id, self.suffix)
-        return load_instance_map(path)
+        return load_instance_map(find_mask(self.folder, image_id))
 
 
 class InstanceFile:

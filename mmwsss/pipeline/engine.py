@@ -365,9 +365,9 @@ class Pipeline:
         tool = stage.arguments['tool'] if stage.kind == 'tool' else kind.tool
         words = kind.command(stage, cfg, self.folder(stage.name), self.fill)
         given = option_words({key: self.fill(value) for key, value in stage.options.items()})
-        options = [*kind.fixed_options, *given] if kind.reads_options else []
+        options = [*kind.fixed_options, *given] if kind.runs_model else []
         path = short_path(self.tools / tool, Path.cwd())
-        words += ['--device', self.device] if self.device and kind.takes_device else []
+        words += ['--device', self.device] if self.device and kind.runs_model else []
         return [path, *words, *(['--cfg-options', *options] if options else [])]
 
     def fill(self, node: Any) -> Any:

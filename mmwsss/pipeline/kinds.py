@@ -59,9 +59,8 @@ class Kind(ABC):
         one_of: Arguments of which it must have exactly one.
         optional: Arguments that it may have.
         needs_config: Whether it has a config.
-        reads_options: Whether the tool takes ``--cfg-options``.
-        distributed: Whether the launcher may start several processes of it.
-        takes_device: Whether the tool takes ``--device``.
+        runs_model: Whether the tool takes ``--cfg-options`` and ``--device``, and the launcher may start
+            several processes of it.
         keeps_old: Whether an old result is put aside rather than removed.
         states_protocol: Whether its scores state the protocol of what it reads.
         keys: Top-level keys of the config that it reads.
@@ -75,9 +74,7 @@ class Kind(ABC):
     one_of: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
     needs_config: ClassVar[bool] = True
-    reads_options: ClassVar[bool] = True
-    distributed: ClassVar[bool] = True
-    takes_device: ClassVar[bool] = True
+    runs_model: ClassVar[bool] = True
     keeps_old: ClassVar[bool] = False
     states_protocol: ClassVar[bool] = False
     keys: ClassVar[tuple[str, ...]] = ()
@@ -117,7 +114,7 @@ class Kind(ABC):
 
     def processes(self, cfg: Config, available: int) -> int | None:
         """How many of the available processes do it; None: it is no work for a launcher."""
-        return available if self.distributed else None
+        return available if self.runs_model else None
 
     def files(self, stage: Stage) -> dict[str, Path]:
         """Files that decide the result beside those that the config names."""
@@ -232,9 +229,7 @@ class Score(Kind):
     tool = 'eval_masks.py'
     one_of = ('masks', 'maps')
     optional = ('partial', 'args')
-    reads_options = False
-    distributed = False
-    takes_device = False
+    runs_model = False
     states_protocol = True
     data = ('val_dataloader',)
     suffix = '.json'
@@ -309,9 +304,7 @@ class Tool(Kind):
     arguments = ('tool',)
     optional = ('args', 'files', 'reads', 'dry_run')
     needs_config = False
-    reads_options = False
-    distributed = False
-    takes_device = False
+    runs_model = False
 
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """The arguments; ``{work}`` stands for the stage's own folder."""

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.functional.checks import check_range
-from mmwsss.io import atomic_path
+from mmwsss.io import IGNORE_INDEX, atomic_path
 
 __all__ = ['Tile', 'class_legend', 'colorize', 'heatmap', 'overlay', 'panel_image', 'save_panel']
 
@@ -19,15 +19,12 @@ TITLE_HEIGHT, LEGEND_HEIGHT, GAP = 0.26, 0.25, 0.08  # inches
 MAX_SHAPE = 2.0  # height / width; taller pictures are reduced
 
 
-def colorize(
-    labels: np.ndarray, palette: Sequence[Sequence[int]], ignore_index: int = 255
-) -> np.ndarray:
+def colorize(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Paint a label map in the colours of its classes.
 
     Args:
-        labels: Integer (H, W), class ids 0 .. len(palette) - 1 and ``ignore_index``.
+        labels: Integer (H, W), class ids 0 .. len(palette) - 1 and 255, painted in VOC's cream.
         palette: One [R, G, B] in 0..255 per class id, background first.
-        ignore_index: Painted in VOC's cream.
 
     Returns:
         RGB uint8 (H, W, 3).
@@ -35,7 +32,7 @@ def colorize(
     Raises:
         ValueError: ``labels`` holds an id without a colour.
     """
-    ignored, n = labels == ignore_index, len(palette)
+    ignored, n = labels == IGNORE_INDEX, len(palette)
     wrong = np.unique(labels[((labels < 0) | (labels >= n)) & ~ignored])
     if len(wrong):
         raise ValueError(f'palette has {n} colours, but labels hold {wrong.tolist()}')
@@ -48,7 +45,6 @@ def overlay(
     labels: np.ndarray,
     palette: Sequence[Sequence[int]],
     alpha: float = 0.6,
-    ignore_index: int = 255,
     background: bool = True,
 ) -> np.ndarray:
     """Lay the colours of a label map over its image; background shows the image alone.
@@ -58,7 +54,6 @@ def overlay(
         labels: Integer (H, W).
         palette: See :func:`colorize`.
         alpha: Weight of the colours, 0..1.
-        ignore_index: See :func:`colorize`.
         background: Whether id 0 is background.
 
     Returns:
@@ -67,7 +62,7 @@ def overlay(
     Raises:
         ValueError: The sizes differ or ``alpha`` does not lie in [0, 1].
     """
-    picture = colorize(labels, palette, ignore_index)
+    picture = colorize(labels, palette)
     if picture.shape != np.shape(image):
         raise ValueError(f'labels are {picture.shape[:2]}, but the image is {image.shape[:2]}')
     return _blend(image, picture, alpha, (labels != 0) | (not background))

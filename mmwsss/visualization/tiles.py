@@ -123,7 +123,6 @@ def error_overlay(
     image: np.ndarray,
     given: np.ndarray,
     truth: np.ndarray,
-    ignore_index: int = IGNORE_INDEX,
     alpha: float = 0.75,
     background: bool = True,
 ) -> np.ndarray:
@@ -131,28 +130,26 @@ def error_overlay(
 
     Args:
         image: RGB uint8 (H, W, 3).
-        given: Labels (H, W); ``ignore_index`` is undecided, which misses a class.
-        truth: True labels (H, W); pixels of ``ignore_index`` are left grey.
-        ignore_index: The label that means "not labelled".
+        given: Labels (H, W); 255 is undecided, which misses a class.
+        truth: True labels (H, W); pixels of 255 are left grey.
         alpha: Weight of the colours, 0..1.
         background: Whether label 0 is background.
 
     Returns:
         RGB uint8 (H, W, 3).
     """
-    kinds = error_kinds(given, truth, ignore_index, background)
+    kinds = error_kinds(given, truth, background)
     return overlay(to_grey(image), kinds, [(0, 0, 0), *ERROR_COLOURS.values()], alpha)
 
 
 def error_kinds(
     given: np.ndarray,
     truth: np.ndarray,
-    ignore_index: int = IGNORE_INDEX,
     background: bool = True,
 ) -> np.ndarray:
     """Where labels are wrong and how: 0 right, then the place in ``ERROR_COLOURS`` from 1; (H, W)."""
-    missed = (given == ignore_index) | (background & (given == 0))
-    wrong = (given != truth) & (truth != ignore_index)
+    missed = (given == IGNORE_INDEX) | (background & (given == 0))
+    wrong = (given != truth) & (truth != IGNORE_INDEX)
     return np.select([~wrong, missed, background & (truth == 0)], [0, 1, 2], 3)
 
 

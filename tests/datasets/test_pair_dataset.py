@@ -153,7 +153,8 @@ class TestDraw:
         dataset = build(config, class_balanced=True)
         counts = Counter()
         for epoch in range(200):
-            counts.update(dataset.draw_statistics(SEED, epoch)['shared_class'])
+            keys = (encode_key(i, epoch, SEED, len(dataset)) for i in range(len(dataset)))
+            counts.update(dataset.group(key).shared_class for key in keys)
         total = 200 * len(dataset)
         assert chisquare([counts[c] for c in (1, 2, 3)], [total / 3] * 3).pvalue > 1e-3
 
@@ -264,18 +265,6 @@ class TestWrapping:
         copy = pickle.loads(pickle.dumps(pairs))
         key = encode_key(1, 1, SEED, 7)
         assert copy.group(key) == pairs.group(key)
-
-    def test_statistics(self, config):
-        dataset = build(config, group_size=2)
-        found = dataset.draw_statistics(SEED, 1)
-        groups = [dataset.group(encode_key(i, 1, SEED, 7)) for i in range(7)]
-        assert found['items'] == 7
-        assert found['unlabelled'] == 1
-        assert found['shared_class'] == {c: sum(g[1] == c for g in groups) for c in (1, 2, 3)}
-        assert found['images_of_class'] == {1: 6, 2: 3, 3: 1}
-        assert sum(found['views'].values()) == 7
-        assert sum(times * images for times, images in found['views'].items()) == 14
-        assert found['repeating_groups'] == sum(g[0][0] == g[0][1] for g in groups)
 
 
 class TestLoading:

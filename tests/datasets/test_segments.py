@@ -19,7 +19,7 @@ def root(tmp_path):
 
 def test_superpixels_cover_each_image_once_and_are_kept(root):
     pytest.importorskip('skimage')
-    make = partial(convert_segments, str(root / 'images'), root / 'out', progress=False)
+    make = partial(convert_segments, str(root / 'images'), root / 'out')
     assert make(Superpixels(count=6)).done == IDS
     for name in IDS:
         segments = load_segments(root / f'out/{name}.json', SIZES[name])
@@ -45,7 +45,7 @@ def test_folders_of_pngs_and_files_of_sam(root):
         Image.fromarray(mask.astype(np.uint8) * 255).save(root / f'png/first/{i}.png')
     (root / 'png/second').mkdir()
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(root / 'png/second/0.png')
-    make = partial(convert_segments, str(root / 'images'), progress=False)
+    make = partial(convert_segments, str(root / 'images'))
     report = make(root / 'out', partial(mask_folder, str(root / 'png')))
     assert report.done == ['first']
     assert '0.png is 9 x 9, expected (10, 8)' in report.failed['second']

@@ -36,7 +36,6 @@ def convert_coco(
     mask_folder: str | None = None,
     expected_count: int | None = None,
     workers: int = 0,
-    progress: bool = True,
 ) -> BatchReport:
     """Write masks, ``labels_<split>.json`` and ``<split>.txt`` of the images that carry labels.
 
@@ -52,7 +51,6 @@ def convert_coco(
         expected_count: Number of images with labels. None: that of COCO 2014. Another number is a
             warning.
         workers: Number of processes; 0 works in this one.
-        progress: Show progress.
 
     Returns:
         What became of every image.
@@ -77,7 +75,6 @@ def convert_coco(
         is_done=lambda name: is_mask_file(safe_join(masks, name, '.png')),
         description=f'masks of {split}',
         workers=workers,
-        progress=progress,
     )
     if not report.failed:
         if expected_count is None:

@@ -70,7 +70,6 @@ def convert_folder(
     true_masks: str | None = None,
     seed: int = 0,
     workers: int = 0,
-    progress: bool = True,
     label_map: str | None = None,
     labels_by_folder: bool = False,
     label_pattern: str | None = None,
@@ -98,7 +97,6 @@ def convert_folder(
             and ``val_fraction`` is of no account.
         seed: Of that draw.
         workers: Number of processes; 0 works in this one.
-        progress: Show progress.
         label_map: File of colours, if the masks show classes as colours; see
             :func:`~mmwsss.datasets.label_map.read_label_map`. Of these and of outlines, class ids are written
             to ``out/masks``.
@@ -142,7 +140,6 @@ def convert_folder(
         ),
         description='images',
         workers=workers,
-        progress=progress,
         on_result=found.__setitem__,
     )
     if not found:

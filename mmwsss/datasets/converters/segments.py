@@ -38,7 +38,6 @@ def convert_segments(
     ids: Sequence[str] | None = None,
     overwrite: bool = False,
     workers: int = 0,
-    progress: bool = True,
 ) -> BatchReport:
     """Write ``out/<id>.json``, the segments of each image, for ``SegmentVote``.
 
@@ -51,7 +50,6 @@ def convert_segments(
         ids: Only these images. None: all.
         overwrite: Make files that are there anew.
         workers: Number of processes; 0 works in this one.
-        progress: Show progress.
 
     Returns:
         What became of every image.
@@ -66,7 +64,6 @@ def convert_segments(
         is_done=None if overwrite else lambda name: safe_join(out, name, '.json').is_file(),
         description='segments',
         workers=workers,
-        progress=progress,
     )
 
 

@@ -29,7 +29,6 @@ def convert_voc12aug(
     voc: str | os.PathLike[str],
     sbd: str | os.PathLike[str],
     workers: int = 0,
-    progress: bool = True,
     out: str | os.PathLike[str] | None = None,
 ) -> BatchReport:
     """Write ``SegmentationClassAug/<id>.png`` and ``ImageSets/Segmentation/train_aug.txt``.
@@ -45,7 +44,6 @@ def convert_voc12aug(
         sbd: Folder of SBD's ``<id>.mat`` files (``benchmark_RELEASE/dataset/cls``), or of masks
             ``<id>.png``.
         workers: Number of processes; 0 works in this one.
-        progress: Show progress.
         out: Folder to write into. None: ``voc``, which is then no longer as it came.
 
     Returns:
@@ -69,7 +67,6 @@ def convert_voc12aug(
         is_done=lambda name: is_mask_file(safe_join(masks, name, '.png')),
         description='masks of train_aug and val',
         workers=workers,
-        progress=progress,
     )
     if not report.failed:
         warn_count('train_aug', len(train_aug), VOC12WSSSDataset.EXPECTED_COUNTS['train_aug'])

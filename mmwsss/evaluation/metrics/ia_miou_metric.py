@@ -30,10 +30,9 @@ class IAmIoUMetric(BaseMetric):
     instances are the 8-connected components of the ground-truth mask.
 
     Args:
-        instance_dir: Folder of instance maps ``<image id><instance_suffix>`` such as VOC's
+        instance_dir: Folder of instance maps ``<image id>.png`` or ``.npy`` such as VOC's
             ``SegmentationObject``: 0 = none, 255 = ignored. The image id is ``img_id`` of the data
             sample or else the stem of ``seg_map_path`` or ``img_path``.
-        instance_suffix: ``'.png'`` or ``'.npy'``.
         instance_file: COCO or LVIS JSON with the instances, instead of ``instance_dir``.
         category_map: Category name of ``instance_file`` -> class name. None: equal names.
         ignore_index: Label of pixels that are not scored.
@@ -55,7 +54,6 @@ class IAmIoUMetric(BaseMetric):
     def __init__(
         self,
         instance_dir: str | None = None,
-        instance_suffix: str = '.png',
         instance_file: str | None = None,
         category_map: Mapping[str, str] | None = None,
         ignore_index: int = 255,
@@ -73,7 +71,7 @@ class IAmIoUMetric(BaseMetric):
             import_mask_api()
             require_file('instance_file', instance_file)
         self.include_background = include_background
-        folder = None if instance_dir is None else InstanceFolder(instance_dir, instance_suffix)
+        folder = None if instance_dir is None else InstanceFolder(instance_dir)
         self._options: dict[str, Any] = {
             'instances': folder or instance_file,
             'category_map': category_map,

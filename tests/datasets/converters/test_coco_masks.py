@@ -106,7 +106,7 @@ def instances(tmp_path):
 class TestConvert:
     def test_masks_labels_and_list(self, instances, tmp_path):
         out = tmp_path / 'out'
-        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        report = convert_coco(instances, 'train', out, expected_count=2)
         assert report.exit_code == 0
         first, second = 'COCO_train2014_000000000009', 'COCO_train2014_000000000007'
         assert (out / 'train.txt').read_text().split() == [first, second]
@@ -122,12 +122,12 @@ class TestConvert:
         ]
 
     def test_class_ids_are_those_of_the_dataset(self, instances, tmp_path):
-        convert_coco(instances, 'train', tmp_path, expected_count=2, progress=False)
+        convert_coco(instances, 'train', tmp_path, expected_count=2)
         mask = load_mask(tmp_path / 'masks/train2014/COCO_train2014_000000000007.png')
         assert COCO14WSSSDataset.METAINFO['classes'][mask.max()] == 'bottle'
 
     def test_the_dataset_reads_what_it_writes(self, instances, tmp_path):
-        convert_coco(instances, 'train', tmp_path, expected_count=2, progress=False)
+        convert_coco(instances, 'train', tmp_path, expected_count=2)
         dataset = COCO14WSSSDataset(
             data_root=str(tmp_path),
             data_prefix={'img_path': '', 'seg_map_path': 'masks/train2014'},
@@ -145,33 +145,29 @@ class TestConvert:
         content = json.loads(good)
         content['annotations'][2]['segmentation'] = [[1, 2]]
         instances.write_text(json.dumps(content))
-        report = convert_coco(
-            instances, 'train', tmp_path / 'out', expected_count=2, progress=False
-        )
+        report = convert_coco(instances, 'train', tmp_path / 'out', expected_count=2)
         assert list(report.failed) == ['COCO_train2014_000000000007']
         assert not (tmp_path / 'out/train.txt').exists()
         instances.write_text(good)
-        report = convert_coco(
-            instances, 'train', tmp_path / 'out', expected_count=2, progress=False
-        )
+        report = convert_coco(instances, 'train', tmp_path / 'out', expected_count=2)
         assert (len(report.done), len(report.skipped), report.exit_code) == (1, 1, 0)
         assert (tmp_path / 'out/train.txt').exists()
 
     def test_masks_follow_the_annotations(self, instances, tmp_path):
         out = tmp_path / 'out'
-        convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        convert_coco(instances, 'train', out, expected_count=2)
         content = json.loads(instances.read_text())
         content['annotations'][2]['category_id'] = 1
         instances.write_text(json.dumps(content))
-        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        report = convert_coco(instances, 'train', out, expected_count=2)
         second = 'COCO_train2014_000000000007'
         assert (report.done, report.skipped) == ([second], ['COCO_train2014_000000000009'])
         assert load_mask(out / f'masks/train2014/{second}.png', 81).max() == 1
         assert json.loads((out / 'labels_train.json').read_text())[second] == ['person']
-        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        report = convert_coco(instances, 'train', out, expected_count=2)
         assert len(report.skipped) == 2
         instances.write_text(instances.read_text().replace('"dog"', '"cat"'))
-        report = convert_coco(instances, 'train', out, expected_count=2, progress=False)
+        report = convert_coco(instances, 'train', out, expected_count=2)
         assert report.done == ['COCO_train2014_000000000009']
 
     def test_masks_of_unknown_origin_stay(self, instances, tmp_path):

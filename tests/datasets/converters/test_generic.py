@@ -12,7 +12,7 @@ from tests.oracles.coco_masks import run_lengths
 
 
 def convert(tiny, **changes):
-    options = {'labels': str(tiny / 'labels.csv'), 'progress': False, **changes}
+    options = {'labels': str(tiny / 'labels.csv'), **changes}
     return convert_folder(str(tiny / 'images'), tiny / 'out', **options)
 
 
@@ -273,9 +273,7 @@ def test_labels_may_begin_with_the_folders_of_the_images(tiny):
     (tiny / 'names.csv').write_text(
         f'id,names\nimages/first.jpg,cat\n{tiny.name}/images/second,dog\nthird,\n'
     )
-    convert_folder(
-        str(tiny / 'images'), tiny / 'out', labels=str(tiny / 'names.csv'), progress=False
-    )
+    convert_folder(str(tiny / 'images'), tiny / 'out', labels=str(tiny / 'names.csv'))
     rows = (tiny / 'out/labels.csv').read_text().split()
     assert sorted(rows[2:]) == ['first,cat', 'second,dog', 'third,']
 
@@ -288,7 +286,7 @@ def test_labels_without_any_class(tiny):
 
 def test_labels_of_another_folder_are_of_no_image(tiny):
     (tiny / 'names.csv').write_text('id,names\nphotos/first,cat\nsecond,dog\nthird,\n')
-    report, _ = convert_folder(str(tiny / 'images'), None, str(tiny / 'names.csv'), progress=False)
+    report, _ = convert_folder(str(tiny / 'images'), None, str(tiny / 'names.csv'))
     assert set(report.failed) == {'photos/first', 'first'}
 
 

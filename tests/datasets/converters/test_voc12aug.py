@@ -43,7 +43,7 @@ def lists_and_masks(voc):
 @pytest.mark.parametrize('workers', [0, 2])
 def test_vocs_masks_come_first_and_val_is_left_out(folders, workers):
     voc, sbd = folders
-    report = convert_voc12aug(voc, sbd, workers=workers, progress=False)
+    report = convert_voc12aug(voc, sbd, workers=workers)
     assert report.exit_code == 0
     ids, masks = lists_and_masks(voc)
     assert ids == ['a', 'c', 'd']
@@ -53,7 +53,7 @@ def test_vocs_masks_come_first_and_val_is_left_out(folders, workers):
 def test_a_folder_that_may_only_be_read_stays_as_it_is(folders, tmp_path):
     voc, sbd = folders
     before = sorted(voc.rglob('*'))
-    convert_voc12aug(voc, sbd, progress=False, out=tmp_path / 'made')
+    convert_voc12aug(voc, sbd, out=tmp_path / 'made')
     assert sorted(voc.rglob('*')) == before
     assert lists_and_masks(tmp_path / 'made') == (
         ['a', 'c', 'd'],
@@ -65,20 +65,20 @@ def test_png_masks_give_the_same(folders, tmp_path):
     voc, sbd = folders
     for path in sbd.iterdir():
         save_mask(tmp_path / f'png/{path.stem}.png', read_sbd_mat(path))
-    convert_voc12aug(voc, tmp_path / 'png', progress=False)
+    convert_voc12aug(voc, tmp_path / 'png')
     assert lists_and_masks(voc)[1] == {'a': 1, 'b': 2, 'c': 3, 'd': 20}
 
 
 def test_a_failure_is_named_and_the_next_run_finishes(folders):
     voc, sbd = folders
     write_mat(sbd / 'c.mat', filled(21))
-    report = convert_voc12aug(voc, sbd, progress=False)
+    report = convert_voc12aug(voc, sbd)
     assert report.exit_code == 1
     assert list(report.failed) == ['c']
     assert 'holds class ids outside the list: 21; expected 0 .. 20' in report.failed['c']
     assert not (voc / 'ImageSets/Segmentation/train_aug.txt').exists()
     write_mat(sbd / 'c.mat', filled(3))
-    report = convert_voc12aug(voc, sbd, progress=False)
+    report = convert_voc12aug(voc, sbd)
     assert (report.done, report.skipped, report.failed) == (['c'], ['a', 'd', 'b'], {})
     assert lists_and_masks(voc)[0] == ['a', 'c', 'd']
 
@@ -87,7 +87,7 @@ def test_other_size_and_missing_image_are_named(folders):
     voc, sbd = folders
     write_mat(sbd / 'c.mat', np.zeros((2, 3), np.uint8))
     (voc / 'JPEGImages/d.jpg').unlink()
-    failed = convert_voc12aug(voc, sbd, progress=False).failed
+    failed = convert_voc12aug(voc, sbd).failed
     assert 'the mask is 2 x 3 (height x width), expected 6 x 8' in failed['c']
     assert 'd.jpg' in failed['d']
 

@@ -269,9 +269,7 @@ def test_the_converter_takes_them_all(tmp_path, source):
         write(tmp_path / f'yolo/{name}.txt', line)
     if 'labels' in source:
         source = {'labels': str(tmp_path / source['labels'])}
-    report, statistics = convert_folder(
-        str(tmp_path / 'images'), tmp_path / 'out', progress=False, **source
-    )
+    report, statistics = convert_folder(str(tmp_path / 'images'), tmp_path / 'out', **source)
     assert report.failed == {}
     assert statistics['unlabeled'] == ['background/c']
     rows = sorted((tmp_path / 'out/labels.csv').read_text().splitlines()[1:])

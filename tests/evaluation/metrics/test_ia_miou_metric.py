@@ -100,9 +100,10 @@ def test_other_map_formats(scenes, tmp_path):
     for suffix in ('.png', '.npy'):
         for i, instance_map in enumerate(instances):
             wide = np.where(instance_map == 255, 255, instance_map * 300).astype(np.uint16)
-            path = tmp_path / f'image{i}{suffix}'
+            path = tmp_path / suffix[1:] / f'image{i}{suffix}'
+            path.parent.mkdir(exist_ok=True)
             np.save(path, wide) if suffix == '.npy' else Image.fromarray(wide).save(path)
-        metric = IAmIoUMetric(instance_dir=str(tmp_path), instance_suffix=suffix)
+        metric = IAmIoUMetric(instance_dir=str(tmp_path / suffix[1:]))
         got = evaluate(metric, scenes)
         assert got['IA-mIoU'] == pytest.approx(100 * expected['IA-mIoU'], abs=1e-9)
 
