@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sized
+from numbers import Integral
 
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
@@ -28,9 +29,13 @@ class SeededSampler(Sampler):
         shuffle: Draw a new permutation each epoch.
         seed: Seed; the runner's if None.
         infinite: Go on with the next epoch forever, for iteration-based training.
+        epoch_size: Items of a training epoch, over all ranks; the permutations follow each other
+            without a break. None: the dataset's ``epoch_size``, which a ``WSSSDataset`` with a
+            ``fraction`` has, else its size.
 
     Raises:
         TypeError: The dataset does not understand keys.
+        ValueError: ``epoch_size`` is no positive integer or goes with ``infinite``.
     """
 
     def __init__(
@@ -39,20 +44,25 @@ class SeededSampler(Sampler):
         shuffle: bool = True,
         seed: int | None = None,
         infinite: bool = False,
+        epoch_size: int | None = None,
     ) -> None:
         if not getattr(dataset, 'accepts_item_keys', False):
             raise TypeError(
                 f'SeededSampler needs a dataset with item keys such as WSSSDataset, but got '
                 f"{type(dataset).__name__}; use mmengine's DefaultSampler or InfiniteSampler for it"
             )
+        is_count = isinstance(epoch_size, Integral) and epoch_size > 0
+        if epoch_size is not None and (infinite or not is_count):
+            allowed = 'a positive integer or None, and None with infinite=True'
+            raise ValueError(f'epoch_size must be {allowed}, but got {epoch_size!r}')
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else int(seed)
         self.infinite = infinite
-        # Over all ranks; a WSSSDataset of a fraction has epochs as long as with all images.
-        given: int | None = None if infinite else getattr(dataset, 'epoch_size', None)
-        self.epoch_size = given or self.size
+        if epoch_size is None and not infinite:
+            epoch_size = getattr(dataset, 'epoch_size', None)
+        self.epoch_size = self.size if epoch_size is None else int(epoch_size)
         self.epoch = 0
         self.skipped = 0
 

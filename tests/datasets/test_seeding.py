@@ -104,25 +104,37 @@ def test_datasets_without_keys_are_refused():
 @pytest.mark.parametrize('epoch_size', [3, 8, 20])
 def test_epochs_of_another_size_cut_the_same_stream(epoch_size):
     dataset = KeyedList(range(8))
-    dataset.epoch_size = epoch_size
-    sampler = of_rank(dataset, 0, 1)
+    sampler = of_rank(dataset, 0, 1, epoch_size=epoch_size)
     keys = []
     for epoch in range(4):
         sampler.set_epoch(epoch)
         keys += list(sampler)
         assert len(keys) == (epoch + 1) * len(sampler) == (epoch + 1) * epoch_size
-    dataset.epoch_size = None
     stream = iter(of_rank(dataset, 0, 1, infinite=True))
     assert keys == [next(stream) for _ in keys]
 
 
 def test_epoch_size_counts_the_items_of_all_ranks():
     dataset = KeyedList(range(4))
-    dataset.epoch_size = 10
-    one = of_rank(dataset, 0, 1)
-    ranks = [of_rank(dataset, rank, 2) for rank in range(2)]
+    one = of_rank(dataset, 0, 1, epoch_size=10)
+    ranks = [of_rank(dataset, rank, 2, epoch_size=10) for rank in range(2)]
     assert [len(sampler) for sampler in ranks] == [5, 5]
     for sampler in (one, *ranks):
         sampler.set_epoch(1)
     shares = [list(sampler) for sampler in ranks]
     assert list(one) == [key for pair in zip(*shares, strict=True) for key in pair]
+
+
+@pytest.mark.parametrize('options', [dict(epoch_size=0), dict(epoch_size=5, infinite=True)])
+def test_wrong_epoch_size(options):
+    with pytest.raises(ValueError, match='epoch_size must be a positive integer or None, and None'):
+        SeededSampler(KeyedList(range(3)), seed=0, **options)
+
+
+@pytest.mark.parametrize('size', [2.5, 4.0, '4'])
+def test_epoch_size_is_an_integer(size):
+    with pytest.raises(
+        ValueError, match=rf'epoch_size must be a positive integer or None.* but got {size!r}'
+    ):
+        SeededSampler(KeyedList(range(3)), seed=0, epoch_size=size)
+    assert len(SeededSampler(KeyedList(range(3)), seed=0, epoch_size=np.int64(4))) == 4

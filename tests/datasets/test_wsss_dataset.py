@@ -278,6 +278,7 @@ class TestFraction:
         assert (whole.epoch_size, part.epoch_size) == (None, len(whole))
         sampler = SeededSampler(part, seed=0)
         assert (len(part), len(sampler), len(list(sampler))) == (1, 2, 2)
+        assert SeededSampler(part, seed=0, epoch_size=3).epoch_size == 3
         assert SeededSampler(part, seed=0, infinite=True).epoch_size == 1
         assert "WSSSDataset 'all' (1/4 of each class): 1 images" in repr(part)
         assert not [line for line in log() if line.startswith('WARNING')]
