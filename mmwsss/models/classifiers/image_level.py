@@ -63,6 +63,7 @@ class ImageLevelClassifier(ImageModel):
         init_cfg: MMEngine initialisation.
 
     Raises:
+        TypeError: The head is not one of a localizer.
         ValueError: Unknown ``norm_affine``, ``test_cfg`` keys or values, or a name in
             ``frozen_modules`` that the backbone does not have.
     """
@@ -81,6 +82,11 @@ class ImageLevelClassifier(ImageModel):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
+        if not hasattr(self.head, 'class_logits'):
+            raise TypeError(
+                'the head of a localizer must make class maps, as CAMHead does, but got '
+                f'{type(self.head).__name__}'
+            )
         check_choice('norm_affine', norm_affine, ('frozen', 'trained'))
         self.freeze_norm = freeze_norm
         self.frozen_modules = tuple(frozen_modules)

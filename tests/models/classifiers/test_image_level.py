@@ -295,6 +295,12 @@ def test_an_output_that_the_backbone_does_not_have_is_named(head, index):
         model(torch.zeros(1, 3, 32, 32), mode='tensor')
 
 
+def test_a_head_of_segmenters_is_refused():
+    head = dict(type='FCNHead', in_channels=64, channels=8, num_classes=5)
+    with pytest.raises(TypeError, match='must make class maps, as CAMHead does, but got FCNHead'):
+        build(head=head)
+
+
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match=r"precision must be one of .*'float32'.* but got 'half'"):
         build(test_cfg=dict(precision='half'))
