@@ -118,6 +118,11 @@ QUESTIONS = (
         Entry(LOCALIZERS, 'masks (rpnet_masks)', 'RPNet, threshold chosen'),
         Entry(VOC, 'masks (chosen_masks)', 'SIPE, threshold chosen'),
     )),
+    Question("By how many images is a threshold chosen? SIPE's masks", (
+        Entry('sipe_lite2_voc12part_300', 'masks', '300'),
+        Entry('sipe_lite2_voc12part', 'masks', '1,200'),
+        Entry('sipe_lite2_voc12part_all', 'masks', 'all 2,899'),
+    )),
     Question("Which refiner on VOC itself? On SIPE's maps", (
         Entry(VOC, 'masks', 'none'),
         Entry(VOC, 'masks (vote_masks)', 'votes of superpixels'),

@@ -1,7 +1,8 @@
 """Choose the background threshold of class maps without masks.
 
 Prints how well each threshold separates the colours of foreground and background (the share of the colour
-variance between them, 100 for the best threshold of an image, mean over images), and names the best one.
+variance between them, 100 for the best threshold of an image, mean over images), and names the best one, with
+its standard deviation over other images of the kind (bootstrap).
 `threshold='chosen'` of a BackgroundThreshold does the same while masks are made.
 """
 
@@ -48,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     thresholds = args.thresholds or DEFAULT_THRESHOLDS
     choice = choose_threshold(maps, images, ids, thresholds, args.workers)
     print(choice.table())
-    print(f'threshold {choice.threshold:g}: {choice.source}')
+    print(f'threshold {choice.threshold:g} (± {choice.spread():.2g}): {choice.source}')
     return finish_report(choice.report)
 
 

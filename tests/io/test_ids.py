@@ -77,9 +77,7 @@ def test_all_odd_ids_go_through_lists_labels_maps_masks_and_scores(tmp_path):
     with (tmp_path / 'names.csv').open('w', newline='', encoding='utf-8') as file:
         rows = [[f'{name}.jpg', 'cat' * (i % 2)] for i, name in enumerate(ODD_IDS)]
         csv.writer(file).writerows([['filename', 'labels'], *rows])
-    report, _ = convert_folder(
-        str(tmp_path / 'images'), tmp_path, str(tmp_path / 'names.csv'), progress=False
-    )
+    report, _ = convert_folder(str(tmp_path / 'images'), tmp_path, str(tmp_path / 'names.csv'))
     assert report.failed == {}
     dataset = WSSSDataset(
         data_root=str(tmp_path),

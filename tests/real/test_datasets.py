@@ -74,7 +74,7 @@ def converted(tmp_path_factory):
     pytest.importorskip('pycocotools.mask', reason='pycocotools, the extra "coco", is missing')
     out = tmp_path_factory.mktemp('coco')
     path = DATA / 'coco_mini/annotations/instances_val2017.json'
-    report = convert_coco(path, 'val', out, 'masks', expected_count=50, progress=False)
+    report = convert_coco(path, 'val', out, 'masks', expected_count=50)
     assert report.failed == {}
     return path, out
 

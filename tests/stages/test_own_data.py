@@ -209,7 +209,7 @@ def test_class_counts_follow_the_list(folder, tmp_path):
 
 def test_photos_that_may_only_be_read_stay_where_they_are(folder, tmp_path):
     before, lists = sorted(folder.rglob('*')), tmp_path / 'lists'
-    convert_folder(str(folder / 'images'), lists, str(folder / 'names.csv'), progress=False)
+    convert_folder(str(folder / 'images'), lists, str(folder / 'names.csv'))
     options = dict(data_root=str(lists), image_dir=str(folder / 'images'))
     for name in ('cam_lite2_custom', 'deeplabv2_lite2_custom_pseudo'):
         cfg = load_config(ROOT / 'configs' / 'custom' / f'{name}.py', options)

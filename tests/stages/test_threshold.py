@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -42,19 +43,27 @@ def case(demo_root, tmp_path):
     return Config(cfg), tmp_path / 'maps', images
 
 
+def plain_spread(curves, thresholds):
+    """Of the choices of all sets of as many images, drawn with replacement."""
+    sets = product(range(len(curves)), repeat=len(curves))
+    return np.std([thresholds[int(np.argmax(sum(curves[i] for i in drawn)))] for drawn in sets])
+
+
 def test_mean_over_images_equals_the_plain_loop(case):
     _, maps, images = case
-    ids = list(images.paths)[:2]
+    ids = list(images.paths)[:6]
     choice = choose_threshold(maps, images, ids, THRESHOLDS)
     pictures = [load_rgb(images.paths[name])[::2, ::2] for name in ids]
     curves = [
         [plain_separation(rgb2lab(p), np.float32(p[..., 0]) / 255, t) for t in THRESHOLDS]
         for p in pictures
     ]
-    expected = sum(np.array(curve) / max(curve) for curve in curves) / 2
+    expected = sum(np.array(curve) / max(curve) for curve in curves) / 6
     np.testing.assert_allclose(choice.separation, expected, rtol=1e-6)
     assert choice.threshold == THRESHOLDS[int(np.argmax(expected))]
-    assert choice.images == 2
+    assert choice.images == 6
+    assert choice.spread() > 0.01
+    assert choice.spread() == pytest.approx(plain_spread(choice.curves, THRESHOLDS), abs=0.02)
     assert f'{choice.threshold:g}' in next(r for r in choice.table().split('\n') if 'chosen' in r)
 
 

@@ -167,9 +167,7 @@ def test_masks_that_number_otherwise_are_named_by_their_ids(tmp_path):
         save_mask(path, np.array([1, 0, 2], np.uint8)[load_mask(path, 3)])
     arguments = dict(labels=str(tmp_path / 'names.csv'), true_masks=str(tmp_path / 'masks'))
     with pytest.raises(ValueError, match='0 is dots, not checks, 1 is checks, not dots'):
-        convert_folder(
-            str(tmp_path / 'images'), None, **arguments, background=False, progress=False
-        )
+        convert_folder(str(tmp_path / 'images'), None, **arguments, background=False)
 
 
 def test_maps_of_other_programs(tmp_path):
