@@ -99,9 +99,8 @@ def foreground_probability(features: Tensor, prototypes: Tensor, eps: float = 1e
     with torch.autocast(device_type=features.device.type, enabled=False):
         pixels = at_least_float32(features.flatten(2))  # (N, C, hw)
         centres = F.normalize(prototypes.to(pixels.dtype), dim=2, eps=eps)
-        best = (
-            torch.bmm(centres, pixels).max(dim=1).values
-        )  # amax would share the gradient of equals
+        # amax would share the gradient among equals.
+        best = torch.bmm(centres, pixels).max(dim=1).values
         # Dividing the winners by the pixels' norms spares a normalised copy of the features.
         lengths = pixels.square().sum(dim=1).clamp(min=eps**2).sqrt()
         cosine = best / lengths
