@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     cfg.launcher = args.launcher
     cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
     if args.show_dir:
-        if 'visualization' not in cfg.default_hooks:
+        if 'visualization' not in cfg.get('default_hooks', {}):
             raise KeyError('--show-dir needs default_hooks.visualization, which the config lacks')
         cfg.default_hooks.visualization.draw = True
         cfg.visualizer.save_dir = args.show_dir

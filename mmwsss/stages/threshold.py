@@ -115,7 +115,7 @@ def choose_threshold(
         if separation is not None:
             found.append(separation)
 
-    report = process_items(ids, work, None, 'threshold', workers, on_result=take, progress=False)
+    report = process_items(ids, work, None, 'threshold', workers, on_result=take)
     if not found:
         raise ValueError(
             f'no threshold can be chosen: none of {len(ids)} images has maps of a class'
