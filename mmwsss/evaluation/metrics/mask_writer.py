@@ -34,14 +34,13 @@ class MaskWriter(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Write the masks of a batch."""
         palette = self.dataset_meta.get('palette') or voc_palette(len(self.dataset_meta['classes']))
-        with_other = [[0, 0, 0], *palette]
         for sample in data_samples:
             labels = torch.as_tensor(sample['pred_sem_seg']['data']).squeeze(0).cpu().numpy()
             reduced = bool(sample.get('reduce_zero_label'))
             name = self.name(sample)
-            # The file has the ids of the annotation, as mmseg's.
             path = safe_join(self.out, name, '.png')
-            save_mask(path, labels + reduced, with_other if reduced else palette)
+            # The file has the ids of the annotation, as mmseg's.
+            save_mask(path, labels + reduced, [[0, 0, 0]] * reduced + list(palette))
             self.results.append(name)
 
     def name(self, sample: dict[str, Any]) -> str:
