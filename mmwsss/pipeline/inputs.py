@@ -71,7 +71,7 @@ def datasets_in(node: Any) -> Iterator[dict[str, Any]]:
 def listed_dataset(node: Mapping[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     """A dataset that only knows its list, and the images of that list.
 
-    Labels and masks are neither read nor looked for.
+    Labels and masks are neither read nor looked for, so that a fraction of the images lists all of them.
 
     Raises:
         FileNotFoundError, ValueError: The list or a folder is missing, or the list is empty.
@@ -79,7 +79,13 @@ def listed_dataset(node: Mapping[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     bare = {**node, 'pipeline': [], 'lazy_init': True}
     kind = DATASETS.get(node['type']) or ROOT_DATASETS.get(node['type'])
     if isinstance(kind, type) and issubclass(kind, WSSSDataset):
-        bare.update(labels=None, pseudo_mask_dir=None, check_files='lazy', expected_count=0)
+        bare.update(
+            labels=None,
+            fraction=None,
+            pseudo_mask_dir=None,
+            check_files='lazy',
+            expected_count=0,
+        )
     dataset = DATASETS.build(bare)
     infos = dataset.load_data_list()
     indices = node.get('indices')

@@ -185,6 +185,13 @@ def test_settings_without_effect_repeat_nothing(copied, demo_root, tmp_path):
     assert set(actions(pipeline(config, folder, options), first='localizer').values()) == {'skip'}
 
 
+def test_a_part_of_the_images_repeats_what_trains_on_it(copied):
+    made = pipeline(*copied, {'localizer.fraction': '1/2'})
+    plan = reasons(made, first='localizer')
+    assert 'dataset.fraction was nothing, is "1/2"' in plan['localizer']
+    assert plan['maps'] == 'localizer runs first'
+
+
 def test_other_data_or_seed_repeat_what_reads_them(copied, demo_root, tmp_path):
     config, folder = copied
     assert 'randomness.seed was 0, is 3' in reasons(pipeline(config, folder, seed=3))['localizer']
