@@ -151,7 +151,7 @@ def check_datasets(node: Any, is_made: Callable[[str], Any], known: set[str]) ->
         if is_made(str(dataset.get('pseudo_mask_dir'))):
             dataset = {**without_true_masks(dataset), 'pseudo_mask_dir': None}
         if (dataset.get('labels') or {}).get('source') == 'masks':
-            dataset['labels'] = None
+            dataset.update(labels=None, fraction=None)
         dataset.update(pipeline=[], lazy_init=False)
         text = str(dataset)
         if text not in known and not any(map(is_made, texts_in(dataset))):

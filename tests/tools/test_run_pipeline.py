@@ -211,14 +211,18 @@ def test_a_dry_run_looks_at_lists_labels_images_and_masks(demo_root, tmp_path, c
         f'    segmenter={str(configs / "deeplabv2/deeplabv2_tiny_demo_pseudo.py")!r})\n'
     )
 
-    def problems(code):
-        assert run(tmp_path / 'p.py', '--work-dir', tmp_path / 'work', '--dry-run') == code
+    def problems(code, *words):
+        assert run(tmp_path / 'p.py', '--work-dir', tmp_path / 'work', '--dry-run', *words) == code
         captured = capsys.readouterr()
         assert 'segmenter: run: masks runs first' in captured.out
         lines = captured.err.splitlines()
         return captured.out, [line for line in lines if line.startswith('error: ')]
 
     assert problems(0)[1] == []
+    labels = (
+        'localizer.train_dataloader.dataset.labels={"source":"masks","path":"SegmentationClass"}'
+    )
+    assert problems(0, '--cfg-options', 'localizer.fraction=1/2', labels)[1] == []
     (root / 'ImageSets/Segmentation/val.txt').rename(tmp_path / 'val.txt')
     missing = 'segmenter_score: skip: nothing to do: there is no list'
     assert missing in problems(0)[0]
