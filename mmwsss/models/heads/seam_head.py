@@ -52,7 +52,9 @@ class SEAMHead(BaseMapHead):
       the views exchanged. ``S'`` is peak-normalised for it; the winners have no gradient.
 
     Padding takes no part in ``er``, ``ecr`` and the correlation. ``S'`` trains the correlation's convolutions
-    only. Maps are ``S'`` without its background; a mask needs a threshold.
+    only. Maps are ``S'`` without its background. Image and un-mirrored mirror are revised on their own and
+    added, and the minimum of each map is taken off: a mean over the image is nowhere 0. A mask needs a
+    threshold.
 
     Args:
         num_classes: Foreground classes K.
@@ -114,20 +116,26 @@ class SEAMHead(BaseMapHead):
         return [self.in_index, *self.side_indices]
 
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Compute ``cam_logits`` (N, K, h, w) and ``correlated`` (N, C', h, w), whose cosines count."""
+        """Compute ``cam_logits`` and the revised scores ``cam`` of all classes (N, K, h, w)."""
+        logits, correlated = self.logits_and_correlated(feats)
+        revised = pixel_correlation(correlated, winning_scores(peak_normalize(logits)))
+        return {'cam_logits': logits, 'cam': revised[:, 1:]}
+
+    def logits_and_correlated(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits (N, K, h, w), and the feature (N, C', h, w) whose cosines count, in float32."""
         *stages, images = feats
         logits = self.classifier(stages[self.in_index])
         size = tuple(logits.shape[2:])
         sides = [_resize(images, size)]
         for conv, index in zip(self.side_convs, self.side_indices):
             sides.append(_resize(conv(stages[index].detach()).relu(), size))
-        return {'cam_logits': logits, 'correlated': self.correlation(torch.cat(sides, dim=1))}
+        correlated = self.correlation(torch.cat(sides, dim=1))
+        return at_least_float32(logits), at_least_float32(correlated)
 
     def maps(self, outputs: dict[str, Tensor], labels: Tensor) -> Tensor:
-        """Revised scores (N, K, h, w) of the labelled classes."""
-        scores = peak_normalize(at_least_float32(outputs['cam_logits']))
-        revised = pixel_correlation(at_least_float32(outputs['correlated']), winning_scores(scores))
-        return keep_labelled(revised[:, 1:], labels)
+        """Revised scores (N, K, h, w) of the labelled classes, the minimum of each taken off."""
+        cam = outputs['cam']
+        return keep_labelled(cam - cam.amin(dim=(2, 3), keepdim=True), labels)
 
     def loss(
         self,
@@ -160,12 +168,11 @@ class SEAMHead(BaseMapHead):
         size: tuple[int, int],
     ) -> _View:
         """Scores of a view, brought to ``size``."""
-        outputs = {name: at_least_float32(value) for name, value in self(feats).items()}
-        logits = outputs['cam_logits']
+        logits, correlated = self.logits_and_correlated(feats)
         inside = _inside(boxes, image_size, tuple(logits.shape[2:]))
         scores = peak_normalize(logits * inside)
         winners = winning_scores(scores.detach())
-        revised = pixel_correlation(outputs['correlated'], winners, inside)
+        revised = pixel_correlation(correlated, winners, inside)
         return _View(
             logits,
             keep_labelled(_resize(scores, size), labels),

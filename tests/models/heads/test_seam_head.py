@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from mmwsss.functional.multi_scale import mirror_sum
 from tests.oracles import seam as oracle
 
 LABELS = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
@@ -56,12 +57,10 @@ def peak(maps):
 
 def plain_view(head, feats, n):
     """Scores (K, h, w) and revised scores (K + 1, h, w) of an image on the small grid."""
-    outputs = {k: v[n].detach().numpy() for k, v in head(feats).items()}
-    mask, label = inside(outputs['cam_logits'].shape[1:])[n], LABELS[n].numpy()[:, None, None]
-    scores = peak(outputs['cam_logits'] * mask)
-    revised = oracle.correlation_loop(
-        outputs['correlated'], oracle.winners_loop(scores) * mask, mask
-    )
+    logits, correlated = (x[n].detach().numpy() for x in head.logits_and_correlated(feats))
+    mask, label = inside(logits.shape[1:])[n], LABELS[n].numpy()[:, None, None]
+    scores = peak(logits * mask)
+    revised = oracle.correlation_loop(correlated, oracle.winners_loop(scores) * mask, mask)
     with_background = np.concatenate([np.ones((1, 1, 1)), label])
     return resized(scores) * label, resized(peak(revised * mask)) * with_background
 
@@ -105,16 +104,30 @@ def test_images_smaller_than_a_cell_cost_nothing():
     assert losses['loss_er'] == losses['loss_ecr'] == 0
 
 
-def test_maps_are_revised_scores_of_the_label():
+def plain_revised(head, feats, n):
+    """Revised scores (K, h, w) of an image without padding."""
+    logits, correlated = (x[n].detach().numpy() for x in head.logits_and_correlated(feats))
+    winners = oracle.winners_loop(peak(logits))
+    return oracle.correlation_loop(correlated, winners, np.ones((4, 5)))[1:]
+
+
+def test_maps_are_revised_scores_of_the_label_above_their_minimum():
     head, feats = build(), features(SIZE, (4, 5))
     outputs = head(feats)
     maps = head.maps(outputs, LABELS)
-    scores = peak(outputs['cam_logits'][0].detach().numpy())
-    wanted = oracle.correlation_loop(
-        outputs['correlated'][0].detach().numpy(), oracle.winners_loop(scores), np.ones((4, 5))
-    )
-    np.testing.assert_allclose(maps[0, [0, 2]].detach().numpy(), wanted[[1, 3]], atol=1e-5)
+    wanted = plain_revised(head, feats, 0)
+    np.testing.assert_allclose(outputs['cam'][0].detach().numpy(), wanted, atol=1e-5)
+    wanted -= wanted.min(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(maps[0, [0, 2]].detach().numpy(), wanted[[0, 2]], atol=1e-5)
     assert maps[0, 1].abs().max() == 0
+
+
+def test_image_and_mirror_are_revised_on_their_own():
+    head, feats = build(), features(SIZE, (4, 5))
+    maps = head.maps(mirror_sum(head(feats)), LABELS[:1])
+    wanted = plain_revised(head, feats, 0) + plain_revised(head, feats, 1)[:, :, ::-1]
+    wanted -= wanted.min(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(maps[0, [0, 2]].detach().numpy(), wanted[[0, 2]], atol=1e-5)
 
 
 def test_pixels_are_told_apart_by_the_image_and_the_stages():
@@ -124,7 +137,7 @@ def test_pixels_are_told_apart_by_the_image_and_the_stages():
         feats[2], F.conv2d(feats[0], head.side_convs[0].weight).clamp(min=0)
     )]  # fmt: skip
     wanted = torch.einsum('oc,nchw->nohw', head.correlation.weight[..., 0, 0], torch.cat(small, 1))
-    torch.testing.assert_close(head(feats)['correlated'], wanted)
+    torch.testing.assert_close(head.logits_and_correlated(feats)[1], wanted)
     assert build(view_scale=0.5).loss_scales == (0.5,)
 
 
