@@ -48,16 +48,22 @@ def command(config: str) -> str:
     )
 
 
-def measured(stem: str, runs: Runs) -> str:
-    """The scores of the runs that are named after a config."""
+def measured(config: str, runs: Runs) -> str:
+    """The scores of the runs that are named after a config, else of the only other run that has it."""
+    stem = Path(config).stem
     names = [stem, f'pipeline_{stem}']
     if stem.endswith('_pseudo'):
         names.append(f'{stem}_true-masks')
+    found = [(name, row) for name in names for row in rows(runs.get(name, []))] or [
+        (name, row) for name in runs for row in rows(runs[name]) if row.scored == config
+    ]
+    others = {name for name, _ in found}.difference(names)
+    if len(others) > 1:
+        return 'in ' + ', '.join(f'`results/{name}`' for name in sorted(others))
     texts = [
         f'{row.what}{" on true masks" * name.endswith("_true-masks")} {row.mean("mIoU")} ({len(row.scores)})'
         + '*' * any(score.protocol.uses_ground_truth for score in row.scores.values())
-        for name in names
-        for row in rows(runs.get(name, []))
+        for name, row in found
     ]
     return '<br>'.join(texts) or 'not measured'
 
@@ -69,7 +75,7 @@ def table(folder: Path, root: Path, runs: Runs) -> str:
     for path in paths:
         config = path.relative_to(root).as_posix()
         name = path.relative_to(folder).as_posix()
-        what, score = first_sentence(path), measured(path.stem, runs)
+        what, score = first_sentence(path), measured(config, runs)
         lines.append(f'| `{name}` | {what} | {score} | `{command(config)}` |')
     return HEADER + '\n'.join(lines)
 

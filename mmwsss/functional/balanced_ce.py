@@ -8,11 +8,20 @@ from torch import Tensor
 
 from mmwsss.functional.checks import check_range, check_shapes
 
-__all__ = ['balanced_cross_entropy']
+__all__ = ['background_and_foreground', 'balanced_cross_entropy']
+
+
+def background_and_foreground(labels: Tensor, ignore_index: int = 255) -> Tensor:
+    """Which pixels of ``labels`` are background (0), and which foreground: bool (2, *labels.shape)."""
+    return torch.stack([labels == 0, (labels != 0) & (labels != ignore_index)])
 
 
 def balanced_cross_entropy(
-    logits: Tensor, labels: Tensor, ignore_index: int = 255, label_smoothing: float = 0.0
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int = 255,
+    label_smoothing: float = 0.0,
+    counts: Tensor | None = None,
 ) -> Tensor:
     """``(mean over background pixels + mean over foreground pixels) / 2`` of the cross-entropy.
 
@@ -21,6 +30,7 @@ def balanced_cross_entropy(
         labels: Integer (N, h, w), 0 = background.
         ignore_index: Label of pixels that do not count.
         label_smoothing: Part of the target that is spread evenly over all K + 1 classes, in [0, 1].
+        counts: What the sums over background and foreground are divided by (2,). None: their pixels.
 
     Returns:
         Scalar. A part without pixels is 0, with gradient 0.
@@ -37,7 +47,8 @@ def balanced_cross_entropy(
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
     )
-    background = (labels == 0).to(losses)
-    foreground = ((labels != 0) & (labels != ignore_index)).to(losses)
-    parts = [(losses * part).sum() / part.sum().clamp(min=1) for part in (background, foreground)]
-    return torch.stack(parts).mean()
+    parts = background_and_foreground(labels, ignore_index)
+    sums = (losses * parts).sum(dim=(1, 2, 3))
+    if counts is None:
+        counts = parts.sum(dim=(1, 2, 3))
+    return (sums / counts.where(counts > 0, torch.ones_like(counts)).to(sums)).mean()

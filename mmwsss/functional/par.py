@@ -43,7 +43,8 @@ def pixel_adaptive_refine(
         position_weight: The paper's ``v``.
 
     Returns:
-        (N, K, h, w), of the scores' dtype; half precision is computed in float32. Differentiable.
+        (N, K, h, w), of the scores' dtype, or float32 for integers; half precision is computed in float32.
+        Differentiable.
 
     Raises:
         ValueError: Shapes do not fit or a number is out of range.
@@ -68,7 +69,7 @@ def pixel_adaptive_refine(
             (weights[i] * shifted(step) for i, step in enumerate(steps)),
             torch.zeros_like(refined),
         )
-    return refined.to(scores.dtype)
+    return refined.to(scores.dtype) if scores.is_floating_point() else refined
 
 
 def _shifter(maps: Tensor, steps: Sequence[tuple[int, int]]) -> Callable[[tuple[int, int]], Tensor]:

@@ -26,7 +26,14 @@ from mmwsss.io import (
     write_record,
 )
 from mmwsss.io.record import first_difference, plain_values
-from mmwsss.pipeline.inputs import FileHashes, check_datasets, dataset_files, named_files, plain
+from mmwsss.pipeline.inputs import (
+    FileHashes,
+    check_datasets,
+    dataset_files,
+    files_in_folders,
+    named_files,
+    plain,
+)
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage, places, with_folders
 from mmwsss.pipeline.launch import Launcher, run_command
 from mmwsss.pipeline.spec import PipelineSpec
@@ -172,7 +179,13 @@ class Pipeline:
             'arguments': plain(given),
             'settings': plain_values(settings),
             'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
-            'files': self.hashes.of({**named_files([settings, given]), **kind.files(stage)}),
+            'files': self.hashes.of(
+                {
+                    **named_files([settings, given]),
+                    **files_in_folders(settings.get('mask_cfg')),
+                    **kind.files(stage),
+                }
+            ),
             'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
             'protocols': {name: asdict(each.protocol) for name, each in read.items() if each},
             'version': __version__,

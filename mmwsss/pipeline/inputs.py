@@ -19,6 +19,7 @@ __all__ = [
     'FileHashes',
     'check_datasets',
     'dataset_files',
+    'files_in_folders',
     'listed_dataset',
     'named_files',
     'relevant',
@@ -59,6 +60,15 @@ def named_files(node: Any) -> dict[str, Path]:
     """Local files that a config names anywhere, such as initial weights, by their path."""
     named = {text for text in texts_in(node) if 0 < len(text) < 1024 and '\0' not in text}
     return {text: Path(text) for text in sorted(named) if os.path.isfile(text)}
+
+
+def files_in_folders(node: Any) -> dict[str, Path]:
+    """The files of the local folders that a config names anywhere, by the folder's path and their own."""
+    return {
+        f'{text}/{inside}': Path(file)
+        for text in sorted({text for text in texts_in(node) if text and os.path.isdir(text)})
+        for inside, file in files_by_id(text)
+    }
 
 
 def datasets_in(node: Any) -> Iterator[dict[str, Any]]:
@@ -178,11 +188,11 @@ def sources_of(node: dict[str, Any], dataset: Any) -> dict[str, str]:
     }
 
 
-def files_by_id(folder: str, ids: set[str]) -> Iterator[tuple[str, str]]:
-    """The files of a folder that belong to some ids, with their paths inside it."""
+def files_by_id(folder: str, ids: set[str] | None = None) -> Iterator[tuple[str, str]]:
+    """The files of a folder with their paths inside it; only those that belong to ``ids``, if given."""
     for path in walk_files(folder):
         inside = os.path.relpath(path, folder).replace(os.sep, '/')
-        if os.path.splitext(inside)[0] in ids:
+        if ids is None or os.path.splitext(inside)[0] in ids:
             yield inside, str(path)
 
 

@@ -78,7 +78,7 @@ class BaseRefiner(ABC):
         return result
 
     def input_files(self) -> Sequence[str]:
-        """Files that decide the result, here those of the network; their hashes are kept."""
+        """Files and folders that decide the result, here those of the network; their hashes are kept."""
         return self.network.files if self.network else ()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -82,5 +81,5 @@ class BoxConstraint(BaseRefiner):
         return constrain_labels(labels, boxes, self.min_fill, self.inner)
 
     def input_files(self) -> Sequence[str]:
-        """The file of boxes; the files of a folder are not looked at."""
-        return [] if os.path.isdir(self.boxes) else [self.boxes]
+        """The file or folder of boxes, and a file of class names."""
+        return [self.boxes, *([self.classes] if isinstance(self.classes, str) else [])]

@@ -94,7 +94,7 @@ class RefinerChain:
         return any(refiner.uses_accelerator for refiner in self.refiners)
 
     def input_files(self) -> list[str]:
-        """Files that decide the result, of all refiners."""
+        """Files and folders that decide the result, of all refiners."""
         return [path for refiner in self.refiners for path in refiner.input_files()]
 
     def __call__(

@@ -107,6 +107,10 @@ class RandomWalk(BaseRefiner):
             keys, scores = np.append(0, keys), np.concatenate([background, scores])
         return ClassMaps(keys, scores, maps.image_size)
 
+    def input_files(self) -> Sequence[str]:
+        """The files of the network, or the folder of edge maps."""
+        return [self.edge_dir] if self.edge_dir else super().input_files()
+
     def edge_map(self, image: np.ndarray | None, image_id: str) -> Tensor:
         """Edge map (h, w) of an image."""
         if self.network is None or image is None:

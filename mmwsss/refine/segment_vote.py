@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,13 @@ class SegmentVote(BaseRefiner):
             ValueError: Class maps without a background map, or segments that do not fit.
         """
         labels = labels_from_maps(maps) if isinstance(maps, ClassMaps) else maps
-        require_folder('segment_dir, from `mmwsss data segments`,', self.segment_dir)
-        path = safe_join(self.segment_dir, image_id, '.json')
+        path = safe_join(self.folder(), image_id, '.json')
         return segment_vote(labels, load_segments(path, labels.shape), **self.numbers)
+
+    def input_files(self) -> Sequence[str]:
+        """The folder of segments."""
+        return [str(self.folder())]
+
+    def folder(self) -> Path:
+        """The folder of segments, which is there."""
+        return require_folder('segment_dir, from `mmwsss data segments`,', self.segment_dir)

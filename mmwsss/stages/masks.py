@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +26,7 @@ from mmwsss.io import (
     Record,
     find_record,
     hash_file,
+    hash_text,
     is_mask_file,
     load_class_maps,
     load_mask,
@@ -34,6 +37,7 @@ from mmwsss.io import (
     save_mask,
     shard,
 )
+from mmwsss.io.names import walk_files
 from mmwsss.io.record import ARGMAX
 from mmwsss.refine.background import BackgroundThreshold
 from mmwsss.refine.base import MapsOrLabels, require_maps
@@ -216,8 +220,15 @@ def count_ids(labels: np.ndarray) -> IdCounts:
 
 
 def hash_files(paths: Sequence[str]) -> dict[str, str]:
-    """Hash the files that refiners read, by position and name, so that folders may move."""
-    return {f'refiner_file_{i} {Path(path).name}': hash_file(path) for i, path in enumerate(paths)}
+    """Hash the files and folders that refiners read, by position and name, so that they may move."""
+    return {f'refiner_file_{i} {Path(path).name}': hash_path(path) for i, path in enumerate(paths)}
+
+
+def hash_path(path: str) -> str:
+    """Hash of a file's bytes, or of the names and bytes of all files of a folder."""
+    files = walk_files(path) if os.path.isdir(path) else ()
+    found = sorted((os.path.relpath(file, path), hash_file(file)) for file in files)
+    return hash_text(json.dumps(found)) if os.path.isdir(path) else hash_file(path)
 
 
 class MaskWriter:

@@ -76,8 +76,9 @@ def test_seams_head_fits_the_backbone(recipe):
     with torch.device('meta'):
         model = MODELS.build({**cfg.model, 'backbone': {**cfg.model.backbone, 'init_cfg': None}})
     model = model.to('meta').eval()
-    outputs = model.head(model.extract_feat(torch.zeros(1, 3, 64, 64, device='meta')))
-    assert outputs['cam_logits'].shape[1] == cam.model.head.num_classes
+    feats = model.extract_feat(torch.zeros(1, 3, 64, 64, device='meta'))
+    logits, _ = model.head.logits_and_correlated(feats)
+    assert logits.shape[1] == cam.model.head.num_classes
     sides = model.head.side_convs
     assert model.head.correlation.in_channels == 3 + sum(conv.out_channels for conv in sides)
 

@@ -16,6 +16,12 @@ def test_equals_the_loop_and_has_its_gradient(values, smoothing):
     loss = balanced_cross_entropy(logits, labels, label_smoothing=smoothing)
     wanted = balanced_loop(logits.detach().numpy(), labels.numpy(), smoothing)
     assert loss.item() == pytest.approx(wanted, abs=1e-6)
+    counts = torch.full((2,), 7.0)
+    over_seven = balanced_cross_entropy(logits, labels, 255, smoothing, counts)
+    found = [((labels == 0).sum()), ((labels != 0) & (labels != 255)).sum()]
+    alone = [labels.where((labels == 0) == wanted, 255) for wanted in (True, False)]
+    sums = [balanced_cross_entropy(logits, x, 255, smoothing) * n for x, n in zip(alone, found)]
+    torch.testing.assert_close(over_seven, sum(sums) / 7)
     others = labels.where(labels != 255, 9)
     torch.testing.assert_close(balanced_cross_entropy(logits, others, 9, smoothing), loss)
     assert torch.autograd.gradcheck(

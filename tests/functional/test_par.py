@@ -49,6 +49,10 @@ def test_types_and_gradient():
     half = pixel_adaptive_refine(image.to(torch.uint8), scores.half())
     assert half.dtype == torch.float16
     torch.testing.assert_close(half.float(), whole, atol=2e-3, rtol=0)
+    hard = (scores > 0.5).long()
+    torch.testing.assert_close(
+        pixel_adaptive_refine(image, hard), pixel_adaptive_refine(image, hard.float())
+    )
     exact = scores[..., :3, :4].double().requires_grad_()
     assert torch.autograd.gradcheck(
         lambda s: pixel_adaptive_refine(image[..., :3, :4].double(), s, (1, 2), 2), exact

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from mmwsss.engine.hooks import IterationSeedHook
 from mmwsss.evaluation.folder import MeanIoUScore
-from mmwsss.io import Protocol, load_mask, read_id_list, read_record
+from mmwsss.io import Protocol, load_mask, read_id_list, read_record, save_segments
 from mmwsss.io.record import percent
 from mmwsss.pipeline import Launcher, Pipeline, StageError, read_summary
 from mmwsss.report import ReportOptions, write_run_report
@@ -149,6 +150,18 @@ def test_a_changed_threshold_repeats_the_masks_and_what_follows(copied, finished
     assert (folder / 'segmenter.old' / 'iter_3.pth').is_file()
     assert read_record(folder / 'masks').protocol.threshold == 0.6
     assert not same_files(folder / 'masks', finished[1] / 'masks', '*.png')
+
+
+def test_a_changed_folder_of_a_refiner_repeats_the_masks(copied, tmp_path):
+    config, folder = copied
+    segments = tmp_path / 'segments'
+    save_segments(segments / 'one.json', np.ones((1, 64, 64), bool))
+    vote = [{'type': 'SegmentVote', 'segment_dir': str(segments)}]
+    made = pipeline(config, folder, {'localizer.mask_cfg.refiners': vote})
+    before = made.inputs(made.spec.stage('masks'))['files']
+    assert made.inputs(made.spec.stage('masks'))['files'] == before
+    save_segments(segments / 'one.json', np.ones((2, 64, 64), bool))
+    assert made.inputs(made.spec.stage('masks'))['files'] != before
 
 
 def test_maps_and_masks_of_a_list_of_images(copied, finished, tmp_path):

@@ -108,10 +108,12 @@ def test_it_travels_to_other_processes_and_its_file_is_hashed(tmp_path):
     again = pickle.loads(pickle.dumps(box))
     assert list(again.reader('sub/a', SIZE)) == BOXES
     assert box.input_files() == [str(tmp_path / 'boxes.json')]
-    assert constraint(yolo(tmp_path)).input_files() == []
+    folder = yolo(tmp_path)
+    assert constraint(folder).input_files() == [str(folder)]
     write(tmp_path / 'names.txt', 'cat\ndog\n')
     named = constraint(coco(tmp_path), classes=str(tmp_path / 'names.txt'))
     assert list(named.reader('sub/a', SIZE)) == BOXES
+    assert named.input_files()[1:] == [str(tmp_path / 'names.txt')]
 
 
 def test_an_image_without_boxes(tmp_path):

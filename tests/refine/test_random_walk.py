@@ -109,6 +109,7 @@ def test_image_without_classes(edges):
     empty = ClassMaps(np.zeros(0, int), np.zeros((0, 6, 8)), SIZE)
     out = RandomWalk(edge_dir=str(folder), background_threshold=0.25)(empty, None, 'a')
     assert out.keys.tolist() == [0]
+    assert RandomWalk(edge_dir=str(folder)).input_files() == [str(folder)]
 
 
 def test_edges_of_a_network(irnet):

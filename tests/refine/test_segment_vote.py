@@ -44,6 +44,9 @@ def test_what_is_missing_or_leaves_the_folder_is_named(folder):
         FileNotFoundError, match='segment_dir, from `mmwsss data segments`, must be a folder'
     ):
         SegmentVote(str(folder[0] / 'no'))(labels, None, 'a')
+    with pytest.raises(FileNotFoundError, match='segment_dir'):
+        SegmentVote(str(folder[0] / 'no')).input_files()
+    assert SegmentVote(str(folder[0])).input_files() == [str(folder[0])]
     with pytest.raises(ValueError, match='stays inside'):
         SegmentVote(str(folder[0] / 'deep'))(labels, None, '../deep/a')
     with pytest.raises(ValueError, match='must be'):

@@ -153,6 +153,24 @@ def test_other_settings_are_refused_until_overwritten(case, demo_root):
     assert contents(out) != before
 
 
+def test_another_content_of_a_refiners_folder_is_another_making(case, demo_root, tmp_path):
+    _, maps, out, ids = case
+    folder = tmp_path / 'folder'
+    folder.mkdir()
+    (folder / 'a.json').write_text('1')
+    cfg = mask_config(demo_root, [{'type': 'MeanBrightness', 'weights': str(folder)}])
+    make_masks(cfg, maps, out)
+    assert make_masks(cfg, maps, out).skipped == ids
+    for change in (
+        lambda: (folder / 'a.json').write_text('2'),
+        lambda: (folder / 'a.json').rename(folder / 'b.json'),
+    ):
+        change()
+        with pytest.raises(RecordError, match='made with another refiner_file_0 folder'):
+            make_masks(cfg, maps, out)
+        make_masks(cfg, maps, out, overwrite=True)
+
+
 def test_a_folder_in_which_every_image_failed_may_be_made_in_another_way(case, demo_root):
     cfg, maps, out, ids = case
     hidden = maps.rename(maps.with_name('elsewhere'))

@@ -1,6 +1,6 @@
 # MCTformer+: 45 epochs of batches of 32, AdamW. The rest is DeiT's recipe, on which it builds: 5e-4 for a
-# batch of 512 in all layers, weight decay of all but biases and norms, 5 epochs of warm-up from 1e-6, a
-# cosine to 1e-5.
+# batch of 512 in all layers, weight decay of all but biases, norms, class tokens and positions, 5 epochs of
+# warm-up from 1e-6, a cosine to 1e-5.
 _base_ = ['./schedule_wsss_adamw_5e.py']
 warmup_epochs, max_epochs = 5, 45
 optim_wrapper = dict(

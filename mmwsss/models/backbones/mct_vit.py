@@ -33,10 +33,14 @@ class MCTVisionTransformer(PublishedVisionTransformer):
         **kwargs: Arguments of mmseg's ``VisionTransformer``; ``img_size`` is the size of training images.
 
     Raises:
-        ValueError: ``num_classes`` is not positive.
+        ValueError: ``num_classes`` is not positive, or ``out_indices`` is given.
     """
 
     def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        if 'out_indices' in kwargs:
+            raise ValueError(
+                'MCTVisionTransformer has no out_indices: it returns what MCTformerHead needs'
+            )
         deit = dict(
             img_size=448,
             embed_dims=384,

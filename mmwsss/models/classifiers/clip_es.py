@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -80,6 +80,12 @@ class CLIPTextHead(BaseModule):
             _scope_='mmseg',
         )
         self.text_encoder = MODELS.build(encoder)
+        self.register_load_state_dict_post_hook(_forget_texts)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CLIPTextHead:
+        """Move or convert the module; texts are encoded anew."""
+        _forget_texts(self)
+        return super()._apply(fn, recurse)
 
     def init_weights(self) -> None:
         """Load ``init_cfg``'s weights, or start as CLIP did; mmseg leaves two tables without values."""
@@ -95,7 +101,14 @@ class CLIPTextHead(BaseModule):
         Args:
             features: Image features (N, D).
         """
-        return F.normalize(features, dim=1) @ self.text_encoder().T
+        with autocast(features.device, 'float32'):  # the encoder keeps what it makes
+            texts = self.text_encoder()
+        return F.normalize(features, dim=1) @ texts.T
+
+
+def _forget_texts(head: CLIPTextHead, incompatible_keys: Any = None) -> None:
+    """Empty mmseg's cache of encoded texts, which knows no other weights, device or precision."""
+    getattr(head.text_encoder, 'cache', {}).clear()
 
 
 @MODELS.register_module()

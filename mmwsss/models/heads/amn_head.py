@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmwsss.functional.balanced_ce import balanced_cross_entropy
+from mmwsss.functional.balanced_ce import background_and_foreground, balanced_cross_entropy
 from mmwsss.functional.cam import keep_labelled
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.sipe import at_least_float32
@@ -64,7 +65,7 @@ class AMNHead(BaseMapHead):
         )
 
     def forward(self, feats: Sequence[Tensor], labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Compute ``scores``, the softmax (N, K + 1, h, w), and ``cam_logits`` (N, K, h, w).
+        """Compute ``scores``, the softmax (N, K + 1, h, w), and its log-odds ``cam_logits`` (N, K, h, w).
 
         Args:
             feats: Backbone features.
@@ -73,8 +74,12 @@ class AMNHead(BaseMapHead):
         feature = feats[self.in_index]
         if labels is None:
             labels = feature.new_ones(len(feature), self.num_classes)
-        logits = at_least_float32(self.pixel_logits(feature, labels))
-        return {'scores': logits.softmax(dim=1), 'cam_logits': logits[:, 1:]}
+        scores = at_least_float32(self.pixel_logits(feature, labels)).softmax(dim=1)
+        return {'scores': scores, 'cam_logits': scores[:, 1:].logit(eps=1e-6)}
+
+    def class_logits(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Image logits (N, K): the peaks of the log-odds, as the softmax knows no others."""
+        return outputs['cam_logits'].amax(dim=(2, 3))
 
     def pixel_logits(self, feature: Tensor, labels: Tensor) -> Tensor:
         """Logits (N, K + 1, h, w) from a feature (N, C, h, w) and multi-hot labels (N, K)."""
@@ -100,11 +105,10 @@ class AMNHead(BaseMapHead):
         logits = at_least_float32(self.pixel_logits(feats[self.in_index], labels))
         masks = torch.stack([_mask(sample) for sample in data_samples])
         targets = F.interpolate(masks.float(), size=logits.shape[2:], mode='nearest')[:, 0].long()
-        return {
-            'loss_pixel': balanced_cross_entropy(
-                logits, targets, IGNORE_INDEX, self.label_smoothing
-            )
-        }
+        counts = background_and_foreground(targets, IGNORE_INDEX).sum(dim=(1, 2, 3)).double()
+        all_reduce(counts, op='mean')  # DDP divides the loss by the number of processes
+        loss = balanced_cross_entropy(logits, targets, IGNORE_INDEX, self.label_smoothing, counts)
+        return {'loss_pixel': loss}
 
 
 def _mask(sample: SegDataSample) -> Tensor:

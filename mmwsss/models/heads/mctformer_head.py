@@ -66,6 +66,7 @@ class MCTformerHead(BaseMapHead):
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(num_classes, in_channels, in_index, init_cfg)
+        check_range('in_index', in_index, '[0, inf)')
         check_range('decay', decay, '(0, 1]')
         check_range('attention_layers', attention_layers, '[1, inf)')
         self.decay = decay
@@ -73,11 +74,15 @@ class MCTformerHead(BaseMapHead):
         self.loss_weights = complete_loss_weights(loss_weights, LOSS_WEIGHTS)
         self.classifier = nn.Conv2d(in_channels, num_classes, kernel_size=3, padding=1)
 
+    def feature_indices(self) -> Sequence[int]:
+        """See :meth:`BaseMapHead.feature_indices`."""
+        return [self.in_index, self.in_index + 1]
+
     def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute the refined ``cam``, ``cam_logits`` of patches (N, K, h, w) and ``logits`` (N, K, 1, 1).
 
         Raises:
-            ValueError: The backbone has another number of classes or gave no attention.
+            ValueError: The backbone has another number of classes, fewer layers, or gave no attention.
         """
         patches, tokens, *attention = feats[self.in_index :]
         if not attention:
@@ -89,6 +94,7 @@ class MCTformerHead(BaseMapHead):
         cam_logits = at_least_float32(self.classifier(patches))
         pooled = ranked_pooling(cam_logits, self.decay)
         logits = (self.token_logits(tokens) + pooled) / 2
+        check_range('attention_layers', self.attention_layers, f'[1, {class_attention.shape[1]}]')
         class_attention = class_attention[:, -self.attention_layers :].mean(dim=1)
         cam = attention_refine(
             cam_logits, at_least_float32(class_attention), at_least_float32(patch_attention)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -181,7 +182,9 @@ class SEAMHead(BaseMapHead):
 
     def _equivariance(self, one: _View, other: _View, inside: Tensor) -> Tensor:
         difference = (one.scores - other.scores).abs() * inside
-        return difference.sum() / (inside.sum() * self.num_classes).clamp(min=1)
+        count = inside.sum()
+        all_reduce(count, op='mean')  # DDP divides the loss by the number of processes
+        return difference.sum() / (count.where(count > 0, 1) * self.num_classes)
 
     def _cross(self, one: _View, other: _View, inside: Tensor) -> Tensor:
         """Hardest differences of the winners of ``other`` to what is revised in ``one``."""

@@ -44,7 +44,7 @@ class WeCLIPHead(BaseDecodeHead):
             ``dropout_ratio`` drops channels of ``F``.
 
     Raises:
-        ValueError: A number is out of range.
+        ValueError: A number is out of range, or ``loss_decode`` is a list.
     """
 
     def __init__(
@@ -61,6 +61,12 @@ class WeCLIPHead(BaseDecodeHead):
         check_range('num_layers', num_layers, '[0, inf)')
         check_range('radius', radius, '[0, inf)')
         check_range('affinity_weight', affinity_weight, '[0, inf)')
+        if channels % num_heads:
+            raise ValueError(
+                f'channels must be a multiple of num_heads = {num_heads}, but is {channels}'
+            )
+        if isinstance(loss_decode, (list, tuple)):
+            raise ValueError(f'loss_decode must be one loss, but got a list of {len(loss_decode)}')
         super().__init__(
             in_channels=list(in_channels),
             channels=channels,

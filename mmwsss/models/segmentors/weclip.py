@@ -71,6 +71,9 @@ class WeCLIP(EncoderDecoder):
         par_dilations: Sequence[int] = (1, 2, 4, 8, 12, 24),
         **kwargs: Any,
     ) -> None:
+        for name in ('neck', 'auxiliary_head'):
+            if kwargs.get(name) is not None:
+                raise ValueError(f'WeCLIP has no {name}: its decoder reads the blocks of CLIP')
         super().__init__(backbone=backbone, decode_head=decode_head, **kwargs)
         self.head = MODELS.build(head)
         if self.num_classes != self.head.num_classes + 1:

@@ -113,6 +113,11 @@ def test_what_is_left_over_or_missing_is_named(deit, tmp_path):
         build(tmp_path / 'fewer.pth')
 
 
+def test_outputs_cannot_be_chosen():
+    with pytest.raises(ValueError, match='MCTVisionTransformer has no out_indices'):
+        MODELS.build(dict(type='MCTVisionTransformer', num_classes=3, out_indices=[0, 1]))
+
+
 def test_defaults_are_deit_small():
     model = MODELS.build(dict(type='MCTVisionTransformer', num_classes=20))
     count = sum(p.numel() for p in model.parameters())

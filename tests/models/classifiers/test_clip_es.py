@@ -92,7 +92,6 @@ def oracle_maps(model, image, present):
 def test_maps_are_those_of_the_oracle(model):
     """In double precision: random attention is even, and the last step enlarges what is left."""
     model = copy.deepcopy(model).double()
-    model.head.text_encoder.cache.clear()
     model.box_threshold = 0.7
     torch.manual_seed(1)
     image = torch.randn(3, 48, 64, dtype=torch.float64)
@@ -101,6 +100,22 @@ def test_maps_are_those_of_the_oracle(model):
         found, _ = model._view_maps(image, torch.tensor([0, 2, 3]))
     assert wanted.std() > 0.05
     np.testing.assert_allclose(found.numpy(), wanted, rtol=0, atol=1e-6)
+
+
+def test_texts_are_encoded_anew_for_other_weights_and_never_in_half_precision(model):
+    model, image = copy.deepcopy(model), torch.randn(3, 32, 32)
+    before = model.class_maps(image)[0]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        model.head.text_encoder.cache.clear()
+        model.head.class_logits(torch.randn(1, 24))
+    torch.testing.assert_close(model.class_maps(image)[0], before)
+    state = model.state_dict()
+    model.load_state_dict({name: value / 2 for name, value in state.items()})
+    halved = model.class_maps(image)[0]
+    model.head.text_encoder.cache.clear()
+    torch.testing.assert_close(model.class_maps(image)[0], halved)
+    assert (halved - before).abs().max() > 1e-3
+    assert model.double().class_maps(image.double())[0].dtype == torch.float64
 
 
 @pytest.mark.parametrize('size', [(45, 67), (16, 90), (7, 5)])

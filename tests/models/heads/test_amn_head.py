@@ -7,6 +7,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from mmwsss.models.heads import amn_head
 from tests.oracles.recam import balanced_loop
 
 LABELS = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
@@ -56,9 +57,35 @@ def test_maps_are_probabilities_under_the_labels():
     logits = plain_logits(head, feature)
     wanted = logits.softmax(dim=1)[:, 1:] * LABELS[:, :, None, None]
     torch.testing.assert_close(maps, wanted)
-    torch.testing.assert_close(head([feature], LABELS)['cam_logits'], logits[:, 1:])
+    odds = logits.softmax(dim=1)[:, 1:]
+    odds = (odds / (1 - odds)).log()
+    outputs = head([feature], LABELS)
+    torch.testing.assert_close(outputs['cam_logits'], odds)
+    torch.testing.assert_close(head.class_logits(outputs), odds.amax(dim=(2, 3)))
+    with torch.no_grad():
+        head.aspp[0].bias += 5  # the loss knows no common shift of the logits
+    torch.testing.assert_close(head([feature], LABELS)['cam_logits'], odds)
     everything = head([feature])  # as for an image whose label is not known
     torch.testing.assert_close(everything['scores'], head([feature], 0 * LABELS + 1)['scores'])
+
+
+def test_two_processes_have_the_loss_of_the_whole_batch(monkeypatch):
+    head, feature = build(), torch.rand(2, 6, 4, 5)
+    masks = torch.tensor([0, 1, 255])[torch.randint(3, (2, 16, 20))]
+    masks[0] = 0
+    samples = []
+    for label, mask in zip(LABELS, masks):
+        samples.append(SegDataSample(gt_sem_seg=PixelData(data=mask[None])))
+        samples[-1].gt_label = label
+    whole = head.loss([feature], samples, (16, 20))['loss_pixel']
+    cells = masks[:, ::4, ::4]
+    mean = torch.tensor([(cells == 0).sum(), (cells == 1).sum()]).double() / 2
+    monkeypatch.setattr(amn_head, 'all_reduce', lambda counts, op: counts.copy_(mean))
+    parts = [
+        head.loss([feature[n : n + 1]], samples[n : n + 1], (16, 20))['loss_pixel']
+        for n in range(2)
+    ]
+    torch.testing.assert_close(sum(parts) / 2, whole)
 
 
 def test_numbers_out_of_range_are_refused():

@@ -136,6 +136,18 @@ def test_what_does_not_fit_is_named(model):
     four[1] = torch.randn(2, LAYERS, 4, C)
     with pytest.raises(ValueError, match='num_classes of MCTVisionTransformer and head must be'):
         head.loss(four, samples(), SIZE)
+    few = build(attention_layers=LAYERS + 1)
+    with pytest.raises(ValueError, match=rf'attention_layers must lie in \[1, {LAYERS}\]'):
+        few(features())
+    with pytest.raises(ValueError, match=r'in_index must lie in \[0, inf\), but got -1'):
+        build(in_index=-1)
+    plain = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4, out_indices=(3,))
+    head_cfg = dict(type='MCTformerHead', num_classes=K, in_channels=C)
+    lonely = MODELS.build(dict(type='ImageLevelClassifier', backbone=plain, head=head_cfg)).eval()
+    with pytest.raises(
+        ValueError, match='MCTformerHead reads output 1 of the backbone, which has 1'
+    ):
+        lonely.extract_feat(torch.zeros(1, 3, 32, 32))
     with pytest.raises(ValueError, match=r'decay must lie in \(0, 1\], but got 2'):
         build(decay=2)
     with pytest.raises(ValueError, match='loss_weights must hold'):

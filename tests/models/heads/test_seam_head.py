@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmwsss.functional.multi_scale import mirror_sum
+from mmwsss.models.heads import seam_head
 from tests.oracles import seam as oracle
 
 LABELS = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
@@ -96,6 +97,25 @@ def test_padding_takes_no_part_and_gradients_go_where_they_should():
     losses['loss_ecr'].backward()
     assert feats[0].grad is None is feats[1].grad
     assert all(p.grad.abs().max() > 0 for p in head.side_convs.parameters())
+
+
+def test_two_processes_have_the_loss_of_the_whole_batch(monkeypatch):
+    head = build()
+    feats, other = features(SIZE, (4, 5)), features(SMALL, (2, 3))
+    whole = head.loss(feats, samples(), SIZE, [other])
+    mean = torch.tensor(inside(SMALL).sum() / 2)
+    monkeypatch.setattr(seam_head, 'all_reduce', lambda count, op: count.copy_(mean))
+    parts = [
+        head.loss(
+            [each[n : n + 1] for each in feats],
+            samples()[n : n + 1],
+            SIZE,
+            [[each[n : n + 1] for each in other]],
+        )
+        for n in range(2)
+    ]
+    for name, loss in whole.items():
+        torch.testing.assert_close(sum(part[name] for part in parts) / 2, loss)
 
 
 def test_images_smaller_than_a_cell_cost_nothing():

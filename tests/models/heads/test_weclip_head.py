@@ -148,3 +148,7 @@ def test_wrong_numbers_are_named():
     for name, value in dict(num_classes=256, radius=-1, num_layers=-1, affinity_weight=-1).items():
         with pytest.raises(ValueError, match=f'{name} must lie in'):
             MODELS.build({**cfg, 'num_classes': 3, name: value})
+    wrong = dict(num_heads=3, loss_decode=[dict(type='GlobalCrossEntropyLoss')])
+    for (name, value), message in zip(wrong.items(), ('a multiple of num_heads = 3', 'one loss')):
+        with pytest.raises(ValueError, match=message):
+            MODELS.build({**cfg, 'num_classes': 3, name: value})

@@ -126,6 +126,9 @@ def test_what_does_not_fit_is_named(model, demo_root):
     for name, value in {**wrong, 'par_iterations': -1, 'par_dilations': (0,)}.items():
         with pytest.raises(ValueError, match=f'{name} must lie in'):
             MODELS.build({**cfg, name: value})
+    for name in ('neck', 'auxiliary_head'):
+        with pytest.raises(ValueError, match=f'WeCLIP has no {name}'):
+            MODELS.build({**cfg, name: dict(type='FPN')})
     bare = SegDataSample(metainfo=dict(img_id='one'))
     with pytest.raises(
         ValueError, match="image 'one': expected a multi-hot gt_label over 5 classes"
