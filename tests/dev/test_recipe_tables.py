@@ -35,6 +35,20 @@ def test_a_row_has_the_comment_the_scores_and_the_command(tmp_path):
     ]
 
 
+def test_a_config_scored_in_other_runs():
+    config = 'configs/par/par_voc.py'
+    score = Score('masks', Protocol('train', 9), {'mIoU': 0.3})
+    stages = [
+        StageSummary('masks', 'masks', config=config),
+        StageSummary('masks_score', 'score', scores=[score], config='configs/sipe/sipe_voc.py'),
+    ]
+    runs = {'refiners': [Summary('refiners', 'p.py', 0, stages=stages)]}
+    assert tool.measured(config, runs) == 'masks 30.00 (1)'
+    assert tool.measured('configs/sipe/sipe_voc.py', runs) == 'not measured'
+    runs['more'] = runs['refiners']
+    assert tool.measured(config, runs) == 'in `results/more`, `results/refiners`'
+
+
 def test_a_config_without_comment_is_named(tmp_path):
     (tmp_path / 'a.py').write_text('x = 1\n')
     with pytest.raises(ValueError, match=r'a\.py must begin with a comment'):
