@@ -72,6 +72,11 @@ STUDIES: dict[str, tuple[str, ...]] = {
         for name in ('localizers', 'refiners', 'cam', 'sipe', 'sipe_irn')
     },
     'deeplabv2_lite2_voc12part_pseudo_true-masks': ('true_masks_lite2_voc12part',),
+    'size_balanced_lite2_voc12part_sb': (
+        'true_masks_lite2_voc12part',
+        '--cfg-options',
+        'configs.segmenter=configs/size_balanced/size_balanced_lite2_voc12part_sb.py',
+    ),
 }  # fmt: skip
 SEEDS = (0, 1, 2)
 

@@ -15,7 +15,7 @@ HEADS = {
     'ReCAMHead': dict(in_channels=64),
     'AMNHead': dict(in_channels=64, dilations=(1, 2)),
     'SEAMHead': dict(in_channels=64, side_in_channels=(16, 32), side_channels=(4, 4)),
-    'MCTformerHead': dict(in_channels=16),
+    'MCTformerHead': dict(in_channels=16, attention_layers=2),
 }
 TOKENS = dict(
     type='MCTVisionTransformer',
