@@ -197,9 +197,8 @@ CLAIMS = (
           Entry(f'{LOSS_VOC}_sb', SEGMENTER), Entry(f'{PART}_true-masks', SEGMENTER)),
 )  # fmt: skip
 METHODS = (
-    Method('CAM, usual threshold 0.2',
-           Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks')),
-    Method('CAM, threshold chosen', None, Entry(LOCALIZERS, 'masks (chosen_masks)'),
+    Method('CAM, threshold chosen',
+           Entry(LOCALIZERS, f'{BEST} (maps)'), Entry(LOCALIZERS, 'masks (chosen_masks)'),
            Entry('cam_lite2_voc12part', SEGMENTER)),
     Method('ReCAM, threshold chosen',
            Entry(LOCALIZERS, f'{BEST} (recam_maps)'), Entry(LOCALIZERS, 'masks (recam_masks)')),

@@ -41,6 +41,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 LOCALIZER = 'configs.localizer=configs/{0}/{0}_mobilenetv2_vocmini.py'
 SEGMENTER = 'configs.segmenter=configs/size_balanced/size_balanced_mobilenetv2_mini_{}.py'
+VOC_SEGMENTER = 'configs.segmenter=configs/size_balanced/size_balanced_lite2_voc12part_{}.py'
 # Folder of results/: pipeline and arguments.
 STUDIES: dict[str, tuple[str, ...]] = {
     'cam_mobilenetv2_vocmini': ('cam_vocmini', '--last', 'segmenter_score'),
@@ -72,11 +73,12 @@ STUDIES: dict[str, tuple[str, ...]] = {
         for name in ('localizers', 'refiners', 'cam', 'sipe', 'sipe_irn')
     },
     'deeplabv2_lite2_voc12part_pseudo_true-masks': ('true_masks_lite2_voc12part',),
-    'size_balanced_lite2_voc12part_sb': (
-        'true_masks_lite2_voc12part',
-        '--cfg-options',
-        'configs.segmenter=configs/size_balanced/size_balanced_lite2_voc12part_sb.py',
-    ),
+    **{
+        f'size_balanced_lite2_voc12part_{loss}': (
+            'true_masks_lite2_voc12part', '--cfg-options', VOC_SEGMENTER.format(loss)
+        )
+        for loss in ('sw', 'sb')
+    },
 }  # fmt: skip
 SEEDS = (0, 1, 2)
 
