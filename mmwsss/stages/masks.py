@@ -226,9 +226,10 @@ def hash_files(paths: Sequence[str]) -> dict[str, str]:
 
 def hash_path(path: str) -> str:
     """Hash of a file's bytes, or of the names and bytes of all files of a folder."""
-    files = walk_files(path) if os.path.isdir(path) else ()
-    found = sorted((os.path.relpath(file, path), hash_file(file)) for file in files)
-    return hash_text(json.dumps(found)) if os.path.isdir(path) else hash_file(path)
+    if not os.path.isdir(path):
+        return hash_file(path)
+    found = sorted((os.path.relpath(file, path), hash_file(file)) for file in walk_files(path))
+    return hash_text(json.dumps(found))
 
 
 class MaskWriter:
