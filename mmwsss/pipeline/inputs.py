@@ -35,6 +35,10 @@ WITHOUT_EFFECT = (
     'check_files',
     'lazy_init',
 )
+WITHOUT_LABELS = {
+    'labels': None,
+    'fraction': None,
+}  # a fraction is taken of the images of every class
 
 
 def relevant(cfg: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
@@ -89,13 +93,7 @@ def listed_dataset(node: Mapping[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     bare = {**node, 'pipeline': [], 'lazy_init': True}
     kind = DATASETS.get(node['type']) or ROOT_DATASETS.get(node['type'])
     if isinstance(kind, type) and issubclass(kind, WSSSDataset):
-        bare.update(
-            labels=None,
-            fraction=None,
-            pseudo_mask_dir=None,
-            check_files='lazy',
-            expected_count=0,
-        )
+        bare.update(WITHOUT_LABELS, pseudo_mask_dir=None, check_files='lazy', expected_count=0)
     dataset = DATASETS.build(bare)
     infos = dataset.load_data_list()
     indices = node.get('indices')
@@ -161,7 +159,7 @@ def check_datasets(node: Any, is_made: Callable[[str], Any], known: set[str]) ->
         if is_made(str(dataset.get('pseudo_mask_dir'))):
             dataset = {**without_true_masks(dataset), 'pseudo_mask_dir': None}
         if (dataset.get('labels') or {}).get('source') == 'masks':
-            dataset.update(labels=None, fraction=None)
+            dataset.update(WITHOUT_LABELS)
         dataset.update(pipeline=[], lazy_init=False)
         text = str(dataset)
         if text not in known and not any(map(is_made, texts_in(dataset))):
