@@ -29,5 +29,5 @@ param_scheduler = [
 ]
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 auto_scale_lr = dict(base_batch_size=8)
-# CAM's thresholds are too low for means over the image; this one is found without masks.
+# CAM's thresholds need not suit means over the image; this one is found without masks.
 mask_cfg = dict(_delete_=True, refiners=[dict(type='BackgroundThreshold', threshold='chosen')])
