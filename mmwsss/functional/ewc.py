@@ -29,9 +29,6 @@ def sum_squared_gradients(
 
     Returns:
         The sums, float32, by parameter name, and the number of images.
-
-    Raises:
-        ValueError: A sum is not finite.
     """
     sums = {name: torch.zeros_like(p, dtype=torch.float32) for name, p in parameters.items()}
     count = 0
@@ -40,9 +37,6 @@ def sum_squared_gradients(
             if gradient is not None:
                 sums[name] += gradient.detach().float().square()
         count += 1
-    for name, total in sums.items():
-        if not torch.isfinite(total).all():
-            raise ValueError(f'the squared gradients of {name!r} must be finite, but are not')
     return sums, count
 
 
@@ -54,10 +48,13 @@ def mean_fisher(sums: Tensors, count: int) -> dict[str, Tensor]:
         count: Number of images.
 
     Raises:
-        ValueError: There were no images.
+        ValueError: There were no images, or a sum is not finite.
     """
     if count < 1:
         raise ValueError(f'the Fisher information needs at least one image, but got {count}')
+    for name, total in sums.items():
+        if not torch.isfinite(total).all():
+            raise ValueError(f'the squared gradients of {name!r} must be finite, but are not')
     return {name: total / count for name, total in sums.items()}
 
 

@@ -260,7 +260,7 @@ def _score(predicted: Array, blobs: Array, members: _Members) -> InstanceRecords
     owner, pixel, length, classes = members
     n = len(classes)
     areas = _count(owner, length, n)
-    is_hit = predicted[pixel] == classes.astype(predicted.dtype)[owner]
+    is_hit = predicted[pixel] == classes[owner]
     owner, pixel, length = owner[is_hit], pixel[is_hit], length[is_hit]
     touched, blob = np.unique(blobs[pixel], return_inverse=True)  # only these components matter
     m = len(touched)

@@ -214,7 +214,7 @@ def irn_losses(
     pairs = pair_labels(labels, radius, ignore_index)
     counts = torch.stack([part.sum() for part in pairs]).to(edge.dtype)
     if mean_over_processes is not None:
-        counts = mean_over_processes(counts)
+        counts = mean_over_processes(counts).to(counts)
     bg, fg, neg = counts.where(counts > 0, torch.ones_like(counts))
 
     affinity = path_affinity(edge, radius)

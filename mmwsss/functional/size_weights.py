@@ -5,6 +5,7 @@ Source: Mun et al., Small Objects Matters in Weakly-supervised Semantic Segmenta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,7 @@ def size_balanced_cross_entropy(
     avg_non_ignore: bool = False,
     reduction: str = 'mean',
     avg_factor: float | None = None,
+    mean_over_processes: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Size-weighted cross-entropy, the term ``L_sw`` of the paper (eq. 4).
 
@@ -119,6 +121,8 @@ def size_balanced_cross_entropy(
         avg_non_ignore: Count only the pixels that are not ignored; with ``'pixels'``.
         reduction: ``'mean'``, ``'sum'`` or ``'none'``.
         avg_factor: Divide the sum by this number instead; only with ``'mean'``.
+        mean_over_processes: Averages a tensor over the processes of a distributed training, for the
+            divisor of the whole batch. None: there is one process.
 
     Returns:
         A scalar, or (N, H, W) with ``'none'``. Zero, with a zero gradient, if all is ignored.
@@ -157,10 +161,12 @@ def size_balanced_cross_entropy(
         return losses.sum()
     if avg_factor is not None:
         return losses.sum() / avg_factor
-    if normalize == 'weights':
-        divisor = factors.sum()
-        return losses.sum() / divisor.where(divisor > 0, 1)
-    return losses.sum() / (is_valid.sum().clamp(min=1) if avg_non_ignore else labels.numel())
+    if normalize == 'pixels' and not avg_non_ignore:
+        return losses.sum() / labels.numel()
+    divisor = (factors if normalize == 'weights' else is_valid).sum()
+    if mean_over_processes is not None:
+        divisor = mean_over_processes(divisor)
+    return losses.sum() / divisor.where(divisor > 0, 1).to(losses)
 
 
 def _component_weights(codes: NDArray[Any], tau: float, total: str) -> NDArray[np.float32]:

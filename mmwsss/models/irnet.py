@@ -16,6 +16,7 @@ from mmwsss.functional.checks import check_range
 from mmwsss.functional.irn import irn_losses, resize_labels
 from mmwsss.models.image_model import ImageModel
 from mmwsss.utils.names import check_known
+from mmwsss.utils.processes import mean_over_processes
 
 __all__ = ['DisplacementBranch', 'EdgeBranch', 'IRNet']
 
@@ -185,7 +186,7 @@ class IRNet(ImageModel):
             labels.long(),
             radius=self.radius,
             ignore_index=self.ignore_index,
-            mean_over_processes=_mean_over_processes,
+            mean_over_processes=mean_over_processes,
         )
 
     @torch.no_grad()
@@ -246,8 +247,3 @@ def _join(parts: Sequence[Tensor], size: Sequence[int]) -> Tensor:
     """Resize what units returned, rectify and concatenate, in the order of the released code."""
     resized = [F.interpolate(x, tuple(size), mode='bilinear', align_corners=False) for x in parts]
     return torch.cat(resized, dim=1).relu()
-
-
-def _mean_over_processes(counts: Tensor) -> Tensor:
-    all_reduce(counts, op='mean')
-    return counts

@@ -32,6 +32,7 @@ class BaseRefiner(ABC):
         threshold: The constant score of its background, if it has one; scores state it.
         needs_background: Whether it only makes sense where masks have a background.
         is_crf: Whether a dense CRF takes part; scores state that.
+        uses_ground_truth: Whether it reads true masks; scores state that.
         network: The trained network that it asks, if it asks one.
     """
 
@@ -40,6 +41,7 @@ class BaseRefiner(ABC):
     device: str = 'cpu'
     threshold: float | None = None
     is_crf: bool = False
+    uses_ground_truth: bool = False
     network: FrozenModel | None = None
 
     @property

@@ -25,6 +25,8 @@ from mmwsss.registry import REFINERS
 
 __all__ = ['SVMExpansion']
 
+NUMBERS = {'n_samples': '[1, inf)', 'n_components': '[1, inf)', 'penalty': '(0, inf)'}
+
 
 @REFINERS.register_module()
 class SVMExpansion(BaseRefiner):
@@ -76,6 +78,8 @@ class SVMExpansion(BaseRefiner):
         check_choice('method', svm.get('method', 'exact'), METHODS)
         # Fails now, not at the first image.
         inspect.signature(fit_pixel_svm).bind(None, None, **svm)
+        for name, interval in NUMBERS.items():
+            check_range(name, svm.get(name, 1), interval)
         if config is not None and checkpoint is not None:
             self.network = FrozenModel(config, checkpoint, device)
         self.layers = tuple(layers)
@@ -83,8 +87,13 @@ class SVMExpansion(BaseRefiner):
         self.crf_agreement = crf_agreement
         self.is_crf = crf_agreement and gt_dir is None
         self.gt_dir = gt_dir
+        self.uses_ground_truth = gt_dir is not None
         self.svm = svm
         self.device = device
+
+    def input_files(self) -> Sequence[str]:
+        """The files of the network, and the folder of true masks."""
+        return [*super().input_files(), *([self.gt_dir] if self.gt_dir else [])]
 
     def __call__(
         self, maps: MapsOrLabels, image: np.ndarray | None = None, image_id: str = ''
@@ -179,8 +188,9 @@ class SVMExpansion(BaseRefiner):
 def _keep_output(
     outputs: dict[str | int, Any], name: str, module: nn.Module, args: Any, output: Any
 ) -> None:
-    # A copy: the next layer may be an in-place ReLU.
-    outputs[name] = output.clone() if isinstance(output, Tensor) else None
+    # A copy: the next layer may be an in-place ReLU. The type: of autocast, which NumPy may not have.
+    is_tensor = isinstance(output, Tensor)
+    outputs[name] = output.to(torch.float32, copy=True) if is_tensor else None
 
 
 def _image_of(maps: MapsOrLabels, image: np.ndarray | None, image_id: str) -> np.ndarray:

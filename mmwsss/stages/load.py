@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
-from mmwsss.io import voc_palette
+from mmwsss.io import hash_text, voc_palette
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.models.fold_norm import fold_batch_norm
 from mmwsss.stages.image_list import parts_of
@@ -22,7 +23,7 @@ from mmwsss.utils.device import usable_device
 from mmwsss.utils.nested import dicts_in, rebuilt
 from mmwsss.utils.precision import run_in
 
-__all__ = ['load_localizer', 'load_model', 'without_init']
+__all__ = ['load_localizer', 'load_model', 'settings_hash', 'without_init']
 
 DATASET_PLACES = ('map_dataset', 'test_dataloader', 'val_dataloader', 'train_dataloader')
 
@@ -160,6 +161,11 @@ def numbered_classes(cfg: Config) -> list[str]:
 def without_own(node: dict[str, Any]) -> dict[str, Any]:
     """The config of a module without its own initial weights."""
     return {key: value for key, value in node.items() if key != 'init_cfg'}
+
+
+def settings_hash(node: Any) -> str:
+    """Hash of a config without its initial weights."""
+    return hash_text(json.dumps(without_init(node), sort_keys=True, default=str))
 
 
 def without_init(node: Any) -> Any:

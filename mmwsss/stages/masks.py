@@ -44,8 +44,10 @@ from mmwsss.refine.base import MapsOrLabels, require_maps
 from mmwsss.refine.chain import RefinerChain, StartedChain
 from mmwsss.stages.image_list import Images, images_only
 from mmwsss.stages.imported import ForeignFolder
+from mmwsss.stages.load import settings_hash
 from mmwsss.stages.output import OutputFolder
 from mmwsss.stages.threshold import with_chosen_threshold
+from mmwsss.utils.config import load_config
 from mmwsss.utils.names import check_known, has_background, name_some, names_by_number
 from mmwsss.utils.precision import precision_notes
 
@@ -225,7 +227,9 @@ def hash_files(paths: Sequence[str]) -> dict[str, str]:
 
 
 def hash_path(path: str) -> str:
-    """Hash of a file's bytes, or of the names and bytes of all files of a folder."""
+    """Hash of a file, of the model in a config, or of the names and bytes of all files of a folder."""
+    if path.endswith('.py'):
+        return settings_hash(load_config(path).model)
     if not os.path.isdir(path):
         return hash_file(path)
     found = sorted((os.path.relpath(file, path), hash_file(file)) for file in walk_files(path))
@@ -370,10 +374,26 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     for refiner in mask_cfg['refiners']:
         if not isinstance(refiner, dict):
             raise ValueError(f'mask_cfg.refiners must hold dicts, but holds {refiner!r}')
+        check_network(refiner.get('config'), cfg)
     chosen = mask_cfg.get('uses_ground_truth', False)
     if not isinstance(chosen, bool):
         raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {chosen!r}')
     return {'threshold_source': 'config', 'uses_ground_truth': False, **mask_cfg}
+
+
+def check_network(path: str | None, cfg: Config) -> None:
+    """Refuse options for the model of a config that a refiner reads anew, from its file."""
+    if not (
+        path and cfg.filename and os.path.exists(path) and os.path.samefile(path, cfg.filename)
+    ):
+        return
+    # A refiner asks the backbone or IRNet, which have no test_cfg.
+    models = [{**model, 'test_cfg': None} for model in (load_config(path).model, cfg.model)]
+    if settings_hash(models[0]) != settings_hash(models[1]):
+        raise ValueError(
+            f'{path}: the network of a refiner is built from this file, which options for `model` do not '
+            'reach: write them into a config of your own'
+        )
 
 
 def refiner_chain(
@@ -407,7 +427,8 @@ def mask_protocol(
         crf=any(refiner.is_crf for refiner in chain.refiners),
         threshold=threshold,
         threshold_source=ARGMAX if threshold is None else mask_cfg['threshold_source'],
-        uses_ground_truth=mask_cfg['uses_ground_truth'],
+        uses_ground_truth=mask_cfg['uses_ground_truth']
+        or any(refiner.uses_ground_truth for refiner in chain.refiners),
         notes=[*maps.notes, *notes],
     )
 

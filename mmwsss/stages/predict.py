@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,6 @@ from mmwsss.io import (
     Protocol,
     atomic_path,
     hash_file,
-    hash_text,
     is_mask_file,
     load_mask,
     make_record,
@@ -32,7 +30,7 @@ from mmwsss.io import (
 )
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Predictor, Segmented, test_steps
-from mmwsss.stages.load import load_model, without_init
+from mmwsss.stages.load import load_model, settings_hash
 from mmwsss.stages.maps import map_protocol
 from mmwsss.stages.masks import hash_files, mask_protocol, mask_settings
 from mmwsss.stages.output import OutputFolder, training_protocol
@@ -208,7 +206,7 @@ def model_hash(model: ImageLevelClassifier | BaseSegmentor) -> str:
     decisive = {'model': model.cfg.model}
     if isinstance(model, BaseSegmentor):
         decisive['pipeline'] = test_steps(model.cfg)
-    return hash_text(json.dumps(without_init(decisive), sort_keys=True, default=str))
+    return settings_hash(decisive)
 
 
 def refiner_files(predictor: Predictor) -> dict[str, str]:

@@ -129,4 +129,4 @@ def test_malformed_arguments(state):
     with pytest.raises(ValueError, match='at least one image, but got 0'):
         mean_fisher({}, 0)
     with pytest.raises(ValueError, match="squared gradients of 'b' must be finite"):
-        sum_squared_gradients([{'b': torch.full((4,), torch.inf)}], parameters)
+        mean_fisher(*sum_squared_gradients([{'b': torch.full((4,), torch.inf)}], parameters))

@@ -375,6 +375,12 @@ def test_takes_tensors_and_small_types_and_leaves_arguments_alone():
         np.testing.assert_array_equal(changed, original)
 
 
+def test_class_ids_beyond_the_type_of_the_prediction_are_no_hit():
+    gt, pred = np.full((4, 4), 257, np.uint16), np.ones((4, 4), np.uint8)
+    records = instance_ious(pred, gt, num_classes=300)
+    assert (records.classes.tolist(), records.ious.tolist()) == ([257], [0.0])
+
+
 def test_contradictions_are_refused():
     gt, instances = two_objects()
     two_classes = gt.copy()

@@ -8,10 +8,10 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-import mmwsss.models.irnet as irnet
 from mmwsss.functional.irn import irn_losses, resize_labels
 from mmwsss.models.irnet import IRNet
 from tests.oracles.irnet import displacement, edge_logits, edge_map_at_test_time
+from tests.processes import mean_of_processes
 
 PREPROCESSOR = {'type': 'SegDataPreProcessor', 'size': (32, 32), 'seg_pad_val': 255}
 WIDTHS = (4, 6, 8, 8, 8)
@@ -238,17 +238,14 @@ def test_padding_is_as_in_training_when_the_shift_is_measured():
     torch.testing.assert_close(mean, model(seen)[1].mean(dim=(0, 2, 3)))
 
 
-def test_counts_are_averaged_over_processes(monkeypatch):
-    calls = []
-    monkeypatch.setattr(irnet, 'all_reduce', lambda t, op: calls.append(op) or t.mul_(2))
-    model = tiny()
-    inputs = torch.randn(1, 3, 32, 32)
-    halved = model(inputs, [sample()], mode='loss')
-    monkeypatch.undo()
-    alone = model(inputs, [sample()], mode='loss')
-    assert calls == ['mean']
-    for key in alone:
-        torch.testing.assert_close(halved[key] * 2, alone[key])
+def test_two_processes_have_the_loss_of_the_whole_batch():
+    model, inputs, samples = tiny(), torch.randn(2, 3, 32, 32), [sample(), sample()]
+    samples[1].gt_sem_seg.data[:, :20] = 255
+    whole = model.loss(inputs, samples)
+    parts = [(inputs[n : n + 1], samples[n : n + 1]) for n in range(2)]
+    found = mean_of_processes(model.loss, parts)
+    for name, loss in whole.items():
+        torch.testing.assert_close(found[name], loss)
 
 
 def test_four_stages_without_stem():

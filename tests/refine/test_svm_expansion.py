@@ -8,8 +8,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 import mmwsss  # noqa: F401
 from mmwsss.functional.svm import select_seed_pixels, svm_expand
-from mmwsss.io import ClassMaps, save_mask, voc_palette
+from mmwsss.io import ClassMaps, Protocol, save_mask, voc_palette
+from mmwsss.refine.chain import RefinerChain
 from mmwsss.refine.svm_expansion import SVMExpansion, stack_features
+from mmwsss.stages.masks import mask_protocol
 from tests.tiny_models import tiny_resnet
 
 SIZE = (24, 32)
@@ -74,6 +76,10 @@ def test_true_mask_as_source(tmp_path):
     save_mask(tmp_path / 'a.png', truth.astype(np.uint8), voc_palette(21))
     out = SVMExpansion(gt_dir=str(tmp_path), n_samples=50)(wrong, image, 'a')
     assert (out == truth).mean() > 0.99
+    chain = RefinerChain([dict(type='SVMExpansion', gt_dir=str(tmp_path))])
+    assert chain.input_files() == [str(tmp_path)]
+    settings = {'threshold_source': 'argmax', 'uses_ground_truth': False}
+    assert mask_protocol(Protocol(), chain, settings, 'train').uses_ground_truth
 
 
 def test_features_of_a_network(tmp_path):
@@ -106,6 +112,10 @@ def test_features_of_a_network(tmp_path):
         ]
     )
     torch.testing.assert_close(got, want)
+    lower = SVMExpansion(*files, layers=('relu', 'layer1', 'layer4'))
+    lower.network.precision = 'bfloat16'
+    low = stack_features([torch.from_numpy(x) for x in lower.start(maps, image)[1]], image)
+    assert 1e-6 < ((low - want).abs().max() / want.abs().max()) < 0.05
     assert set(np.unique(refiner(maps, image))) <= {0, 7}
     inner = SVMExpansion(*files, layers=('layer2.1.conv1', 0), max_iter=1, n_samples=20)
     with torch.no_grad():
@@ -131,6 +141,9 @@ def test_features_of_a_network(tmp_path):
         ({'config': 'a.py', 'layers': ('layer1',)}, 'belong together'),
         ({'top_fraction': 0}, 'top_fraction must lie in'),
         ({'method': 'quick'}, 'method must be one of'),
+        ({'n_samples': 0}, 'n_samples must lie in'),
+        ({'n_components': 0}, 'n_components must lie in'),
+        ({'penalty': 0}, 'penalty must lie in'),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -30,11 +30,14 @@ from mmwsss.stages.masks import (
     MaskWriter,
     check_background,
     count_ids,
+    hash_path,
     import_masks,
     make_masks,
     mask_protocol,
     mask_settings,
 )
+from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import set_precision
 from tests.oracles.confusion import plain_labels
 from tests.tiny_models import localizer_config
 
@@ -564,3 +567,33 @@ def test_accelerator_here_and_the_rest_in_the_pool(case, demo_root, tmp_path, wo
     again = make_masks(cfg, maps, tmp_path / 'partly', workers=workers)
     assert (again.done, len(again.skipped)) == ([ids[2]], 7)
     assert contents(tmp_path / 'partly') == contents(out)
+
+
+@pytest.fixture
+def network(tmp_path):
+    """The config of a network with a base, and a refiner that asks it."""
+    (tmp_path / 'base.py').write_text("model = dict(type='IRNet', radius=5)\n")
+    path = tmp_path / 'network.py'
+    path.write_text("_base_ = './base.py'\n")
+    return path, dict(type='RandomWalk', config=str(path), checkpoint='irnet.pth')
+
+
+def test_a_config_counts_as_the_model_that_it_and_its_bases_describe(network, tmp_path):
+    path, _ = network
+    before = hash_path(str(path))
+    path.write_text("# moved\n_base_ = './base.py'\noptim_wrapper = dict(type='OptimWrapper')\n")
+    assert hash_path(str(path)) == before
+    (tmp_path / 'base.py').write_text("model = dict(type='IRNet', radius=7)\n")
+    assert hash_path(str(path)) != before
+
+
+def test_options_for_a_model_that_a_refiner_builds_from_the_file_are_refused(network):
+    path, refiner = network
+    rest = dict(map_dataset=dict(type='WSSSDataset'), mask_cfg=dict(refiners=[refiner]))
+    cfg = load_config(path)
+    cfg.merge_from_dict(rest)
+    set_precision(cfg, 'bfloat16')
+    mask_settings(cfg)
+    cfg.model.radius = 7
+    with pytest.raises(ValueError, match=r'network\.py: .* options for `model` do not reach'):
+        mask_settings(cfg)

@@ -31,6 +31,7 @@ from mmwsss.functional.ewc import (
 from mmwsss.io import atomic_path
 from mmwsss.utils.checkpoint import load_checkpoint_file, unwrapped
 from mmwsss.utils.names import check_known
+from mmwsss.utils.processes import one_process
 
 __all__ = ['EWCHook', 'load_fisher_file']
 
@@ -132,6 +133,7 @@ class EWCHook(Hook):
             losses = [MODELS.build(one) for one in (cfg if several else [cfg])]
             self._new_losses[name] = nn.ModuleList(losses) if several else losses[0]
         if runner.iter == 0 or (self._loaded is None and runner.iter <= self.task_b_begin):
+            self._check_task_b(model)
             return
         begun = (self._loaded or {}).get('task_b_begin')
         if begun != self.task_b_begin:
@@ -153,6 +155,18 @@ class EWCHook(Hook):
             self._enter_task_b(unwrapped(runner.model), state)
             self._save(runner, state)
 
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any | None = None,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Refuse names of losses that the model does not have as soon as it has shown those of task A."""
+        for name in self.fisher_losses or () if self._state is None else ():
+            known = [key for key in outputs or {} if key != 'loss']  # that is the sum of all
+            check_known('fisher_losses: loss', name, known)
+
     def after_train(self, runner: Runner) -> None:
         """Write the Fisher information of a run that ended with task A; unhook the model."""
         if self._state is None and self.save_fisher and runner.iter == self.task_b_begin:
@@ -164,6 +178,14 @@ class EWCHook(Hook):
         """Put anchors and Fisher information into the checkpoint, on the CPU."""
         if self._state is not None:
             checkpoint['ewc'] = _moved(self._state, 'cpu')
+
+    def _check_task_b(self, model: nn.Module) -> None:
+        """Read now what task B begins with, which may be hours away."""
+        if self.fisher_file is not None:
+            state = load_fisher_file(self.fisher_file)
+            check_fisher_fits(dict(model.named_parameters()), state['anchors'], state['fisher'])
+        if self.fisher_dataset is not None:
+            DATASETS.build(self.fisher_dataset)
 
     def _enter_task_b(self, model: nn.Module, state: dict[str, Any]) -> None:
         parameters = dict(model.named_parameters())
@@ -210,7 +232,7 @@ class EWCHook(Hook):
         indices = np.linspace(0, len(dataset), wanted, endpoint=False).astype(int).tolist()
         rank, world_size = get_dist_info()
         items = SeededItems(dataset, indices[rank::world_size], self.seed)
-        with evaluating(model), torch.enable_grad():
+        with one_process(), evaluating(model), torch.enable_grad():
             gradients = self._gradients(model, parameters, items)
             sums, count = sum_squared_gradients(gradients, parameters)
         total = torch.tensor(count, device=next(model.parameters()).device)

@@ -81,6 +81,16 @@ class IAmIoUMetric(BaseMetric):
         }
         self._score: InstanceScore | None = None
 
+    @property
+    def dataset_meta(self) -> dict[str, Any] | None:
+        """Metainfo of the dataset, as in mmengine."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+        self._dataset_meta = dataset_meta
+        self._scorer()  # classes that do not fit are refused now, not at the first validation
+
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Score a batch; one entry per image, for MMEngine cuts ``self.results`` to the images.
 

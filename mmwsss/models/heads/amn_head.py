@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from mmwsss.functional.checks import check_range
 from mmwsss.functional.sipe import at_least_float32
 from mmwsss.io import IGNORE_INDEX
 from mmwsss.models.heads.base import BaseMapHead, stack_labels
+from mmwsss.utils.processes import mean_over_processes
 
 __all__ = ['AMNHead']
 
@@ -105,8 +105,9 @@ class AMNHead(BaseMapHead):
         logits = at_least_float32(self.pixel_logits(feats[self.in_index], labels))
         masks = torch.stack([_mask(sample) for sample in data_samples])
         targets = F.interpolate(masks.float(), size=logits.shape[2:], mode='nearest')[:, 0].long()
-        counts = background_and_foreground(targets, IGNORE_INDEX).sum(dim=(1, 2, 3)).double()
-        all_reduce(counts, op='mean')  # DDP divides the loss by the number of processes
+        counts = mean_over_processes(
+            background_and_foreground(targets, IGNORE_INDEX).sum(dim=(1, 2, 3))
+        )
         loss = balanced_cross_entropy(logits, targets, IGNORE_INDEX, self.label_smoothing, counts)
         return {'loss_pixel': loss}
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from mmwsss.models.heads.base import (
     stack_boxes,
     stack_labels,
 )
+from mmwsss.utils.processes import mean_over_processes
 
 __all__ = ['SEAMHead']
 
@@ -182,8 +182,7 @@ class SEAMHead(BaseMapHead):
 
     def _equivariance(self, one: _View, other: _View, inside: Tensor) -> Tensor:
         difference = (one.scores - other.scores).abs() * inside
-        count = inside.sum()
-        all_reduce(count, op='mean')  # DDP divides the loss by the number of processes
+        count = mean_over_processes(inside.sum()).to(difference)
         return difference.sum() / (count.where(count > 0, 1) * self.num_classes)
 
     def _cross(self, one: _View, other: _View, inside: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
 from mmseg.models.backbones.vit import TransformerEncoderLayer
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.weclip import affinity_loss, affinity_pairs, feature_affinity
+from mmwsss.utils.processes import mean_over_processes
 
 __all__ = ['WeCLIPHead']
 
@@ -136,8 +136,7 @@ class WeCLIPHead(BaseDecodeHead):
         grid = features.shape[2:]
         cells = resize(labels[:, None].float(), grid, mode='nearest')[:, 0].long()
         same, different = affinity_pairs(cells, self.radius, self.ignore_index)
-        counts = torch.stack([same.sum(), different.sum()]).double()
-        all_reduce(counts, op='mean')  # DDP divides the loss by the number of processes
+        counts = mean_over_processes(torch.stack([same.sum(), different.sum()]))
         loss = affinity_loss(affinity, same, different, counts.to(affinity))
         losses['loss_affinity'] = self.affinity_weight * loss
         return losses

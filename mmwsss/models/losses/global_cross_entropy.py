@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from mmengine.dist import all_reduce, get_world_size
 from mmseg.models.losses import CrossEntropyLoss
 from mmseg.registry import MODELS
 from torch import Tensor
+
+from mmwsss.utils.processes import mean_over_processes
 
 __all__ = ['GlobalCrossEntropyLoss']
 
@@ -39,11 +39,8 @@ class GlobalCrossEntropyLoss(CrossEntropyLoss):
         **kwargs: Any,
     ) -> Tensor:
         """Compute the loss of logits (N, C, H, W) and labels (N, H, W), as mmseg's heads call it."""
-        if avg_factor is None and reduction_override in (None, 'mean') and get_world_size() > 1:
-            # DDP divides by the number of processes, so the mean of the counts is what fits.
-            count = (label != ignore_index).sum().to(torch.float64)
-            all_reduce(count, op='mean')
-            avg_factor = count.item()
+        if avg_factor is None and reduction_override in (None, 'mean'):
+            avg_factor = mean_over_processes((label != ignore_index).sum()).item()
         return super().forward(
             cls_score, label, weight, avg_factor, reduction_override, ignore_index, **kwargs
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.size_weights import size_balanced_cross_entropy
+from mmwsss.utils.processes import mean_over_processes
 
 __all__ = ['SizeBalancedCrossEntropyLoss']
 
@@ -92,6 +93,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
             ignore_index=ignore_index,
             reduction=reduction_override or self.reduction,
             avg_factor=avg_factor,
+            mean_over_processes=mean_over_processes,
         )
 
     def extra_repr(self) -> str:

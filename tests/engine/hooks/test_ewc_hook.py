@@ -42,9 +42,10 @@ class ToyBackbone(nn.Module):
 
 
 class ToyDataset(Dataset):
-    """Eight images that are the same in every process."""
+    """Eight images that are the same in every process; uneven: with more and more labelled pixels."""
 
-    def __init__(self):
+    def __init__(self, uneven=False):
+        self.uneven = uneven
         self.metainfo = dict(classes=('background', 'a', 'b'))
 
     def __len__(self):
@@ -55,12 +56,16 @@ class ToyDataset(Dataset):
         image = torch.randint(0, 256, (3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
         labels = torch.zeros(1, SIZE, SIZE, dtype=torch.long)
         labels[0, : 2 + index % 4], labels[0, 6, index % 8], labels[0, 7] = 1, 2, 255
+        labels[0, 7, : index * self.uneven] = 0
         sample = SegDataSample(gt_sem_seg=PixelData(data=labels))
         sample.set_metainfo(dict(img_shape=(SIZE, SIZE), ori_shape=(SIZE, SIZE)))
         return dict(inputs=image, data_samples=sample)
 
 
-def toy_model(seed=0, **backbone):
+PLAIN_LOSS = dict(type='CrossEntropyLoss', avg_non_ignore=True)
+
+
+def toy_model(seed=0, loss=PLAIN_LOSS, **backbone):
     torch.manual_seed(seed)
     return EncoderDecoder(
         backbone=dict(type='ToyBackbone', **backbone),
@@ -73,7 +78,7 @@ def toy_model(seed=0, **backbone):
             concat_input=False,
             num_classes=3,
             dropout_ratio=0.0,
-            loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+            loss_decode=loss,
         ),
         data_preprocessor=SegDataPreProcessor(mean=[127.5] * 3, std=[60.0] * 3, size=(SIZE, SIZE)),
         test_cfg=dict(mode='whole'),
@@ -110,13 +115,23 @@ EWC = dict(
 )
 
 
-def toy_runner(work_dir, hook=EWC, *, model=None, iters=6, batch_size=4, wrapper=None, **options):
+def toy_runner(
+    work_dir,
+    hook=EWC,
+    *,
+    model=None,
+    iters=6,
+    batch_size=4,
+    wrapper=None,
+    uneven=False,
+    **options,
+):
     hooks = [Record()] if hook is None else [Record(), HOOKS.build(hook)]
     return Runner(
         model=toy_model() if model is None else model,
         work_dir=str(work_dir),
         train_dataloader=dict(
-            dataset=ToyDataset(),
+            dataset=ToyDataset(uneven),
             batch_size=batch_size,
             sampler=dict(type='InfiniteSampler', shuffle=False),
             collate_fn=dict(type='pseudo_collate'),
@@ -360,6 +375,21 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, whole_run):
         run(tmp_path / '4', {**hook, 'fisher_file': str(tmp_path / 'none.pth')})
 
 
+@pytest.mark.parametrize(
+    ('wrong', 'message'),
+    [
+        (dict(fisher_file='none.pth'), r'none\.pth'),
+        (dict(fisher_dataset=dict(type='NoDataset')), 'NoDataset'),
+        (dict(fisher_losses=['decode.loss_cee']), "loss 'decode.loss_cee' is unknown"),
+    ],
+)
+def test_what_task_b_needs_is_looked_at_in_the_first_iteration(tmp_path, wrong, message):
+    runner = toy_runner(tmp_path, {**EWC, **wrong})
+    with pytest.raises((FileNotFoundError, KeyError, ValueError), match=message):
+        runner.train()
+    assert runner.iter == 0
+
+
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, whole_run):
     resume = dict(load_from=str(whole_run[0] / 'iter_5.pth'), resume=True)
     with pytest.raises(ValueError, match=r'task_b_begin=4, but .* began at 3'):
@@ -383,15 +413,24 @@ def test_malformed_arguments(tmp_path):
         run(tmp_path, wrong)
 
 
+GLOBAL_LOSS = dict(type='GlobalCrossEntropyLoss')
+GLOBAL_EWC = {
+    **EWC,
+    'task_b_loss': dict(decode_head=dict(type='SizeBalancedCrossEntropyLoss', normalize='weights')),
+    'save_fisher': 'fisher.pth',
+    'num_images': 7,  # one more for the first process, whose losses ask nobody meanwhile
+}
+
+
 def train_one_rank(rank, port, folder):
     """Entry of a spawned process: its half of each batch, and of the images for the Fisher."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2
     )
-    hook = {**EWC, 'save_fisher': 'fisher.pth'}
-    model = MMDistributedDataParallel(toy_model(norm=False))
-    parameters, losses, _ = run(Path(folder), hook, model=model, batch_size=2, launcher='pytorch')
+    model = MMDistributedDataParallel(toy_model(norm=False, loss=GLOBAL_LOSS))
+    options = dict(model=model, batch_size=2, uneven=True, launcher='pytorch')
+    parameters, losses, _ = run(Path(folder), GLOBAL_EWC, **options)
     if not is_distributed() or losses[5]['loss_ewc'] <= 0:
         raise RuntimeError('the ranks did not train together')
     torch.save(parameters, Path(folder, f'rank{rank}.pth'))
@@ -404,10 +443,10 @@ def test_two_ranks_equal_one(tmp_path):
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     torch.multiprocessing.spawn(train_one_rank, (port, str(tmp_path / 'two')), nprocs=2)
-    hook = {**EWC, 'save_fisher': 'fisher.pth'}
-    expected, _, _ = run(tmp_path / 'one', hook, model=toy_model(norm=False), batch_size=4)
+    model = toy_model(norm=False, loss=GLOBAL_LOSS)
+    expected, _, _ = run(tmp_path / 'one', GLOBAL_EWC, model=model, batch_size=4, uneven=True)
     one, two = (load_fisher_file(tmp_path / name / 'fisher.pth') for name in ('one', 'two'))
-    assert two['num_images'] == one['num_images'] == 8
+    assert two['num_images'] == one['num_images'] == 7
     for name, value in expected.items():
         torch.testing.assert_close(two['fisher'][name], one['fisher'][name], rtol=1e-4, atol=1e-8)
         for rank in range(2):

@@ -170,9 +170,10 @@ def test_malformed_arguments(tmp_path, coco_file):
     with pytest.raises(ValueError, match="sample of 'a' has no 'gt_sem_seg'"):
         metric.process(None, [{'img_path': 'a.jpg', 'pred_sem_seg': {}}])
     metric = IAmIoUMetric(instance_file=str(coco_file))
-    metric.dataset_meta = {'classes': ('background', 'sofa')}
     with pytest.raises(ValueError, match='none of its categories is among the 1 classes'):
-        metric.process(None, [dict(img_path='a.jpg', gt_sem_seg=pixels, pred_sem_seg=pixels)])
+        metric.dataset_meta = {'classes': ('background', 'sofa')}
+    with pytest.raises(ValueError, match='have no background: forest'):
+        IAmIoUMetric().dataset_meta = {'classes': ('forest', 'water')}
 
 
 def test_missing_pycocotools_is_told_before_the_training(coco_file, monkeypatch):

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from mmseg.registry import MODELS
 
-from mmwsss.models.heads import weclip_head
-from mmwsss.models.losses import global_cross_entropy
 from tests.oracles import weclip as oracle
+from tests.processes import mean_of_processes
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_labels_of_one_kind_have_a_loss_and_gradients(head, value, zero):
     assert any(grad.any() for grad in gradients) == (zero is not None)
 
 
-def test_two_processes_have_the_gradients_of_the_whole_batch(head, monkeypatch):
+def test_two_processes_have_the_gradients_of_the_whole_batch(head):
     labels = torch.randint(0, 4, (2, 6, 8), generator=torch.Generator().manual_seed(2))
     labels[0, :4] = 255
     labels[1] = 0  # no foreground on one of them
@@ -115,30 +116,8 @@ def test_two_processes_have_the_gradients_of_the_whole_batch(head, monkeypatch):
     wanted = [parameter.grad.clone() for parameter in head.parameters()]
     head.zero_grad()
 
-    seen = []
     parts = [([feat[n : n + 1] for feat in inputs()], labels[n : n + 1]) for n in range(2)]
-
-    def remember(counts, op):
-        assert op == 'mean'
-        seen.append(counts.clone())
-
-    for module in (global_cross_entropy, weclip_head):
-        monkeypatch.setattr(module, 'all_reduce', remember)
-    monkeypatch.setattr(global_cross_entropy, 'get_world_size', lambda: 2)
-    for part in parts:
-        losses(head, *part)
-    half = len(seen) // 2
-    means = [(one + other) / 2 for one, other in zip(seen[:half], seen[half:])]
-    assert half == 3
-
-    def all_reduce(counts, op):
-        counts.copy_(next(answers))
-
-    for module in (global_cross_entropy, weclip_head):
-        monkeypatch.setattr(module, 'all_reduce', all_reduce)
-    for part in parts:
-        answers = iter(means)
-        (sum(losses(head, *part).values()) / 2).backward()
+    sum(mean_of_processes(partial(losses, head), parts).values()).backward()
     for parameter, grad in zip(head.parameters(), wanted):
         torch.testing.assert_close(parameter.grad, grad, rtol=1e-4, atol=1e-6)
 

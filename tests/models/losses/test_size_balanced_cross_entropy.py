@@ -9,6 +9,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.functional.size_weights import size_balanced_cross_entropy
 from mmwsss.models.losses.size_balanced_cross_entropy import SizeBalancedCrossEntropyLoss
+from tests.processes import mean_of_processes
 
 
 @pytest.fixture
@@ -44,6 +45,17 @@ def test_is_the_function_times_its_weight(batch):
     assert loss.loss_name == 'loss_sw'
     assert list(loss.state_dict()) == []
     assert 'tau=4.0, total=image, normalize=weights' in repr(loss)
+
+
+@pytest.mark.parametrize('options', [dict(normalize='weights'), dict(avg_non_ignore=True)])
+def test_two_processes_have_the_loss_of_the_whole_batch(batch, options):
+    logits, labels = batch
+    labels[1, 4:] = 255
+    loss = SizeBalancedCrossEntropyLoss(**options)
+    parts = [(logits[:1], labels[:1]), (logits[1:], labels[1:])]
+    found = mean_of_processes(lambda *part: {'loss': loss(*part)}, parts)
+    torch.testing.assert_close(found['loss'], loss(*batch))
+    assert abs(sum(loss(*part) for part in parts) / 2 - loss(*batch)) > 1e-2
 
 
 def test_reduction_override_and_avg_factor(batch):
