@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from mmwsss.evaluation.crf_evaluator import failed_images
 from mmwsss.stages.test import TEST_KEYS, run_test, use_test_config
@@ -24,7 +25,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ToolParser(__doc__)
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='weights of the model')
-    parser.add_argument('--work-dir', help='folder for logs and scores')
+    parser.add_argument(
+        '--work-dir', help="folder for logs and scores (default: `test` in the training's default)"
+    )
     parser.add_argument(
         '--out',
         help="folder for a segmenter's masks, palette PNGs as VOC's server takes them; a test set without "
@@ -57,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
         use_test_config(cfg, args.test_config, of_test)
     set_precision(cfg, args.precision)
     cfg.launcher = args.launcher
-    cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
+    cfg.work_dir = args.work_dir or str(Path(default_work_dir(cfg, args.config), 'test'))
     if args.show_dir:
         if 'visualization' not in cfg.get('default_hooks', {}):
             raise KeyError('--show-dir needs default_hooks.visualization, which the config lacks')

@@ -14,7 +14,7 @@ __all__ = ['image_size', 'upright_rgb']
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 exchange rows and columns
 BEHIND_TRANSPARENT = (124, 117, 104)  # ImageNet's mean colour, as mmcv has it
 MAX_16_BIT = 65535
-SAMPLES_PER_PIXEL = 277  # TIFF tag
+SAMPLES_PER_PIXEL, WIDTH, HEIGHT = 277, 256, 257  # TIFF tags
 
 
 def upright_rgb(image: Image.Image) -> np.ndarray:
@@ -68,5 +68,9 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         OSError: The file is missing or no image.
     """
     with Image.open(path) as image:
+        tags = getattr(
+            image, 'tag_v2', {}
+        )  # some versions of Pillow turn the size of TIFF files themselves
+        width, height = tags.get(WIDTH, image.width), tags.get(HEIGHT, image.height)
         turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
-        return (image.width, image.height) if turned else (image.height, image.width)
+        return (width, height) if turned else (height, width)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmwsss.functional.checks import check_range
+from mmwsss.utils.names import names_by_number
 
 __all__ = [
     'FRACTIONS',
@@ -102,7 +103,7 @@ def subset_statistics(
     Args:
         labels: Image id -> class ids 1..K.
         parts: Fraction -> ids, as :func:`choose_subsets` returns them.
-        classes: Class names, ``'background'`` first.
+        classes: Class names of the dataset.
 
     Returns:
         ``images``, ``unlabelled``, ``images_with_class`` (name -> count), and ``parts``: fraction as
@@ -111,7 +112,7 @@ def subset_statistics(
 
     def counts(names: Iterable[str]) -> dict[str, int]:
         counter = Counter(class_id for name in names for class_id in labels[name])
-        return {name: counter[i] for i, name in enumerate(classes) if i}
+        return {name: counter[i] for i, name in enumerate(names_by_number(classes)) if i}
 
     return {
         'images': len(labels),

@@ -286,13 +286,12 @@ class WSSSDataset(BaseSegDataset):
     def _load_labels(self, ids: list[str]) -> dict[str, list[int]] | None:
         if self.labels is None:
             return None
-        part = self.label_map
-        classes = self._metainfo['classes'] if part is None else self.METAINFO['classes']
-        classes = names_by_number(classes)
-        labels = read_image_labels(self.labels, ids, classes, self.backend_args)
-        if part is not None:
-            for label in labels.values():
-                label[:] = sorted(part[i] for i in label if part[i] != self.ignore_index)
+        own = names_by_number(self._metainfo['classes'])
+        everything = own if self.label_map is None else names_by_number(self.METAINFO['classes'])
+        labels = read_image_labels(self.labels, ids, everything, self.backend_args)
+        numbers = {name: i for i, name in enumerate(own) if i}
+        for label in labels.values() if own != everything else ():
+            label[:] = sorted(numbers[everything[i]] for i in label if everything[i] in numbers)
         return labels
 
     def _handle_unlabeled(self, ids: list[str], labels: dict[str, list[int]]) -> list[str]:

@@ -325,6 +325,7 @@ class Recorder:
 
     Raises:
         FolderBusyError: Another process is at work in the folder.
+        RecordError: The folder has the record of another kind of stage, which would be lost.
     """
 
     def __init__(self, folder: str | os.PathLike[str], record: Record) -> None:
@@ -332,6 +333,11 @@ class Recorder:
         is_file = record_path(folder) == Path(folder)
         self.lock: FolderLock | None = None if is_file else lock_folder(folder)
         before = find_record(folder) or record
+        if before.kind not in (record.kind, 'tool'):  # a pipeline asks some stages for by 'tool'
+            raise RecordError(
+                f'{folder} has a record of {before.kind!r}, which one of {record.kind!r} would replace: '
+                'choose another folder'
+            )
         self.record = dataclasses.replace(
             record, complete=False, request=before.request, seconds=before.seconds
         )

@@ -27,7 +27,7 @@ from mmwsss.io import (
     make_record,
     process_items,
     require_file,
-    write_text,
+    write_ids,
 )
 from mmwsss.io.record import check_record
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
@@ -205,9 +205,12 @@ def train_fold(
         for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
             cfg[key] = None  # scores nothing that is looked at
         listing = folder.absolute() / 'train.txt'
-        write_text(listing, '\n'.join(names) + '\n')
+        write_ids(listing, names)
         (part,) = parts_of(cfg.train_dataloader.dataset)
-        part.update(subset=str(listing), fraction=None)
+        key = (
+            'subset' if part.get('ann_file') else 'ann_file'
+        )  # without a list: all images of the folder
+        part.update({key: str(listing), 'fraction': None})
         run_training(cfg, resume=True, trust_checkpoint=trust_checkpoint)
         record = find_record(folder)
     return folder / str(record.result['checkpoint'])

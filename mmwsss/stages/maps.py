@@ -155,7 +155,8 @@ def make_maps(
         inputs={'checkpoint': hash_file(checkpoint)},
         protocol=map_protocol(model, images.split, checkpoint),
     )
-    folder = OutputFolder(out, record, overwrite)
+    labels = {name: json.dumps(images.labels[name]) for name in ids}
+    folder = OutputFolder(out, record, overwrite, labels)
     rank, world_size = get_dist_info()
     paths = {name: safe_join(out, name, '.npz') for name in ids}
     report = process_items(

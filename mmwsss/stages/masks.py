@@ -112,7 +112,11 @@ def make_masks(
         ids,
         config_text=str(cfg.to_dict()),
         settings=mask_cfg,
-        inputs={'maps': before.sha256(), **hash_files(chain.input_files())},
+        inputs={
+            'maps': before.sha256(),
+            'labels': hash_text(json.dumps(images.labels, sort_keys=True)),
+            **hash_files(chain.input_files()),
+        },
         protocol=mask_protocol(before.protocol, chain, mask_cfg, images.split),
     )
     writer = MaskWriter(chain, maps, out, images)

@@ -37,6 +37,13 @@ def training_protocol(checkpoint: str | Path) -> Protocol:
     return Protocol() if record is None else record.protocol
 
 
+def outputs_of(folder: Path, suffix: str) -> list[Path]:
+    """Files of a folder and its subfolders, but for those of subfolders that have a record of their own."""
+    others = {path.parent for path in folder.rglob(RECORD_NAME)} - {folder}
+    files = (path for path in folder.rglob('*') if path.suffix == suffix)
+    return [path for path in files if others.isdisjoint(path.parents)]
+
+
 class OutputFolder:
     """A folder of one output per image: goes on in one of the same making, refuses any other.
 
@@ -47,9 +54,9 @@ class OutputFolder:
         record: What is about to be written.
         overwrite: Remove the outputs of a folder of another making instead of refusing it. A folder
             with files of unknown origin is refused all the same.
-        sources: Hash by id of the one file that an output is made from, where there is one. They are
-            kept in ``sources.json``; what is there already must come from files of the same hash,
-            while the files of images that failed or were not begun may change.
+        sources: What an output is made from, by id: the hash of a file, or a label. They are kept in
+            ``sources.json``; what is there already must come from the same, while those of images that
+            failed or were not begun may change.
 
     Raises:
         RecordError: The folder was made with other inputs, settings or sources, whose difference is named;
@@ -107,7 +114,7 @@ class OutputFolder:
         out, record = self.out, self.record
         out.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(out)
-        outputs = [path for path in out.rglob('*') if path.suffix == SUFFIXES[record.kind]]
+        outputs = outputs_of(out, SUFFIXES[record.kind])
         before, difference = find_record(out), ''
         if before is None or not before.ids_sha256:  # only asked for by a pipeline, if at all
             if outputs:
@@ -146,6 +153,6 @@ class OutputFolder:
         if not changed:
             return ''
         return (
-            f'the files of {len(changed)} of {len(finished)} finished images have changed since: '
-            f'{name_some(sorted(changed))}'
+            f'what {len(changed)} of {len(finished)} finished images are made from (files, labels) has '
+            f'changed since: {name_some(sorted(changed))}'
         )

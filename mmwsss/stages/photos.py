@@ -12,7 +12,7 @@ from mmwsss.io.ids import IMAGE_SUFFIXES
 from mmwsss.io.names import walk_files
 from mmwsss.utils.names import name_some
 
-__all__ = ['by_name', 'find_images']
+__all__ = ['by_name', 'find_images', 'outside']
 
 
 def find_images(paths: str | Path | Sequence[str | Path]) -> list[tuple[str, Path]]:
@@ -81,3 +81,11 @@ def fixed_part(pattern: Path) -> Path:
 def image_name(path: Path, root: Path) -> str:
     """Path below a folder without suffix, with slashes."""
     return path.relative_to(root).with_suffix('').as_posix()
+
+
+def outside(paths: dict[str, Path], out: Path) -> dict[str, Path]:
+    """The images that do not lie in the output folder, where earlier predictions are."""
+    kept = {n: p for n, p in paths.items() if not p.resolve().is_relative_to(out.resolve())}
+    if not kept:
+        raise ValueError(f'all images lie in the output folder {out}: choose another one')
+    return kept

@@ -34,7 +34,7 @@ from mmwsss.stages.load import load_model, settings_hash
 from mmwsss.stages.maps import map_protocol
 from mmwsss.stages.masks import hash_files, mask_protocol, mask_settings
 from mmwsss.stages.output import OutputFolder, training_protocol
-from mmwsss.stages.photos import by_name
+from mmwsss.stages.photos import by_name, outside
 from mmwsss.utils.names import has_background
 from mmwsss.utils.precision import precision_notes
 from mmwsss.visualization import overlay
@@ -191,14 +191,6 @@ def class_shares(counts: Sequence[np.ndarray], classes: Sequence[str]) -> list[d
         }
         for i in np.flatnonzero(pixels)
     ]
-
-
-def outside(paths: dict[str, Path], out: Path) -> dict[str, Path]:
-    """The images that do not lie in the output folder, where earlier predictions are."""
-    kept = {n: p for n, p in paths.items() if not p.resolve().is_relative_to(out.resolve())}
-    if not kept:
-        raise ValueError(f'all images lie in the output folder {out}: choose another one')
-    return kept
 
 
 def model_hash(model: ImageLevelClassifier | BaseSegmentor) -> str:

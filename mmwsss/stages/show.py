@@ -10,7 +10,7 @@ from mmseg.models.segmentors import BaseSegmentor
 from mmwsss.io import BatchReport, process_items, safe_join
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Predictor, Segmented
-from mmwsss.stages.photos import by_name
+from mmwsss.stages.photos import by_name, outside
 from mmwsss.utils.names import has_background
 from mmwsss.visualization import class_legend, save_panel
 from mmwsss.visualization.tiles import ImageParts, image_tiles
@@ -38,9 +38,9 @@ def show_images(
         What became of each image.
 
     Raises:
-        ValueError: Two images have one name, or a label is no class.
+        ValueError: Two images have one name, all lie in ``out``, or a label is no class.
     """
-    paths, predictor = by_name(images), Predictor(model, labels)
+    paths, predictor = outside(by_name(images), Path(out)), Predictor(model, labels)
 
     def work(name: str) -> None:
         save_segmented(safe_join(out, name, '.png'), predictor(name, paths[name]), model)

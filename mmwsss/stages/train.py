@@ -18,7 +18,7 @@ from mmseg.registry import RUNNERS
 
 from mmwsss.io import Protocol, Record, Recorder, make_record
 from mmwsss.models.classifiers import ImageLevelClassifier
-from mmwsss.stages.image_list import split_name
+from mmwsss.stages.image_list import parts_of, split_name
 from mmwsss.utils.checkpoint import guard_checkpoints, unwrapped
 from mmwsss.utils.cli import setup_launcher
 
@@ -153,7 +153,8 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
 def training_record(cfg: Config, runner: Runner) -> Record:
     """What a training is about to make; ``protocol`` is what its model's scores will inherit."""
     dataset = cfg.train_dataloader.dataset
-    masks = 'pseudo masks' if dataset.get('pseudo_mask_dir') else 'true masks'
+    is_pseudo = any(part.get('pseudo_mask_dir') for part in parts_of(dataset))
+    masks = 'pseudo masks' if is_pseudo else 'true masks'
     model = unwrapped(runner.model)
     usual = IMAGE_LABELS if isinstance(model, ImageLevelClassifier) else masks
     trained_on = getattr(model, 'trained_on', usual)

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mmwsss.datasets.images import image_size, upright_rgb
+from mmwsss.datasets.images import ORIENTATION, image_size, upright_rgb
 from mmwsss.datasets.transforms import LoadImage
 
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 14
@@ -143,3 +143,14 @@ def test_the_first_picture_of_a_camera_file_counts(tmp_path):
     photo.save(tmp_path / 'a.jpg', 'MPO', save_all=True, append_images=[other])
     image = LoadImage()({'img_path': str(tmp_path / 'a.jpg')})['img']
     assert image[0, 0, 2] > 200 > 50 > image[0, 0, 0]
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png', 'tif', 'webp'])
+@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
+def test_size_is_that_of_the_upright_image_in_every_format(tmp_path, suffix, orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = tmp_path / f'a.{suffix}'
+    Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(path, exif=exif)
+    with Image.open(path) as image:
+        assert image_size(path) == upright_rgb(image).shape[:2]

@@ -159,3 +159,8 @@ def test_folds_spread_every_class_evenly(labels, seed):
 def test_folds_that_cannot_be_are_refused(folds):
     with pytest.raises(ValueError, match=r'folds must lie in 2\.\.3'):
         split_folds({'a': [1], 'b': [1], 'c': []}, folds)
+
+
+def test_statistics_of_classes_without_background():
+    found = subset_statistics({'a': [1], 'b': [1], 'c': [2]}, {}, ['tumour', 'stroma'])
+    assert found['images_with_class'] == {'tumour': 2, 'stroma': 1}

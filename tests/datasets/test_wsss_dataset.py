@@ -384,3 +384,30 @@ def test_voc_warns_with_both_numbers(tiny, log):
     warnings = [line for line in log() if line.startswith('WARNING')]
     assert len(warnings) == 1
     assert 'expected to have 1464 images, but has 2' in warnings[0]
+
+
+class Tissue(WSSSDataset):
+    METAINFO: ClassVar = dict(classes=('tumour', 'stroma', 'fat'))
+
+
+@pytest.mark.parametrize(
+    ('classes', 'wanted'),
+    [
+        (['stroma', 'tumour'], {'a': [2], 'b': [1], 'c': []}),
+        (['tumour', 'stroma', 'fat'], {'a': [1], 'b': [2], 'c': [3]}),
+    ],
+)
+def test_a_part_of_the_classes_without_background_keeps_their_labels(tmp_path, classes, wanted):
+    (tmp_path / 'labels.csv').write_text('a,tumour\nb,stroma\nc,fat\n')
+    dataset = Tissue(
+        data_root=str(tmp_path),
+        ann_file='labels.csv',
+        labels=dict(source='csv', path='labels.csv'),
+        classes=classes,
+        background=False,
+        check_files='lazy',
+    )
+    found = {
+        dataset.get_data_info(i)['img_id']: dataset.get_data_info(i)['img_label'] for i in range(3)
+    }
+    assert found == wanted

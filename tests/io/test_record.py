@@ -207,6 +207,11 @@ def test_recorder_keeps_request_and_time(tmp_path):
     assert done == read_record(tmp_path)
     assert done.seconds >= 5
     assert (done.failed, done.complete) == (['a'], False)
+    with pytest.raises(
+        RecordError, match="has a record of 'maps', which one of 'test' would replace"
+    ):
+        Recorder(tmp_path, some_record(kind='test'))
+    assert read_record(tmp_path) == done
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,19 @@ def yolo(tmp_path):
     return tmp_path / 'yolo'
 
 
+def yolo_outlines(tmp_path):
+    folder = yolo(tmp_path)
+    rows = ['0 .1 .25 .5 0 .3 .5', '1 .6 .25 .8 .25 .8 .75 .6 .75']  # three and four corners
+    write(folder / 'sub/a.txt', '\n'.join(rows))
+    return folder
+
+
 def constraint(path, **options):
     cfg = dict(type='BoxConstraint', boxes=str(path), classes=CLASSES)
     return build_refiner({**cfg, **options})
 
 
-@pytest.mark.parametrize('source', [coco, cvat, voc, yolo])
+@pytest.mark.parametrize('source', [coco, cvat, voc, yolo, yolo_outlines])
 def test_every_source_gives_the_same_boxes(tmp_path, source):
     reader = constraint(source(tmp_path)).reader
     np.testing.assert_allclose(reader('sub/a', SIZE), BOXES)
@@ -140,6 +147,18 @@ def test_bad_boxes(tmp_path, bbox, category, message):
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=message):
         constraint(path)(np.zeros(SIZE, np.uint8), image_id='sub/a')
+
+
+def test_a_box_without_pixels_concerns_its_image_only(tmp_path):
+    path = coco(tmp_path)
+    content = json.loads(path.read_text())
+    content['images'].append({'id': 6, 'file_name': 'b.jpg'})
+    content['annotations'].append({'id': 3, 'image_id': 6, 'category_id': 1, 'bbox': [1, 1, 1, 0]})
+    path.write_text(json.dumps(content))
+    reader = constraint(path).reader
+    assert reader('sub/a', SIZE) == BOXES
+    with pytest.raises(ValueError, match='annotation 3: a box must have x0 < x1'):
+        reader('b', SIZE)
 
 
 def test_bad_edges_in_xml(tmp_path):

@@ -10,8 +10,9 @@ from unittest import mock
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmseg.registry import DATASETS
 
-from mmwsss.io import RecordError, hash_file, read_record
+from mmwsss.io import RecordError, hash_file, make_record, read_record, write_record
 from mmwsss.report.audit import write_audit_page
 from mmwsss.stages import audit as stage
 from mmwsss.stages.audit import audit_labels
@@ -93,6 +94,23 @@ def test_what_is_finished_is_not_done_again(cfg, audited):
     assert again.doubts == audit.doubts
     assert (out / 'fold_1' / 'scores.csv').read_text() == scores
     assert read_record(out).complete
+
+
+@pytest.mark.parametrize('listed', [True, False])
+def test_folds_of_a_dataset_with_and_without_a_list(cfg, tmp_path, listed):
+    cfg = Config(cfg.to_dict())
+    ids = [info['img_id'] for info in DATASETS.build(cfg.map_dataset).load_data_list()][1:3]
+    if not listed:
+        cfg.train_dataloader.dataset.ann_file = ''
+
+    def training(cfg, **_):
+        write_record(cfg.work_dir, make_record('train', result={'checkpoint': 'a.pth'}))
+        assert [
+            item['data_samples'].img_id for item in DATASETS.build(cfg.train_dataloader.dataset)
+        ] == ids
+
+    with mock.patch.object(stage, 'run_training', side_effect=training):
+        assert stage.train_fold(cfg, tmp_path, ids, 0, False) == tmp_path / 'a.pth'
 
 
 def test_other_labels_or_settings_are_refused(cfg, audited, tmp_path):

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import zipfile
@@ -144,6 +145,28 @@ def test_a_folder_may_grow_but_not_change_its_images(tiny_cam, tmp_path):
     with pytest.raises(RecordError, match='was made for 2 images'):
         make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0002'])
     assert len(make_maps(cfg, checkpoint, out).done) == 6
+
+
+def test_corrected_labels_make_other_maps(tiny_cam, tmp_path, demo_root):
+    cfg, checkpoint = tiny_cam
+    out, labels = tmp_path / 'maps', tmp_path / 'labels.json'
+    dataset = DATASETS.build(cfg.map_dataset)
+    names = {
+        dataset.get_data_info(i)['img_id']: [
+            dataset.metainfo['classes'][k] for k in dataset.get_data_info(i)['img_label']
+        ]
+        for i in range(len(dataset))
+    }
+    cfg.map_dataset.labels = dict(source='json', path=str(labels))
+    labels.write_text(json.dumps(names))
+    make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0001'])
+    labels.write_text(json.dumps({**names, 'train_0002': []}))
+    assert (
+        len(make_maps(cfg, checkpoint, out).skipped) == 2
+    )  # those that are there are as they were
+    labels.write_text(json.dumps({**names, 'train_0002': [], 'train_0001': []}))
+    with pytest.raises(RecordError, match=r'what 1 of 8 finished .* has changed since: train_0001'):
+        make_maps(cfg, checkpoint, out)
 
 
 def test_files_of_unknown_origin_are_not_touched(tiny_cam, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -16,6 +17,7 @@ from mmwsss.io import (
     ClassMaps,
     Protocol,
     RecordError,
+    hash_text,
     load_class_maps,
     load_mask,
     make_record,
@@ -116,7 +118,12 @@ def test_masks_of_all_images_with_a_manifest(case, workers):
         'threshold_source': 'config',
         'uses_ground_truth': False,
     }
-    assert manifest.inputs == {'maps': read_record(maps).sha256()}
+    infos = DATASETS.build(cfg.map_dataset).load_data_list()
+    labels = {info['img_id']: info['img_label'] for info in infos}
+    assert manifest.inputs == {
+        'maps': read_record(maps).sha256(),
+        'labels': hash_text(json.dumps(labels, sort_keys=True)),
+    }
 
 
 def test_an_interrupted_run_continues_to_the_same_files(case, monkeypatch, tmp_path):
@@ -279,7 +286,7 @@ def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path
     )
     np.testing.assert_array_equal(load_mask(out / f'{ids[0]}.png'), expected)
     manifest = read_record(out)
-    assert list(manifest.inputs) == ['maps', 'refiner_file_0 weights.pth']
+    assert list(manifest.inputs) == ['maps', 'labels', 'refiner_file_0 weights.pth']
     assert manifest.protocol.threshold is None
     assert manifest.protocol.threshold_source == 'no threshold (argmax)'
     weights.write_bytes(b'2')
@@ -379,7 +386,7 @@ def test_masks_of_another_program_are_imported(case, foreign, workers, capsys):
     size = (folder / f'{ids[0]}.npy').stat().st_size
     np.save(folder / f'{ids[0]}.npy', np.zeros(truth[ids[0]].shape, np.int32))
     assert (folder / f'{ids[0]}.npy').stat().st_size == size  # another content, not another size
-    message = rf'the files of 1 of 8 finished images have changed since: {ids[0]}\. .*--overwrite'
+    message = rf'what 1 of 8 finished .* has changed since: {ids[0]}\. .*--overwrite'
     with pytest.raises(RecordError, match=message):
         import_masks(cfg, folder, out)
     assert import_masks(cfg, folder, out, overwrite=True).done == ids
@@ -409,7 +416,7 @@ def test_repaired_files_are_imported_by_the_next_run(case, foreign):
     after = {name: file.stat().st_mtime_ns for name, file in files(out).items()}
     assert {name: after[name] for name in before} == before
     (folder / f'{ids[3]}.png').unlink()  # the file of a finished one is gone
-    with pytest.raises(RecordError, match=f'1 of 8 finished images have changed since: {ids[3]}'):
+    with pytest.raises(RecordError, match=f'what 1 of 8 .* has changed since: {ids[3]}'):
         import_masks(cfg, folder, out)
 
 
@@ -597,3 +604,15 @@ def test_options_for_a_model_that_a_refiner_builds_from_the_file_are_refused(net
     cfg.model.radius = 7
     with pytest.raises(ValueError, match=r'network\.py: .* options for `model` do not reach'):
         mask_settings(cfg)
+
+
+def test_overwriting_leaves_folders_with_a_record_of_their_own(case):
+    cfg, maps, out, ids = case
+    make_masks(cfg, maps, out)
+    make_masks(cfg, maps, out / 'inner')
+    before = contents(out / 'inner')
+    cfg.mask_cfg.refiners[0].threshold = 0.6
+    with pytest.raises(RecordError, match='threshold does not fit'):
+        make_masks(cfg, maps, out)
+    assert make_masks(cfg, maps, out, overwrite=True).done == ids
+    assert contents(out / 'inner') == before

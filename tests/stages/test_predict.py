@@ -110,7 +110,7 @@ def test_predictions_go_on_and_know_their_photos(tiny_segmenter, photos, tmp_pat
     shutil.copy(photos / 'c.jpg', photos / 'broken.jpg')
     assert run().done == ['broken']
     shutil.copy(photos / 'trip' / 'b.JPG', photos / 'c.jpg')
-    with pytest.raises(RecordError, match=r'files of 1 of 5 finished images have changed.*: c'):
+    with pytest.raises(RecordError, match=r'what 1 of 5 finished images .* changed since: c'):
         run()
     assert len(run(overwrite=True).done) == 5
     with pytest.raises(ValueError, match='all images lie in the output folder'):

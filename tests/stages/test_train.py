@@ -1,5 +1,6 @@
 import copy
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+from mmwsss.io import RecordError
 from mmwsss.stages.test import run_test
 from mmwsss.stages.train import (
     build_runner,
@@ -15,6 +17,7 @@ from mmwsss.stages.train import (
     enable_amp,
     run_training,
     share_batch,
+    training_record,
 )
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from tests.tiny_models import localizer_config
@@ -113,6 +116,9 @@ def test_validation_reports_labels_and_maps(demo_root, tmp_path):
     test_cfg = copy.deepcopy(cfg)
     test_cfg.test_dataloader, test_cfg.test_evaluator = cfg.val_dataloader, cfg.val_evaluator
     test_cfg.test_cfg = dict(type='TestLoop')
+    with pytest.raises(RecordError, match="has a record of 'train'"):
+        run_test(test_cfg, tmp_path / 'run' / 'epoch_2.pth')
+    test_cfg.work_dir = str(tmp_path / 'test')
     scores = run_test(test_cfg, tmp_path / 'run' / 'epoch_2.pth')
     assert 0 < scores['cls/mAP'] <= 100
     best = scores['maps/mIoU_best']
@@ -152,6 +158,23 @@ def test_bfloat16_and_channels_last_train(demo_root, tmp_path, monkeypatch, capa
     SEEN.clear()
     train(cfg, 'LookHook')
     assert SEEN[0] is True
+
+
+@pytest.mark.parametrize(
+    ('parts', 'wanted'),
+    [
+        ([{}], 'true masks'),
+        ([{}, dict(pseudo_mask_dir='masks')], 'pseudo masks'),
+    ],
+)
+def test_pseudo_masks_are_seen_below_wrappers(demo_root, tmp_path, parts, wanted):
+    cfg = config(demo_root, tmp_path)
+    plain = cfg.train_dataloader.dataset.to_dict()
+    whole = dict(type='WSSSConcatDataset', datasets=[{**plain, **part} for part in parts])
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=whole)
+    loader = SimpleNamespace(dataset=SimpleNamespace(metainfo={}))
+    runner = SimpleNamespace(model=torch.nn.ReLU(), train_dataloader=loader, seed=0)
+    assert training_record(cfg, runner).protocol.trained_on == wanted
 
 
 def test_arguments(tmp_path):

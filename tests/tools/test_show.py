@@ -22,6 +22,8 @@ def test_pictures_labels_and_exit_codes(tiny_cam, demo_root, tmp_path, capsys):
     image, out = demo_root / 'JPEGImages' / 'val_0000.jpg', tmp_path / 'out'
     assert run(*model, image, '--out', out, '--labels', ' kite, teapot,') == 0
     assert [path.name for path in out.iterdir()] == ['val_0000.png']
+    assert run(*model, out, '--out', out) == 2  # a picture is no photo
+    assert 'all images lie in the output folder' in capsys.readouterr().err
     (tmp_path / 'bad.png').write_bytes(b'')
     assert run(*model, tmp_path / 'bad.png', '--out', out, '--labels', 'kite') == 1
     assert 'bad' in capsys.readouterr().err

@@ -40,7 +40,7 @@ from ..label_map import LabelMap, load_colour_mask, read_label_map
 from ..label_sources import ClassTable
 from ..label_sources.annotations import load_names, names_of_folders, names_of_pattern
 from ..label_sources.masks import present_classes
-from ..label_sources.table import SEPARATOR, SEPARATORS, Rows
+from ..label_sources.table import OWN_HEADER, SEPARATOR, SEPARATORS, Rows
 from ..mask_labels import mask_label_doubts, other_numbering
 from ..splits import FileIndex, ids_of_folder
 from ..subsets import draw_held_out
@@ -416,7 +416,7 @@ def _write(
 ) -> None:
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator='\n')
-    writer.writerow(['id', 'class names'])
+    writer.writerow(OWN_HEADER)
     for name, item in found.items():
         writer.writerow([line_of_id(name), SEPARATOR.join(table.classes[i] for i in item.label)])
     write_text(out / 'labels.csv', rows.getvalue())

@@ -21,6 +21,8 @@ __all__ = ['BoxReader', 'open_boxes']
 
 #: Image id and (H, W) -> the boxes of the image.
 BoxReader = Callable[[str, tuple[int, int]], Sequence[Box]]
+#: Class id, edges and place of the boxes by image, not checked: a wrong one concerns its image only.
+_Rows = dict[str, list[tuple[int, Sequence[Any], str]]]
 
 
 def open_boxes(path: str | os.PathLike[str], classes: Sequence[str]) -> BoxReader:
@@ -51,7 +53,7 @@ def open_boxes(path: str | os.PathLike[str], classes: Sequence[str]) -> BoxReade
     def boxes_of(name: str, size: tuple[int, int]) -> Sequence[Box]:
         if name not in found:
             raise FileNotFoundError(f'boxes: {path} does not name the image {name!r}')
-        return found[name]
+        return [_box(*item) for item in found[name]]
 
     return boxes_of
 
@@ -64,24 +66,24 @@ def _box(class_id: int, edges: Sequence[Any], where: str) -> Box:
     return Box(class_id, x0, y0, x1, y1)
 
 
-def _coco_boxes(path: Path, table: ClassTable) -> dict[str, list[Box]]:
+def _coco_boxes(path: Path, table: ClassTable) -> _Rows:
     content = load_instances(str(path))
     categories = {item['id']: item['name'] for item in content['categories']}
     names = {image['id']: image_name(image, str(path)) for image in content['images']}
-    found: dict[str, list[Box]] = {name: [] for name in names.values()}
+    found: _Rows = {name: [] for name in names.values()}
     for item in content['annotations']:
         where = f'{path}, annotation {item.get("id")!r}'
         with parsing(f'{where}: expected "bbox": [x, y, width, height]'):
             x, y, width, height = (float(number) for number in item['bbox'])
         class_id = table.id_of(categories[item['category_id']], where)
-        found[names[item['image_id']]].append(_box(class_id, (x, y, x + width, y + height), where))
+        found[names[item['image_id']]].append((class_id, (x, y, x + width, y + height), where))
     return found
 
 
-def _cvat_boxes(path: Path, table: ClassTable) -> dict[str, list[Box]]:
+def _cvat_boxes(path: Path, table: ClassTable) -> _Rows:
     return {
         id_of_path(image.get('name') or ''): [
-            _box(
+            (
                 table.id_of(shape.get('label') or '', str(path)),
                 [shape.get(edge) for edge in ('xtl', 'ytl', 'xbr', 'ybr')],
                 f'{path}, image {image.get("name")!r}',
@@ -112,7 +114,12 @@ def _yolo_boxes(
     found = []
     for name, numbers, where in yolo_rows(path, names):
         with parsing(f'{where}: the edges of a box must be numbers'):
-            x, y, width, height = (float(n) * size[1 - i % 2] for i, n in enumerate(numbers[:4]))
-        edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            values = [float(n) * size[1 - i % 2] for i, n in enumerate(numbers)]
+        if len(values) > 5:  # an outline; a box has four numbers, and maybe a confidence
+            columns, rows = values[::2], values[1::2]
+            edges = min(columns), min(rows), max(columns), max(rows)
+        else:
+            x, y, width, height = values[:4]
+            edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         found.append(_box(table.id_of(name, where), edges, where))
     return found

@@ -43,12 +43,17 @@ def read_npy(
     """
     vectors = load_vectors(path, backend_args)
     names = None if columns is None else _column_names(columns, backend_args)
+    asked: dict[Any, str] = {}
 
     def label_of(image_id: str) -> list[int] | None:
-        vector = _find(vectors, image_id)
+        key = _find(vectors, image_id)
         where = f'{path}, id {image_id!r}'
-        if vector is None:
+        if key is None:
             return None
+        other = asked.setdefault(key, image_id)
+        if other != image_id:
+            raise ValueError(f'{path}: the id {key} may be that of {other!r} or of {image_id!r}')
+        vector = vectors[key]
         if names is None:
             return _class_ids(vector, len(table.names), where)
         _check_vector(vector, len(names), 'one per column', where)
@@ -76,13 +81,14 @@ def load_vectors(path: str, backend_args: dict[str, Any] | None = None) -> dict[
         return dict(zip(ids.tolist(), labels))
 
 
-def _find(vectors: Mapping[Any, np.ndarray], image_id: str) -> np.ndarray | None:
+def _find(vectors: Mapping[Any, np.ndarray], image_id: str) -> str | int | None:
+    """The key of an image."""
     if image_id in vectors:
-        return vectors[image_id]
+        return image_id
     digits = re.findall(r'\d+', image_id)
     for number in (''.join(digits), digits[-1] if digits else ''):
         if number and int(number) in vectors:
-            return vectors[int(number)]
+            return int(number)
     return None
 
 

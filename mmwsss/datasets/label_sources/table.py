@@ -14,8 +14,9 @@ from mmwsss.io.ids import id_of_path
 from .class_table import ClassTable
 from .files import collect_labels, load_json
 
-__all__ = ['load_csv_names', 'load_json_names', 'read_csv', 'read_json']
+__all__ = ['OWN_HEADER', 'load_csv_names', 'load_json_names', 'read_csv', 'read_json']
 
+OWN_HEADER = ['id', 'class names']
 _HEADER_NAMES = ('id', 'img_id', 'image_id', 'image', 'image_name', 'filename', 'file_name', 'file')
 _COLUMN_NAMES = ('class', 'classes', 'class names', 'names', 'label', 'labels', 'category', 'tags')
 _FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True}  # the latter as pandas writes them
@@ -100,6 +101,8 @@ def _binary_columns(header: list[str], body: list[tuple[list[str], int]], path: 
     Columns under several names that mostly hold 0 and 1 should hold nothing else.
     """
     known = [cell in _FLAGS for row, _ in body for cell in row[1:]]
+    if header == OWN_HEADER:  # classes may be called 0 and 1
+        return []
     if not any(known) or not (all(known) or (len(header) > 2 and sum(known) > len(known) / 2)):
         return []
     columns = [name for name in header[1:] if name and name.lower() not in _COLUMN_NAMES]

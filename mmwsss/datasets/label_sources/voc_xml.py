@@ -42,7 +42,8 @@ def read_voc_xml(
 
 def parse_xml(content: bytes, where: str) -> ET.Element:
     """Return the root of an XML file without document type and entities; ``ValueError`` otherwise."""
-    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
+    text = content.replace(b'\x00', b'')  # of UTF-16, too
+    if b'<!DOCTYPE' in text or b'<!ENTITY' in text:
         raise ValueError(f'{where}: document type and entity definitions are refused')
     with parsing(f'{where} is not well-formed XML'):
         return ET.fromstring(content)  # noqa: S314 - no entities, see above

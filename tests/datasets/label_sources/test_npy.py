@@ -39,6 +39,8 @@ def test_integer_ids_of_voc_and_coco(tmp_path):
     ids = ['2007_000032', 'COCO_train2014_000000000009']
     got = read_npy(ids, TABLE, path=save(tmp_path, vectors))
     assert got == {ids[0]: [2], ids[1]: [3]}
+    with pytest.raises(ValueError, match="id 9 may be that of 'cat_9' or of 'dog_9'"):
+        read_npy(['cat_9', 'dog_9'], TABLE, path=save(tmp_path, vectors))
 
 
 def test_npz_of_plain_arrays(tmp_path):

@@ -29,6 +29,7 @@ BOTH = {'a': ['cat', 'dog'], 'b': ['cat']}
         ('a,\nb,cat\n', {'a': [], 'b': ['cat']}),
         ('a,"big cat"\nb,cat\n', {'a': ['big cat'], 'b': ['cat']}),
         ('a,3\nb,7\n', {'a': ['3'], 'b': ['7']}),
+        ('id,class names\na,1\nb,0\n', {'a': ['1'], 'b': ['0']}),  # as the converter writes them
     ],
 )
 def test_read_as_meant(tmp_path, text, wanted):

@@ -1,6 +1,7 @@
 import pytest
 
 from mmwsss.datasets.label_sources import ClassTable, read_voc_xml
+from mmwsss.datasets.label_sources.voc_xml import parse_xml
 from tests.datasets.tiny import CLASSES, IDS, LABELS, xml_text
 
 TABLE = ClassTable(CLASSES)
@@ -41,6 +42,12 @@ def test_bad_files_are_named(tmp_path, text, message):
     (tmp_path / 'bad.xml').write_text(text)
     with pytest.raises(ValueError, match=f'bad.xml.*{message}'):
         read_voc_xml(['bad'], TABLE, path=str(tmp_path))
+
+
+def test_entities_in_another_encoding_are_refused():
+    text = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+    with pytest.raises(ValueError, match='entity definitions are refused'):
+        parse_xml(text.encode('utf-16'), 'bad.xml')
 
 
 def test_ids_cannot_leave_the_folder(tiny):
