@@ -50,6 +50,7 @@ Execute = Callable[..., int]
 HASHES = 'files.json'
 NO_INPUTS = ('files', 'dry_run')  # arguments of a stage that do not decide its result
 LOG = 'log.txt'
+FOLDER_LEVELS = 3
 # Parts of a config's text that reach beyond it: {{$VARIABLE}}, code.
 READS_MORE = re.compile(r'\{\{\s*\$|^\s*(?:import|from)\s|\bopen\(', re.MULTILINE)
 
@@ -178,11 +179,13 @@ class Pipeline:
             'run': stage.kind,
             'arguments': plain(given),
             'settings': plain_values(settings),
-            'data': self.hashes.of(dataset_files([cfg.get(key) for key in kind.data])),
+            'data': self.hashes.of(
+                dataset_files([cfg.get(key) for key in kind.data]), are_data=True
+            ),
             'files': self.hashes.of(
                 {
                     **named_files([settings, given]),
-                    **files_in_folders(settings.get('mask_cfg')),
+                    **files_in_folders([settings.get('mask_cfg'), settings.get('test_evaluator')]),
                     **kind.files(stage),
                 }
             ),
@@ -330,7 +333,7 @@ class Pipeline:
             return None
         lines = {line for text in self.spec.texts for line in text.splitlines()}
         found = {Path(line) for line in lines if os.path.isfile(line)}
-        data = set(self.hashes.seen)
+        data, folders = set(self.hashes.seen), set[Path]()
         for stage in self.spec.stages:
             found.add(self.folder(stage.name) / RECORD_NAME)
             data.update(self.output_files(stage.name).values())
@@ -339,7 +342,10 @@ class Pipeline:
             data |= with_folders(filter(None, (*(given.get('reads') or ()), given.get('imported'))))
             kind, cfg = KINDS[stage.kind], self.config(stage)
             data |= places(cfg, kind.data) if stage.config and kind.idle(stage, cfg) else set()
-        data |= {path.parent for path in data} - {self.work_dir}
+        for path in data:  # also those that a new sub-folder of images changes
+            levels = 1 if path.is_relative_to(self.work_dir) else FOLDER_LEVELS
+            folders.update(list(path.parents)[:levels])
+        data |= folders - {self.work_dir}
         return found | data | set(PACKAGE.rglob('*.py'))
 
     def summary(self) -> Summary:

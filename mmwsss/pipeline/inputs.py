@@ -179,6 +179,7 @@ def sources_of(node: dict[str, Any], dataset: Any) -> dict[str, str]:
         'classes': classes if isinstance(classes, str) else None,
         'labels': label_path,
         'category map': labels.get('category_map'),
+        'columns': labels.get('columns'),
     }
     root = node.get('data_root') or ''
     return {
@@ -199,7 +200,7 @@ class FileHashes:
 
     Args:
         path: Where to remember them, once its folder is there.
-        content: Hash the contents; else names and sizes only.
+        content: Hash the contents of data, too; else their names and sizes only.
 
     Attributes:
         is_kept: Whether to write what was hashed; a plan writes nothing.
@@ -217,15 +218,16 @@ class FileHashes:
             except ValueError:
                 self.known = {}
 
-    def of(self, files: Mapping[str, Path]) -> str:
+    def of(self, files: Mapping[str, Path], are_data: bool = False) -> str:
         """Hash of a set of files: of their names and contents.
 
         Args:
             files: Paths by the names that count.
+            are_data: Whether they are a dataset's, not what a stage made.
         """
         self.seen.update(files.values())
         stats = {name: os.stat(path) for name, path in sorted(files.items())}
-        if not self.content:
+        if are_data and not self.content:
             return hash_text(json.dumps({name: stat.st_size for name, stat in stats.items()}))
         key = hash_text(json.dumps([[name, str(files[name])] for name in stats]))
         seen = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()]

@@ -16,7 +16,7 @@ from mmwsss.io import RECORD_NAME, Record, walk_files, write_ids
 from mmwsss.pipeline.inputs import listed_dataset, relevant
 from mmwsss.stages.load import without_init
 from mmwsss.stages.test import predicts_masks
-from mmwsss.utils.checkpoint import guard_checkpoints
+from mmwsss.utils.checkpoint import guard_checkpoints, latest_checkpoint
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import dicts_in
 
@@ -139,8 +139,9 @@ class Train(Kind):
         'custom_hooks',
         'load_from',
         'runner_type',
+        'sync_bn',
     )
-    data = ('train_dataloader',)
+    data = ('train_dataloader', 'custom_hooks')  # EWCHook may have a dataset
     fixed_options = ('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None')
 
     def settings(self, stage: Stage, cfg: Config) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Train(Kind):
         words = [stage.config, '--work-dir', str(folder), '--share-batch']
         seed = cfg.get('randomness', {}).get('seed')
         words += ['--seed', str(seed)] if seed is not None else []
-        return [*words, '--resume'] if (folder / 'last_checkpoint').is_file() else words
+        return [*words, '--resume'] if latest_checkpoint(folder) else words
 
     def check(self, stage: Stage) -> None:
         """The initial weights must be there and readable; the data may come from another stage."""
@@ -195,7 +196,7 @@ class Maps(Kind):
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Write the maps of ``map_dataset``."""
         words = [stage.config, fill(stage.arguments['checkpoint']), '--out', str(folder)]
-        return words + list_option(stage)
+        return words + list_option(stage, fill)
 
 
 class Masks(Kind):
@@ -212,7 +213,7 @@ class Masks(Kind):
         """Run the refiners of ``mask_cfg`` over maps, or check the masks of others."""
         maps = stage.arguments.get('maps')
         source = ['--maps', fill(maps)] if maps else ['--from', stage.arguments['imported']]
-        return [stage.config, *source, '--out', str(folder), *list_option(stage)]
+        return [stage.config, *source, '--out', str(folder), *list_option(stage, fill)]
 
     def files(self, stage: Stage) -> dict[str, Path]:
         """The files of ``imported``."""
@@ -272,7 +273,7 @@ class Test(Kind):
     arguments = ('checkpoint',)
     optional = ('tta', 'crf')
     keys = ('custom_imports', 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
-    data = ('test_dataloader',)
+    data = ('test_dataloader', 'test_cfg')
     suffix = '.json'
 
     def idle(self, stage: Stage, cfg: Config) -> str:
@@ -329,10 +330,10 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def list_option(stage: Stage) -> list[str]:
+def list_option(stage: Stage, fill: Fill) -> list[str]:
     """The words that hand ``list`` to a tool."""
     path = stage.arguments.get('list')
-    return ['--list', path] if path else []
+    return ['--list', fill(path)] if path else []
 
 
 def files_below(folder: str | None) -> dict[str, Path]:

@@ -107,6 +107,7 @@ class _Reader:
         targets = [*self.configs, *self.stages]
         for name in self.options:
             check_known(f'{path}: options of', name, targets)
+        self.given: dict[str, dict[str, Any]] = {}
         for option, value in given.items():
             name, _, key = option.partition('.')
             if not key or name not in targets:
@@ -115,7 +116,7 @@ class _Reader:
                     f'{closest_name(name, [*targets, *PIPELINE_KEYS])}; a key of a config is given '
                     f'with its name in front, e.g. {targets[0]}.{key or name}'
                 )
-            self.options.setdefault(name, {})[key] = value
+            self.given.setdefault(name, {})[key] = value
         self.loaded: dict[str, Config] = {}
 
     def stage(self, name: str) -> Stage:
@@ -152,11 +153,15 @@ class _Reader:
         return str(find_config(f'{self.path}: config', name, Path(self.path).resolve().parents))
 
     def _options(self, name: str, named: str, config: str, where: str) -> dict[str, Any]:
-        """The options of a stage: of its config, of its entry, of its name."""
-        parts = [self.options.get(named, {}) if named else {}]
-        parts.append(self.stages[name].get('options') or {})
-        if name != named and (config or name not in self.configs):
-            parts.append(self.options.get(name, {}))
+        """The options of a stage: of its config, of its entry, of its name; then those of the caller."""
+        own = name != named and (config or name not in self.configs)
+        parts = [
+            self.options.get(named, {}),
+            self.stages[name].get('options') or {},
+            self.options.get(name, {}) if own else {},
+            self.given.get(named, {}),
+            self.given.get(name, {}) if own else {},
+        ]
         options = {key: value for part in parts for key, value in part.items()}
         if not config:
             if options:

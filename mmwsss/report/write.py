@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,7 +49,7 @@ from mmwsss.visualization.tiles import evenly_spaced
 __all__ = ['Figure', 'ReportOptions', 'RunReport', 'render_page', 'write_run_report']
 
 PAGE = 'report.html'
-ThresholdCurve = list[tuple[float, float | None]]
+ThresholdCurve = list[tuple[float, Optional[float]]]  # evaluated on Python 3.9
 SIZES = {'all': 'IA-mIoU', 'small': 'IA_S', 'medium': 'IA_M', 'large': 'IA_L'}
 
 

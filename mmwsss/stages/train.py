@@ -13,13 +13,13 @@ from mmengine.device import get_device
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, LoggerHook
 from mmengine.logging import print_log
-from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.registry import RUNNERS
 
 from mmwsss.io import Protocol, Record, Recorder, make_record
 from mmwsss.models.classifiers import ImageLevelClassifier
 from mmwsss.stages.image_list import parts_of, split_name
-from mmwsss.utils.checkpoint import guard_checkpoints, unwrapped
+from mmwsss.utils.checkpoint import guard_checkpoints, latest_checkpoint, unwrapped
 from mmwsss.utils.cli import setup_launcher
 
 __all__ = [
@@ -133,24 +133,36 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
 
     Args:
         cfg: From :func:`mmwsss.utils.config.load_config`, with ``work_dir`` set.
-        resume: Go on from the latest checkpoint in ``work_dir``, or from ``cfg.load_from``.
+        resume: Go on from the latest checkpoint in ``work_dir``; without one, or if it is one of that folder,
+            from ``cfg.load_from``.
         trust_checkpoint: Allow checkpoints that hold more than tensors and plain data.
 
     Returns:
         The runner, for its model and logs.
     """
+    weights, latest = initial_weights(cfg), latest_checkpoint(cfg.work_dir)
     cfg.resume = resume
+    begins = cfg.get('load_from')  # MMEngine would begin there again
+    if (
+        resume
+        and latest
+        and not (begins and Path(begins).resolve().parent == latest.resolve().parent)
+    ):
+        cfg.load_from = str(latest)
     runner = build_runner(cfg, trust_checkpoint)
     check_loop(cfg, runner)
-    recorder = Recorder(cfg.work_dir, training_record(cfg, runner)) if get_rank() == 0 else None
+    recorder = None
+    if get_rank() == 0:
+        recorder = Recorder(cfg.work_dir, training_record(cfg, runner, weights))
     runner.train()
     if recorder is not None:
-        checkpoint = Path(find_latest_checkpoint(cfg.work_dir)).name
+        latest = latest_checkpoint(cfg.work_dir)
+        checkpoint = latest.name if latest else ''
         recorder.finish(result={**recorder.record.result, 'checkpoint': checkpoint})
     return runner
 
 
-def training_record(cfg: Config, runner: Runner) -> Record:
+def training_record(cfg: Config, runner: Runner, weights: str) -> Record:
     """What a training is about to make; ``protocol`` is what its model's scores will inherit."""
     dataset = cfg.train_dataloader.dataset
     is_pseudo = any(part.get('pseudo_mask_dir') for part in parts_of(dataset))
@@ -164,7 +176,7 @@ def training_record(cfg: Config, runner: Runner) -> Record:
         split_name(dataset),
         config=str(cfg.filename or ''),
         config_text=str(cfg.to_dict()),
-        protocol=Protocol(trained_on=trained_on, initial_weights=initial_weights(cfg)),
+        protocol=Protocol(trained_on=trained_on, initial_weights=weights),
         result={'seed': runner.seed},
     )
 

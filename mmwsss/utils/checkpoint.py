@@ -17,7 +17,6 @@ from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner.checkpoint import (
     CheckpointLoader,
-    find_latest_checkpoint,
     load_from_http,
 )
 from torch import nn
@@ -277,14 +276,21 @@ def guard_checkpoints(cfg: Config, trust: bool = False, initial: bool = True) ->
         load_checkpoint_file(path, mmap=True)
 
 
+def latest_checkpoint(folder: str | os.PathLike[str]) -> Path | None:
+    """The checkpoint that a training wrote last in a folder, which may have moved since; None without one."""
+    note = Path(folder, 'last_checkpoint')
+    path = Path(folder, Path(note.read_text().strip()).name) if note.is_file() else note
+    return path if path.is_file() else None
+
+
 def named_checkpoints(cfg: Config, initial: bool = True) -> list[str]:
     """Local checkpoint files that a run of this config would load, without repetition."""
     parts = dicts_in(cfg.get('model') if initial else None)
     loaded = [part.get('checkpoint') for part in parts if part.get('type') == 'Pretrained']
     paths = [cfg.get('load_from'), *(path for path in loaded if isinstance(path, str))]
-    resumes = cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir')
-    if resumes and (Path(cfg.work_dir) / 'last_checkpoint').is_file():
-        paths.append(find_latest_checkpoint(cfg.work_dir))
+    if cfg.get('resume') and not cfg.get('load_from') and cfg.get('work_dir'):
+        latest = latest_checkpoint(cfg.work_dir)
+        paths.append(latest and str(latest))
     for path in paths:
         if path and path.startswith('torchvision:'):
             package_folder('torchvision', path)

@@ -11,6 +11,7 @@ from mmwsss.evaluation.folder import MeanIoUScore
 from mmwsss.io import Protocol, load_mask, read_id_list, read_record, save_segments
 from mmwsss.io.record import percent
 from mmwsss.pipeline import Launcher, Pipeline, StageError, read_summary
+from mmwsss.pipeline.inputs import FileHashes, sources_of
 from mmwsss.report import ReportOptions, write_run_report
 from mmwsss.stages import maps as maps_api
 from mmwsss.stages.masks import MaskWriter
@@ -356,3 +357,26 @@ def test_files_of_unknown_origin_are_not_touched(finished, tmp_path):
     with pytest.raises(ValueError, match='unknown origin'):
         pipeline(finished[0], folder).run()
     assert (folder / 'localizer' / 'thesis.txt').is_file()
+
+
+def test_files_that_stages_made_count_by_content_however_data_do(tmp_path):
+    file = tmp_path / 'epoch_5.pth'
+    found = []
+    for content in (b'seed 0', b'seed 1'):
+        file.write_bytes(content)
+        hashes = FileHashes(tmp_path / 'none.json', content=False)
+        found.append((hashes.of({'a': file}), hashes.of({'a': file}, are_data=True)))
+    assert found[0][0] != found[1][0]
+    assert found[0][1] == found[1][1]
+
+
+def test_every_source_of_labels_is_looked_at():
+    labels = dict(source='npy', path='l.npy', columns='c.json', category_map='m.json')
+    found = sources_of(dict(labels=labels, data_root='r', ann_file='a.txt'), None)
+    assert set(found.values()) == {'r/l.npy', 'r/c.json', 'r/m.json', 'r/a.txt'}
+
+
+def test_folders_above_the_images_are_looked_at(copied, demo_root):
+    made = pipeline(*copied)
+    made.plan()
+    assert {demo_root / 'JPEGImages', demo_root} <= made.looked_at()

@@ -1,5 +1,6 @@
 import copy
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from mmwsss.io import RecordError
+from mmwsss.io import RecordError, read_record
 from mmwsss.stages.test import run_test
 from mmwsss.stages.train import (
     build_runner,
@@ -77,6 +78,29 @@ def test_a_cut_and_resumed_run_equals_an_uninterrupted_one(demo_root, tmp_path, 
     assert any(not torch.equal(first[key], whole[key]) for key in whole)
     for key, value in whole.items():
         assert torch.equal(value, cut[key]), key
+
+
+def test_a_cut_run_that_began_with_other_weights_goes_on_with_its_own(demo_root, tmp_path):
+    def of(name, seed=0):
+        cfg = config(demo_root, tmp_path / name)
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        cfg.randomness.seed = seed
+        return cfg
+
+    train(of('first', seed=1))
+    results = []
+    for name in ('whole', 'cut'):
+        cfg = of(name)
+        cfg.load_from = str(tmp_path / 'first' / 'epoch_2.pth')
+        if name == 'cut':
+            with pytest.raises(KeyboardInterrupt):
+                train(cfg, 'StopHook')
+            (tmp_path / 'cut').rename(tmp_path / 'moved')
+            cfg.work_dir = str(tmp_path / 'moved')
+        train(cfg, resume=name == 'cut')
+        results.append(weights(Path(cfg.work_dir)))
+        assert read_record(cfg.work_dir).protocol.initial_weights == 'first/epoch_2.pth'
+    assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
 
 
 def test_an_iteration_based_run_resumes_exactly(demo_root, tmp_path):
@@ -174,7 +198,7 @@ def test_pseudo_masks_are_seen_below_wrappers(demo_root, tmp_path, parts, wanted
     cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=whole)
     loader = SimpleNamespace(dataset=SimpleNamespace(metainfo={}))
     runner = SimpleNamespace(model=torch.nn.ReLU(), train_dataloader=loader, seed=0)
-    assert training_record(cfg, runner).protocol.trained_on == wanted
+    assert training_record(cfg, runner, 'scratch').protocol.trained_on == wanted
 
 
 def test_arguments(tmp_path):
