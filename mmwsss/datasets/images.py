@@ -68,9 +68,8 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         OSError: The file is missing or no image.
     """
     with Image.open(path) as image:
-        tags = getattr(
-            image, 'tag_v2', {}
-        )  # some versions of Pillow turn the size of TIFF files themselves
+        # Some versions of Pillow turn the size of TIFF files themselves.
+        tags = getattr(image, 'tag_v2', {})
         width, height = tags.get(WIDTH, image.width), tags.get(HEIGHT, image.height)
         turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
         return (width, height) if turned else (height, width)

@@ -207,9 +207,8 @@ def train_fold(
         listing = folder.absolute() / 'train.txt'
         write_ids(listing, names)
         (part,) = parts_of(cfg.train_dataloader.dataset)
-        key = (
-            'subset' if part.get('ann_file') else 'ann_file'
-        )  # without a list: all images of the folder
+        # Without a list the dataset has all images of its folder.
+        key = 'subset' if part.get('ann_file') else 'ann_file'
         part.update({key: str(listing), 'fraction': None})
         run_training(cfg, resume=True, trust_checkpoint=trust_checkpoint)
         record = find_record(folder)

@@ -142,13 +142,10 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
     """
     weights, latest = initial_weights(cfg), latest_checkpoint(cfg.work_dir)
     cfg.resume = resume
-    begins = cfg.get('load_from')  # MMEngine would begin there again
-    if (
-        resume
-        and latest
-        and not (begins and Path(begins).resolve().parent == latest.resolve().parent)
-    ):
-        cfg.load_from = str(latest)
+    if resume and latest:
+        begins = Path(cfg.get('load_from') or '/')  # MMEngine would begin there again
+        if begins.resolve().parent != latest.resolve().parent:
+            cfg.load_from = str(latest)
     runner = build_runner(cfg, trust_checkpoint)
     check_loop(cfg, runner)
     recorder = None
