@@ -123,8 +123,8 @@ QUESTIONS = (
     )),
     Question("By how many images is a threshold chosen? SIPE's masks", (
         Entry('sipe_lite2_voc12part_300', 'masks', '300'),
-        Entry('sipe_lite2_voc12part', 'masks', '1,200'),
-        Entry('sipe_lite2_voc12part_all', 'masks', 'all 2,899'),
+        Entry('sipe_lite2_voc12part_1200', 'masks', '1,200'),
+        Entry('sipe_lite2_voc12part', 'masks', 'all 2,899'),
     )),
     Question("Which refiner on VOC itself? On SIPE's maps", (
         Entry(VOC, 'masks', 'none'),
@@ -140,6 +140,7 @@ QUESTIONS = (
     Question('What does a segmenter learn from?', (
         Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
         Entry('sipe_lite2_voc12part', SEGMENTER, "SIPE's masks, threshold chosen"),
+        Entry('sipe_lite2_voc12part_1200', SEGMENTER, 'the same, chosen by 1,200 images'),
         Entry('sipe_lite2_voc12part_300', SEGMENTER, 'the same, chosen by 300 images'),
         Entry('sipe_lite2_voc12part_300', SEGMENTER + CRF, 'the latter, CRF on its output'),
         Entry('sipe_irn_lite2_voc12part', SEGMENTER, "SIPE's masks by IRNet and dense CRF"),
