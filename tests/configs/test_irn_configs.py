@@ -199,7 +199,9 @@ def test_from_maps_to_labels_to_a_network_to_masks(demo_root, tmp_path, maps, va
     assert (mask[true < 255] == true[true < 255]).mean() > 0.8
     assert set(np.unique(mask)) <= set(np.unique(true[true < 255]))
     inputs = read_record(tmp_path / 'masks').inputs
-    assert [key.split()[-1] for key in inputs if key != 'maps'] == [
+    assert [key.split()[-1] for key in inputs] == [
+        'maps',
+        'labels',
         'irn_tiny_demo.py',
         'iter_2.pth',
     ]
