@@ -349,9 +349,21 @@ class Pipeline:
         return found | data | set(PACKAGE.rglob('*.py'))
 
     def summary(self) -> Summary:
-        """Write the summary of what is done; returns it."""
-        records = {stage.name: self.record(stage.name) for stage in self.spec.stages}
-        done = {name: record for name, record in records.items() if record is not None}
+        """Write the summary of what is done; returns it.
+
+        Stages that have read other outputs than those that are there now are left out: their scores are
+        of another run.
+        """
+        done: dict[str, Record] = {}
+        for stage in self.spec.stages:
+            record = self.record(stage.name)
+            read = {} if record is None else record.request.get('stages', {})
+            is_same = all(
+                name in done and read.get(name) == self.hashes.of(self.output_files(name))
+                for name in stage.reads
+            )
+            if record is not None and is_same:
+                done[stage.name] = record
         seeds = [s for s in self.spec.stages if s.kind == 'train']
         seed = self.config(seeds[0]).get('randomness', {}).get('seed') if seeds else None
         return write_summary(self.work_dir, self.spec, done, seed)

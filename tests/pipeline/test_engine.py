@@ -260,6 +260,13 @@ def test_from_until_and_force(copied):
         made.plan(first='masks', last='maps')
 
 
+def test_the_summary_leaves_out_what_was_made_of_another_training(copied):
+    summary = pipeline(*copied, seed=5).run(last='localizer')
+    assert summary.seed == 5
+    assert [stage.name for stage in summary.stages] == ['data', 'localizer']
+    assert len(pipeline(*copied, seed=5).run().stages) == 8
+
+
 def test_a_stage_before_from_must_be_done(finished, tmp_path):
     made = pipeline(finished[0], tmp_path / 'work')
     with pytest.raises(ValueError, match="stage 'localizer' is not done"):
