@@ -383,7 +383,32 @@ def test_every_source_of_labels_is_looked_at():
     assert set(found.values()) == {'r/l.npy', 'r/c.json', 'r/m.json', 'r/a.txt'}
 
 
-def test_folders_above_the_images_are_looked_at(copied, demo_root):
+def test_folders_above_the_images_are_looked_at(copied, tmp_path):
     made = pipeline(*copied)
     made.plan()
-    assert {demo_root / 'JPEGImages', demo_root} <= made.looked_at()
+    made.hashes.seen.add(tmp_path / 'images' / 'set' / 'a.jpg')
+    assert tmp_path / 'images' in made.looked_at()
+
+
+def test_other_inputs_that_a_config_names_are_looked_at(copied, demo_root, tmp_path):
+    made = pipeline(*copied)
+    listing, maps = tmp_path / 'part.txt', tmp_path / 'instances'
+    listing.write_text('val_0000\n')
+    maps.mkdir()
+    score, train = made.spec.stage('segmenter_score'), made.spec.stage('segmenter')
+    dataset = {**made.config(score).test_dataloader.dataset, 'ann_file': str(listing)}
+    made.config(score).test_cfg.others = [dict(dataloader=dict(dataset=dataset))]
+    made.config(score).test_evaluator = [dict(type='IAmIoUMetric', instance_dir=str(maps))]
+    made.config(train).custom_hooks = [dict(type='EWCHook', fisher_dataset=dataset)]
+
+    def changed_by(path, content):
+        before = [made.inputs(stage) for stage in (score, train)]
+        path.write_text(content)
+        now = [made.inputs(stage) for stage in (score, train)]
+        return [{key for key in old if old[key] != new[key]} for old, new in zip(before, now)]
+
+    assert all('data' in changed for changed in changed_by(listing, 'val_0001\n'))
+    assert changed_by(maps / 'val_0000.png', 'a map') == [{'files'}, set()]
+    before = made.inputs(train)
+    made.config(train).sync_bn = 'torch'
+    assert made.inputs(train) != before

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmwsss.pipeline.inputs import files_by_id
-from mmwsss.pipeline.kinds import Stage, Train, files_below
+from mmwsss.pipeline.kinds import Maps, Stage, Train, files_below
 
 RECAM = str(Path(__file__).parents[2] / 'configs' / 'recam' / 'recam_tiny_demo.py')
 
@@ -18,6 +19,20 @@ def test_initial_weights_that_another_stage_makes_are_not_looked_for(tmp_path, m
     with pytest.raises(FileNotFoundError, match=r'cam_tiny_demo.*\.pth'):
         kind.check(Stage('recam', 'train', RECAM))
     kind.check(Stage('recam', 'train', RECAM, options={'load_from': '{localizer}'}))
+
+
+def test_a_list_may_be_of_another_stage(tmp_path):
+    stage = Stage('maps', 'maps', 'c.py', arguments={'checkpoint': 'w', 'list': '{split}/a.txt'})
+    words = Maps().command(stage, Config(), tmp_path, lambda text: text.replace('{split}', 'made'))
+    assert words[-2:] == ['--list', 'made/a.txt']
+
+
+def test_a_training_resumes_only_from_a_checkpoint_that_is_there(tmp_path):
+    stage, cfg = Stage('localizer', 'train', RECAM), Config()
+    (tmp_path / 'last_checkpoint').write_text('/elsewhere/iter_2.pth')
+    assert '--resume' not in Train().command(stage, cfg, tmp_path, str)
+    (tmp_path / 'iter_2.pth').touch()
+    assert '--resume' in Train().command(stage, cfg, tmp_path, str)
 
 
 def test_files_behind_links_count_as_inputs(tmp_path):

@@ -87,10 +87,7 @@ def test_options_reach_the_stages_they_name(tmp_path):
     }
     assert spec.stage('c').options == {'pseudo_mask_dir': '{b}', 'data_root': 'elsewhere'}
     assert read_pipeline(path, {'seed': 1}, seed=2).seed == 2
-    for option in (
-        'c.pseudo_mask_dir',
-        'two.pseudo_mask_dir',
-    ):  # the caller's goes before the entry's
+    for option in ('c.pseudo_mask_dir', 'two.pseudo_mask_dir'):  # not the entry's
         own = read_pipeline(path, {option: 'mine'}).stage('c')
         assert (own.options['pseudo_mask_dir'], own.reads) == ('mine', ())
 

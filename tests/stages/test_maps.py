@@ -147,23 +147,18 @@ def test_a_folder_may_grow_but_not_change_its_images(tiny_cam, tmp_path):
     assert len(make_maps(cfg, checkpoint, out).done) == 6
 
 
-def test_corrected_labels_make_other_maps(tiny_cam, tmp_path, demo_root):
+def test_corrected_labels_make_other_maps(tiny_cam, tmp_path):
     cfg, checkpoint = tiny_cam
     out, labels = tmp_path / 'maps', tmp_path / 'labels.json'
     dataset = DATASETS.build(cfg.map_dataset)
-    names = {
-        dataset.get_data_info(i)['img_id']: [
-            dataset.metainfo['classes'][k] for k in dataset.get_data_info(i)['img_label']
-        ]
-        for i in range(len(dataset))
-    }
+    classes = dataset.metainfo['classes']
+    infos = dataset.load_data_list()
+    names = {info['img_id']: [classes[i] for i in info['img_label']] for info in infos}
     cfg.map_dataset.labels = dict(source='json', path=str(labels))
     labels.write_text(json.dumps(names))
     make_maps(cfg, checkpoint, out, ids=['train_0000', 'train_0001'])
     labels.write_text(json.dumps({**names, 'train_0002': []}))
-    assert (
-        len(make_maps(cfg, checkpoint, out).skipped) == 2
-    )  # those that are there are as they were
+    assert len(make_maps(cfg, checkpoint, out).skipped) == 2  # as they were
     labels.write_text(json.dumps({**names, 'train_0002': [], 'train_0001': []}))
     with pytest.raises(RecordError, match=r'what 1 of 8 finished .* has changed since: train_0001'):
         make_maps(cfg, checkpoint, out)
