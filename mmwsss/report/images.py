@@ -26,6 +26,7 @@ from mmwsss.io import (
     safe_join,
 )
 from mmwsss.report.read import Run, Stage, noting
+from mmwsss.stages.image_list import images_only
 from mmwsss.utils.config import load_config
 from mmwsss.utils.names import has_background
 
@@ -101,7 +102,7 @@ def ids_in(folder: Path, suffixes: Sequence[str]) -> list[str]:
 
 def add_dataset(index: ImageIndex, cfg: Any) -> None:
     """Add the images and true masks of a dataset."""
-    dataset = DATASETS.build(without_pipelines(cfg))
+    dataset = DATASETS.build(images_only(cfg, masks=True))
     for info in [dataset.get_data_info(i) for i in range(len(dataset))]:
         name = info.get('img_id', Path(info['img_path']).stem)
         index.images.setdefault(name, info['img_path'])
@@ -110,16 +111,6 @@ def add_dataset(index: ImageIndex, cfg: Any) -> None:
     if not index.classes:
         index.classes = list(dataset.metainfo.get('classes') or ())
         index.palette = [list(colour) for colour in dataset.metainfo.get('palette') or ()]
-
-
-def without_pipelines(dataset_cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """A dataset's config without pipelines, and without what pairs or repeats its images."""
-    if 'datasets' in dataset_cfg:
-        parts = [without_pipelines(part) for part in dataset_cfg['datasets']]
-        return {**dataset_cfg, 'datasets': parts}
-    if 'dataset' in dataset_cfg:
-        return without_pipelines(dataset_cfg['dataset'])
-    return {**dataset_cfg, 'pipeline': []}
 
 
 # --- scores of a stage ----------------------------------------------------------------------------

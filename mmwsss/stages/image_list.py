@@ -36,12 +36,19 @@ def map_pipeline(dataset: Mapping[str, Any]) -> Any:
     return pipelines[0] if len(pipelines) == 1 else pipelines
 
 
-def images_only(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """A dataset's config without masks and pipeline, and without what pairs or repeats its images."""
+def images_only(dataset: Mapping[str, Any], masks: bool = False) -> dict[str, Any]:
+    """A dataset's config without pipeline, without what pairs or repeats its images, and without masks.
+
+    Args:
+        dataset: The config.
+        masks: Keep the masks.
+    """
     if 'datasets' in dataset:
-        return {**dataset, 'datasets': [images_only(part) for part in dataset['datasets']]}
+        return {**dataset, 'datasets': [images_only(part, masks) for part in dataset['datasets']]}
     if 'dataset' in dataset:
-        return images_only(dataset['dataset'])
+        return images_only(dataset['dataset'], masks)
+    if masks:
+        return {**dataset, 'pipeline': []}
     prefix = {k: v for k, v in dataset.get('data_prefix', {}).items() if k == 'img_path'}
     masks_aside = {'data_prefix': prefix, 'pseudo_mask_dir': None, 'check_files': 'lazy'}
     return {**dataset, **masks_aside, 'pipeline': []}

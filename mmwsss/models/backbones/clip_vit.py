@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import nn
 
 from mmwsss.models.backbones.vit import GridVisionTransformer
 
@@ -46,10 +46,3 @@ class CLIPVisionTransformer(GridVisionTransformer):
             BaseModule.init_weights(self)
         else:
             super().init_weights()
-
-    def encode_image(self, images: Tensor) -> Tensor:
-        """CLIP's image features (N, D), not normalised; images as for :meth:`embed`."""
-        tokens, _ = self.embed(images)
-        for block in self.layers:
-            tokens = block(tokens)
-        return self.norm1(tokens)[:, 0] @ self.proj
