@@ -1,5 +1,6 @@
 import copy
 import logging
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,6 +52,7 @@ def config(demo_root, work_dir, **kwargs):
 
 def train(cfg, hook=None, **kwargs):
     cfg = copy.deepcopy(cfg)
+    cfg.experiment_name = uuid.uuid4().hex  # runs of one name and second share MMEngine's logs
     if hook is not None:
         cfg.custom_hooks = [*cfg.custom_hooks, dict(type=hook)]
     return run_training(cfg, **kwargs)
