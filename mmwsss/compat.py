@@ -89,7 +89,7 @@ def allow_safe_resume() -> None:
     import torch
     from mmengine.logging import HistoryBuffer
 
-    rebuild = (np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0])
+    rebuild: list[Any] = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
     # Checkpoints from the other NumPy generation name the module differently.
     modules = ('numpy.core.multiarray', 'numpy._core.multiarray')
     torch.serialization.add_safe_globals(

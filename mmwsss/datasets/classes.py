@@ -10,7 +10,7 @@ from mmengine import fileio, list_from_file
 from mmwsss.io.mask_io import voc_palette
 from mmwsss.utils.names import BACKGROUND, check_known, name_some, names_by_number
 
-from .label_sources import ClassTable
+from .label_sources.class_table import ClassTable
 
 __all__ = ['UNUSED_NAME', 'resolve_metainfo', 'without_255']
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ from mmwsss.utils.names import BACKGROUND, name_some
 __all__ = ['LabelMap', 'load_colour_mask', 'read_label_map']
 
 LabelMap = dict[str, tuple[int, int, int]]  # name -> R, G, B
-_LINE = re.compile(r'(?P<name>.+?):(?P<colour>\d+\s*,\s*\d+\s*,\s*\d+)(?::.*)?')
+_LINE = re.compile(r'(.+?):(\d+)\s*,\s*(\d+)\s*,\s*(\d+)(?::.*)?')
 _IGNORED = {'void': (224, 224, 192)}  # VOC's cream
 _MEANINGS = {'background': 0, 'void': IGNORE_INDEX, 'ignore': IGNORE_INDEX}
 
@@ -35,17 +36,17 @@ def read_label_map(path: str | os.PathLike[str]) -> LabelMap:
     with parsing(f'{path} is not a text file in UTF-8'):
         lines = require_file('label map', path).read_text('utf-8-sig').splitlines()
     found: LabelMap = {}
-    names: dict[tuple[int, ...], str] = {}
+    names: dict[tuple[int, int, int], str] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith('#'):
             continue
         match = _LINE.fullmatch(line.strip())
-        colour = tuple(int(part) for part in match['colour'].split(',')) if match else ()
+        colour = (int(match[2]), int(match[3]), int(match[4])) if match else (0, 0, 0)
         if match is None or max(colour) > 255:
             raise ValueError(
                 f'{path}, line {number}: expected "name:r,g,b::" with numbers in 0..255, but got {line!r}'
             )
-        name = match['name'].strip()
+        name = match[1].strip()
         if name in found or colour in names:
             raise ValueError(
                 f'{path}, line {number}: name and colour must be new, but {line!r} is like '
@@ -94,7 +95,7 @@ def load_colour_mask(
     return compact_labels(np.array([codes[key] for key in order.tolist()])[place])
 
 
-def _code(colour: np.ndarray | tuple[int, int, int]) -> np.ndarray | int:
+def _code(colour: Any) -> Any:
     red, green, blue = colour
     return (red << 16) + (green << 8) + blue
 

@@ -8,18 +8,13 @@ from typing import Any
 
 from mmwsss.utils.names import check_known
 
-from .label_sources import (
-    ClassTable,
-    read_coco,
-    read_csv,
-    read_json,
-    read_masks,
-    read_npy,
-    read_voc_xml,
-)
-from .label_sources.coco import image_name
+from .label_sources.class_table import ClassTable
+from .label_sources.coco import image_name, read_coco
 from .label_sources.files import load_json
-from .label_sources.table import load_csv_names, load_json_names
+from .label_sources.masks import read_masks
+from .label_sources.npy import read_npy
+from .label_sources.table import load_csv_names, load_json_names, read_csv, read_json
+from .label_sources.voc_xml import read_voc_xml
 
 __all__ = ['LABEL_SOURCES', 'read_image_ids', 'read_image_labels']
 

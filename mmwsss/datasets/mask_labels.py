@@ -80,8 +80,7 @@ def _best_order(shown: Sequence[tuple[set[int], set[int]]], num_classes: int) ->
     presence = np.zeros((2, len(shown), num_classes), np.int64)
     for row, (label, mask) in enumerate(shown):
         presence[0, row, sorted(label)] = presence[1, row, sorted(mask)] = 1
-    label, mask = presence
-    agreement = mask.T @ label
+    agreement = presence[1].T @ presence[0]
     agreement[0, 0] = len(shown) * num_classes  # background stays
     order: list[int] = linear_sum_assignment(agreement, maximize=True)[1].tolist()
     return order

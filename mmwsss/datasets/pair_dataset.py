@@ -147,20 +147,20 @@ class PairDataset:
         """Draw the group of an item, without loading it; always the same for a key of ``SeededSampler``."""
         key = decode_key(idx, len(self))
         if key.seed is None:
-            entropy = np.random.randint(1 << 31, size=4)  # noqa: NPY002
+            seed = np.random.SeedSequence(np.random.randint(1 << 31, size=4))  # noqa: NPY002
         else:
-            entropy = np.random.SeedSequence(idx, spawn_key=(0,))
-        return self._draw(key.index, np.random.default_rng(entropy))
+            seed = np.random.SeedSequence(idx, spawn_key=(0,))
+        return self._draw(key.position, np.random.default_rng(seed))
 
     def __getitem__(self, idx: int) -> list[dict[str, Any]]:
         """Load the group of an item: a list of ``group_size`` items of the wrapped dataset."""
         key = decode_key(idx, len(self))
-        if not -len(self) <= key.index < len(self):
+        if not -len(self) <= key.position < len(self):
             raise IndexError(f'index must lie in [0, {len(self)}), but got {idx}')
         group = self.group(idx)
         meta = {
             'group_size': self.group_size,
-            'group_index': key.index % len(self),
+            'group_index': key.position % len(self),
             'shared_class': group.shared_class - 1,
         }
         views = []
@@ -179,7 +179,7 @@ class PairDataset:
         return f'{self._summary()}; {self.dataset!r}'
 
     def _summary(self) -> str:
-        counts = [len(self.images_of(c)) for c in self._classes]
+        counts = [len(self.images_of(c)) for c in self._classes.tolist()]
         how = 'classes balanced' if self.class_balanced else 'a class of each image'
         return (
             f'{type(self).__name__} of {self.group_size} ({how}): {len(self)} groups, '
@@ -211,7 +211,7 @@ class PairDataset:
         return {**item, **meta}
 
 
-def image_label(dataset: object, image: int) -> list[int]:
+def image_label(dataset: Any, image: int) -> list[int]:
     """Class ids (1..K) of an image of any image-level dataset.
 
     Args:

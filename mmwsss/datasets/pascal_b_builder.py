@@ -95,7 +95,7 @@ def read_source(
         ValueError: A file is no annotation file, or the table does not know any of its categories.
     """
     source, mapped = Source(kind, {}, defaultdict(list), {}), table.get(kind, {})
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(each) for each in paths):
         content = load_instances(path)
         class_of = {
             c['id']: mapped[c['name']] for c in content['categories'] if c['name'] in mapped

@@ -25,7 +25,7 @@ KEY_FLAG = 1 << 100  # above every plain index: one past the end is never taken 
 class ItemKey(NamedTuple):
     """What a sampler's key stands for; ``seed`` and ``epoch`` are None for a plain index."""
 
-    index: int
+    position: int
     epoch: int | None
     seed: int | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os.path as osp
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -224,13 +224,13 @@ class WSSSDataset(BaseSegDataset):
         if self.check_files == 'error':
             self._check_missing('image', images, ids)
         if self.pseudo_mask_dir:
-            self._check_mask_record()
-            self._check_missing('pseudo mask', masks, ids)
-        elif masks and self.check_files == 'error':
-            self._check_missing('mask', masks, ids)
+            self._check_mask_record(self.pseudo_mask_dir)
+        if masks and (self.pseudo_mask_dir or self.check_files == 'error'):
+            self._check_missing('pseudo mask' if self.pseudo_mask_dir else 'mask', masks, ids)
+        labels = labels or {}
         return [
             self._data_info(
-                name, images.path(name), masks and masks.path(name), labels and labels[name]
+                name, images.path(name), masks.path(name) if masks else None, labels.get(name)
             )
             for name in ids
         ]
@@ -259,7 +259,8 @@ class WSSSDataset(BaseSegDataset):
             kept = 'as negatives' if self.unlabeled == 'keep' else 'left out'
             text += f', {self.num_unlabeled} images without label {kept}'
         if self.class_counts is not None:
-            text += f'; images per class ({self.labels["source"]}): {self._counts_text()}'
+            source = (self.labels or {}).get('source')
+            text += f'; images per class ({source}): {_counts_text(self.class_counts)}'
         return text
 
     def _complete_label_paths(self) -> None:
@@ -311,20 +312,12 @@ class WSSSDataset(BaseSegDataset):
         classes = enumerate(names_by_number(self._metainfo['classes']))
         self.class_counts = {name: counts[i] for i, name in classes if i}
 
-    def _counts_text(self) -> str:
-        counts = self.class_counts
-        if len(counts) <= _MAX_COUNTS_SHOWN:
-            return ', '.join(f'{name} {count}' for name, count in counts.items())
-        ordered = sorted(counts.values())
-        return f'{ordered[0]} to {ordered[-1]}, median {ordered[len(ordered) // 2]}'
-
-    def _check_mask_record(self) -> None:
+    def _check_mask_record(self, folder: str) -> None:
         """Check that ``pseudo_mask_dir`` was made for these classes."""
         classes = list(self._metainfo['classes'])
-        if find_record(self.pseudo_mask_dir, kind='masks', classes=classes) is None:
+        if find_record(folder, kind='masks', classes=classes) is None:
             print_log(
-                f'{self.pseudo_mask_dir} has no {RECORD_NAME}: its class ids are taken to be '
-                'those of this dataset',
+                f'{folder} has no {RECORD_NAME}: its class ids are taken to be those of this dataset',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -349,7 +342,14 @@ class WSSSDataset(BaseSegDataset):
             'reduce_zero_label': self.reduce_zero_label,
             'seg_fields': [],
         }
-        optional = {'img_label': label, 'seg_map_path': mask}
+        optional: dict[str, Any] = {'img_label': label, 'seg_map_path': mask}
         if not has_background(self._metainfo['classes']):
             optional['has_background'] = False
         return {**info, **{key: value for key, value in optional.items() if value is not None}}
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    if len(counts) <= _MAX_COUNTS_SHOWN:
+        return ', '.join(f'{name} {count}' for name, count in counts.items())
+    ordered = sorted(counts.values())
+    return f'{ordered[0]} to {ordered[-1]}, median {ordered[len(ordered) // 2]}'

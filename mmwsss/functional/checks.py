@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def check_shapes(**arrays: tuple[Any, str]) -> None:
             raise ValueError(f'shapes must be {wanted}, but got {shapes}')
 
 
-def check_range(name: str, value: float, interval: str) -> None:
+def check_range(name: str, value: float | Fraction, interval: str) -> None:
     """Raise ValueError unless ``value`` lies in an interval, such as ``'[0, 1)'`` or ``'(0, inf]'``."""
     low, high = map(float, interval[1:-1].split(','))
     is_above = value > low or (interval[0] == '[' and value == low)

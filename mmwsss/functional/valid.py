@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ def valid_mask(
     labels: Tensor,
     boxes: Tensor,
     image_size: tuple[int, int],
-    feature_size: tuple[int, int],
+    feature_size: Sequence[int],
     cell: str = 'centre',
 ) -> Tensor:
     """Mark the feature cells and classes that image labels and padding allow.

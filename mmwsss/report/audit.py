@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.io import ClassMaps, find_record, voc_palette, write_text
+from mmwsss.io import ClassMaps, read_record, voc_palette, write_text
 from mmwsss.report.gallery import START, STEPS, Gallery, draw_picture
 from mmwsss.report.read import Stage, noting
 from mmwsss.report.write import RunReport, render_page
@@ -49,7 +49,7 @@ def write_audit_page(path: str | Path, audit: LabelAudit, maps: Mapping[Doubt, C
 def empty_gallery(folder: Path, audit: LabelAudit, maps: Mapping[Doubt, ClassMaps]) -> Gallery:
     """The frame of the pictures, with a slider that starts at the maps' own background or at a constant."""
     classes = audit.images.classes
-    record = find_record(folder)
+    record = read_record(folder)
     own = any(each.has_background for each in maps.values())
     return Gallery(
         Stage('the most suspicious labels', folder, record),
@@ -63,7 +63,7 @@ def empty_gallery(folder: Path, audit: LabelAudit, maps: Mapping[Doubt, ClassMap
 def note_of(doubt: Doubt, audit: LabelAudit) -> str:
     """What is written beside the image of a doubt."""
     classes = audit.names
-    labels = ', '.join(classes[i] for i in audit.images.labels[doubt.image]) or 'nothing'
+    labels = ', '.join(classes[i] for i in audit.images.labels[doubt.image] or ()) or 'nothing'
     return (
         f'{classes[doubt.class_id]} {doubt.kind}: probability {doubt.probability:.2f}, '
         f'rank {doubt.rank}; labelled {labels}'

@@ -7,6 +7,7 @@ import math
 import re
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,7 +24,7 @@ COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#9
 STYLES = ('-', '--', ':', '-.')
 WIDTH, HEIGHT = 5.0, 3.0  # inches of 72 units
 TEXT_COLOUR = '#010203'  # replaced by that of the page
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     'svg.fonttype': 'none',  # text stays text
     'svg.hashsalt': 'mmwsss',  # the same data give the same file
     'text.parse_math': False,

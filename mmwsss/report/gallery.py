@@ -152,7 +152,9 @@ def draw_gallery(
 
 def has_own_background(stage: Stage, groups: Mapping[str, Mapping[str, str]]) -> bool:
     """Whether the maps of a stage have a background map."""
-    for name in (name for group in groups.values() for name in group if stage.maps is not None):
+    if stage.maps is None:
+        return False
+    for name in (name for group in groups.values() for name in group):
         with noting({}, name):  # it is named when its picture is drawn
             return load_class_maps(safe_join(stage.maps, name, '.npz')).has_background
     return False

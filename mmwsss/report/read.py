@@ -225,7 +225,7 @@ def read_environment(run: Run) -> dict[str, str]:
     if logs:
         with logs[0].open(encoding='utf-8', errors='replace') as file:
             lines = (LOGGED.fullmatch(line.rstrip()) for _, line in zip(range(200), file))
-            found.update(match.groups() for match in lines if match)
+            found.update((match[1], match[2]) for match in lines if match)
     return {name: value for name, value in found.items() if value}
 
 

@@ -26,6 +26,7 @@ from mmwsss.io import (
     hash_text,
     make_record,
     process_items,
+    read_record,
     require_file,
     write_ids,
 )
@@ -211,7 +212,7 @@ def train_fold(
         key = 'subset' if part.get('ann_file') else 'ann_file'
         part.update({key: str(listing), 'fraction': None})
         run_training(cfg, resume=True, trust_checkpoint=trust_checkpoint)
-        record = find_record(folder)
+        record = read_record(folder)
     return folder / str(record.result['checkpoint'])
 
 
@@ -272,8 +273,8 @@ def judge(
     given = np.zeros(shown.shape, bool)
     for row, name in enumerate(names):
         given[row, [i - 1 for i in labels[name]]] = True
-    single = np.flatnonzero(given.sum(0) == 1) if alone else []
-    if len(single):
+    single = np.flatnonzero(given.sum(0) == 1)
+    if alone and len(single):
         shown[:, single] = np.nan
         some = name_some([audit.names[i + 1] for i in single])
         audit.notes.append(f'not looked at: classes with a single image, {some}')

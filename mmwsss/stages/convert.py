@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmwsss.io.atomic import atomic_path
-from mmwsss.models.convert import unwrap_state_dict
+from mmwsss.models.convert.names import unwrap_state_dict
 from mmwsss.utils.checkpoint import UntrustedCheckpointError, load_checkpoint_file
 
 __all__ = ['convert_file']

@@ -75,7 +75,7 @@ class ExportedModel(nn.Module):
         height, width = image.shape[2:]
         return self.model.encode_decode(image, [{'img_shape': (height, width)}])
 
-    def _maps(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _maps(self, image: Tensor, labels: Any) -> tuple[Tensor, Tensor]:
         model = self.model
         views = torch.cat([image, image.flip(-1)]) if model.test_cfg['flip'] else image
         maps, logits = model.view_maps(model.extract_feat(views), labels)
@@ -117,7 +117,7 @@ def export_onnx(
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter('ignore')
-            program = torch.onnx.export(
+            program: Any = torch.onnx.export(
                 exported,
                 tuple(example.values()),
                 input_names=exported.inputs,

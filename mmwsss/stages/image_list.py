@@ -14,7 +14,7 @@ from mmwsss.utils.names import name_some
 __all__ = ['Images', 'images_only', 'map_pipeline', 'split_name']
 
 
-def parts_of(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def parts_of(dataset: Mapping[str, Any]) -> Iterator[Any]:
     """Yield the datasets below a config that name images themselves."""
     if 'datasets' in dataset:
         for part in dataset['datasets']:
@@ -98,7 +98,9 @@ class Images:
         self.split = split_name(dataset)
         self.positions = {name: i for name, (i, _) in infos.items()}
         self.paths = {name: info['img_path'] for name, (_, info) in infos.items()}
-        self.labels = {name: info.get('img_label') for name, (_, info) in infos.items()}
+        self.labels: dict[str, list[int] | None] = {
+            name: info.get('img_label') for name, (_, info) in infos.items()
+        }
 
     def choose(self, ids: Sequence[str] | Path | None) -> list[str]:
         """Return ``ids``, those that a file lists, or all of the dataset for None.

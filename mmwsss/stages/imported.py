@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class ForeignFolder:
         background: bool = True,
     ) -> None:
         self.folder, self.num_classes = require_folder('imported masks', folder), num_classes
-        self.reading = {'keys': keys, 'field': field, 'background': background}
+        self.reading: dict[str, Any] = {'keys': keys, 'field': field, 'background': background}
         self.files: dict[str, Path] = {}
         for path in sorted(walk_files(self.folder)):
             if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith('.'):

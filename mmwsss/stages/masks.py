@@ -40,7 +40,7 @@ from mmwsss.io import (
 from mmwsss.io.names import walk_files
 from mmwsss.io.record import ARGMAX
 from mmwsss.refine.background import BackgroundThreshold
-from mmwsss.refine.base import MapsOrLabels, require_maps
+from mmwsss.refine.base import require_maps
 from mmwsss.refine.chain import RefinerChain, StartedChain
 from mmwsss.stages.image_list import Images, images_only
 from mmwsss.stages.imported import ForeignFolder
@@ -311,9 +311,9 @@ class MaskWriter:
         found = doubtful_masks(pixels, classes, expected)
         if self.contradicts_labels:
             pairs = {
-                name: (labels[name], sorted({*(ids[ids != IGNORE_INDEX] + shift).tolist()} - {0}))
+                name: (label, sorted({*(ids[ids != IGNORE_INDEX] + shift).tolist()} - {0}))
                 for name, (ids, _) in counts.items()
-                if labels[name] is not None
+                if (label := labels[name]) is not None
             }
             found += [text for text in [other_numbering(pairs, classes)] if text]
             found += mask_label_doubts(pairs, names_by_number(classes))
@@ -339,13 +339,12 @@ class ImportWriter(MaskWriter):
             return super().__call__(name, started)
         return self.save(name, self.read(name))
 
-    def read(self, name: str) -> MapsOrLabels:
+    def read(self, name: str) -> Any:
         """Read the file of an image and check it against the image and its label."""
         found = self.source.read(name, image_size(self.images.paths[name]))
         if isinstance(found, ClassMaps) != (self.kind == 'maps'):
             raise ValueError(f'holds no {self.kind}, unlike the first file of the folder')
-        surplus = self.surplus(name, found.keys) if self.kind == 'maps' else []
-        if surplus:
+        if isinstance(found, ClassMaps) and self.surplus(name, found.keys):
             raise ValueError(
                 f'the maps are of the classes {found.keys.tolist()}, but the label of the image is '
                 f'{self.images.labels[name]}; is --keys right?'
@@ -439,7 +438,7 @@ def mask_protocol(
 
 def check_background(mask_cfg: dict[str, Any], maps: Record, folder: str | Path) -> None:
     """Refuse a threshold for maps that have a background, before every image fails for it."""
-    first = next(iter(mask_cfg['refiners']), {})
+    first: dict[str, Any] = next(iter(mask_cfg['refiners']), {})
     kind, replaces = first.get('type', '').rpartition('.')[2], first.get('replace', False)
     is_threshold = kind == BackgroundThreshold.__name__ and not replaces
     if is_threshold and maps.settings.get('has_background'):

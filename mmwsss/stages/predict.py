@@ -37,7 +37,7 @@ from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.stages.photos import by_name, outside
 from mmwsss.utils.names import has_background
 from mmwsss.utils.precision import precision_notes
-from mmwsss.visualization import overlay
+from mmwsss.visualization.panels import overlay
 
 __all__ = ['OVERLAYS', 'class_shares', 'predict']
 
@@ -184,7 +184,7 @@ def class_shares(counts: Sequence[np.ndarray], classes: Sequence[str]) -> list[d
     pixels, images = table.sum(axis=0), (table > 0).sum(axis=0)
     return [
         {
-            'name': names[i],
+            'name': names[int(i)],
             'pixels': int(pixels[i]),
             'share': float(pixels[i] / pixels.sum()),
             'images': int(images[i]),

@@ -12,7 +12,7 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Predictor, Segmented
 from mmwsss.stages.photos import by_name, outside
 from mmwsss.utils.names import has_background
-from mmwsss.visualization import class_legend, save_panel
+from mmwsss.visualization.panels import class_legend, save_panel
 from mmwsss.visualization.tiles import ImageParts, image_tiles
 
 __all__ = ['save_segmented', 'show_images']

@@ -91,8 +91,8 @@ def run_test(
             loader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
     steps = [*dicts_in(cfg.tta_pipeline)] if tta else [{'scale_factor': 1.0}]
-    found = [step.get('scale_factor') for step in steps]
-    scales = sorted({float(scale) for scale in found if isinstance(scale, (int, float))})
+    factors = [step.get('scale_factor') for step in steps]
+    scales = sorted({float(scale) for scale in factors if isinstance(scale, (int, float))})
     flip = any(
         str(step.get('type')).endswith('RandomFlip') and bool(step.get('prob')) for step in steps
     )
@@ -118,12 +118,11 @@ def run_test(
         )
         recorder = Recorder(cfg.work_dir, record)
     loops = getattr(runner.test_loop, 'parts', {'': runner.test_loop})
-    done = False
+    metrics: dict[str, Any] | None = None
     try:
         metrics = runner.test()
-        done = True
     finally:  # what stops the next dataset does not lose the scores of this one
-        found = metrics if done else getattr(runner.test_loop, 'scores', {})
+        found = getattr(runner.test_loop, 'scores', {}) if metrics is None else metrics
         datasets = {name: loop.dataloader.dataset for name, loop in loops.items()}
         scores = test_scores(found, protocol, datasets, test_notes(loops))
         if recorder is not None:
@@ -132,7 +131,7 @@ def run_test(
                 scored_name(protocol, name): os.path.relpath(folder, cfg.work_dir)
                 for name, folder in folders.items()
             }
-            complete = done and not failed_images(found)
+            complete = metrics is not None and not failed_images(found)
             recorder.finish(scores=scores, complete=complete, result={'predictions': predictions})
     if scores and not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')

@@ -17,7 +17,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.registry import RUNNERS
 
 from mmwsss.io import Protocol, Record, Recorder, make_record
-from mmwsss.models.classifiers import ImageLevelClassifier
+from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.image_list import parts_of, split_name
 from mmwsss.utils.checkpoint import guard_checkpoints, latest_checkpoint, unwrapped
 from mmwsss.utils.cli import setup_launcher

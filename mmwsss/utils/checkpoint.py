@@ -50,7 +50,7 @@ class UntrustedCheckpointError(ValueError):
     """A checkpoint holds more than tensors and plain data."""
 
 
-def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
+def load_checkpoint_file(path: str | os.PathLike[str], mmap: bool = False) -> Any:
     """Read a checkpoint on the CPU, in weights-only mode.
 
     Args:
@@ -81,7 +81,7 @@ def load_checkpoint_file(path: str | Path, mmap: bool = False) -> Any:
         raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
 
 
-def load_safetensors(path: str | Path) -> dict[str, torch.Tensor]:
+def load_safetensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """The weights in a ``.safetensors`` file; ``ValueError`` if it is damaged."""
     try:
         from safetensors import SafetensorError
@@ -137,7 +137,7 @@ def load_from_address(filename: str, map_location: Any = None) -> Any:
         ) from error
 
 
-def written_by_torch(path: str | Path) -> bool:
+def written_by_torch(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins as a zip archive or a pickle does; ``torch.save`` writes one of the two."""
     with open(path, 'rb') as file:
         return file.read(2) in (b'PK', b'\x80\x02', b'\x80\x03', b'\x80\x04', b'\x80\x05')
@@ -205,7 +205,7 @@ def weights_of(content: Any, checkpoint: str | Path) -> OrderedDict[str, Any]:
         if isinstance(value, torch.Tensor) or str(key).endswith(EXTRA_STATE)
     )
     if hasattr(found, '_metadata'):  # versions of the layers, by which some read older files
-        weights._metadata = copy(found._metadata)
+        setattr(weights, '_metadata', copy(found._metadata))  # noqa: B010
     if weights and all(key.startswith('module.') for key in weights):
         consume_prefix_in_state_dict_if_present(weights, 'module.')
     return weights
@@ -229,7 +229,7 @@ def initial_weights(checkpoint: str, prefix: str | None = None) -> dict[str, Any
     return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: Any) -> Any:
     """The model inside DDP or test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -149,6 +150,7 @@ def panel_image(
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.patches import Patch
 
     columns = max((len(row) for row in rows), default=0)
@@ -161,8 +163,8 @@ def panel_image(
         heights.append(tile_width * shape + (TITLE_HEIGHT if any(t for t, _ in row) else GAP))
     legend_height = LEGEND_HEIGHT * -(-len(legend) // (3 * columns))
     size = (columns * tile_width, sum(heights) + legend_height)
-    figure = Figure(figsize=size, dpi=dpi, layout='constrained')
-    figure.get_layout_engine().set(w_pad=GAP / 2, h_pad=GAP / 4, wspace=0, hspace=0)
+    layout = ConstrainedLayoutEngine(w_pad=GAP / 2, h_pad=GAP / 4, wspace=0, hspace=0)
+    figure = Figure(figsize=size, dpi=dpi, layout=layout)
     axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for axis in axes.flat:
         axis.axis('off')
@@ -172,12 +174,12 @@ def panel_image(
             axis.set_title(title, fontsize=8)
     if legend:
         patches = [
-            Patch(facecolor=np.asarray(colour) / 255, edgecolor='0.4', label=name)
+            Patch(facecolor='#{:02x}{:02x}{:02x}'.format(*colour), edgecolor='0.4', label=name)
             for name, colour in legend
         ]
-        place = dict(loc='outside lower center', ncols=3 * columns)
+        place: Any = dict(loc='outside lower center', ncols=3 * columns)
         figure.legend(handles=patches, fontsize=7, frameon=False, **place)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 

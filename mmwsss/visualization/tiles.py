@@ -62,7 +62,10 @@ class ImageParts:
     def named_labels(self) -> dict[str, np.ndarray]:
         """Title of each label map, from left to right; the last refiner's result is named with the mask."""
         labels = {f'after {name}': labels for name, labels in self.steps.items()}
-        same = [title for title in labels if np.array_equal(labels[title], self.mask)]
+        mask = self.mask
+        same = [
+            title for title in labels if mask is not None and np.array_equal(labels[title], mask)
+        ]
         if same:
             del labels[same[-1]]
         last = {f'mask, {same[-1]}' if same else 'mask': self.mask}

@@ -53,10 +53,10 @@ def test_each_epoch_is_a_permutation_and_differs():
     first = [decode_key(key, 7) for key in sampler]
     sampler.set_epoch(1)
     second = [decode_key(key, 7) for key in sampler]
-    assert sorted(key.index for key in first) == list(range(7))
+    assert sorted(key.position for key in first) == list(range(7))
     assert {key.epoch for key in first} == {0}
     assert {key.epoch for key in second} == {1}
-    assert [key.index for key in first] != [key.index for key in second]
+    assert [key.position for key in first] != [key.index for key in second]
 
 
 def of_rank(dataset, rank, world_size, **kwargs):

@@ -22,7 +22,7 @@ from mmwsss.io.pool import BatchReport, process_items
 from mmwsss.io.record import hash_text, read_json
 
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
-from ..label_sources import ClassTable
+from ..label_sources.class_table import ClassTable
 from ..label_sources.coco import ImageNumbers, image_name, load_instances
 from ..splits import warn_count
 

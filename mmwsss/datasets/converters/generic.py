@@ -37,8 +37,8 @@ from mmwsss.utils.names import name_some, near_miss
 from ..classes import without_255
 from ..images import upright_rgb
 from ..label_map import LabelMap, load_colour_mask, read_label_map
-from ..label_sources import ClassTable
 from ..label_sources.annotations import load_names, names_of_folders, names_of_pattern
+from ..label_sources.class_table import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import OWN_HEADER, SEPARATOR, SEPARATORS, Rows
 from ..mask_labels import mask_label_doubts, other_numbering
@@ -177,9 +177,9 @@ def _class_table(
     if classes is None and names is None and colours is None:
         raise ValueError('masks hold numbers only: classes must be given')
     if classes is None and names is None:
-        classes = sorted(set(colours) - {'void', 'ignore'})
+        classes = sorted(set(colours or ()) - {'void', 'ignore'})
     elif classes is None:
-        classes = sorted({name for row, _ in names.values() for name in row})
+        classes = sorted({name for row, _ in (names or {}).values() for name in row})
         if not classes:
             raise ValueError('the labels name no class of any image')
     foreground = (name for name in classes if name != 'background')
@@ -277,15 +277,15 @@ class _Masks:
         self.classes = table.classes if background else table.names  # in the order of ids
         self.background = background
         self.path, self.some_only, self.colours = path, some_only, colours
-        is_file = path is not None and path.lower().endswith('.json')
-        if colours is not None and (path is None or is_file):
+        outlines = path if path is not None and path.lower().endswith('.json') else None
+        if colours is not None and (path is None or outlines):
             raise ValueError('a label map is of masks, but no folder of masks is given')
-        if is_file and not background:
+        if outlines and not background:
             raise ValueError(f'{path}: what no outline covers is background, but there is none')
-        self.outlines = OutlineFile(path, table, ids) if is_file else None
-        written = is_file or colours is not None
+        self.outlines = OutlineFile(outlines, table, ids) if outlines else None
+        written = outlines or colours is not None
         self.target = Path(out, 'masks') if out is not None and written else None
-        if self.target is not None and Path(path).resolve() == self.target.resolve():
+        if self.target is not None and Path(path or '').resolve() == self.target.resolve():
             raise ValueError(
                 f'{path}: masks of class ids are written there; move those of colours elsewhere'
             )
@@ -293,7 +293,7 @@ class _Masks:
     def read(self, name: str, size: tuple[int, int]) -> np.ndarray | None:
         """The mask of an image; None where not every image has one."""
         try:
-            mask = None if self.path is None else self._read(name, size)
+            mask = None if self.path is None else self._read(self.path, name, size)
         except FileNotFoundError:
             if self.some_only:
                 return None
@@ -303,18 +303,18 @@ class _Masks:
             save_mask(safe_join(self.target, name, '.png'), mask, palette)
         return mask
 
-    def _read(self, name: str, size: tuple[int, int]) -> np.ndarray:
+    def _read(self, path: str, name: str, size: tuple[int, int]) -> np.ndarray:
         if self.outlines is not None:
             mask = self.outlines.mask(name, size)
             if mask is None:
-                raise FileNotFoundError(f'{self.path} has no such image')
+                raise FileNotFoundError(f'{path} has no such image')
             return mask
-        path = find_mask(self.path, name)
+        file = find_mask(path, name)
         if self.colours is None:
-            return load_mask(path, len(self.classes), image_size=size)
+            return load_mask(file, len(self.classes), image_size=size)
         ids = {class_name: i for i, class_name in enumerate(self.classes)}
-        mask = load_colour_mask(path, self.colours, ids)
-        return check_mask(mask, path, len(self.classes), image_size=size)
+        mask = load_colour_mask(file, self.colours, ids)
+        return check_mask(mask, file, len(self.classes), image_size=size)
 
 
 def _inspect(
@@ -375,7 +375,7 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
         classes that all or no training images have, how many images have no label, and what true masks
         have that labels have not, or the other way round.
     """
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for split in statistics['splits'].values():
         counts.update(split['images_with_class'])
     doubts = []

@@ -128,6 +128,7 @@ def names_of_pattern(ids: Iterable[str], pattern: str) -> Rows:
     return {
         name: ([match[i] for i in groups if match[i]], f'name {name!r}')
         for name, match in matches.items()
+        if match
     }
 
 
@@ -248,7 +249,7 @@ def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
         name = finder.find(image)
         minimal = [] if 'data' in task else [task]
         annotations = task.get('annotations', task.get('completions', minimal))
-        done = [a for a in annotations if not a.get('was_cancelled')]
+        done = [a for a in annotations or () if not a.get('was_cancelled')]
         if not done:
             continue  # nobody has looked at it: no negative
         if name in rows:
@@ -295,6 +296,7 @@ class _StudioImages:
             tail = tail.partition('/')[2]
         if tail in self.ids:
             return tail
-        short = name[found.end() :] if (found := _UPLOAD.match(name)) else name
+        upload = _UPLOAD.match(name)
+        short = name[upload.end() :] if upload else name
         found = self.by_name.get(name, self.by_name.get(short, []))
         return found[0] if len(found) == 1 else short

@@ -97,7 +97,7 @@ def _cvat_boxes(path: Path, table: ClassTable) -> _Rows:
 def _voc_boxes(path: Path, table: ClassTable) -> list[Box]:
     def edges(item: ET.Element) -> list[Any]:
         x0, y0, x1, y1 = (
-            item.findtext(f'bndbox/{edge}') for edge in ('xmin', 'ymin', 'xmax', 'ymax')
+            item.findtext(f'bndbox/{edge}', '') for edge in ('xmin', 'ymin', 'xmax', 'ymax')
         )
         with parsing(f'{path}: an <object> needs a <bndbox> of numbers'):
             return [float(x0) - 1, float(y0) - 1, x1, y1]  # VOC counts from 1, both ends included

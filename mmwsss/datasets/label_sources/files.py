@@ -29,13 +29,17 @@ def collect_labels(
     ``label_of`` gives the class ids of an image id; None, or a missing file, if ``path`` lacks it. ``files``
     says what each image has a file of; it is empty for a single file.
     """
-    labels: dict[str, list[int] | None] = {}
+    labels: dict[str, list[int]] = {}
+    missing = []
     for image_id in ids:
         try:
-            labels[image_id] = label_of(image_id)
+            label = label_of(image_id)
         except FileNotFoundError:
-            labels[image_id] = None
-    missing = [image_id for image_id, label in labels.items() if label is None]
+            label = None
+        if label is None:
+            missing.append(image_id)
+        else:
+            labels[image_id] = label
     if missing:
         error = FileNotFoundError if files else ValueError
         what = f'the {files} of ' if files else ''

@@ -57,7 +57,7 @@ def read_npy(
         if names is None:
             return _class_ids(vector, len(table.names), where)
         _check_vector(vector, len(names), 'one per column', where)
-        return table.ids_of([names[i] for i in np.flatnonzero(vector)], where)
+        return table.ids_of([names[i] for i in np.flatnonzero(vector).tolist()], where)
 
     return collect_labels(ids, label_of, path)
 

@@ -12,7 +12,7 @@ import io
 import pickle
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -80,7 +80,7 @@ class _Dtype:
 
     def __init__(self, code: Any, *_: Any) -> None:
         self.code = _text(code)
-        self._order = '='
+        self._order: Any = '='
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if not isinstance(state, tuple) or len(state) < 5 or state[2:5] != (None, None, None):
@@ -126,7 +126,7 @@ class _Callable:
         raise UnsafePickleError('refused: a pickle that changes a function')
 
 
-def _build(data: Any, dtype: Any, shape: Any, order: str = 'C') -> np.ndarray:
+def _build(data: Any, dtype: Any, shape: Any, order: Literal['C', 'F'] = 'C') -> np.ndarray:
     if not isinstance(dtype, _Dtype):
         raise UnsafePickleError('refused: an array whose type is not a dtype')
     if isinstance(data, str):  # bytes that Python 2 or protocol 2 wrote as text

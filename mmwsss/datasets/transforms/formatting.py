@@ -32,7 +32,7 @@ class PackWSSSInputs(PackSegInputs):
 
     def __init__(self) -> None:
         super().__init__()
-        self.meta_keys = ('img_id', *self.meta_keys, 'valid_box')
+        self.meta_keys: tuple[str, ...] = ('img_id', *self.meta_keys, 'valid_box')
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``inputs`` and ``data_samples``."""

@@ -7,6 +7,7 @@ import copy
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -85,8 +86,9 @@ def _pretrained_cfgs(module: nn.Module) -> list[dict]:
 def _left_random(module: nn.Module, found: Mapping[str, Tensor]) -> list[str]:
     """Names of the weights and statistics that the entries of a file do not fill."""
     # Of a list of configs, other entries would fill the NaNs.
+    kind: Any = type(module)
     alone = isinstance(module, BaseModule) and isinstance(module.init_cfg, dict)
-    if alone and type(module).init_weights is not BaseModule.init_weights:
+    if alone and kind.init_weights is not BaseModule.init_weights:
         return _left_by_own_loading(module)
     wanted = (k for k in module.state_dict().items() if not k[0].endswith('num_batches_tracked'))
     return [k for k, v in wanted if k not in found or found[k].shape != v.shape]

@@ -14,6 +14,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import all_reduce, get_dist_info, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS, MODELS
 from torch import Tensor, nn
@@ -114,7 +115,7 @@ class EWCHook(Hook):
         self.num_workers = num_workers
         self.seed = seed
         self._loaded: Any = None
-        self._state: dict[str, Any] | None = None
+        self._state: Any = None
         self._handle: Any = None
         self._new_losses: dict[str, nn.Module] = {}
 
@@ -250,7 +251,7 @@ class EWCHook(Hook):
         }
 
     def _gradients(
-        self, model: nn.Module, parameters: Mapping[str, Tensor], items: Dataset
+        self, model: BaseModel, parameters: Mapping[str, Tensor], items: Dataset
     ) -> Iterator[dict[str, Tensor | None]]:
         loader = DataLoader(
             items,

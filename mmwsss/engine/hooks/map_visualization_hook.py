@@ -13,9 +13,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, HOOKS
-from torch import nn
 
 from mmwsss.datasets.seeding import seeded_item
 from mmwsss.datasets.transforms.loading import load_rgb
@@ -71,7 +71,8 @@ class MapVisualizationHook(Hook):
         check_range('num_images', num_images, '[1, inf]')
         check_range('max_side', max_side, '[1, inf]')
         self.interval, self.by_epoch, self.num_images = interval, by_epoch, num_images
-        self.dataset_cfg, self.refiners, self.max_side = dataset, refiners, max_side
+        self.dataset_cfg, self.max_side = dataset, max_side
+        self.refiners: Any = refiners
         self.warned: set[str | int] = set()
 
     @master_only
@@ -138,7 +139,7 @@ class MapVisualizationHook(Hook):
         """Whether the classes of the dataset have a background."""
         return has_background(self.dataset.metainfo['classes'])
 
-    def look(self, model: nn.Module, item: dict[str, Any], parts: ImageParts) -> None:
+    def look(self, model: BaseModel, item: dict[str, Any], parts: ImageParts) -> None:
         """Add what the model makes of an item to its parts."""
         sample = model.test_step(pseudo_collate([item]))[0]
         size = tuple(sample.ori_shape[:2])

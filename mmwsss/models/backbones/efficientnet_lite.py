@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -84,7 +85,7 @@ class EfficientNetLite(BaseModule):
         self.bn1 = _norm(_STEM)
         self.act1 = nn.ReLU6(inplace=True)
         stages = list(_stages(variant, output_stride, dilated))[: self.out_indices[-1] + 1]
-        self.blocks = nn.Sequential(*stages)
+        self.blocks: Any = nn.Sequential(*stages)
         self.train(self.training)
 
     def init_weights(self) -> None:
@@ -188,7 +189,7 @@ class _Block(nn.Sequential):
         self, inside: int, outside: int, kernel: int, stride: int, dilation: int, expansion: int
     ) -> None:
         middle = inside * expansion
-        convs: dict[str, nn.Module] = {}
+        convs: dict[str, nn.Conv2d] = {}
         if expansion > 1:
             convs['conv_pw'] = nn.Conv2d(inside, middle, 1, bias=False)
         convs['conv_dw'] = _SameConv2d(middle, middle, kernel, stride, dilation, middle)
@@ -203,7 +204,7 @@ class _Block(nn.Sequential):
         self.adds_input = stride == 1 and inside == outside
 
     def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)
+        y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return x + y if self.adds_input else y
 
 

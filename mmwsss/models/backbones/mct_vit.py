@@ -51,9 +51,10 @@ class MCTVisionTransformer(PublishedVisionTransformer):
         )
         super().__init__(**{**deit, **kwargs}, final_norm=False)
         check_range('num_classes', num_classes, '[1, inf)')
-        tokens = torch.zeros(1, num_classes, self.cls_token.shape[2])
+        positions = self.get_parameter('pos_embed').detach()
+        tokens = torch.zeros(1, num_classes, positions.shape[2])
         self.cls_token = nn.Parameter(tokens)
-        self.pos_embed = nn.Parameter(torch.cat([tokens, self.pos_embed.data[:, 1:]], dim=1))
+        self.pos_embed = nn.Parameter(torch.cat([tokens, positions[:, 1:]], dim=1))
 
     def own_weights(self, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """As in the base, with the class token repeated for every class and positions for this grid."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -91,23 +92,22 @@ class WideResNet38(BaseModule):
             first = dict(stride=2) if name != 'b5' else dict(stride=stride, dilation=dilation)
             first['first_dilation'] = 1
             block = _Block(inside, channels(middle), channels(outside), **first)
-            self._add_stage(name, block, count, dilation if name == 'b5' else 1)
-            inside = channels(outside)
+            inside, rate = channels(outside), dilation if name == 'b5' else 1
+            others = [
+                _Block(inside, channels(middle), inside, dilation=rate) for _ in range(count - 1)
+            ]
+            self._add_stage(name, block, *others)
         for (name, outside), drop in zip(_BOTTLENECKS, dropout):
             self._add_stage(name, _Bottleneck(inside, channels(outside), last_dilation, drop))
             inside = channels(outside)
         self.bn7 = nn.BatchNorm2d(inside)
 
-    def _add_stage(self, name: str, first: nn.Module, count: int = 1, dilation: int = 1) -> None:
-        """Add ``first`` and ``count - 1`` further blocks of its size."""
-        names = [name, *(f'{name}_{i}' for i in range(1, count))]
-        self.stages.append(names)
-        self.add_module(name, first)
-        for block in names[1:]:
-            width, middle = first.out_channels, first.middle_channels
-            self.add_module(block, _Block(width, middle, width, dilation=dilation))
+    def _add_stage(self, name: str, *blocks: nn.Module) -> None:
+        self.stages.append([name, *(f'{name}_{i}' for i in range(1, len(blocks)))])
+        for block_name, block in zip(self.stages[-1], blocks):
+            self.add_module(block_name, block)
 
-    def _blocks(self) -> Iterator[tuple[int, nn.Module]]:
+    def _blocks(self) -> Iterator[tuple[int, Any]]:
         """Blocks in order, each with the stage whose output its norm completes, or -1."""
         for index, names in enumerate(self.stages):
             for position, name in enumerate(names):
@@ -152,7 +152,6 @@ class _Block(nn.Module):
         first_dilation: int | None = None,
     ) -> None:
         super().__init__()
-        self.middle_channels, self.out_channels = middle, outside
         first = dilation if first_dilation is None else first_dilation
         self.bn_branch2a = nn.BatchNorm2d(inside)
         self.conv_branch2a = _conv(inside, middle, 3, stride, first)

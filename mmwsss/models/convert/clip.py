@@ -110,7 +110,7 @@ def mmwsss_to_clip(state: Mapping[str, Tensor], naming: str = 'openai') -> dict[
     table = names_table(state, naming)
     errors = name_errors(state, {ours: ours for ours in table})
     check_names(*errors, 'mmwsss CLIPESLocalizer')
-    released = {}
+    released: dict[str, Tensor] = {}
     for ours, keys in table.items():
         value = state[ours].reshape(state[ours].shape[FIRST_AXES.get(ours, 0) :])
         if naming == 'huggingface' and ours in TRANSPOSED:

@@ -56,7 +56,7 @@ def name_errors(
     """
     leftovers = [key for key in keys if key not in known]
     present = {known[key] for key in keys if key in known}
-    missing = {}
+    missing: dict[str, str] = {}
     for key, name in known.items():
         # Files older than torch 0.4.1 have no batch counters, and loading does without.
         if name not in present and name not in optional and not key.endswith('num_batches_tracked'):

@@ -134,7 +134,7 @@ class MCTformerHead(BaseMapHead):
         patches, tokens = feats[self.in_index], feats[self.in_index + 1]
         labels = stack_labels(data_samples, self.num_classes)
         boxes = stack_boxes(data_samples, labels.device)
-        inside = valid_mask(labels, boxes, image_size, tuple(patches.shape[2:]))[:, :1]
+        inside = valid_mask(labels, boxes, image_size, patches.shape[2:])[:, :1]
         pooled = ranked_pooling(at_least_float32(self.classifier(patches)), self.decay, inside)
         terms = {
             'token': F.multilabel_soft_margin_loss(self.token_logits(tokens), labels),

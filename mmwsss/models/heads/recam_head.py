@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from mmseg.registry import MODELS
@@ -51,7 +52,7 @@ class ReCAMHead(CAMHead):
         in_channels: int,
         loss_weights: dict[str, float] | None = None,
         product: str = 'signed',
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
         check_choice('product', product, ('signed', 'positive'))

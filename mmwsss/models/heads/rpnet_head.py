@@ -245,7 +245,7 @@ class RPNetHead(BaseMapHead):
             boxes = stack_boxes(data_samples, masks[0].device)
             background = masks[0].new_ones(len(boxes), 1)
             masks = [
-                mask * valid_mask(background, boxes, image_size, tuple(mask.shape[2:]))[:, :1]
+                mask * valid_mask(background, boxes, image_size, mask.shape[2:])[:, :1]
                 for mask in masks
             ]
         if not self.training or self.drop_prob == 0:
@@ -302,7 +302,8 @@ class RPNetHead(BaseMapHead):
         """Region prototypes of a block, those of the whole group for each image: (N, g * R, C')."""
         # The projection of a mean is the mean of the projections, which takes longer.
         means = class_prototypes(regions, self._scaled(feats[index]))
-        own = F.linear(means, self.projections[str(index)].weight.flatten(1))
+        weight = self.projections[str(index)].get_parameter('weight')
+        own = F.linear(means, weight.flatten(1))
         groups = own.reshape(len(own) // group_size, -1, own.shape[2])
         return at_least_float32(groups.repeat_interleave(group_size, dim=0))
 

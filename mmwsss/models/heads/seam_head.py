@@ -126,7 +126,7 @@ class SEAMHead(BaseMapHead):
         """Logits (N, K, h, w), and the feature (N, C', h, w) whose cosines count, in float32."""
         *stages, images = feats
         logits = self.classifier(stages[self.in_index])
-        size = tuple(logits.shape[2:])
+        size = logits.shape[2:]
         sides = [_resize(images, size)]
         for conv, index in zip(self.side_convs, self.side_indices):
             sides.append(_resize(conv(stages[index].detach()).relu(), size))
@@ -149,14 +149,13 @@ class SEAMHead(BaseMapHead):
         labels = stack_labels(data_samples, self.num_classes)
         boxes = stack_boxes(data_samples, labels.device)
         (other,) = scaled_feats
-        size = tuple(other[-1].shape[2:])
+        size = other[-1].shape[2:]
         inside = _inside(boxes, image_size, size)
-        views = [self._view(each, labels, boxes, image_size, size) for each in (feats, other)]
+        one, two = (self._view(each, labels, boxes, image_size, size) for each in (feats, other))
         terms = {
-            'cls': sum(self.classification_loss({'cam_logits': v.logits}, labels) for v in views)
-            / 2,
-            'er': self._equivariance(*views, inside),
-            'ecr': self._cross(*views, inside) + self._cross(*views[::-1], inside),
+            'cls': (self._classification(one, labels) + self._classification(two, labels)) / 2,
+            'er': self._equivariance(one, two, inside),
+            'ecr': self._cross(one, two, inside) + self._cross(two, one, inside),
         }
         return {f'loss_{term}': self.loss_weights[term] * loss for term, loss in terms.items()}
 
@@ -166,11 +165,11 @@ class SEAMHead(BaseMapHead):
         labels: Tensor,
         boxes: Tensor,
         image_size: tuple[int, int],
-        size: tuple[int, int],
+        size: Sequence[int],
     ) -> _View:
         """Scores of a view, brought to ``size``."""
         logits, correlated = self.logits_and_correlated(feats)
-        inside = _inside(boxes, image_size, tuple(logits.shape[2:]))
+        inside = _inside(boxes, image_size, logits.shape[2:])
         scores = peak_normalize(logits * inside)
         winners = winning_scores(scores.detach())
         revised = pixel_correlation(correlated, winners, inside)
@@ -179,6 +178,9 @@ class SEAMHead(BaseMapHead):
             keep_labelled(_resize(scores, size), labels),
             keep_labelled(_resize(peak_normalize(revised), size), labels),
         )
+
+    def _classification(self, view: _View, labels: Tensor) -> Tensor:
+        return self.classification_loss({'cam_logits': view.logits}, labels)
 
     def _equivariance(self, one: _View, other: _View, inside: Tensor) -> Tensor:
         difference = (one.scores - other.scores).abs() * inside
@@ -191,11 +193,11 @@ class SEAMHead(BaseMapHead):
         return hardest_mean(errors, inside, self.hard_fraction)
 
 
-def _inside(boxes: Tensor, image_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
+def _inside(boxes: Tensor, image_size: tuple[int, int], size: Sequence[int]) -> Tensor:
     """Ones at the cells of a grid that the images cover (N, 1, h, w)."""
     return valid_mask(boxes.new_ones((len(boxes), 1)), boxes, image_size, size)[:, :1]
 
 
-def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Bilinear resize to (h, w)."""
-    return F.interpolate(maps, size=size, mode='bilinear', align_corners=False)
+    return F.interpolate(maps, size=list(size), mode='bilinear', align_corners=False)

@@ -210,7 +210,7 @@ class SIPEHead(BaseMapHead):
         losses = {'loss_cls': self.loss_weights['cls'] * classification}
         if self.gsc:
             boxes = stack_boxes(data_samples, labels.device)
-            size = tuple(outputs[self.feature].shape[2:])
+            size = outputs[self.feature].shape[2:]
             valid = valid_mask(labels, boxes, image_size, size, self.valid_cell)
             consistency = self._consistency(outputs, labels, valid)
             losses['loss_gsc'] = self.loss_weights['gsc'] * consistency

@@ -53,6 +53,7 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
             raise ValueError(
                 f"loss_name must contain 'loss' to be trained on, but got {loss_name!r}"
             )
+        self.class_weight: Tensor | None
         weights = None if class_weight is None else torch.tensor(class_weight, dtype=torch.float32)
         self.register_buffer('class_weight', weights, persistent=False)
         self.options = {'tau': tau, **options}
