@@ -53,6 +53,16 @@ def test_subset_lists_from_a_config(demo_root, tmp_path):
     assert min(found['parts']['1/4']['images_with_class'].values()) >= 1
 
 
+def test_subset_lists_are_of_one_dataset(demo_root, tmp_path):
+    cfg = localizer_config(demo_root)
+    part = cfg['train_dataloader']['dataset']
+    cfg['train_dataloader']['dataset'] = dict(type='WSSSConcatDataset', datasets=[part, part])
+    Config(cfg).dump(tmp_path / 'config.py')
+    done = run('subset', tmp_path / 'config.py', '--out', tmp_path / 'parts')
+    assert done.returncode == 2
+    assert 'lists are made of one dataset, but train_dataloader has 2' in done.stderr
+
+
 @pytest.mark.parametrize(
     ('tool', 'message'),
     [('voc12aug', 'list of images does not exist'), ('coco14', 'instances_train2014.json')],

@@ -24,6 +24,7 @@ from mmseg.registry import DATASETS
 from mmwsss.datasets.pair_dataset import image_label
 from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
 from mmwsss.io import write_ids, write_json
+from mmwsss.stages.image_list import parts_of
 from mmwsss.utils.cli import add_config_arguments, run_tool
 from mmwsss.utils.config import load_config
 from mmwsss_command import ToolParser
@@ -65,9 +66,9 @@ def main(args: argparse.Namespace) -> int:
 
 def training_dataset(cfg: Any) -> Any:
     """The whole training dataset below all wrappers, its images not looked for."""
-    dataset = cfg.train_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
+    dataset, *others = parts_of(cfg.train_dataloader.dataset)
+    if others:
+        raise ValueError(f'lists are made of one dataset, but train_dataloader has {1 + len(others)}')
     options = {
         'subset': None,
         'fraction': None,

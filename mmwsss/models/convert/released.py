@@ -81,10 +81,10 @@ def mmwsss_to_released_sipe(
     Raises:
         ValueError: Keys are left over or missing, or an alias is unknown; they are named.
     """
-    unknown = sorted(set(aliases) - set(ALIASES))
-    if unknown:
-        raise ValueError(f'aliases must be among {ALIASES}, but got {unknown}')
     table = _fitting_table(state, ours=True, five=bool({'stage5', 'backbone5'} & set(aliases)))
+    groups = {group for keys in table.values() for group, _ in keys if group}
+    if unknown := sorted(set(aliases) - groups):
+        raise ValueError(f'aliases must be among {sorted(groups)}, but got {unknown}')
     released: dict[str, Tensor] = {}
     for group in ('', *(alias for alias in ALIASES if alias in aliases)):
         for ours, value in state.items():

@@ -194,8 +194,9 @@ def test_bad_label_studio(tmp_path, change, message):
 def test_tasks_that_nobody_did_are_no_negatives(tmp_path):
     cancelled = {**STUDIO[0], 'annotations': [{'was_cancelled': True, 'result': []}]}
     new = {'data': {**STUDIO[2]['data'], 'labels': ['cat']}}  # as a list of tasks to import
-    path = write(tmp_path / 'export.json', [cancelled, {**STUDIO[1], 'annotations': []}, new])
-    assert load_names(path, IDS) == {}
+    for nothing in ([], None):
+        tasks = [cancelled, {**STUDIO[1], 'annotations': nothing}, new]
+        assert load_names(write(tmp_path / 'export.json', tasks), IDS) == {}
 
 
 def test_a_name_in_two_folders_tells_no_image(tmp_path):

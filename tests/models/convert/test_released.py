@@ -364,6 +364,8 @@ def test_unknown_alias_is_refused():
     ours, _ = released_sipe_to_mmwsss(released())
     with pytest.raises(ValueError, match=r"aliases must be among .*'stages'"):
         mmwsss_to_released_sipe(ours, ['stages'])
+    with pytest.raises(ValueError, match=r"'newly_added', 'stage'\], but got \['stage5'\]"):
+        mmwsss_to_released_sipe(ours, ['stage', 'stage5'])  # of a CAM
 
 
 def test_unwrap():
