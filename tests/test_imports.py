@@ -154,7 +154,7 @@ def declared() -> set[str]:
         for node in ast.walk(setup)
         if isinstance(node, ast.keyword) and node.arg == 'install_requires'
     )
-    names = ('OPENMMLAB', 'CRF', 'COCO', 'ONNX', 'CLIP', 'SUPERPIXELS')
+    names = ('OPENMMLAB', 'CRF', 'COCO', 'ONNX', 'CLIP')
     values = (requires, *(lists[name] for name in names))
     texts = [text for value in values for text in ast.literal_eval(value)]
     names = [re.match(r'[\w.-]+', text)[0] for text in texts]

@@ -19,9 +19,5 @@ stages = dict(
     amn=dict(run='train', config='amn', options=dict(pseudo_mask_dir='{amn_labels}')),
     amn_maps=dict(run='maps', config='amn', checkpoint='{amn}'),
     amn_maps_score=dict(run='score', config='amn', maps='{amn_maps}'),
-    masks=dict(
-        config='amn',
-        maps='{amn_maps}',
-        options={'mask_cfg.refiners': [dict(type='BackgroundThreshold', threshold='chosen')]},
-    ),
+    masks=dict(config='amn', maps='{amn_maps}'),
 )

@@ -1,8 +1,9 @@
 # Localizers side by side on VOC itself: maps of the 701 images of VOC's train in the part of VOC, at their
 # best threshold, at the usual or the paper's, and at one chosen without masks. ReCAM goes on from CAM.
-_base_ = './cam_lite2_voc12part.py'
+_base_ = '../_base_/pipelines/lite2_voc12part.py'
 data_root = 'data/voc12_part'
 configs = dict(
+    localizer='configs/cam/cam_lite2_voc12part.py',
     recam='configs/recam/recam_lite2_voc12part.py',
     rpnet='configs/rpnet/rpnet_lite2_voc12part.py',
     seam='configs/seam/seam_lite2_voc12part.py',

@@ -1,3 +1,3 @@
 # SIPE on 2,899 images of VOC with EfficientNet-Lite2.
-_base_ = './cam_lite2_voc12part.py'
+_base_ = '../_base_/pipelines/lite2_voc12part.py'
 configs = dict(localizer='configs/sipe/sipe_lite2_voc12part.py')

@@ -212,12 +212,13 @@ class Masks(Kind):
     def command(self, stage: Stage, cfg: Config, folder: Path, fill: Fill) -> list[str]:
         """Run the refiners of ``mask_cfg`` over maps, or check the masks of others."""
         maps = stage.arguments.get('maps')
-        source = ['--maps', fill(maps)] if maps else ['--from', stage.arguments['imported']]
+        source = ['--maps', fill(maps)] if maps else ['--from', fill(stage.arguments['imported'])]
         return [stage.config, *source, '--out', str(folder), *list_option(stage, fill)]
 
     def files(self, stage: Stage) -> dict[str, Path]:
-        """The files of ``imported``."""
-        return files_below(stage.arguments.get('imported'))
+        """The files of ``imported``, unless a stage makes them."""
+        folder = stage.arguments.get('imported')
+        return {} if REFERENCE.search(folder or '') else files_below(folder)
 
 
 class Score(Kind):

@@ -88,7 +88,8 @@ def read_pipeline(
     seed = content.get('seed') if seed is None else seed
     stages = tuple(in_order({name: reader.stage(name) for name in reader.stages}))
     texts = tuple(read.text for read in (cfg, *reader.loaded.values()))
-    return PipelineSpec(file.stem, str(file), stages, seed, check, options, texts)
+    said = {k: v for k, v in given.items() if k not in ('data_root', 'seed', 'check_data')}
+    return PipelineSpec(file.stem, str(file), stages, seed, check, said, texts)
 
 
 class _Reader:

@@ -53,7 +53,7 @@ class Summary:
         seed: Seed of its trainings.
         hardware: Cores and processor.
         complete: Whether all stages that were begun are done.
-        options: Settings of its configs that the command line replaced, as text; a run with any tries
+        options: Settings that the command line replaced, but place and seed, as text; a run with any tries
             a setting and says nothing about the recipe as it stands.
         stages: What was run, in order.
     """

@@ -18,7 +18,6 @@ def root(tmp_path):
 
 
 def test_superpixels_cover_each_image_once_and_are_kept(root):
-    pytest.importorskip('skimage')
     make = partial(convert_segments, str(root / 'images'), root / 'out')
     assert make(Superpixels(count=6)).done == IDS
     for name in IDS:

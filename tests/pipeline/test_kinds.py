@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmwsss.pipeline.inputs import files_by_id
-from mmwsss.pipeline.kinds import Maps, Stage, Train, files_below
+from mmwsss.pipeline.kinds import Maps, Masks, Stage, Train, files_below
 
 RECAM = str(Path(__file__).parents[2] / 'configs' / 'recam' / 'recam_tiny_demo.py')
 
@@ -25,6 +25,13 @@ def test_a_list_may_be_of_another_stage(tmp_path):
     stage = Stage('maps', 'maps', 'c.py', arguments={'checkpoint': 'w', 'list': '{split}/a.txt'})
     words = Maps().command(stage, Config(), tmp_path, lambda text: text.replace('{split}', 'made'))
     assert words[-2:] == ['--list', 'made/a.txt']
+
+
+def test_imported_masks_may_be_of_another_stage(tmp_path):
+    stage = Stage('masks', 'masks', 'c.py', arguments={'imported': '{other}/png'})
+    words = Masks().command(stage, Config(), tmp_path, lambda text: text.replace('{other}', 'made'))
+    assert words[1:3] == ['--from', 'made/png']
+    assert Masks().files(stage) == {}
 
 
 def test_a_training_resumes_only_from_a_checkpoint_that_is_there(tmp_path):

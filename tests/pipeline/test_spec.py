@@ -75,6 +75,10 @@ def test_options_reach_the_stages_they_name(tmp_path):
     }
     spec = read_pipeline(path, options)
     assert spec.seed == 7
+    settings = {key: value for key, value in options.items() if '.' in key}
+    entry = {'stages.b.options': {'mask_cfg.refiners.0.threshold': 0.4}}
+    assert spec.options == settings  # what a summary names
+    assert read_pipeline(path, {**options, **entry}).options == {**settings, **entry}
     assert spec.stage('a').options == {
         'model.head.dropout': 0.3,
         'model.test_cfg.flip': False,

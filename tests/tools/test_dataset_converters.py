@@ -47,6 +47,9 @@ def test_subset_lists_from_a_config(demo_root, tmp_path):
     assert done.returncode == 0, done.stderr
     lists = {n: read_id_list(tmp_path / f'parts/train_1of{n}.txt') for n in (2, 4)}
     assert set(lists[4]) < set(lists[2]) < set(read_id_list(demo_root / DEMO_LIST))
+    alone = [tmp_path / 'config.py', '--out', tmp_path / 'alone', '--fractions', '1/2']
+    assert run('subset', *alone).returncode == 0
+    assert read_id_list(tmp_path / 'alone/train_1of2.txt') == lists[2]
     found = json.loads((tmp_path / 'parts/statistics.json').read_text())
     assert found['seed'] == 0
     assert found['parts']['1/4']['images'] == len(lists[4])

@@ -72,7 +72,6 @@ def test_options_reach_the_chain(case, capsys):
 
 
 def test_superpixels_vote(case):
-    pytest.importorskip('skimage')
     folder, ids, demo_root = case
     words = [demo_root / 'JPEGImages', '--out', folder / 'segments', '--workers', 0]
     words += ['--list', demo_root / 'ImageSets/Segmentation/train.txt', '--count', 80]

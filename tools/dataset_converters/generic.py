@@ -85,6 +85,7 @@ def main(args: argparse.Namespace) -> int:
         labels=args.labels,
         masks=args.masks,
         classes=class_names(args.classes),
+        earlier=Path(args.out, 'classes.txt'),
         val_fraction=args.val_fraction,
         true_masks=args.gt,
         seed=args.seed,

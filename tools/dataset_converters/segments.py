@@ -9,7 +9,7 @@ Examples::
 --json takes the automatic masks of Segment Anything (its "coco_rle", or SA-1B's files) and any other list of
 COCO's run lengths; --masks a folder per image of binary PNGs, as SAM's script writes without run lengths.
 Writes <id>.json, a list of run lengths. Files that are there are kept. Exit code 1: some images failed and
-are named. Superpixels need scikit-image (the extra `superpixels`).
+are named.
 """
 
 from __future__ import annotations

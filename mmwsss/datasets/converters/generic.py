@@ -25,6 +25,7 @@ from mmwsss.io import (
     load_mask,
     process_items,
     read_id_list,
+    read_lines,
     safe_join,
     save_mask,
     voc_palette,
@@ -74,6 +75,7 @@ def convert_folder(
     labels_by_folder: bool = False,
     label_pattern: str | None = None,
     background: bool = True,
+    earlier: str | os.PathLike[str] | None = None,
 ) -> tuple[BatchReport, dict[str, Any]]:
     """Check a folder of images and describe it as :class:`WSSSDataset` reads it.
 
@@ -104,6 +106,8 @@ def convert_folder(
         label_pattern: Regular expression that finds the classes in the ids; instead of ``labels``. See
             :func:`~mmwsss.datasets.label_sources.annotations.names_of_pattern`.
         background: Whether id 0 of masks is background; else it is the first class.
+        earlier: A ``classes.txt`` that is there already; if its names are those that would be sorted, their
+            order is kept.
 
     Returns:
         What became of every image, and the content of ``statistics.json``.
@@ -128,6 +132,10 @@ def convert_folder(
         ids = sorted({*ids, *names})  # what lacks its partner is named
     colours = None if label_map is None else read_label_map(label_map)
     table = _class_table(classes, names, colours)
+    if classes is None and earlier is not None and Path(earlier).is_file():
+        ordered = read_lines(earlier)
+        if sorted(ordered) == sorted(table.names):
+            table = _class_table(ordered, names, colours)
     found: dict[str, Item] = {}
     report = process_items(
         ids,

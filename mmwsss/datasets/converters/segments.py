@@ -82,7 +82,6 @@ class Superpixels:
         compactness: Weight of nearness against likeness in colour, > 0.
 
     Raises:
-        ImportError: scikit-image is missing.
         ValueError: A number is out of range.
     """
 
@@ -92,27 +91,18 @@ class Superpixels:
     def __post_init__(self) -> None:
         check_range('count', self.count, '[1, inf)')
         check_range('compactness', self.compactness, '(0, inf)')
-        _import_slic()
 
     def __call__(self, name: str, path: str) -> Iterable[np.ndarray]:
         """Segments of the image at ``path``, bool (H, W) each."""
-        found = _import_slic()(
+        from skimage.segmentation import slic  # slow to import
+
+        found = slic(
             load_rgb(path, name),
             n_segments=self.count,
             compactness=self.compactness,
             start_label=0,
         )
         return (found == i for i in range(found.max() + 1))
-
-
-def _import_slic() -> Callable[..., np.ndarray]:
-    try:
-        from skimage.segmentation import slic
-    except ImportError as error:
-        raise ImportError(
-            'superpixels need scikit-image: pip install "mmwsss[superpixels]"'
-        ) from error
-    return slic
 
 
 def segment_file(folder: str, name: str, path: str) -> Iterable[np.ndarray]:

@@ -215,6 +215,13 @@ def test_masks_numbered_in_another_order_are_refused(tmp_path, order, given):
         convert(tmp_path, true_masks=str(tmp_path / 'masks'))
     _, statistics = convert(tmp_path, true_masks=str(tmp_path / 'masks'), classes=order)
     assert statistics['mask_doubts'] == []
+    earlier = tmp_path / 'earlier.txt'
+    earlier.write_text('\n'.join(order))
+    _, statistics = convert(tmp_path, true_masks=str(tmp_path / 'masks'), earlier=earlier)
+    assert statistics['mask_doubts'] == []
+    earlier.write_text('cow\ndog')  # other classes: sorted as without
+    with pytest.raises(ValueError, match='lacks the class of an id'):
+        convert(tmp_path, true_masks=str(tmp_path / 'masks'), earlier=earlier)
 
 
 def test_no_order_is_advised_where_ids_are_outside_the_list(tmp_path):
