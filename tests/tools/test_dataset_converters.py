@@ -28,6 +28,14 @@ def test_generic_reports_and_exits_with_1_when_an_image_fails(tmp_path):
     assert (root / 'out/classes.txt').read_text() == 'cat\ndog\n'
 
 
+def test_generic_keeps_the_order_of_classes_of_an_earlier_run(tmp_path):
+    root = make_tiny(tmp_path)
+    arguments = [root / 'images', '--labels', root / 'labels.csv', '--out', root / 'out']
+    assert run('generic', *arguments, '--classes', 'dog', 'cat').returncode == 0
+    assert run('generic', *arguments).returncode == 0
+    assert (root / 'out/classes.txt').read_text() == 'dog\ncat\n'
+
+
 def test_generic_says_that_the_folder_of_true_masks_is_missing(tmp_path):
     root = make_tiny(tmp_path)
     arguments = [root / 'images', '--labels', root / 'labels.csv', '--gt', root / 'maks']
@@ -47,9 +55,12 @@ def test_subset_lists_from_a_config(demo_root, tmp_path):
     assert done.returncode == 0, done.stderr
     lists = {n: read_id_list(tmp_path / f'parts/train_1of{n}.txt') for n in (2, 4)}
     assert set(lists[4]) < set(lists[2]) < set(read_id_list(demo_root / DEMO_LIST))
-    alone = [tmp_path / 'config.py', '--out', tmp_path / 'alone', '--fractions', '1/2']
-    assert run('subset', *alone).returncode == 0
-    assert read_id_list(tmp_path / 'alone/train_1of2.txt') == lists[2]
+    alone = [tmp_path / 'config.py', '--out', tmp_path / 'alone', '--seed', 3]
+    found = []
+    for fractions in (['1/2'], []):  # whatever others are asked for
+        assert run('subset', *alone, *(fractions and ['--fractions', *fractions])).returncode == 0
+        found.append(read_id_list(tmp_path / 'alone/train_1of2.txt'))
+    assert found[0] == found[1]
     found = json.loads((tmp_path / 'parts/statistics.json').read_text())
     assert found['seed'] == 0
     assert found['parts']['1/4']['images'] == len(lists[4])
