@@ -5,7 +5,7 @@
 
 The 2,899 training images of `voc12_part.txt` have their long side reduced to 400 pixels and are saved at JPEG
 quality 75; the 1,449 images of val are as they were. How the images of the tables were reduced is not known,
-so scores may differ by some tenths.
+so scores will differ a little.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mmwsss.io import read_id_list, write_ids
 
 TRAIN = Path(__file__).with_name('voc12_part.txt')
 LISTS = Path('ImageSets', 'Segmentation')
+IMAGE, MASK = 'JPEGImages/{}.jpg', 'SegmentationClassAug/{}.png'
 LONG_SIDE, QUALITY = 400, 75
 
 
@@ -37,18 +38,16 @@ def main() -> None:
     args = parser.parse_args()
     train, val = read_id_list(TRAIN), read_id_list(args.voc / LISTS / 'val.txt')
     own = set(read_id_list(args.voc / LISTS / 'train.txt'))
-    files = [Path('JPEGImages', '{}.jpg'), Path('SegmentationClassAug', '{}.png')]
-    for file in files:
+    for file in (IMAGE, MASK):
         (args.out / file).parent.mkdir(parents=True, exist_ok=True)
+        for name in val:
+            shutil.copyfile(args.voc / file.format(name), args.out / file.format(name))
     for name in train:
-        image, mask = (Path(str(file).format(name)) for file in files)
+        image, mask = IMAGE.format(name), MASK.format(name)
         with Image.open(args.voc / image) as original:
             reduced(original, Image.Resampling.BICUBIC).save(args.out / image, quality=QUALITY)
         with Image.open(args.voc / mask) as original:
             reduced(original, Image.Resampling.NEAREST).save(args.out / mask)
-    for name in val:
-        for file in files:
-            shutil.copyfile(args.voc / str(file).format(name), args.out / str(file).format(name))
     write_ids(args.out / LISTS / 'train.txt', train)
     write_ids(args.out / LISTS / 'train_voc12.txt', [name for name in train if name in own])
     write_ids(args.out / LISTS / 'val.txt', val)

@@ -2,6 +2,8 @@
 # threshold is chosen without masks.
 _base_ = '../_base_/pipelines/lite2_voc12part.py'
 configs = dict(localizer='configs/cam/cam_lite2_voc12part.py')
-chosen = [dict(type='BackgroundThreshold', threshold='chosen')]
-stages = dict(masks=dict(options={'mask_cfg.refiners': chosen}))
-del chosen
+stages = dict(
+    masks=dict(
+        options={'mask_cfg.refiners': [dict(type='BackgroundThreshold', threshold='chosen')]}
+    )
+)

@@ -258,9 +258,9 @@ class WSSSDataset(BaseSegDataset):
         if self.num_unlabeled:
             kept = 'as negatives' if self.unlabeled == 'keep' else 'left out'
             text += f', {self.num_unlabeled} images without label {kept}'
-        if self.class_counts is not None:
-            source = (self.labels or {}).get('source')
-            text += f'; images per class ({source}): {_counts_text(self.class_counts)}'
+        if self.labels is not None and self.class_counts is not None:
+            source, counts = self.labels['source'], _counts_text(self.class_counts)
+            text += f'; images per class ({source}): {counts}'
         return text
 
     def _complete_label_paths(self) -> None:

@@ -62,10 +62,9 @@ class ImageParts:
     def named_labels(self) -> dict[str, np.ndarray]:
         """Title of each label map, from left to right; the last refiner's result is named with the mask."""
         labels = {f'after {name}': labels for name, labels in self.steps.items()}
-        mask = self.mask
-        same = [
-            title for title in labels if mask is not None and np.array_equal(labels[title], mask)
-        ]
+        same = []
+        if self.mask is not None:
+            same = [title for title in labels if np.array_equal(labels[title], self.mask)]
         if same:
             del labels[same[-1]]
         last = {f'mask, {same[-1]}' if same else 'mask': self.mask}
@@ -158,7 +157,9 @@ def error_kinds(
 
 def evenly_spaced(total: int, number: int) -> list[int]:
     """Positions of at most ``number`` of ``total`` images, from the first to the last."""
-    return np.unique(np.linspace(0, total - 1, min(number, total)).round().astype(int)).tolist()
+    places = np.linspace(0, total - 1, min(number, total)).round().astype(int)
+    found: list[int] = np.unique(places).tolist()
+    return found
 
 
 def shrink(picture: np.ndarray, side: int) -> np.ndarray:

@@ -61,6 +61,10 @@ def test_subset_lists_from_a_config(demo_root, tmp_path):
         assert run('subset', *alone, *(fractions and ['--fractions', *fractions])).returncode == 0
         found.append(read_id_list(tmp_path / 'alone/train_1of2.txt'))
     assert found[0] == found[1]
+    nested = [tmp_path / 'config.py', '--out', tmp_path / 'nested', '--seed', 7]
+    assert run('subset', *nested, '--fractions', '2/5', '3/5').returncode == 0
+    small, large = (set(read_id_list(tmp_path / f'nested/train_{n}of5.txt')) for n in (2, 3))
+    assert small < large
     found = json.loads((tmp_path / 'parts/statistics.json').read_text())
     assert found['seed'] == 0
     assert found['parts']['1/4']['images'] == len(lists[4])

@@ -48,7 +48,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--classes',
         nargs='+',
-        help='foreground class names in the order of their ids, or one text file of them',
+        help='foreground class names in the order of their ids, or one text file of them (default: as in '
+        'classes.txt of --out if that has the same names, else sorted)',
     )
     parser.add_argument(
         '--no-background',

@@ -22,7 +22,7 @@ from typing import Any
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets.pair_dataset import image_label
-from mmwsss.datasets.subsets import FRACTIONS, choose_fraction, subset_statistics
+from mmwsss.datasets.subsets import FRACTIONS, choose_subsets, subset_statistics
 from mmwsss.io import write_ids, write_json
 from mmwsss.stages.image_list import parts_of
 from mmwsss.utils.cli import add_config_arguments, run_tool
@@ -51,7 +51,8 @@ def main(args: argparse.Namespace) -> int:
     dataset = training_dataset(cfg)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     labels = {info['img_id']: image_label(dataset, i) for i, info in enumerate(infos)}
-    parts = {fraction: choose_fraction(labels, fraction, args.seed) for fraction in args.fractions}
+    chosen = choose_subsets(labels, {*args.fractions, *FRACTIONS}, args.seed)
+    parts = {fraction: chosen[fraction] for fraction in args.fractions}
     statistics = subset_statistics(labels, parts, dataset.metainfo['classes'])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -135,7 +135,7 @@ def convert_folder(
     if classes is None and earlier is not None and Path(earlier).is_file():
         ordered = read_lines(earlier)
         if sorted(ordered) == sorted(table.names):
-            table = _class_table(ordered, names, colours)
+            table = ClassTable(without_255(('background', *ordered)))
     found: dict[str, Item] = {}
     report = process_items(
         ids,
@@ -293,7 +293,7 @@ class _Masks:
         self.outlines = OutlineFile(outlines, table, ids) if outlines else None
         written = outlines or colours is not None
         self.target = Path(out, 'masks') if out is not None and written else None
-        if self.target is not None and Path(path or '').resolve() == self.target.resolve():
+        if self.target is not None and path and Path(path).resolve() == self.target.resolve():
             raise ValueError(
                 f'{path}: masks of class ids are written there; move those of colours elsewhere'
             )

@@ -152,8 +152,11 @@ class SEAMHead(BaseMapHead):
         size = other[-1].shape[2:]
         inside = _inside(boxes, image_size, size)
         one, two = (self._view(each, labels, boxes, image_size, size) for each in (feats, other))
+        classification = [
+            self.classification_loss({'cam_logits': view.logits}, labels) for view in (one, two)
+        ]
         terms = {
-            'cls': (self._classification(one, labels) + self._classification(two, labels)) / 2,
+            'cls': torch.stack(classification).mean(),
             'er': self._equivariance(one, two, inside),
             'ecr': self._cross(one, two, inside) + self._cross(two, one, inside),
         }
@@ -178,9 +181,6 @@ class SEAMHead(BaseMapHead):
             keep_labelled(_resize(scores, size), labels),
             keep_labelled(_resize(peak_normalize(revised), size), labels),
         )
-
-    def _classification(self, view: _View, labels: Tensor) -> Tensor:
-        return self.classification_loss({'cam_logits': view.logits}, labels)
 
     def _equivariance(self, one: _View, other: _View, inside: Tensor) -> Tensor:
         difference = (one.scores - other.scores).abs() * inside
