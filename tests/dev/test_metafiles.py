@@ -105,7 +105,8 @@ def test_another_score_makes_the_check_fail_and_collections_are_kept(tool, tmp_p
     trial |= {'seed': 1, 'options': {'localizer.x': '1'}}
     (summary.parent / 'seed1.json').write_text(json.dumps(trial))
     assert main(['--check'], tmp_path) == 0
-    second = json.loads(summary.read_text().replace('0.01', '0.02')) | {'seed': 1}
+    second = json.loads(summary.read_text().replace('0.01', '0.02'))
+    second |= {'seed': 1, 'options': {'configs.localizer': 'a.py', 'stages.maps.list': 'a.txt'}}
     (summary.parent / 'seed1.json').write_text(json.dumps(second))
     assert main(['--check'], tmp_path) == 1
     assert 'configs/cam/metafile.yml is not what' in capsys.readouterr().err
