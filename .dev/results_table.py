@@ -404,7 +404,7 @@ def page(runs: Runs, questions: Sequence[Question], claims: Sequence[Claim] = ()
     parts = [HEAD, *(question(runs, one) for one in questions)]
     if claims:
         parts += ['## Do the claims of the papers hold here?', CLAIMED, claim_table(runs, claims)]
-    return '\n\n'.join(parts) + '\n'
+    return re.sub(r'package://\S*/', '', '\n\n'.join(parts)) + '\n'  # weights by their file
 
 
 def generated(runs: Runs) -> dict[Path, str]:

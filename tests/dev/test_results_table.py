@@ -60,6 +60,15 @@ def test_what_differs_between_the_rows_stands_in_the_row():
     assert '| SIPE | 40.00 | +10.00 (1 of 1) | threshold 0.3: config |' in lines
 
 
+def test_weights_of_a_package_go_by_the_name_of_their_file():
+    run = summary(0, 0.3, 0.2)
+    (score,) = run.stages[0].scores
+    protocol = replace(score.protocol, initial_weights='package://net/models/n-9.pth')
+    run.stages[0].scores[0] = replace(score, protocol=protocol)
+    text = tool.page({'cam': [run]}, [MAPS._replace(entries=MAPS.entries[:1])])
+    assert '1 seed; 9 train images, threshold 0.2: config, initial weights n-9.pth.' in text
+
+
 def test_a_row_that_is_not_there_is_named():
     with pytest.raises(ValueError, match="results/sipe has no 'maps'"):
         tool.question({'cam': [summary(0, 0.3, 0.2)]}, MAPS)
