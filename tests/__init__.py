@@ -1,0 +1,4 @@
+import pytest
+
+# Helpers whose asserts count with `python -O`, too.
+pytest.register_assert_rewrite('tests.processes', 'tests.tools.run')

@@ -75,9 +75,8 @@ class Browser:
         metrics = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': width < 600}
         self.devtools('Emulation.setDeviceMetricsOverride', metrics)
         self.ask('POST', f'{self.session}/url', {'url': path.resolve().as_uri()})
-        end = time.monotonic() + SECONDS  # on a busy machine the driver answers too early
-        while self.run('return document.readyState') != 'complete' and time.monotonic() < end:
-            time.sleep(0.1)
+        # On a busy machine the driver answers too early.
+        self.wait_until("return document.readyState === 'complete'")
 
     def devtools(self, command: str, parameters: dict[str, Any]) -> Any:
         """Send a command of Chromium's own protocol."""
@@ -87,6 +86,18 @@ class Browser:
     def run(self, script: str) -> Any:
         """Run a script in the page and return what it returns."""
         return self.ask('POST', f'{self.session}/execute/sync', {'script': script, 'args': []})
+
+    def wait_until(self, script: str) -> None:
+        """Wait until a script returns something true.
+
+        Raises:
+            TimeoutError: It did not within :data:`SECONDS`.
+        """
+        end = time.monotonic() + SECONDS
+        while not self.run(script):
+            if time.monotonic() > end:
+                raise TimeoutError(f'not so within {SECONDS} s: {script}')
+            time.sleep(0.05)
 
     def errors(self) -> list[str]:
         """Errors and warnings that the page has caused since the last call."""

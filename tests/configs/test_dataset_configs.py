@@ -6,9 +6,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmseg.registry import DATASETS
-from mmseg.utils import register_all_modules
 
-import mmwsss  # noqa: F401
 from tests.datasets.tiny import make_tiny
 
 FOLDER = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
@@ -16,11 +14,6 @@ SHARED = ('localizer', 'segmenter')  # what the others inherit from
 FILES = sorted(path for path in FOLDER.glob('*.py') if path.stem not in SHARED)
 LOCALIZERS = [path for path in FILES if path.stem.endswith('_cls')]
 SEGMENTERS = [path for path in FILES if path.stem.endswith('_seg')]
-
-
-@pytest.fixture(autouse=True)
-def mmseg_scope():
-    register_all_modules(init_default_scope=True)
 
 
 def test_all_files_are_of_either_kind():

@@ -56,7 +56,16 @@ def test_each_epoch_is_a_permutation_and_differs():
     assert sorted(key.position for key in first) == list(range(7))
     assert {key.epoch for key in first} == {0}
     assert {key.epoch for key in second} == {1}
-    assert [key.position for key in first] != [key.index for key in second]
+    assert {key.seed for key in first + second} == {3}
+    orders = [[key.position for key in keys] for keys in (first, second)]
+    other = SeededSampler(KeyedList(range(7)), seed=9)
+    orders.append([decode_key(key, 7).position for key in other])
+    assert len({*map(tuple, orders), tuple(range(7))}) == 4
+
+
+def test_without_shuffling_the_order_stays():
+    sampler = SeededSampler(KeyedList(range(7)), shuffle=False, seed=3)
+    assert [decode_key(key, 7).position for key in sampler] == list(range(7))
 
 
 def of_rank(dataset, rank, world_size, **kwargs):

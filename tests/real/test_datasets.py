@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmseg.registry import DATASETS
-from mmseg.utils import register_all_modules
 from PIL import Image
 
 from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset, WSSSDataset, read_image_labels
@@ -25,11 +24,6 @@ COCO_CLASSES = COCO14WSSSDataset.METAINFO['classes']
 pytestmark = pytest.mark.skipif(
     not (DATA / 'voc_mini').is_dir(), reason=f'real images are not there: {DATA} (MMWSSS_DATA)'
 )
-
-
-@pytest.fixture(autouse=True)
-def mmseg_scope():
-    register_all_modules(init_default_scope=True)
 
 
 @pytest.mark.parametrize(('name', 'count'), [('train', 149), ('val', 21)])

@@ -110,8 +110,7 @@ def test_the_slider_the_classes_and_the_zoom(written, run, browser, width, heigh
     mask = load_mask(run / 'masks' / f'{name}.png')
     browser.open(page, width, height)
     ready = "return document.querySelector('.gallery output').textContent"
-    while not browser.run(ready):
-        pass
+    browser.wait_until(ready)
     # At the run's threshold the picture is the mask; at others that of the refiner.
     np.testing.assert_array_equal(pixels(browser, 'canvas.live'), colours(mask))
     slide = (
@@ -157,8 +156,7 @@ def test_the_slider_the_classes_and_the_zoom(written, run, browser, width, heigh
     assert browser.run(photo).startswith('url("data:image/jpeg')
     assert browser.run(slide.format(30)) == 'threshold 0.3'  # its controls went along
     browser.run("document.querySelector('dialog .close').click()")
-    while browser.run("return document.querySelector('dialog .tile, dialog .controls') !== null"):
-        pass
+    browser.wait_until("return document.querySelector('dialog .tile, dialog .controls') === null")
     assert browser.run(f'return {tile}.offsetWidth') == small
     assert browser.run('return document.documentElement.scrollWidth') <= width
     assert browser.errors() == []

@@ -48,6 +48,8 @@ def test_heatmap_runs_from_low_to_high_colour():
 def test_heatmap_resizes_and_survives_nan():
     picture = heatmap(np.array([[np.nan, 0.5]]), grey_image(5, 7))
     assert picture.shape == (5, 7, 3)
+    low, *_, high = heatmap(np.array([[0.0, 1.0]]), grey_image(1, 7))[0].tolist()
+    assert heatmap(np.array([[np.nan, 1.0]]), grey_image(1, 2)).tolist() == [[low, high]]
 
 
 def test_heatmap_with_alpha_zero_is_the_image():
