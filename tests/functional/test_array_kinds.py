@@ -11,6 +11,7 @@ RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (9, 12, 3)).astype(np.uint8)
 LABELS = np.repeat(np.repeat(RNG.integers(0, 3, (3, 4)), 3, 0), 3, 1)
 PROBS = RNG.random((3, 9, 12)).astype(np.float32)
+PREDICTED = np.roll(LABELS, 1, axis=1)
 COUNTS = np.array([[1, 0, 0], [0, 1, 0], [1, 2, 0]])
 
 
@@ -70,7 +71,8 @@ ON_LABELS = {
     'threshold_counts': lambda x: F.threshold_counts(PROBS[1:], [1, 2], x, [0.2, 0.5], 3).intersect,
     'instance_ious(gt)': lambda x: F.instance_ious(LABELS, x, num_classes=3).ious,
     'instance_ious(pred)': lambda x: F.instance_ious(x, LABELS, num_classes=3).ious,
-    'ia_miou': lambda x: F.ia_miou([x], [x], num_classes=3)['IA-mIoU'],
+    'ia_miou(gt)': lambda x: F.ia_miou([PREDICTED], [x], num_classes=3)['IA-mIoU'],
+    'ia_miou(pred)': lambda x: F.ia_miou([x], [PREDICTED], num_classes=3)['IA-mIoU'],
     'instances_in_mask': lambda x: F.instances_in_mask(x),
     'sample_pixels': lambda x: F.sample_pixels(x, 20),
     'select_seed_pixels': lambda x: F.select_seed_pixels(PROBS, x),
@@ -99,7 +101,9 @@ ON_PHOTO = {
     ),
 }
 ON_COUNTS = {
-    'iou_from_areas': lambda x: F.iou_from_areas(x, x, x),
+    'iou_from_areas(intersect)': lambda x: F.iou_from_areas(x, COUNTS + 2, COUNTS + 1),
+    'iou_from_areas(pred)': lambda x: F.iou_from_areas(COUNTS, x, COUNTS + 1),
+    'iou_from_areas(gt)': lambda x: F.iou_from_areas(COUNTS, COUNTS + 1, x),
     'iou_from_counts': lambda x: F.iou_from_counts(x),
     'mean_iou': lambda x: F.mean_iou(x),
     'balanced_subset': lambda x: F.balanced_subset(x, 1, 2),

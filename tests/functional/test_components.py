@@ -10,13 +10,15 @@ from mmwsss.functional.components import class_components, label_components
 def random_map(seed, dtype=np.uint8):
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 4, size=(rng.integers(1, 12), rng.integers(1, 12)))
-    return np.kron(coarse, np.ones((3, 2), dtype=int)).astype(dtype) * rng.integers(1, 60)
+    labels = np.kron(coarse, np.ones((3, 2), dtype=int)) * rng.integers(1, 60)
+    return labels.astype(dtype)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.int32, np.int64])
 def test_same_regions_as_scikit_image(dtype):
     for seed in range(40):
         labels = random_map(seed, dtype)
+        assert labels.dtype == dtype
         ours, theirs = label_components(labels), label(labels, background=0, connectivity=2)
         pairs = {*zip(ours.ravel().tolist(), theirs.ravel().tolist())}
         assert ours.dtype == np.int32

@@ -35,22 +35,33 @@ def test_zero_pairwise_is_the_input_and_its_argmax(seed):
     assert (dense_crf_labels(image, noisy, 3, **NO_PAIRWISE) == noisy).all()
 
 
+def with_errors(truth, labels, seed=0):
+    """The label map with a fifth of its pixels wrong."""
+    wrong = np.random.default_rng(seed).random(truth.shape) < 0.2
+    return np.where(wrong, (truth + 1) % labels, truth)
+
+
 def test_follows_the_sum_over_all_pairs():
-    image, probs, _ = scene(9, 12, labels=3, seed=4)
-    params = {'gaussian': (1.5, 2.0), 'bilateral': (6.0, 30.0, 3.0)}
-    want = mean_field_all_pairs(image, probs, 5, **params)
-    got = dense_crf(
-        image,
-        probs,
-        iterations=5,
-        gaussian_sxy=1.5,
-        gaussian_compat=2,
-        bilateral_sxy=6,
-        bilateral_srgb=30,
-        bilateral_compat=3,
-    )
+    image, _, truth = scene(9, 12, labels=2, seed=4)
+    probs = label_probabilities(with_errors(truth, 2), 2, 0.6)
+    kernels = {
+        'gaussian_sxy': 1.5,
+        'gaussian_compat': 1,
+        'bilateral_sxy': 2.5,
+        'bilateral_srgb': 120,
+        'bilateral_compat': 1.5,
+    }
+    want = mean_field_all_pairs(image, probs, 2, (1.5, 1), (2.5, 120, 1.5))
+    assert (want.argmax(axis=0) != probs.argmax(axis=0)).sum() > 10
+
+    def error(**changes):
+        return np.abs(dense_crf(image, probs, iterations=2, **{**kernels, **changes}) - want).mean()
+
     # The library filters on a permutohedral lattice, an approximation of the sums.
-    assert np.abs(got - want).mean() < 0.03
+    assert error() < 0.004
+    for name, value in kernels.items():
+        assert error(**{name: 2 * value}) > 0.005, name
+    got = dense_crf(image, probs, iterations=2, **kernels)
     assert (got.argmax(axis=0) == want.argmax(axis=0)).mean() > 0.97
 
 
@@ -110,10 +121,26 @@ def test_kernels_are_the_published_ones():
     assert dict(zip(names, (3, 3, 50, 5, 10))) == SEED_KERNELS
 
 
+def test_three_labels_follow_the_sum_over_all_pairs():
+    image, probs, _ = scene(9, 12, labels=3, seed=4)
+    want = mean_field_all_pairs(image, probs, 5, (1.5, 2.0), (6.0, 30.0, 3.0))
+    got = dense_crf(
+        image,
+        probs,
+        iterations=5,
+        gaussian_sxy=1.5,
+        gaussian_compat=2,
+        bilateral_sxy=6,
+        bilateral_srgb=30,
+        bilateral_compat=3,
+    )
+    assert np.abs(got - want).mean() < 0.001
+
+
 def test_removes_noise_along_colours():
-    image, probs, truth = scene(labels=2, seed=1)
-    flipped = np.random.default_rng(0).random(truth.shape) < 0.2
-    noisy = np.where(flipped, 1 - truth, truth)
+    image, _, truth = scene(labels=2, seed=1)
+    noisy = with_errors(truth, 2)
+    probs = label_probabilities(noisy, 2, 0.7)
     clean = dense_crf_labels(image, noisy, 2)
     assert (noisy == truth).mean() < 0.85
     assert (clean == truth).mean() > 0.99
@@ -143,8 +170,8 @@ def test_shared_lattice_equals_separate_ones():
 
 
 def test_shared_lattice_for_labels():
-    image, probs, _ = scene(labels=3, seed=2)
-    first, second = probs.argmax(axis=0), np.minimum(probs.argmax(axis=0), 1)
+    image, _, truth = scene(labels=3, seed=2)
+    first, second = with_errors(truth, 3), with_errors(np.minimum(truth, 1), 2, seed=1)
     params = {
         'gaussian_sxy': 3,
         'bilateral_sxy': 50,
@@ -152,17 +179,19 @@ def test_shared_lattice_for_labels():
         'bilateral_compat': 10,
     }
     lattice = CRFLattice(image, 3, **params)
-    assert (lattice.labels_together([first], 3)[0] == dense_crf_labels(image, first, 3)).all()
-    assert (lattice.labels_together([second], 3)[0] == dense_crf_labels(image, second, 3)).all()
+    for labels in (first, second):
+        got = lattice.labels_together([labels], 3)[0]
+        assert (got == dense_crf_labels(image, labels, 3)).all()
+        assert (got != labels).any()
 
 
 def test_maps_cleaned_together_do_not_influence_each_other():
-    image, probs, _ = scene(labels=3, seed=2)
+    image, _, truth = scene(labels=3, seed=2)
     maps = [
-        probs.argmax(axis=0),
-        np.minimum(probs.argmax(axis=0), 1),
+        with_errors(truth, 3),
+        with_errors(np.minimum(truth, 1), 2, seed=1),
         np.full(image.shape[:2], 2),
-        scene(labels=3, seed=6)[2].astype(np.uint8),
+        with_errors(truth, 3, seed=2).astype(np.uint8),
     ]
     maps[3][:5] = 255
     params = {
@@ -176,6 +205,7 @@ def test_maps_cleaned_together_do_not_influence_each_other():
     for one, labels in zip(got, maps):
         assert one.dtype == labels.dtype
         assert (one == dense_crf_labels(image, labels, 3, ignore_index=255)).all()
+        assert (one != labels)[labels != 255].any() == (len(np.unique(labels)) > 1)
     with pytest.raises(ValueError, match='built for 5 labels, got 8'):
         CRFLattice(image, 5, **params).labels_together(maps, 3, ignore_index=255)
     assert CRFLattice(image, 5).labels_together([], 3) == []

@@ -168,15 +168,19 @@ def test_confident_labels():
 
 
 def test_confident_labels_follow_the_two_crfs():
-    image = picture()
     rng = np.random.default_rng(1)
-    scores = rng.random((2, 24, 40)) * 0.6
+    regions = np.repeat(np.arange(4), 10)  # of the first class, the second, neither, background
+    image = np.array([200, 40, 120, 240])[regions][None, :, None] + rng.normal(0, 2, (24, 40, 3))
+    image = image.clip(0, 255).astype(np.uint8)
+    level = np.array([[0.3, 0, 0.15, 0], [0, 0.3, 0, 0]])[:, regions]
+    scores = rng.random((2, 24, 40)) * np.array([0.3, 0.3, 0.2, 0.1])[regions] + level[:, None]
     strict, loose = (
         dense_crf_labels(image, np.concatenate([np.full((1, 24, 40), t), scores]).argmax(0), 3)
         for t in (0.4, 0.2)
     )
     want = np.array([0, 5, 9])[strict]
     want[(strict == 0) & (loose > 0)] = 255
+    assert set(np.unique(want)) == {0, 5, 9, 255}
     got = confident_labels(image, scores, [5, 9], fg_threshold=0.4, bg_threshold=0.2)
     assert (got == want).all()
 

@@ -322,6 +322,19 @@ def test_subset_of_images_and_of_losses(tmp_path):
         run(tmp_path / 'wrong', {**hook, 'fisher_losses': ['loss_x']}, iters=4)
 
 
+def test_fisher_of_one_of_two_losses(tmp_path):
+    more = dict(PLAIN_LOSS, loss_name='loss_more', loss_weight=3.0)
+    found = []
+    for chosen in (['decode.loss_ce'], None):
+        hook = {**EWC, 'fisher_losses': chosen, 'save_fisher': 'f.pth'}
+        run(tmp_path / str(chosen), hook, model=toy_model(loss=[PLAIN_LOSS, more]), iters=3)
+        found.append(load_fisher_file(tmp_path / str(chosen) / 'f.pth')['fisher'])
+    one, both = found
+    assert any(value.any() for value in one.values())
+    for name, value in one.items():  # squares of gradients that are four times as large
+        torch.testing.assert_close(both[name], 16 * value)
+
+
 def test_frozen_and_new_parameters(tmp_path, whole_run):
     """A frozen convolution is not anchored, a new module is free, both train on in task B."""
     work_dir = whole_run[0]

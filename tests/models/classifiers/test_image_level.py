@@ -122,6 +122,18 @@ def test_labels_may_be_predicted():
         assert keys.tolist() == [best + 1]
 
 
+def test_dropout_drops_whole_channels_in_training_only():
+    head = build(head=dict(type='CAMHead', num_classes=4, in_channels=64, dropout=0.25)).head
+    seen, feats = [], [torch.ones(50, 64, 2, 2)]
+    head.classifier.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    head.train()(feats)
+    head.eval()(feats)
+    dropped = (seen[0] == 0).flatten(2)
+    assert torch.equal(dropped.any(2), dropped.all(2))
+    assert 0.2 < dropped.float().mean() < 0.3
+    assert torch.equal(seen[1], feats[0])
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize('label', [torch.tensor([0.0, 1, 0, 1]), None])
 def test_autocast_changes_no_map(dtype, label):

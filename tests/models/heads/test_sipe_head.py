@@ -23,6 +23,7 @@ from tests.oracles import sipe as oracle
 CHANNELS = (4, 6, 8, 10)
 SIDES = (2, 2, 3, 3)
 K = 3
+FEATURES = ('hierarchical', 'semantic')
 
 
 def make_head(**kwargs):
@@ -54,7 +55,17 @@ def labels_of(samples):
     return torch.stack([s.gt_label for s in samples])
 
 
-def oracle_maps(head, feats, labels, boxes, seed_feature, cell='nearest', mask_scores=True):
+def oracle_maps(
+    head,
+    feats,
+    labels,
+    boxes,
+    seed_feature,
+    cell='nearest',
+    mask_scores=True,
+    feature='hierarchical',
+    bg_attenuation=0.5,
+):
     """General CAM, seeds and IS-CAM of each image in NumPy, from the head's weights."""
     f = [x.detach().double().numpy() for x in feats]
     valid = oracle.valid_mask(labels, np.array(boxes), (64, 96), (4, 6), cell)
@@ -73,11 +84,11 @@ def oracle_maps(head, feats, labels, boxes, seed_feature, cell='nearest', mask_s
             hierarchical.append(oracle.resize(side, (4, 6), align_corners=False))
         hierarchical = np.concatenate(hierarchical)
         semantic = oracle.resize(f[3][n], (4, 6), align_corners=False)
-        located_in = semantic if seed_feature == 'semantic' else hierarchical
-        similarity = oracle.structure_similarity(located_in, scores)
-        seeds = oracle.locate_seeds(similarity, valid[n], 0.5)
+        features = dict(semantic=semantic, hierarchical=hierarchical)
+        similarity = oracle.structure_similarity(features[seed_feature], scores)
+        seeds = oracle.locate_seeds(similarity, valid[n], bg_attenuation)
         activation = oracle.prototype_activation(
-            oracle.prototypes(seeds, hierarchical), hierarchical
+            oracle.prototypes(seeds, features[feature]), features[feature]
         )
         results.append((scores, seeds, activation))
     return results
@@ -108,6 +119,36 @@ def test_losses_equal_the_oracle(seed, last, cell):
     terms = labels * np.log1p(np.exp(-logits)) + (1 - labels) * np.log1p(np.exp(logits))
     assert losses['loss_cls'].item() == pytest.approx(terms.mean(), rel=1e-5)
     assert set(losses) == {'loss_cls', 'loss_gsc'}
+
+
+@pytest.mark.parametrize('bg_attenuation', [1, 0.5])
+@pytest.mark.parametrize('seed_feature', FEATURES)
+@pytest.mark.parametrize('feature', FEATURES)
+def test_losses_of_other_settings_equal_the_oracle(feature, seed_feature, bg_attenuation):
+    settings = dict(feature=feature, bg_attenuation=bg_attenuation)
+    head = make_head(seed_feature=seed_feature, **settings)
+    feats, samples = make_feats(), make_samples()
+    boxes = [s.get('valid_box') for s in samples]
+    labels = labels_of(samples).numpy()
+    parts = oracle_maps(head, feats, labels, boxes, seed_feature, **settings)
+    want = np.mean([oracle.gsc_loss(scores, activation) for scores, _, activation in parts])
+    got = head.loss(feats, samples, (64, 96))['loss_gsc']
+    assert got.item() == pytest.approx(want, rel=1e-4)
+
+
+@pytest.mark.parametrize('bg_attenuation', [1, 0.5])
+@pytest.mark.parametrize('test_seed_feature', FEATURES)
+@pytest.mark.parametrize('feature', FEATURES)
+def test_maps_of_other_settings_equal_the_oracle(feature, test_seed_feature, bg_attenuation):
+    settings = dict(feature=feature, bg_attenuation=bg_attenuation)
+    head = make_head(test_seed_feature=test_seed_feature, **settings)
+    feats, labels = make_feats(), labels_of(make_samples())
+    whole = [(0, 0, 96, 64)] * 2
+    parts = oracle_maps(
+        head, feats, labels.numpy(), whole, test_seed_feature, mask_scores=False, **settings
+    )
+    maps = head.maps(head(feats), labels)
+    np.testing.assert_allclose(maps.detach().numpy(), [p[2] for p in parts], atol=1e-5)
 
 
 def test_the_released_cells_are_the_default():
