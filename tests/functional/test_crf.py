@@ -135,6 +135,7 @@ def test_three_labels_follow_the_sum_over_all_pairs():
         bilateral_compat=3,
     )
     assert np.abs(got - want).mean() < 0.001
+    assert (got.argmax(axis=0) == want.argmax(axis=0)).mean() > 0.97
 
 
 def test_removes_noise_along_colours():
