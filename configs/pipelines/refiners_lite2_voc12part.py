@@ -5,6 +5,7 @@ data_root = 'data/voc12_part'
 configs = dict(
     par='configs/par/par_lite2_voc12part.py',
     segment_vote='configs/segment_vote/segment_vote_lite2_voc12part.py',
+    svm='configs/svm/svm_lite2_voc12part.py',
 )
 train = '{data_root}/ImageSets/Segmentation/train_voc12.txt'
 stages = dict(
@@ -89,6 +90,14 @@ stages = dict(
         },
     ),
     box_masks_score=dict(run='score', config='localizer', masks='{box_masks}'),
+    svm_masks=dict(
+        run='masks',
+        config='svm',
+        maps='{maps}',
+        list=train,
+        options={'mask_cfg.refiners.1.checkpoint': '{localizer}'},
+    ),
+    svm_masks_score=dict(run='score', config='localizer', masks='{svm_masks}'),
 )
 chosen = dict(type='BackgroundThreshold', threshold='chosen', replace=True)
 for name, refiner in (('crf_masks', 'DenseCRF'), ('chosen_par_masks', 'PixelAdaptiveRefinement')):

@@ -1,9 +1,10 @@
 # Per-image classifiers that start from SIPE's maps on the part of VOC; features: the last expansion of the
-# same network (1,248 channels at stride 16). Not measured.
+# same network (1,248 channels at stride 16).
 _base_ = '../sipe/sipe_lite2_voc12part.py'
 mask_cfg = dict(
     _delete_=True,
     refiners=[
+        dict(type='BackgroundThreshold', threshold='chosen', replace=True),
         dict(
             type='SVMExpansion',
             config='configs/sipe/sipe_lite2_voc12part.py',
