@@ -13,6 +13,6 @@ mask_cfg = dict(
             top_fraction=0.6,
             crf_agreement=True,
             method='nystroem',
-        )
+        ),
     ],
 )

@@ -84,8 +84,9 @@ def load_config(
             raise ValueError(f'{path}: unknown key {key!r}; did you mean {meant!r}?')
     check_options(cfg, cfg_options or {}, path)
     before = {name: cfg.get(name) for name in SHORTCUTS}
-    if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+    for key, value in (cfg_options or {}).items():
+        # One by one: a later one may set a part of the list that an earlier one gives.
+        cfg.merge_from_dict({key: value})
     for name, nested in SHORTCUTS.items():
         changed = cfg.get(name) != before[name]
         if changed and not replace_nested(cfg, nested, before[name], cfg[name]):

@@ -46,6 +46,13 @@ def test_nested_options_and_runner_keys_pass(path):
     assert (cfg.train_dataloader.batch_size, cfg.work_dir, cfg.model.extra) == (4, 'w', 1)
 
 
+def test_a_later_option_sets_a_part_of_an_earlier_ones_value(path):
+    path.write_text('mask_cfg = dict(refiners=[])\n')
+    refiners = [{'threshold': 0.2}, {'steps': 5}]
+    cfg = load_config(path, {'mask_cfg.refiners': refiners, 'mask_cfg.refiners.0.threshold': 0.4})
+    assert cfg.mask_cfg.refiners == [{'threshold': 0.4}, {'steps': 5}]
+
+
 @pytest.mark.parametrize(
     ('option', 'message'),
     [
