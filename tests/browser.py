@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
+
+from tests.tools.run import free_port
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 DRIVER = 'chromedriver'
@@ -114,9 +115,7 @@ class Browser:
 @contextlib.contextmanager
 def open_browser() -> Iterator[Browser]:
     """Start a driver and a browser with a profile of its own; both end with the block."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         driver = subprocess.Popen(
             [shutil.which(DRIVER), f'--port={port}', '--log-level=OFF'],

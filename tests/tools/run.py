@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-__all__ = ['TOOLS', 'run_here', 'run_ranks']
+__all__ = ['TOOLS', 'free_port', 'run_here', 'run_ranks']
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -33,14 +33,18 @@ def run_here(tool: str | Path, *args: object) -> subprocess.CompletedProcess[str
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
-def run_ranks(tool: str | Path, *args: object, ranks: int = 2) -> None:
-    """Run ``tools/<tool>`` in several processes, as a launcher starts them; all must succeed."""
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def run_ranks(tool: str | Path, *args: object, ranks: int = 2) -> None:
+    """Run ``tools/<tool>`` in several processes, as a launcher starts them; all must succeed."""
     shared = {
         **os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'WORLD_SIZE': str(ranks),
-        'LOCAL_WORLD_SIZE': str(ranks), 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
+        'LOCAL_WORLD_SIZE': str(ranks), 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(free_port()),
     }  # fmt: skip
     words = [sys.executable, str(TOOLS / tool), *map(str, args), '--launcher', 'pytorch']
     processes = [

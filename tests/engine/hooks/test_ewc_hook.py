@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from torch.utils.data import Dataset
 import mmwsss  # noqa: F401  registers
 from mmwsss.engine.hooks.ewc_hook import EWCHook, load_fisher_file
 from mmwsss.utils.checkpoint import load_checkpoint_file
+from tests.tools.run import free_port
 
 SIZE = 8
 
@@ -452,10 +452,7 @@ def train_one_rank(rank, port, folder):
 
 @pytest.mark.slow
 def test_two_ranks_equal_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(train_one_rank, (port, str(tmp_path / 'two')), nprocs=2)
+    torch.multiprocessing.spawn(train_one_rank, (free_port(), str(tmp_path / 'two')), nprocs=2)
     model = toy_model(norm=False, loss=GLOBAL_LOSS)
     expected, _, _ = run(tmp_path / 'one', GLOBAL_EWC, model=model, batch_size=4, uneven=True)
     one, two = (load_fisher_file(tmp_path / name / 'fisher.pth') for name in ('one', 'two'))
