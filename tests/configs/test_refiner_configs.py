@@ -17,10 +17,11 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('svm/*.py')), ids=lambda path: path.stem)
 def test_classifiers_start_from_the_localizer_whose_features_they_use(path):
     cfg = load_config(path)
-    chain = RefinerChain(mask_settings(cfg)['refiners'])
-    (refiner,) = chain.refiners
+    *before, last = mask_settings(cfg)['refiners']
+    (refiner,) = RefinerChain([last]).refiners
     localizer = load_config(CONFIGS.parent / refiner.network.config)
     assert cfg.model == localizer.model
+    assert before == localizer.mask_cfg.refiners
     assert Path(refiner.network.checkpoint).parent.name == Path(refiner.network.config).stem
     backbone = MODELS.build({**cfg.model.backbone, 'init_cfg': None})
     assert set(refiner.layers) <= {name for name, _ in backbone.named_modules()}
