@@ -7,7 +7,6 @@ results has no metafile. `--check` fails if the files are not what configs and s
 
 from __future__ import annotations
 
-import re
 import statistics
 import sys
 from pathlib import Path
@@ -17,13 +16,11 @@ import yaml
 from mmengine.config import Config
 
 from generated_pages import ROOT, check_parser, write_or_check
-from results_table import Row, read_runs, rows
+from results_table import Row, as_configured, read_runs, rows
 
 HEADER = "# 'Models' is made by .dev/metafiles.py; 'Collections' is written by hand.\n"
 INDEX_HEADER = '# Made by .dev/metafiles.py.\n'
 TASK = 'Weakly Supervised Semantic Segmentation'
-# Options of a pipeline that choose other configs or images, and leave the settings of configs alone.
-SAME_SETTINGS = re.compile(r'configs\.\w+|stages\.\w+\.list')
 Scored = dict[str, dict[str, list[Row]]]  # by config and run
 
 
@@ -31,7 +28,7 @@ def read_scores(folder: Path) -> Scored:
     """What was scored, by config and run, without runs that try other settings than the config's."""
     scores: Scored = {}
     for name, group in read_runs(folder).items():
-        for row in rows([run for run in group if all(map(SAME_SETTINGS.fullmatch, run.options))]):
+        for row in rows([run for run in group if as_configured(run)]):
             scores.setdefault(row.scored, {}).setdefault(name, []).append(row)
     return scores
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from generated_pages import ROOT, check_parser, replace_part, write_or_check
-from results_table import Runs, read_runs, rows
+from results_table import Runs, as_configured, read_runs, rows
 
 HEADER = '| config | what | measured, mIoU % | command |\n|---|---|---|---|\n'
 COMMANDS = (  # the first whose pattern is in the config's path
@@ -49,14 +49,17 @@ def command(config: str) -> str:
 
 
 def measured(config: str, runs: Runs) -> str:
-    """The scores of the runs that are named after a config, else of the only other run that has it."""
+    """The scores of the runs named after a config, else of the only other run that has it, best as it is."""
     stem = Path(config).stem
     names = [stem, f'pipeline_{stem}']
     if stem.endswith('_pseudo'):
         names.append(f'{stem}_true-masks')
-    found = [(name, row) for name in names for row in rows(runs.get(name, []))] or [
-        (name, row) for name in runs for row in rows(runs[name]) if row.scored == config
-    ]
+    same = [name for name in runs if all(map(as_configured, runs[name]))]
+    found = (
+        [(name, row) for name in names for row in rows(runs.get(name, []))]
+        or [(name, row) for name in same for row in rows(runs[name]) if row.scored == config]
+        or [(name, row) for name in runs for row in rows(runs[name]) if row.scored == config]
+    )
     others = {name for name, _ in found}.difference(names)
     if len(others) > 1:
         return 'in ' + ', '.join(f'`results/{name}`' for name in sorted(others))

@@ -21,6 +21,8 @@ from mmwsss.pipeline import Summary, read_summary
 
 SIZE_SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
 TOGETHER = ('threshold', 'threshold_source', 'uses_ground_truth')
+# Options of a pipeline that choose other configs or images, and leave the settings of configs alone.
+SAME_SETTINGS = re.compile(r'configs\.\w+|stages\.\w+\.list')
 Runs = dict[str, list[Summary]]
 HEAD = """# Measured results
 
@@ -147,6 +149,10 @@ QUESTIONS = (
         Entry('sipe_irn_lite2_voc12part', SEGMENTER, "SIPE's masks by IRNet and dense CRF"),
         Entry(f'{PART}_true-masks', SEGMENTER, 'true masks'),
     )),
+    Question("Which segmenter? On SIPE's masks", (
+        Entry('sipe_lite2_voc12part', SEGMENTER, 'DeepLabV2'),
+        Entry('sipe_lite2_voc12part_deeplabv3plus', SEGMENTER, 'DeepLabV3+'),
+    )),
     Question('Is the backbone trained, too? On true masks, in the same time', (
         Entry(f'{PART}_frozen_20min', SEGMENTER, 'no, 1,000 steps, 20 minutes'),
         Entry(f'{PART}_unfrozen_20min', SEGMENTER, 'all but four stages, 330 steps, 20 minutes'),
@@ -263,6 +269,11 @@ def read_runs(folder: Path) -> Runs:
     for path in sorted(folder.glob('*/seed*.json')):
         runs.setdefault(path.parent.name, []).append(read_summary(path))
     return {name: sorted(group, key=lambda run: run.seed or 0) for name, group in runs.items()}
+
+
+def as_configured(run: Summary) -> bool:
+    """Whether a run used its configs' settings as they are, and tried no others."""
+    return all(map(SAME_SETTINGS.fullmatch, run.options))
 
 
 def spread(values: Sequence[float]) -> str:

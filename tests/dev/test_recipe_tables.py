@@ -45,6 +45,12 @@ def test_a_config_scored_in_other_runs():
     runs = {'refiners': [Summary('refiners', 'p.py', 0, stages=stages)]}
     assert tool.measured(config, runs) == 'masks 30.00 (1)'
     assert tool.measured('configs/sipe/sipe_voc.py', runs) == 'not measured'
+    runs['part'] = [Summary('part', 'p.py', 0, options={'sipe.fraction': '1/4'}, stages=stages)]
+    assert (
+        tool.measured(config, runs) == 'masks 30.00 (1)'
+    )  # as configured, before a part of the images
+    runs['more'] = runs.pop('part') + runs['refiners']
+    assert tool.measured(config, runs) == 'masks 30.00 (1)'
     runs['more'] = runs['refiners']
     assert tool.measured(config, runs) == 'in `results/more`, `results/refiners`'
 
