@@ -13,29 +13,34 @@ from fractions import Fraction
 from pathlib import Path
 
 from generated_pages import ROOT, check_parser, write_or_check
-from results_table import Runs, read_runs, spread
+from results_table import BEST, LOCALIZERS, Entry, Runs, find, read_runs, spread
 
 PAGE, FIGURE = ROOT / 'docs/reduced_data.md', ROOT / 'docs/images/reduced_data.png'
 TABLE = re.compile(r'<!-- reduced data -->\n(?:.*?<!-- /reduced data -->\n)?', re.DOTALL)
-METHODS = {'CAM': 'cam', 'SIPE': 'sipe', 'RPNet': 'rpnet'}
-FRACTIONS = (Fraction(1), Fraction(1, 4), Fraction(1, 8))
+METHODS = {
+    'CAM': Entry('cam_lite2_voc12part', BEST),
+    'SIPE': Entry('sipe_lite2_voc12part', BEST),
+    'RPNet': Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'),
+}
+FRACTIONS = (Fraction(1), Fraction(1, 16))
 CAPTION = 'mIoU of the maps against the fraction of training images'
-SCORE = 'maps at best threshold'
 # Method -> fraction -> mIoU in % of each seed.
 Curves = dict[str, dict[Fraction, dict[int, float]]]
 
 
-def run_name(method: str, fraction: Fraction) -> str:
-    """Name of the run, which is that of its config."""
-    part = '' if fraction == 1 else f'_{fraction.numerator}of{fraction.denominator}'
-    return f'{METHODS[method]}_mobilenetv2_vocmini{part}'
+def entry(method: str, fraction: Fraction) -> Entry:
+    """The run, and what of it counts."""
+    if fraction == 1:
+        return METHODS[method]
+    part = f'{fraction.numerator}of{fraction.denominator}'
+    return Entry(f'{method.lower()}_lite2_voc12part_{part}', BEST)
 
 
 def read_curves(results: Path) -> Curves:
     """Scores of the methods that have a run at every fraction."""
     runs, curves = read_runs(results), {}
     for method in METHODS:
-        curve = {f: scores_of(runs, run_name(method, f)) for f in FRACTIONS}
+        curve = {f: scores_of(runs, entry(method, f)) for f in FRACTIONS}
         shared = set.intersection(*(set(scores) for scores in curve.values()))
         if shared:
             curves[method] = {
@@ -44,15 +49,9 @@ def read_curves(results: Path) -> Curves:
     return curves
 
 
-def scores_of(runs: Runs, name: str) -> dict[int, float]:
-    """Seed -> mIoU in % of a run."""
-    return {
-        run.seed: round(100 * score.miou, 6)
-        for run in runs.get(name, [])
-        for stage in run.stages
-        for score in stage.scores
-        if score.what == SCORE
-    }
+def scores_of(runs: Runs, named: Entry) -> dict[int, float]:
+    """Seed -> mIoU in % of a run, if there is one."""
+    return find(runs, named).values('mIoU') if named.run in runs else {}
 
 
 def table(curves: Curves) -> str:
@@ -113,7 +112,7 @@ def draw(curves: Curves, path: Path) -> None:
     axes.set_xticks(range(len(FRACTIONS)), [str(f) for f in FRACTIONS])
     axes.set_xlabel('fraction of the training images of each class')
     axes.set_ylabel('mIoU of the maps, best threshold (%)')
-    axes.set_title('voc_mini, MobileNetV2, 108 iterations; dots: seeds, lines: means', fontsize=9)
+    axes.set_title('VOC, EfficientNet-Lite2, 362 iterations; dots: seeds, lines: means', fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=110, metadata={'Software': None})

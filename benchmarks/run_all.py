@@ -42,23 +42,16 @@ RUNS: dict[str, tuple[str, ...]] = {
 LOCALIZER = 'configs.localizer=configs/{0}/{0}_mobilenetv2_vocmini.py'
 SEGMENTER = 'configs.segmenter=configs/size_balanced/size_balanced_mobilenetv2_mini_{}.py'
 VOC_SEGMENTER = 'configs.segmenter=configs/size_balanced/size_balanced_lite2_voc12part_{}.py'
+VOC_TRAIN = '{data_root}/ImageSets/Segmentation/train_voc12.txt'
 # Folder of results/: pipeline and arguments.
 STUDIES: dict[str, tuple[str, ...]] = {
     'cam_mobilenetv2_vocmini': ('cam_vocmini', '--last', 'segmenter_score'),
     'deeplabv2_mobilenetv2_vocmini_pseudo_true-masks': ('true_masks',),
     **{
-        f'{method}_mobilenetv2_vocmini{end}': (
-            'cam_vocmini',
-            *('--last', 'masks_score', '--cfg-options', LOCALIZER.format(method)),
-            *part,
+        f'{method}_mobilenetv2_vocmini': (
+            'cam_vocmini', '--last', 'masks_score', '--cfg-options', LOCALIZER.format(method)
         )
-        for end, part in (
-            ('', ()),
-            ('_1of4', ('localizer.fraction=1/4',)),
-            ('_1of8', ('localizer.fraction=1/8',)),
-        )
-        for method in ('cam', 'sipe', 'rpnet')
-        if (method, end) != ('cam', '')
+        for method in ('sipe', 'rpnet')
     },
     'irn_mobilenetv2_vocmini': ('sipe_irn_vocmini',),
     'svm_mobilenetv2_vocmini': ('sipe_svm_vocmini',),
@@ -72,6 +65,17 @@ STUDIES: dict[str, tuple[str, ...]] = {
         f'{name}_lite2_voc12part': (f'{name}_lite2_voc12part',)
         for name in ('localizers', 'refiners', 'cam', 'sipe', 'sipe_irn')
     },
+    **{
+        f'{method}_lite2_voc12part_1of16': (
+            f'{method}_lite2_voc12part', '--last', 'maps_score',
+            *('--cfg-options', 'localizer.fraction=1/16', f'stages.maps.list={VOC_TRAIN}'),
+        )
+        for method in ('cam', 'sipe', 'rpnet')
+    },
+    'sipe_lite2_voc12part_deeplabv3plus': (
+        'sipe_lite2_voc12part', '--cfg-options',
+        'configs.segmenter=configs/deeplabv3plus/deeplabv3plus_lite2_voc12part_pseudo.py',
+    ),
     'deeplabv2_lite2_voc12part_pseudo_true-masks': ('true_masks_lite2_voc12part',),
     **{
         f'size_balanced_lite2_voc12part_{loss}': (

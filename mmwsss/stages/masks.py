@@ -381,6 +381,9 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     chosen = mask_cfg.get('uses_ground_truth', False)
     if not isinstance(chosen, bool):
         raise ValueError(f'mask_cfg.uses_ground_truth must be True or False, but got {chosen!r}')
+    source = mask_cfg.get('threshold_source', '')
+    if not isinstance(source, str):
+        raise ValueError(f'mask_cfg.threshold_source must be a text, but got {source!r}')
     return {'threshold_source': 'config', 'uses_ground_truth': False, **mask_cfg}
 
 

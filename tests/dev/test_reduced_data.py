@@ -20,23 +20,20 @@ def tool(monkeypatch):
 
 @pytest.fixture
 def results(tmp_path):
-    """CAM with seeds 0 and 1 (and 2 at one fraction), SIPE without its last fraction."""
-    for method, part, seed, miou in (
-        ('cam', '', 0, 40.0),
-        ('cam', '', 1, 36.0),
-        ('cam', '', 2, 99.0),
-        ('cam', '_1of4', 0, 30.0),
-        ('cam', '_1of4', 1, 28.0),
-        ('cam', '_1of8', 1, 19.0),
-        ('cam', '_1of8', 0, 19.0),
-        ('sipe', '', 0, 43.0),
-        ('sipe', '_1of4', 0, 33.0),
+    """CAM with seeds 0 and 1 (and 2 of all images), SIPE without its part."""
+    for run, seed, miou in (
+        ('cam_lite2_voc12part', 0, 40.0),
+        ('cam_lite2_voc12part', 1, 36.0),
+        ('cam_lite2_voc12part', 2, 99.0),
+        ('cam_lite2_voc12part_1of16', 1, 18.0),
+        ('cam_lite2_voc12part_1of16', 0, 20.0),
+        ('sipe_lite2_voc12part', 0, 43.0),
     ):
         scores = [
             Score('masks', Protocol(), {'mIoU': 0.01}),
             Score('maps at best threshold', Protocol(), {'mIoU': miou / 100}),
         ]
-        folder = tmp_path / f'{method}_mobilenetv2_vocmini{part}'
+        folder = tmp_path / run
         folder.mkdir(exist_ok=True)
         stage = StageSummary('maps_score', 'score', scores=scores)
         summary = Summary('cam', 'p.py', seed, stages=[stage])
@@ -46,19 +43,15 @@ def results(tmp_path):
 
 def test_curves_use_the_seeds_that_all_points_have(tool, results):
     assert tool.read_curves(results) == {
-        'CAM': {
-            Fraction(1): {0: 40.0, 1: 36.0},
-            Fraction(1, 4): {0: 30.0, 1: 28.0},
-            Fraction(1, 8): {0: 19.0, 1: 19.0},
-        }
+        'CAM': {Fraction(1): {0: 40.0, 1: 36.0}, Fraction(1, 16): {0: 20.0, 1: 18.0}}
     }
 
 
 def test_table(tool, results):
     page = 'text\n<!-- reduced data -->\nmore\n'
     once = tool.page_with_table(page, tool.read_curves(results))
-    assert '| method | seeds | all images | 1/4 | 1/8 | left at 1/4 | left at 1/8 |' in once
-    assert '| CAM | 0, 1 | 38.00 ± 2.83 | 29.00 ± 1.41 | 19.00 ± 0.00 | 76 % | 50 % |' in once
+    assert '| method | seeds | all images | 1/16 | left at 1/16 |' in once
+    assert '| CAM | 0, 1 | 38.00 ± 2.83 | 19.00 ± 1.41 | 50 % |' in once
     assert '](images/reduced_data.png)' in once
     assert '(images/' not in tool.page_with_table(page, {})
     assert once.startswith('text\n')
@@ -82,10 +75,10 @@ def test_the_page_is_what_the_stored_runs_say(tool):
 def test_the_studies_make_the_runs_that_the_curve_shows(tool, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'benchmarks'))
     studies = importlib.import_module('run_all')
-    names = {tool.run_name(m, f) for m in tool.METHODS for f in tool.FRACTIONS}
+    names = {tool.entry(m, f).run for m in tool.METHODS for f in tool.FRACTIONS}
     assert names <= set(studies.STUDIES)
-    words = studies.study('rpnet_mobilenetv2_vocmini_1of4', 1)
-    assert words[-1] == 'localizer.fraction=1/4'
-    assert 'results/rpnet_mobilenetv2_vocmini_1of4' in words
+    words = studies.study('rpnet_lite2_voc12part_1of16', 1)
+    assert 'localizer.fraction=1/16' in words
+    assert 'results/rpnet_lite2_voc12part_1of16' in words
     for name in studies.STUDIES:
         assert (ROOT / studies.study(name, 0)[1]).is_file()

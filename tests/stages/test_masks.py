@@ -337,6 +337,11 @@ def test_source_of_the_threshold_is_recorded():
             ValueError,
             "key 'refiner' is unknown; the closest valid name is 'refiners'",
         ),
+        (  # what --cfg-options make of a text with a comma
+            {'map_dataset': {}, 'mask_cfg': {'refiners': [], 'threshold_source': ['a', 'b']}},
+            ValueError,
+            r"threshold_source must be a text, but got \['a', 'b'\]",
+        ),
     ],
 )
 def test_configs_that_do_not_fit(cfg, error, message):
