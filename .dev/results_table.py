@@ -93,20 +93,12 @@ class Method(NamedTuple):
 
 
 CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
-IRN, SVM = (f'{name}_mobilenetv2_vocmini' for name in ('irn', 'svm'))
 BEST, SEGMENTER, CRF = 'maps at best threshold', 'segmenter', ', CRF'
 VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 PART = 'deeplabv2_lite2_voc12part_pseudo'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS, LOSS_VOC = 'size_balanced_mobilenetv2_mini', 'size_balanced_lite2_voc12part'
 QUESTIONS = (
-    Question("Which refiner? On SIPE's maps", (
-        Entry(IRN, 'masks (seed_masks)', 'none'),
-        Entry(SVM, 'masks', 'SVM'),
-        Entry(IRN, 'masks (seed_crf_masks)', 'dense CRF'),
-        Entry(IRN, 'masks', 'IRNet'),
-        Entry(IRN, 'masks (crf_masks)', 'IRNet, dense CRF'),
-    )),
     Question('Which localizer on VOC itself? Its maps', (
         Entry(LOCALIZERS, f'{BEST} (maps)', 'CAM'),
         Entry(LOCALIZERS, f'{BEST} (recam_maps)', 'ReCAM'),
@@ -139,6 +131,11 @@ QUESTIONS = (
         Entry('sipe_irn_lite2_voc12part', 'masks', 'IRNet'),
         Entry('sipe_irn_lite2_voc12part', 'masks (crf_masks)', 'IRNet, dense CRF'),
         Entry(VOC, 'masks (box_masks)', 'boxes of true components'),
+    )),
+    Question("Do classifiers of each image help? On SIPE's maps", (
+        Entry(f'{VOC}_100', 'masks (chosen_masks)', 'threshold'),
+        Entry(f'{VOC}_100', 'masks (svm_masks)', 'threshold, SVM'),
+        Entry(f'{VOC}_100', 'masks (crf_masks)', 'threshold, dense CRF'),
     )),
     Question('What does a segmenter learn from?', (
         Entry('cam_lite2_voc12part', SEGMENTER, "CAM's masks, threshold chosen"),
