@@ -106,6 +106,7 @@ QUESTIONS = (
         Entry('amn_lite2_voc12part', BEST, 'AMN'),
         Entry(LOCALIZERS, f'{BEST} (rpnet_maps)', 'RPNet'),
         Entry(VOC, BEST, 'SIPE'),
+        Entry(f'{VOC}_general-cam', BEST, "the CAM of SIPE's network"),
     )),
     Question('Which localizer on VOC itself? Its masks', (
         Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
