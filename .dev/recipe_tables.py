@@ -54,12 +54,10 @@ def measured(config: str, runs: Runs) -> str:
     names = [stem, f'pipeline_{stem}']
     if stem.endswith('_pseudo'):
         names.append(f'{stem}_true-masks')
-    same = [name for name in runs if all(map(as_configured, runs[name]))]
-    found = (
-        [(name, row) for name in names for row in rows(runs.get(name, []))]
-        or [(name, row) for name in same for row in rows(runs[name]) if row.scored == config]
-        or [(name, row) for name in runs for row in rows(runs[name]) if row.scored == config]
-    )
+    named = [(name, row) for name in names for row in rows(runs.get(name, []))]
+    scored = [(name, row) for name in runs for row in rows(runs[name]) if row.scored == config]
+    same = [(name, row) for name, row in scored if all(map(as_configured, runs[name]))]
+    found = named or same or scored
     others = {name for name, _ in found}.difference(names)
     if len(others) > 1:
         return 'in ' + ', '.join(f'`results/{name}`' for name in sorted(others))
