@@ -308,7 +308,15 @@ class Pipeline:
                     self.summary()
                 for line in self.told(decision)[1:]:
                     self.say(line)
-            return self.summary()
+            summary = self.summary()
+            kept = {stage.name for stage in summary.stages}
+            known = [s.name for s in self.spec.stages if self.record(s.name) is not None]
+            others = [name for name in known if name not in kept]
+            if others:
+                self.say(
+                    f'not in the summary, made of other files than those here: {", ".join(others)}'
+                )
+            return summary
 
     def told(self, decision: Decision) -> list[str]:
         """What a run says about a stage: the decision in the first line, then its scores."""

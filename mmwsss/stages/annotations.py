@@ -187,11 +187,19 @@ class COCO(Writer):
 
 
 class YOLO(Writer):
-    """``labels/<image>.txt`` with outlines in 0..1; classes count from 0, without background."""
+    """``labels/<image>.txt`` with outlines in 0..1; classes count from 0, without background.
+
+    ``images.txt`` names the images of the masks: to YOLO, an image without labels has no object.
+    """
 
     file = 'data.yaml'
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.images: list[str] = []
+
     def add(self, image: ImageObjects) -> None:
+        self.images.append(f'./images/{image.file}')
         scale = np.asarray(image.size[::-1], np.float64)
         lines = []
         for item in image.objects:
@@ -202,8 +210,10 @@ class YOLO(Writer):
 
     def finish(self) -> None:
         names = [f'  {i}: {json.dumps(self.classes[c])}' for i, c in enumerate(self.ids)]
-        head = ['# The images belong beside labels/, into images/.', 'path: .', 'train: images']
-        write_lines(self.out / self.file, [*head, 'val: images', 'names:', *names])
+        head = ['# The images belong beside labels/, into images/.', 'path: .']
+        lists = [f'{split}: images.txt' for split in ('train', 'val')]
+        write_lines(self.out / 'images.txt', self.images)
+        write_lines(self.out / self.file, [*head, *lists, 'names:', *names])
 
 
 class CVAT(Writer):

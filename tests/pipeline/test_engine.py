@@ -261,10 +261,16 @@ def test_from_until_and_force(copied):
 
 
 def test_the_summary_leaves_out_what_was_made_of_another_training(copied):
-    summary = pipeline(*copied, seed=5).run(last='localizer')
+    made = pipeline(*copied, seed=5)
+    summary = made.run(last='localizer')
     assert summary.seed == 5
     assert [stage.name for stage in summary.stages] == ['data', 'localizer']
-    assert len(pipeline(*copied, seed=5).run().stages) == 8
+    assert made.said[-1] == (
+        f'not in the summary, made of other files than those here: {", ".join(STAGES[2:])}'
+    )
+    whole = pipeline(*copied, seed=5)
+    assert len(whole.run().stages) == 8
+    assert 'not in the summary' not in ' '.join(whole.said)
 
 
 def test_a_stage_before_from_must_be_done(finished, tmp_path):

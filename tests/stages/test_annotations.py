@@ -130,13 +130,15 @@ def coco_mask(coco, item, size):
 def read_yolo(out):
     text = (out / 'data.yaml').read_text()
     assert '  1: "a \\"b\\", <c> & d"' in text
-    for name, size in SIZES.items():
-        objects = []
+    assert 'train: images.txt\nval: images.txt\n' in text
+    for file in (out / 'images.txt').read_text().splitlines():
+        objects, name = [], file.removeprefix('./images/').removesuffix('.png')
+        size = SIZES[name]
         for line in (out / 'labels' / f'{name}.txt').read_text().splitlines():
             c, *numbers = line.split()
             points = np.array(numbers, float).reshape(-1, 2) * size[::-1]
             objects.append((int(c) + 1, inside(points, size)))
-        yield f'{name}.png', objects
+        yield file.removeprefix('./images/'), objects
 
 
 def read_cvat(out):
@@ -212,12 +214,18 @@ def test_a_round_trip(masks, tmp_path, format, polygons):
     assert found.report.done == sorted(SIZES)
     read = dict(READERS[format](tmp_path))
     expected = truth(masks)
-    assert list(read) == [f'{name}.png' for name in (sorted, list)[format == 'yolo-seg'](SIZES)]
+    assert list(read) == [f'{name}.png' for name in sorted(SIZES)]
     for name, labels in expected.items():
         objects = read[f'{name}.png']
         np.testing.assert_array_equal(painted(objects, labels.shape), labels)
     assert sum(found.objects.values()) == sum(map(len, read.values()))
     assert found.ignored == sum((load_mask(p) == 255).sum() for p in masks.rglob('*.png'))
+
+
+def test_yolo_lists_no_image_of_an_earlier_export(masks, tmp_path):
+    for ids in (list(SIZES), list(SIZES)[:1]):
+        export_masks(masks, tmp_path, 'yolo-seg', CLASSES, ids=ids, overwrite=True)
+    assert (tmp_path / 'images.txt').read_text() == f'./images/{ids[0]}.jpg\n'
 
 
 def test_voc_keeps_undecided_pixels(masks, tmp_path):

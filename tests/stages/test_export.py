@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mmwsss.stages.export import ExportedModel, compare_onnx, export_onnx
 from mmwsss.stages.inference import Predictor, class_maps
 from tests.conftest import random_model
 from tests.tiny_models import localizer_config, segmenter_config, tiny_resnet
+from tests.tools.run import run_here
 
 onnx = pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
@@ -28,11 +30,28 @@ def photos(demo_root):
 SHALLOW = tiny_resnet(num_stages=1, strides=(2,), dilations=(1,), out_indices=(0,))  # exports fast
 
 
-def test_a_segmenter_of_any_size(demo_root, photos, tmp_path):
+def shallow_segmenter(demo_root, folder):
     cfg = segmenter_config(demo_root)
     cfg['model']['backbone'] = SHALLOW
     cfg['model']['decode_head'].update(in_channels=8, in_index=0)
-    model = load_model(*random_model(cfg, tmp_path / 'c.pth', std=1.0), 'cpu')
+    return random_model(cfg, folder / 'c.pth', std=1.0)
+
+
+def test_the_command_compares_an_image(demo_root, tmp_path):
+    cfg, checkpoint = shallow_segmenter(demo_root, tmp_path)
+    cfg.dump(tmp_path / 'config.py')
+    photo, out = demo_root / 'JPEGImages' / 'val_0000.jpg', tmp_path / 'model.onnx'
+    words = ['export_onnx.py', tmp_path / 'config.py', checkpoint, '--out', out, '--check', photo]
+    done = run_here(*words)
+    assert done.returncode == 0, done.stderr
+    assert f'{out}: image -> logits' in done.stdout
+    (line,) = (text for text in done.stdout.splitlines() if text.startswith('val_0000 ('))
+    assert float(re.search(r'largest difference (\S+),', line)[1]) < 1e-4
+    assert out.is_file()
+
+
+def test_a_segmenter_of_any_size(demo_root, photos, tmp_path):
+    model = load_model(*shallow_segmenter(demo_root, tmp_path), 'cpu')
     exported = export_onnx(model, tmp_path / 'model.onnx')
     for parity, size in zip(compare_onnx(tmp_path / 'model.onnx', exported, photos), SIZES):
         assert parity.size == size
