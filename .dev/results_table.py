@@ -11,18 +11,20 @@ import re
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from generated_pages import ROOT, check_parser, replace_part, write_or_check
 from mmwsss.io import Protocol, Score
 from mmwsss.pipeline import Summary, read_summary
+from mmwsss.pipeline.summary import StageSummary
 
 SIZE_SCORES = ('mIoU', 'IA-mIoU', 'IA_S', 'IA_M', 'IA_L')
 TOGETHER = ('threshold', 'threshold_source', 'uses_ground_truth')
 # Options of a pipeline that choose other configs or images, and leave the settings of configs alone.
 SAME_SETTINGS = re.compile(r'configs\.\w+|stages\.\w+\.list')
+STAGE_FOLDER = re.compile(r'work_dirs/\S*?/(\w+)(?=[/\s]|$)')
 Runs = dict[str, list[Summary]]
 HEAD = """# Measured results
 
@@ -236,11 +238,13 @@ class Row(NamedTuple):
 
     Attributes:
         what: What was scored, and by which stage where several score the same.
+        stage: Name of the stage.
         scored: Config that the score is of.
         scores: Score by seed.
     """
 
     what: str
+    stage: str
     scored: str
     scores: dict[int, Score]
 
@@ -301,7 +305,12 @@ def rows(group: Sequence[Summary]) -> list[Row]:
                     configs[key] = stage.config if of_stage else made
     times = Counter(what for _, what in scores)
     return [
-        Row(label(stage, what, configs[stage, what], times[what]), configs[stage, what], found)
+        Row(
+            label(stage, what, configs[stage, what], times[what]),
+            stage,
+            configs[stage, what],
+            found,
+        )
         for (stage, what), found in scores.items()
     ]
 
@@ -398,14 +407,36 @@ def verdict(published: float, found: Sequence[float]) -> str:
 
 
 def method_table(runs: Runs, methods: Sequence[Method]) -> str:
-    """The README's table: mIoU of each method's maps, masks and segmenter."""
-    lines = ['| method | maps | masks | segmenter | seeds |', '|---|---|---|---|---|']
+    """The README's table: mIoU of each method's maps, masks and segmenter, and how long the last took."""
+    lines = ['| method | maps | masks | segmenter | seeds | minutes |', '|---|---|---|---|---|---|']
     for method in methods:
         found = [entry and find(runs, entry) for entry in method[1:]]
         cells = [row.mean('mIoU') if row else '' for row in found]
         seeds = ', '.join(map(str, dict.fromkeys(len(row.scores) for row in found if row)))
-        lines.append(f'| {method.text} | {" | ".join(cells)} | {seeds} |')
+        run, row = [
+            (runs[entry.run], row) for entry, row in zip(method[1:], found) if entry and row
+        ][-1]
+        lines.append(f'| {method.text} | {" | ".join(cells)} | {seeds} | {minutes(run, row):.0f} |')
     return '\n'.join(lines)
+
+
+def minutes(group: Sequence[Summary], row: Row) -> float:
+    """How long the stages that led to a row took, in the seed that other work disturbed least."""
+    times = [
+        sum(stage.seconds for stage in leading(run.stages, row.stage))
+        for run in group
+        if (run.seed or 0) in row.scores
+    ]
+    return min(times) / 60
+
+
+def leading(stages: Sequence[StageSummary], last: str) -> Iterator[StageSummary]:
+    """A stage and those that it depends on, which are the folders in their commands."""
+    needed = {last}
+    for stage in reversed(stages):
+        if stage.name in needed:
+            needed.update(STAGE_FOLDER.findall(stage.command))
+            yield stage
 
 
 def page(runs: Runs, questions: Sequence[Question], claims: Sequence[Claim] = ()) -> str:

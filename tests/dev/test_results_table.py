@@ -138,9 +138,34 @@ def test_a_method_has_maps_masks_and_segmenter_side_by_side():
     cam, sipe = MAPS.entries
     table = tool.method_table(runs, [tool.Method('CAM', cam), tool.Method('both', cam, None, sipe)])
     assert table.splitlines()[2:] == [
-        '| CAM | 35.00 ± 7.07 |  |  | 2 |',
-        '| both | 35.00 ± 7.07 |  | 50.00 | 2, 1 |',
+        '| CAM | 35.00 ± 7.07 |  |  | 2 | 1 |',
+        '| both | 35.00 ± 7.07 |  | 50.00 | 2, 1 | 1 |',
     ]
+
+
+@pytest.mark.parametrize(('shift', 'expected'), [(0, 47), (-600, 37)])
+def test_minutes_are_of_the_stages_that_a_score_comes_from(shift, expected):
+    def stage(name, kind, minutes, *reads):
+        read = ' '.join(f'work_dirs/cam/{folder}' for folder in reads)
+        return StageSummary(name, kind, command=f'mmwsss {kind} {read}', seconds=60 * minutes)
+
+    def run(seed, shift):
+        scored = replace(summary(seed, 0.5, 0.2).stages[0], name='masks_score', seconds=0.0)
+        stages = [
+            replace(stage('localizer', 'train', 30), seconds=1800 + shift),
+            stage('sipe', 'train', 100),
+            stage('maps', 'maps', 15, 'localizer/epoch_2.pth', 'maps'),
+            stage('sipe_maps', 'maps', 100, 'sipe/epoch_2.pth', 'sipe_maps'),
+            stage('masks', 'masks', 2, 'maps', 'masks'),
+            replace(scored, command='mmwsss score --masks work_dirs/cam/masks'),
+            stage('segmenter', 'train', 100, 'masks', 'segmenter'),
+        ]
+        return replace(summary(seed, 0.5, 0.2), stages=stages)
+
+    unscored = replace(run(2, 0), stages=run(2, 0).stages[:1])
+    method = tool.Method('CAM', masks=tool.Entry('cam', 'maps'))
+    table = tool.method_table({'cam': [run(0, 0), run(1, shift), unscored]}, [method])
+    assert table.endswith(f'| 2 | {expected} |')
 
 
 def test_scores_by_size_are_columns():
