@@ -97,6 +97,11 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError('give --instances, or --ia where there are none, but not both')
     if args.maps and (args.instances or args.ia):
         raise ValueError('--instances and --ia score masks, not class maps (--maps)')
+    by_size = args.include_background or args.tolerance or args.category_map
+    if by_size and not (args.instances or args.ia):
+        raise ValueError(
+            '--include-background, --tolerance and --category-map are of IA-mIoU: give --instances or --ia'
+        )
     if args.thresholds and not args.maps:
         raise ValueError('--thresholds belong to --maps: masks have none')
     pred = args.maps or args.masks

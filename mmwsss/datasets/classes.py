@@ -82,7 +82,7 @@ def _read_classes(
         raise FileNotFoundError(
             f'classes: the list of class names does not exist: {path}; `mmwsss data generic` makes one'
         )
-    lines = list_from_file(path, backend_args=backend_args)
+    lines = list_from_file(path, encoding='utf-8-sig', backend_args=backend_args)
     return [line.strip() for line in lines if line.strip()]
 
 

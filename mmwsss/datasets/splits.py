@@ -186,13 +186,16 @@ def _suffixes_by_stem(
     backend_args: dict[str, Any] | None,
     recursive: bool = False,
 ) -> dict[str, list[str]]:
-    """Return name without suffix -> its suffixes, of the files that end in one of ``suffixes``."""
+    """Return name without suffix -> its suffixes, of the files that end in one of ``suffixes``.
+
+    Files and folders whose name begins with a point are left out.
+    """
     stems: dict[str, list[str]] = {}
     if fileio.isdir(folder, backend_args=backend_args):
         names = fileio.list_dir_or_file(
             folder, list_dir=False, recursive=recursive, backend_args=backend_args
         )
-        for name in sorted(names):
+        for name in sorted(name for name in names if not name.startswith('.') and '/.' not in name):
             for suffix in suffixes:
                 if name.lower().endswith(suffix.lower()):
                     cut = len(name) - len(suffix)

@@ -31,7 +31,7 @@ def load_instance_map(path: str | os.PathLike[str]) -> NDArray[Any]:
         FileNotFoundError: The file does not exist.
         TypeError, ValueError: It is no such map; the message names the file.
     """
-    if Path(path).suffix != '.npy':
+    if Path(path).suffix.lower() != '.npy':
         return load_mask(path, IDS_OF_PNG, ignore_index=None)
     with parsing(f'{path} is not a readable .npy array'):
         instances: NDArray[Any] = np.load(path, allow_pickle=False)

@@ -111,7 +111,7 @@ def load_mask(
             ``image_size``, or holds a class id outside the list; the message names the file.
     """
     path = require_file('mask', path)
-    if path.suffix == '.npy':
+    if path.suffix.lower() == '.npy':
         with parsing(f'{path} is not a readable .npy array'):
             labels: Array = np.load(path, allow_pickle=False)
     else:

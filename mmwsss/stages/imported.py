@@ -57,7 +57,7 @@ class ForeignFolder:
         self.reading: dict[str, Any] = {'keys': keys, 'field': field, 'background': background}
         self.files: dict[str, Path] = {}
         for path in sorted(walk_files(self.folder)):
-            if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith('.'):
+            if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith('.'):
                 name = path.relative_to(self.folder).with_suffix('').as_posix()
                 if name in self.files:
                     raise ValueError(f'{folder} holds {self.files[name].name} and {path.name}')
@@ -137,10 +137,10 @@ def read_foreign(
     """
     path = Path(path)
     check_known('keys: meaning', keys, KEY_MEANINGS)
-    if path.suffix == '.png':
+    if path.suffix.lower() == '.png':
         return load_mask(path, num_classes, image_size=image_size)
     with parsing(str(path)):
-        content = load_npy(path.read_bytes()) if path.suffix == '.npy' else _read_npz(path)
+        content = load_npy(path.read_bytes()) if path.suffix.lower() == '.npy' else _read_npz(path)
         if isinstance(content, dict) and content and all(isinstance(k, Integral) for k in content):
             maps = np.stack([np.asarray(content[k]) for k in content])
             content = {'keys': np.array(list(content)), 'maps': maps}

@@ -28,12 +28,12 @@ def find_images(paths: str | Path | Sequence[str | Path]) -> list[tuple[str, Pat
         FileNotFoundError: There is no such file or folder, or no image in the folder or of the pattern.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    files = [Path(path).absolute() for path in given if Path(path).is_file()]
+    files = [Path(os.path.abspath(path)) for path in given if Path(path).is_file()]
     common = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
     found = []
     for path in map(Path, given):
         if path.is_file():
-            found.append((image_name(path.absolute(), common), path))
+            found.append((image_name(Path(os.path.abspath(path)), common), path))
         elif path.is_dir():
             found += images_below(path, walk_files(path))
         elif glob.has_magic(str(path)):
@@ -63,7 +63,9 @@ def images_below(
     files = sorted(
         path
         for path in paths
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != '.' and not path.is_dir()
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not any(part.startswith('.') for part in path.relative_to(root).parts)
+        and not path.is_dir()
     )
     if not files:
         nothing = nothing or f'{root} holds no image'

@@ -88,7 +88,8 @@ def run_test(
         if missing:
             raise ValueError(f'--tta needs {missing} in the config, which it does not have')
         for _, loader, _ in test_sets(cfg):
-            loader.dataset.pipeline = cfg.tta_pipeline
+            for part in parts_of(loader.dataset):
+                part['pipeline'] = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
     steps = [*dicts_in(cfg.tta_pipeline)] if tta else [{'scale_factor': 1.0}]
     factors = [step.get('scale_factor') for step in steps]

@@ -11,7 +11,11 @@ from typing import Any, Union
 import numpy as np
 
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS, check_thresholds
+from mmwsss.evaluation.map_counts import (
+    DEFAULT_THRESHOLDS,
+    check_maps_scored,
+    check_thresholds,
+)
 from mmwsss.evaluation.tables import separation_table
 from mmwsss.functional.colour_separation import colour_separation
 from mmwsss.io import BatchReport, ClassMaps, load_class_maps, process_items, safe_join
@@ -94,10 +98,11 @@ def choose_threshold(
         workers: Processes; 0 works in this one.
 
     Raises:
-        ValueError: Thresholds do not increase, or no image has maps of a class.
+        ValueError: Thresholds do not increase, no image has maps of a class, or there is no background.
     """
     from skimage.color import rgb2lab
 
+    check_maps_scored(images.classes)
     check_thresholds(thresholds)
     found: list[np.ndarray] = []
     read = maps if callable(maps) else partial(_read_maps, maps, len(images.classes))

@@ -28,6 +28,9 @@ def test_file_of_names(tiny):
     )
     path = str(tiny / 'classes.txt')
     assert resolve_metainfo({}, path, None, 'elsewhere')['classes'][2] == 'dog'
+    (tiny / 'notepad.txt').write_bytes(b'\xef\xbb\xbfbackground\r\ncat\r\n')
+    info = resolve_metainfo({}, 'notepad.txt', None, str(tiny))
+    assert info['classes'] == ('background', 'cat')
     with pytest.raises(
         FileNotFoundError, match=r'names does not exist: .*nope\.txt; `mmwsss data generic`'
     ):

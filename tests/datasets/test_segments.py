@@ -43,6 +43,10 @@ def test_folders_of_pngs_and_files_of_sam(root):
     for i, mask in enumerate(masks):
         Image.fromarray(mask.astype(np.uint8) * 255).save(root / f'png/first/{i}.png')
     (root / 'png/second').mkdir()
+    empty = convert_segments(
+        str(root / 'images'), root / 'out', partial(mask_folder, str(root / 'png')), ids=['second']
+    )
+    assert 'holds 0 masks (.png), expected 1 to' in empty.failed['second']
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(root / 'png/second/0.png')
     make = partial(convert_segments, str(root / 'images'))
     report = make(root / 'out', partial(mask_folder, str(root / 'png')))

@@ -75,6 +75,9 @@ def test_ids_of_folder_takes_any_image(tiny):
     (tiny / 'images' / 'sub' / 'y.tif').touch()
     (tiny / 'images' / 'sub' / 'z.WebP').touch()
     (tiny / 'images' / 'notes.txt').touch()
+    (tiny / 'images' / 'sub' / '.thumbnails').mkdir()
+    (tiny / 'images' / 'sub' / '.thumbnails' / 'x.jpg').touch()
+    (tiny / 'images' / '.first.jpg').touch()
     assert ids_of_folder(str(tiny / 'images')) == [
         'first',
         'second',

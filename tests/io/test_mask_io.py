@@ -40,6 +40,8 @@ def test_grey_png_and_npy(tmp_path, dtype):
     np.save(tmp_path / 'a.npy', LABELS.astype(dtype))
     np.testing.assert_array_equal(load_mask(tmp_path / 'grey.png', 21), LABELS)
     np.testing.assert_array_equal(load_mask(tmp_path / 'a.npy', 21), LABELS)
+    (tmp_path / 'a.npy').rename(tmp_path / 'a.NPY')
+    np.testing.assert_array_equal(load_mask(tmp_path / 'a.NPY', 21), LABELS)
 
 
 def test_palette_png_with_fewer_than_eight_bit(tmp_path):

@@ -162,14 +162,15 @@ def test_a_box_without_pixels_concerns_its_image_only(tmp_path):
 
 
 def test_bad_edges_in_xml(tmp_path):
-    for source, old, message in (
-        (voc, '<xmax>5</xmax>', 'edges of a box must be numbers'),
-        (voc, '<xmin>2</xmin>', 'needs a <bndbox> of numbers'),
-        (cvat, 'xbr="5"', "image 'sub/a.jpg': the edges of a box must be numbers"),
+    for source, old, new, message in (
+        (voc, '<xmax>5</xmax>', '', 'edges of a box must be numbers'),
+        (voc, '<xmin>2</xmin>', '', 'needs a <bndbox> of numbers'),
+        (cvat, 'xbr="5"', '', "image 'sub/a.jpg': the edges of a box must be numbers"),
+        (cvat, '<box', '<box rotation="9.5"', "image 'sub/a.jpg': a box is rotated"),
     ):
         path = source(tmp_path)
         file = path / 'sub/a.xml' if source is voc else path
-        file.write_text(file.read_text().replace(old, ''))
+        file.write_text(file.read_text().replace(old, new))
         with pytest.raises(ValueError, match=message):
             constraint(path)(np.zeros(SIZE, np.uint8), image_id='sub/a')
 

@@ -171,6 +171,11 @@ def test_folder(tmp_path):
     (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask')
     (tmp_path / 'folder.png').mkdir()
     (tmp_path / 'c.png').symlink_to(tmp_path / 'nowhere.png')
+    save_mask(tmp_path / 'd.png', LABELS)
+    (tmp_path / 'd.png').rename(tmp_path / 'd.PNG')
+    folder = ForeignFolder(tmp_path, 6)
+    np.testing.assert_array_equal(folder.read('d'), LABELS)
+    (tmp_path / 'd.PNG').unlink()
     folder = ForeignFolder(tmp_path, 6)
     assert sorted(folder.files) == ['sub/a', 'sub/b']
     assert folder.kind(['x', 'sub/b', 'sub/a']) == 'masks'

@@ -197,6 +197,8 @@ def test_names_of_files_folders_and_patterns(photos, monkeypatch):
     monkeypatch.chdir(photos)
     assert names('*.jpg') == ['a', 'turned']
     (photos / '.hidden.jpg').write_bytes(b'')
+    (photos / '.thumbnails').mkdir()
+    (photos / '.thumbnails' / 'a.jpg').write_bytes(b'')
     (photos / 'a[1].jpg').write_bytes(b'')
     assert names('a[1].jpg') == ['a[1]']
     assert names('.') == ['a', 'a[1]', 'trip/b', 'turned']
@@ -204,6 +206,9 @@ def test_names_of_files_folders_and_patterns(photos, monkeypatch):
     (photos / 'trip' / 'gone.jpg').symlink_to(photos / 'nowhere.jpg')
     assert names('.') == ['a', 'a[1]', 'more/b', 'more/gone', 'trip/b', 'trip/gone', 'turned']
     (photos / 'more').unlink()
+    monkeypatch.chdir(photos / 'trip')
+    assert names('b.JPG', '../a.jpg') == ['trip/b', 'a']
+    monkeypatch.chdir(photos)
     with pytest.raises(FileNotFoundError, match=r'\*\.png matches no image'):
         find_images('*.png')
     shutil.copy('a.jpg', 'a.png')
@@ -255,6 +260,9 @@ def test_a_test_set_without_masks_is_predicted_with_its_subfolders(
     ]
     cfg.tta_model = dict(type='SegTTAModel')
     cfg.tta_pipeline = [dict(type='LoadImageFromFile'), dict(type='TestTimeAug', transforms=views)]
+    cfg.test_dataloader.dataset = dict(
+        type='WSSSConcatDataset', datasets=[cfg.test_dataloader.dataset]
+    )
     run_test(cfg, checkpoint, tta=True, out=str(tmp_path / 'mirrored'))
     assert len(list((tmp_path / 'mirrored').rglob('*.png'))) == 3
     assert (tmp_path / 'mirrored' / 'trip' / 'b.png').is_file()  # without the id, by its path

@@ -86,6 +86,9 @@ def test_bad_arguments(case):
     _, maps, images = case
     with pytest.raises(ValueError, match='strictly increasing'):
         choose_threshold(maps, images, list(images.paths), (0.5, 0.5))
+    images.classes = images.classes[1:]
+    with pytest.raises(ValueError, match='these classes have no background'):
+        choose_threshold(maps, images, list(images.paths))
 
 
 def test_masks_with_the_chosen_threshold_say_so(case, tmp_path):

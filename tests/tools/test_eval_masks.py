@@ -75,6 +75,7 @@ def test_failures_are_named(folders, capsys):
     [
         ((), 'name the classes with --classes'),
         (('--num-classes', 2, '--thresholds', 0.5), '--thresholds belong to --maps'),
+        (('--num-classes', 2, '--tolerance', 0.1), 'are of IA-mIoU: give --instances or --ia'),
         (
             ('--num-classes', 2, '--list', 'nowhere.txt'),
             '--list: the list of images does not exist: nowhere.txt',

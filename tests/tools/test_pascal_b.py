@@ -78,5 +78,8 @@ def test_options_that_do_not_go_together(tool, inputs, tmp_path, capsys):
             tool.parse_args(arguments)
         assert 'give either --coco' in capsys.readouterr().err
     with pytest.raises(SystemExit):
+        tool.parse_args(['--out', 'o', '--coco', 'x.json'])
+    assert '--coco needs --images' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
         tool.parse_args(['--out', 'o', '--voc', 'x', '--list', 'y'])
     assert '--list does not go with --voc' in capsys.readouterr().err

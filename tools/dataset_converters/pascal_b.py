@@ -69,6 +69,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if bool(args.voc) == bool(args.coco):
         parser.error('give either --coco (with or without --lvis) or --voc')
+    if args.coco and not args.images:
+        parser.error('--coco needs --images')
     if args.voc and args.list:
         parser.error('--list does not go with --voc')
     return args

@@ -115,8 +115,8 @@ def convert_folder(
     Raises:
         FileNotFoundError: A folder or file does not exist.
         ValueError: Classes are missing, a label file is malformed, all images have the same label, the true
-            masks number the classes otherwise, no image is left, or ``out/val.txt`` of an earlier run holds
-            out images that would train.
+            masks number the classes otherwise or are of no image, no image is left, or ``out/val.txt`` of an
+            earlier run holds out images that would train.
     """
     check_range('val_fraction', val_fraction, '[0, 1)')
     if masks is not None and true_masks is not None:
@@ -161,6 +161,10 @@ def convert_folder(
     if wrong:
         raise ValueError(f'true masks in {true_masks}: {wrong}')
     scored = [name for name, item in found.items() if item.mask is not None or true_masks is None]
+    if not (scored or report.failed) and Path(str(true_masks)).exists():
+        raise ValueError(
+            f'no mask in {true_masks} is named as an image of {images} is, such as {next(iter(found))}.png'
+        )
     val = draw_held_out(
         {name: item.label for name, item in found.items()},
         scored,
@@ -193,6 +197,10 @@ def _class_table(
     foreground = (name for name in classes if name != 'background')
     table = ClassTable(without_255(('background', *foreground)))
     for name in table.names:
+        if name != name.strip() or len(name.splitlines()) != 1:
+            raise ValueError(
+                f'class {name!r}: a class name must be a line of classes.txt, without blanks around it'
+            )
         if any(sign in name for sign in SEPARATORS):
             raise ValueError(
                 f'class {name!r}: a class name must not hold one of {" ".join(SEPARATORS)}, which '

@@ -115,12 +115,13 @@ def mask_folder(folder: str, name: str, path: str) -> Iterable[np.ndarray]:
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: A PNG is damaged or of another size than the image, or there are too many.
+        ValueError: A PNG is damaged or of another size than the image, or there is none, or too many.
     """
     inside = require_folder('masks', safe_join(folder, name))
-    files, size = sorted(inside.glob('*.png')), image_size(path)
-    if len(files) > MAX_FILES:
-        raise ValueError(f'{inside} holds {len(files)} masks, expected at most {MAX_FILES}')
+    files = sorted(file for file in inside.iterdir() if file.suffix.lower() == '.png')
+    size = image_size(path)
+    if not 1 <= len(files) <= MAX_FILES:
+        raise ValueError(f'{inside} holds {len(files)} masks (.png), expected 1 to {MAX_FILES}')
     return (_read_mask(file, size) for file in files)
 
 

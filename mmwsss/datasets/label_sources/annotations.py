@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -235,7 +235,7 @@ def _cvat_names(path: str) -> Rows:
 
 def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
     rows: Rows = {}
-    finder = _StudioImages(ids)
+    finder, controls = _StudioImages(ids), _controls(tasks)
     for number, task in enumerate(tasks, start=1):
         where = f'{path}, task {number}'
         if not isinstance(task, dict):
@@ -254,22 +254,36 @@ def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
             continue  # nobody has looked at it: no negative
         if name in rows:
             raise ValueError(f'{where}: the image {name!r} is there already ({rows[name][1]})')
-        rows[name] = (list(dict.fromkeys(n for a in done for n in _names_in(a))), where)
+        rows[name] = (list(dict.fromkeys(n for a in done for n in _names_in(a, controls))), where)
+    if rows and not any(names for names, _ in rows.values()) and 'data' not in tasks[0]:
+        raise ValueError(
+            f'{path}: no choice or label is found in any task; JSON-MIN writes a single choice under a '
+            'name of its own: export JSON instead'
+        )
     return rows
 
 
-def _names_in(annotation: Mapping[str, Any]) -> Iterable[str]:
+def _controls(tasks: Iterable[Any]) -> set[str]:
+    """Names of the controls whose choices JSON-MIN writes: one as a text, several as an object."""
+    items = (item for task in tasks if isinstance(task, dict) for item in task.items())
+    several = (key for key, value in items if isinstance(value, dict) and 'choices' in value)
+    return {'choice', *several}
+
+
+def _names_in(annotation: Mapping[str, Any], controls: Container[str]) -> Iterable[str]:
     """Without those of the prediction that it began with."""
-    return _studio_values(annotation.get('result', annotation))
+    if 'result' in annotation:
+        return _studio_values(annotation['result'])
+    return _studio_values(annotation, controls)
 
 
-def _studio_values(node: Any) -> Iterable[str]:
+def _studio_values(node: Any, controls: Container[str] = ('choice',)) -> Iterable[str]:
     """The names of all choices and labels below a part of an export."""
     if isinstance(node, list):
         for item in node:
             yield from _studio_values(item)
     for key, value in node.items() if isinstance(node, dict) else ():
-        if key == 'choice' and isinstance(value, str):
+        if key in controls and isinstance(value, str):
             yield value
         elif _STUDIO_NAMES.fullmatch(key) and isinstance(value, list):
             yield from (name for name in value if isinstance(name, str))

@@ -81,11 +81,16 @@ def _coco_boxes(path: Path, table: ClassTable) -> _Rows:
 
 
 def _cvat_boxes(path: Path, table: ClassTable) -> _Rows:
+    def edges(shape: ET.Element, where: str) -> list[Any]:
+        if float(shape.get('rotation', 0)):
+            raise ValueError(f'{where}: a box is rotated, which cannot be read')
+        return [shape.get(edge) for edge in ('xtl', 'ytl', 'xbr', 'ybr')]
+
     return {
         id_of_path(image.get('name') or ''): [
             (
                 table.id_of(shape.get('label') or '', str(path)),
-                [shape.get(edge) for edge in ('xtl', 'ytl', 'xbr', 'ybr')],
+                edges(shape, f'{path}, image {image.get("name")!r}'),
                 f'{path}, image {image.get("name")!r}',
             )
             for shape in image.findall('box')

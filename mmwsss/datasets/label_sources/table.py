@@ -19,7 +19,8 @@ __all__ = ['OWN_HEADER', 'load_csv_names', 'load_json_names', 'read_csv', 'read_
 OWN_HEADER = ['id', 'class names']
 _HEADER_NAMES = ('id', 'img_id', 'image_id', 'image', 'image_name', 'filename', 'file_name', 'file')
 _COLUMN_NAMES = ('class', 'classes', 'class names', 'names', 'label', 'labels', 'category', 'tags')
-_FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True}  # the latter as pandas writes them
+# The numbers with a point and the words as pandas writes them.
+_FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True, 'False': False, 'True': True}
 SEPARATOR = ';'
 SEPARATORS = (SEPARATOR, '|', ',')
 Rows = dict[str, tuple[list[str], str]]  # image id -> class names, place in the file
@@ -91,7 +92,7 @@ def load_json_names(path: str, backend_args: dict[str, Any] | None = None) -> Ro
         where = f'{path}, id {image_id!r}'
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f'{where}: expected a list of class names, but got {names!r}')
-        _add_row(rows, image_id, names, where)
+        _add_row(rows, image_id, [name.strip() for name in names], where)
     return rows
 
 

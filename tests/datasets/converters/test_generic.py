@@ -285,6 +285,28 @@ def test_labels_may_begin_with_the_folders_of_the_images(tiny):
     assert sorted(rows[2:]) == ['first,cat', 'second,dog', 'third,']
 
 
+@pytest.mark.parametrize('name', ['', 'big\ncat'])
+def test_names_that_are_no_line_of_a_file_are_refused(tiny, name):
+    labels = {'first': [' cat'], 'second': ['cat ', name], 'third': []}
+    (tiny / 'labels.json').write_text(json.dumps(labels))
+    with pytest.raises(
+        ValueError, match=f'class {name!r}: a class name must be a line of'.replace('\\', '.')
+    ):
+        convert(tiny, labels=str(tiny / 'labels.json'))
+    labels['second'].pop()
+    (tiny / 'labels.json').write_text(json.dumps(labels))
+    convert(tiny, labels=str(tiny / 'labels.json'))
+    assert (tiny / 'out/classes.txt').read_text() == 'cat\n'
+
+
+def test_true_masks_of_no_image_are_refused(tiny):
+    for path in (tiny / 'masks').iterdir():
+        path.rename(path.with_name(f'{path.stem}_mask.png'))
+    with pytest.raises(ValueError, match=r'no mask in .*masks is named as .*, such as first\.png'):
+        convert(tiny, true_masks=str(tiny / 'masks'), val_fraction=0.4)
+    convert(tiny, true_masks=str(tiny / 'none'), val_fraction=0.4)
+
+
 def test_labels_without_any_class(tiny):
     (tiny / 'names.csv').write_text('id,names\nfirst,\nsecond,\nthird,\n')
     with pytest.raises(ValueError, match='the labels name no class of any image'):

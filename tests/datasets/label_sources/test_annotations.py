@@ -171,7 +171,14 @@ MINIMAL = [
 ]
 
 
-@pytest.mark.parametrize('content', [STUDIO, MINIMAL])
+OTHER_NAME = [  # of the control; a single choice is written as a text
+    {'image': 'a.jpg', 'animal': {'choices': ['cat', 'dog']}, 'annotator': 'cat'},
+    {'image': 'dog/b.jpg', 'animal': 'dog', 'created_at': '2026-01-01'},
+    {'image': 'c.jpg'},
+]
+
+
+@pytest.mark.parametrize('content', [STUDIO, MINIMAL, OTHER_NAME])
 def test_label_studio(tmp_path, content):
     path = write(tmp_path / 'export.json', content)
     expected = {'cat/a': ['cat', 'dog'], 'dog/b': ['dog'], 'background/c': []}
@@ -184,6 +191,7 @@ def test_label_studio(tmp_path, content):
         ([*STUDIO, STUDIO[0]], "task 4: the image 'cat/a' is there already .*task 1"),
         ([{'data': {'text': 'x'}}], 'task 1: expected an "image"'),
         (['x'], 'task 1: expected an export of Label Studio'),
+        (OTHER_NAME[1:], 'no choice or label is found in any task; .*: export JSON instead'),
     ],
 )
 def test_bad_label_studio(tmp_path, change, message):

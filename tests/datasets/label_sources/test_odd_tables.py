@@ -23,6 +23,7 @@ BOTH = {'a': ['cat', 'dog'], 'b': ['cat']}
         ('id, cat, dog\na, 1, 1\nb, 1, 0\n', BOTH),
         ('filename,dog,cat\na,1,1\nb,0,1\n', {'a': ['dog', 'cat'], 'b': ['cat']}),
         ('id,cat,dog\na,1.0,1.0\nb,1.0,0.0\n', BOTH),
+        ('id,defect\na,True\nb,False\n', {'a': ['defect'], 'b': []}),
         ('id,defect\na,1\nb,0\n', {'a': ['defect'], 'b': []}),
         ('id,defect\na,0\nb,0\n', {'a': [], 'b': []}),
         ('\ufeffid,cat,dog\na,1,1\n\nb,1,0\n', BOTH),
