@@ -20,6 +20,6 @@ model = dict(
     ),
     head=dict(in_channels=768),
     freeze_norm=False,
-    frozen_modules=(),
+    frozen_modules=('norm0', 'norm1', 'norm2'),  # of outputs that no loss reaches
 )
 mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.15)])

@@ -71,7 +71,8 @@ def constrain_labels(
     1. Pixels outside of all boxes become background. A pixel whose class has no box there, but another class
        has, becomes undecided (255).
     2. From the largest box to the smallest: if less than ``min_fill`` of a box has its class, the box is
-       labelled anew: its middle, a share ``inner`` of its area, gets the class, and the rest is undecided.
+       labelled anew: its middle, a share ``inner`` of its area, gets the class, and the rest is undecided;
+       if not, its pixels of the class are as before, also where a larger box was labelled anew.
 
     Args:
         labels: Integer (H, W), 255 = undecided.
@@ -100,9 +101,12 @@ def constrain_labels(
     kept = result.copy()
     for box in sorted(boxes, key=lambda b: -_size(b, labels.shape)):
         place = box_slices(box, labels.shape)
-        if kept[place].size and (kept[place] == box.class_id).mean() < min_fill:
+        own = kept[place] == box.class_id
+        if own.size and own.mean() < min_fill:
             result[place] = UNDECIDED
             result[box_slices(_middle(box, inner), labels.shape)] = box.class_id
+        else:
+            result[place][own] = box.class_id
     return result
 
 

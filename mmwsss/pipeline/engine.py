@@ -34,7 +34,15 @@ from mmwsss.pipeline.inputs import (
     named_files,
     plain,
 )
-from mmwsss.pipeline.kinds import KINDS, REFERENCE, Kind, Stage, places, with_folders
+from mmwsss.pipeline.kinds import (
+    KINDS,
+    REFERENCE,
+    Kind,
+    Stage,
+    files_below,
+    places,
+    with_folders,
+)
 from mmwsss.pipeline.launch import Launcher, run_command
 from mmwsss.pipeline.spec import PipelineSpec
 from mmwsss.pipeline.summary import Summary, short_path, write_summary
@@ -173,7 +181,8 @@ class Pipeline:
         settings = kind.settings(stage, cfg)
         given = {key: value for key, value in stage.arguments.items() if key not in NO_INPUTS}
         for name in stage.needs:
-            self.output(name)  # refuses what is not done
+            if name in stage.reads or not self.idle(self.spec.stage(name)):
+                self.output(name)  # refuses what is not done
         read = {name: self.record(name) for name in stage.reads if kind.states_protocol}
         return {
             'run': stage.kind,
@@ -186,13 +195,19 @@ class Pipeline:
                 {
                     **named_files([settings, given]),
                     **files_in_folders([settings.get('mask_cfg'), settings.get('test_evaluator')]),
-                    **kind.files(stage),
+                    **{
+                        k: v for place in kind.folders(stage) for k, v in files_below(place).items()
+                    },
                 }
             ),
             'stages': {name: self.hashes.of(self.output_files(name)) for name in stage.reads},
             'protocols': {name: asdict(each.protocol) for name, each in read.items() if each},
             'version': __version__,
         }
+
+    def idle(self, stage: Stage) -> str:
+        """Why a stage has nothing to do, if so."""
+        return KINDS[stage.kind].idle(stage, self.config(stage)) if stage.config else ''
 
     def selected(self, first: str | None, last: str | None) -> list[str]:
         """Names of the stages from ``first`` to ``last``.
@@ -262,9 +277,7 @@ class Pipeline:
         waits = [name for name in stage.needs if name in pending]
         # A tool that is yet to run may make the true masks.
         is_known = all(self.spec.stage(name).kind != 'tool' for name in pending)
-        idle = ''
-        if stage.config and is_known:
-            idle = KINDS[stage.kind].idle(stage, self.config(stage))
+        idle = self.idle(stage) if is_known else ''
         if idle:
             return Decision(stage.name, 'skip', f'nothing to do: {idle}')
         if waits:
@@ -347,8 +360,8 @@ class Pipeline:
             data.update(self.output_files(stage.name).values())
             given = stage.arguments
             data.update(Path(file) for file in given.get('files') or ())
-            data |= with_folders(filter(None, (*(given.get('reads') or ()), given.get('imported'))))
             kind, cfg = KINDS[stage.kind], self.config(stage)
+            data |= with_folders(kind.folders(stage))
             data |= places(cfg, kind.data) if stage.config and kind.idle(stage, cfg) else set()
         for path in data:  # also those that a new sub-folder of images changes
             levels = 1 if path.is_relative_to(self.work_dir) else FOLDER_LEVELS

@@ -116,9 +116,10 @@ class Kind(ABC):
         """How many of the available processes do it; None: it is no work for a launcher."""
         return available if self.runs_model else None
 
-    def files(self, stage: Stage) -> dict[str, Path]:
-        """Files that decide the result beside those that the config names."""
-        return {}
+    def folders(self, stage: Stage) -> list[str]:
+        """Folders whose files decide the result and that no stage makes."""
+        given = [stage.arguments.get(name) for name in self.one_of]
+        return [folder for folder in given if folder and not REFERENCE.search(folder)]
 
 
 class Train(Kind):
@@ -215,11 +216,6 @@ class Masks(Kind):
         source = ['--maps', fill(maps)] if maps else ['--from', fill(stage.arguments['imported'])]
         return [stage.config, *source, '--out', str(folder), *list_option(stage, fill)]
 
-    def files(self, stage: Stage) -> dict[str, Path]:
-        """The files of ``imported``, unless a stage makes them."""
-        folder = stage.arguments.get('imported')
-        return {} if REFERENCE.search(folder or '') else files_below(folder)
-
 
 class Score(Kind):
     """``tools/eval_masks.py``: maps or masks against the true masks of ``val_dataloader``.
@@ -275,7 +271,7 @@ class Test(Kind):
     optional = ('tta', 'crf')
     keys = ('custom_imports', 'model', 'test_dataloader', 'test_evaluator', 'test_cfg')
     data = ('test_dataloader', 'test_cfg')
-    suffix = '.json'
+    suffix = '.png'
 
     def idle(self, stage: Stage, cfg: Config) -> str:
         """A config may have nothing to test on."""
@@ -296,6 +292,10 @@ class Test(Kind):
             words += ['--out', str(folder / 'predictions')]
         return [*words, *(f'--{name}' for name in ('tta', 'crf') if stage.arguments.get(name))]
 
+    def output_files(self, folder: Path, record: Record) -> dict[str, Path]:
+        """The predicted masks."""
+        return super().output_files(folder / 'predictions', record)
+
 
 class Tool(Kind):
     """Any other tool, such as a dataset converter, with arguments as they stand.
@@ -313,12 +313,9 @@ class Tool(Kind):
         words = stage.arguments.get('args') or ()
         return [fill(str(word).replace('{work}', str(folder))) for word in words]
 
-    def files(self, stage: Stage) -> dict[str, Path]:
-        """The files in the folders of ``reads``."""
-        files: dict[str, Path] = {}
-        for folder in stage.arguments.get('reads') or ():
-            files.update(files_below(folder))
-        return files
+    def folders(self, stage: Stage) -> list[str]:
+        """Those of ``reads``."""
+        return list(stage.arguments.get('reads') or ())
 
 
 KINDS: dict[str, Kind] = {
@@ -337,10 +334,8 @@ def list_option(stage: Stage, fill: Fill) -> list[str]:
     return ['--list', fill(path)] if path else []
 
 
-def files_below(folder: str | None) -> dict[str, Path]:
-    """The files of a folder, by its name and their paths in it; none of no folder."""
-    if folder is None:
-        return {}
+def files_below(folder: str) -> dict[str, Path]:
+    """The files of a folder, by its name and their paths in it; none where there is no folder."""
     root = Path(folder)
     paths = [path for path in walk_files(root) if path.is_file()]
     return {f'{root.name}/{path.relative_to(root)}': path for path in paths}

@@ -125,6 +125,10 @@ def test_trains_and_maps_an_odd_sized_image(method, backbone):
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     model.train()
+    loss = model(**model.data_preprocessor(batch((64, 64)), True), mode='loss')
+    model.parse_losses(loss)[0].backward()
+    # Several processes wait for the gradient of each.
+    assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
     for _ in range(2):
         losses = model.train_step(batch((64, 64)), wrapper)
         assert torch.isfinite(losses['loss'])

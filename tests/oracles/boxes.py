@@ -39,4 +39,7 @@ def plain_labels(labels, boxes, min_fill, inner):
             middle = (k, x0 + dx, y0 + dy, x1 - dx, y1 - dy)
             for place in pixels[box]:
                 result[place] = k if inside(middle, *place) else 255
+        else:
+            for place in pixels[box]:
+                result[place] = box[0] if first[place] == box[0] else result[place]
     return result

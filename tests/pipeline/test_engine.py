@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -163,6 +164,27 @@ def test_a_changed_folder_of_a_refiner_repeats_the_masks(copied, tmp_path):
     assert made.inputs(made.spec.stage('masks'))['files'] == before
     save_segments(segments / 'one.json', np.ones((2, 64, 64), bool))
     assert made.inputs(made.spec.stage('masks'))['files'] != before
+
+
+def test_a_changed_folder_that_no_stage_makes_is_scored_again(copied, tmp_path):
+    made = pipeline(*copied)
+    masks = shutil.copytree(copied[1] / 'masks', tmp_path / 'theirs')
+    stage = replace(made.spec.stage('masks_score'), arguments={'masks': str(masks)}, reads=())
+    before = made.inputs(stage)['files']
+    assert made.inputs(stage)['files'] == before
+    next(masks.glob('*.png')).unlink()
+    assert made.inputs(stage)['files'] != before
+
+
+def test_what_has_nothing_to_do_is_not_waited_for(copied):
+    made = pipeline(*copied)
+    score, train = made.spec.stage('masks_score'), made.spec.stage('segmenter')
+    shutil.rmtree(copied[1] / 'masks_score')
+    waits = replace(train, needs=(*train.needs, 'masks_score'))
+    with pytest.raises(ValueError, match="stage 'masks_score' is not done"):
+        made.inputs(waits)
+    made.config(score).val_dataloader.dataset.data_prefix.pop('seg_map_path')
+    assert made.inputs(waits) == made.inputs(train)
 
 
 def test_maps_and_masks_of_a_list_of_images(copied, finished, tmp_path):

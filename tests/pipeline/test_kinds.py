@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmwsss.io import make_record
 from mmwsss.pipeline.inputs import files_by_id
-from mmwsss.pipeline.kinds import Maps, Masks, Stage, Train, files_below
+from mmwsss.pipeline.kinds import Maps, Masks, Score, Stage, Test, Train, files_below
 
 RECAM = str(Path(__file__).parents[2] / 'configs' / 'recam' / 'recam_tiny_demo.py')
 
@@ -31,7 +32,24 @@ def test_imported_masks_may_be_of_another_stage(tmp_path):
     stage = Stage('masks', 'masks', 'c.py', arguments={'imported': '{other}/png'})
     words = Masks().command(stage, Config(), tmp_path, lambda text: text.replace('{other}', 'made'))
     assert words[1:3] == ['--from', 'made/png']
-    assert Masks().files(stage) == {}
+    assert Masks().folders(stage) == []
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'),
+    [(Masks(), 'imported'), (Masks(), 'maps'), (Score(), 'maps'), (Score(), 'masks')],
+)
+def test_folders_that_no_stage_makes_count(kind, name):
+    assert kind.folders(Stage('s', 'x', 'c.py', arguments={name: 'theirs'})) == ['theirs']
+    assert kind.folders(Stage('s', 'x', 'c.py', arguments={name: '{other}/png'})) == []
+
+
+def test_what_a_test_predicts_is_what_others_read(tmp_path):
+    for name in ('predictions/sub/a.png', 'vis/20260101.json', 'vis/a.png'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = Test().output_files(tmp_path, make_record('test'))
+    assert found == {'sub/a.png': tmp_path / 'predictions' / 'sub' / 'a.png'}
 
 
 def test_a_training_resumes_only_from_a_checkpoint_that_is_there(tmp_path):

@@ -79,8 +79,8 @@ class EWCHook(Hook):
         seed: Seed of augmentations during the estimation.
 
     Raises:
-        ValueError: A number is out of range, a name in ``task_b_loss`` is no head with a loss, or a resumed
-            checkpoint or ``fisher_file`` does not fit.
+        ValueError: A number is out of range, task B would begin behind the run's last iteration, a name in
+            ``task_b_loss`` is no head with a loss, or a resumed checkpoint or ``fisher_file`` does not fit.
     """
 
     # After hooks that change parameters between iterations, before the checkpoint is written.
@@ -125,6 +125,11 @@ class EWCHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the configuration against the model and, in a run resumed in task B, go on there."""
+        if self.task_b_begin > runner.max_iters:
+            raise ValueError(
+                f'task_b_begin must be at most the {runner.max_iters} iterations of the run, but is '
+                f'{self.task_b_begin}'
+            )
         model = unwrapped(runner.model)
         self._state = None
         self._new_losses = {}

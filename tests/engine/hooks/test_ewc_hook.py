@@ -413,6 +413,11 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, whole_run):
         run(tmp_path / '2', **resume)
 
 
+def test_a_task_b_that_never_begins_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r'task_b_begin must be at most the 2 iterations .* is 3'):
+        toy_runner(tmp_path, iters=2).train()
+
+
 def test_malformed_arguments(tmp_path):
     with pytest.raises(ValueError, match=r'strength must lie in \[0, inf\], but got -1'):
         EWCHook(strength=-1)
