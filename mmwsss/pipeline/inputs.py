@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmseg.registry import DATASETS
 
@@ -61,9 +62,17 @@ def plain(node: Any) -> Any:
 
 
 def named_files(node: Any) -> dict[str, Path]:
-    """Local files that a config names anywhere, such as initial weights, by their path."""
-    named = {text for text in texts_in(node) if 0 < len(text) < 1024 and '\0' not in text}
-    return {text: Path(text) for text in sorted(named) if os.path.isfile(text)}
+    """Local files that a config names anywhere, such as initial weights, by their path.
+
+    Of other configs, such as that of a refiner's network, those that they are based on are there, too.
+    """
+    texts = {text for text in texts_in(node) if 0 < len(text) < 1024 and '\0' not in text}
+    named = {text: Path(text) for text in sorted(texts) if os.path.isfile(text)}
+    for config in [text for text in named if text.endswith('.py')]:
+        for line in Config.fromfile(config).text.splitlines():  # where each begins with its path
+            if os.path.isfile(line):
+                named[f'{config}: {os.path.relpath(line, os.path.dirname(config))}'] = Path(line)
+    return named
 
 
 def files_in_folders(node: Any) -> dict[str, Path]:
