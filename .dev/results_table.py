@@ -172,6 +172,10 @@ QUESTIONS = (
         Entry(f'{LOSS_VOC}_sw', SEGMENTER, 'size-weighted'),
         Entry(f'{LOSS_VOC}_sb', SEGMENTER, 'size-balanced'),
     ), SIZE_SCORES, 'IA_S'),
+    Question("Which loss on VOC itself? On SIPE's masks", (
+        Entry('sipe_lite2_voc12part', SEGMENTER, 'cross-entropy'),
+        Entry('sipe_lite2_voc12part_sb', SEGMENTER, 'size-balanced'),
+    ), SIZE_SCORES, 'IA_S'),
     Question('Which loss? On coco_mini', (
         Entry(f'{LOSS}_ce', SEGMENTER, 'cross-entropy'),
         Entry(f'{LOSS}_sw', SEGMENTER, 'size-weighted'),

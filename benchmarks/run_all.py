@@ -76,6 +76,9 @@ STUDIES: dict[str, tuple[str, ...]] = {
         'sipe_lite2_voc12part', '--cfg-options',
         'configs.segmenter=configs/deeplabv3plus/deeplabv3plus_lite2_voc12part_pseudo.py',
     ),
+    'sipe_lite2_voc12part_sb': (
+        'sipe_lite2_voc12part', '--cfg-options', VOC_SEGMENTER.format('sb')
+    ),
     'deeplabv2_lite2_voc12part_pseudo_true-masks': ('true_masks_lite2_voc12part',),
     **{
         f'size_balanced_lite2_voc12part_{loss}': (
