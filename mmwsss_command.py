@@ -75,7 +75,7 @@ def main(words: list[str] | None = None) -> int:
         return 0
     taken = 2 if words[0] in GROUPS.values() else 1
     name, rest = ' '.join(words[:taken]), words[taken:]
-    if name in GROUPS.values() or name.split()[-1] in ('-h', '--help'):
+    if name in GROUPS.values() or name.endswith((' -h', ' --help')):
         inside = {key: path for key, path in commands.items() if key.split()[0] == words[0]}
         print(f'usage: mmwsss {words[0]} NAME ...\n\n{listing(inside)}')
         return 0

@@ -45,6 +45,7 @@ def test_each_command_is_a_tool_with_a_sentence(capsys):
 @pytest.mark.parametrize(
     ('words', 'code', 'shown'),
     [
+        ([''], 2, "there is no command ''"),
         (['trian'], 2, "did you mean 'train'?"),
         (['data', 'voc'], 2, "there is no command 'data voc'"),
         (['data'], 0, 'usage: mmwsss data NAME'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +41,33 @@ except FileNotFoundError as error:
 """
 
 
+def from_source_archive(folder: Path) -> Path:
+    """What the source distribution of a copy of the checkout holds."""
+    outside = (
+        '.*',
+        'data',
+        'docs',
+        'results',
+        'tests',
+        'work_dirs',
+        'build',
+        '*.egg-info',
+        '__pycache__',
+    )
+    copy = folder / 'copy'
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*outside))
+    command = [sys.executable, 'setup.py', '-q', 'sdist', '--dist-dir', str(folder)]
+    subprocess.run(command, cwd=copy, check=True, capture_output=True, timeout=300)
+    (archive,) = folder.glob('*.tar.gz')
+    shutil.unpack_archive(archive, folder / 'unpacked')
+    (source,) = (folder / 'unpacked').iterdir()
+    return source
+
+
 @pytest.fixture(scope='module')
 def package(tmp_path_factory):
     folder = tmp_path_factory.mktemp('build')
+    source = from_source_archive(folder)
     about = ['egg_info', '--egg-base', folder, 'install_egg_info', '--install-dir', folder / 'lib']
     words = [
         'setup.py',
@@ -55,7 +80,7 @@ def package(tmp_path_factory):
         *about,
     ]
     command = [sys.executable, *map(str, words)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=300)
     return folder / 'lib' / 'mmwsss'
 
 

@@ -309,10 +309,13 @@ def resolve_classes(
 def _known_classes(classes: str, background: bool) -> list[str]:
     from mmwsss.datasets.classes import without_255
     from mmwsss.datasets.coco import COCO14WSSSDataset
+    from mmwsss.datasets.label_sources.class_table import ClassTable
     from mmwsss.datasets.voc import VOC12WSSSDataset
 
     known = {'voc': VOC12WSSSDataset, 'coco14': COCO14WSSSDataset}
     if classes in known:
+        if not background:
+            raise ValueError(f'the classes of {classes!r} have a background')
         return list(known[classes].METAINFO['classes'])
     if not Path(classes).is_file():
         raise FileNotFoundError(
@@ -320,6 +323,7 @@ def _known_classes(classes: str, background: bool) -> list[str]:
             f'but there is no file {classes!r}'
         )
     names = read_lines(classes)
+    ClassTable(names_by_number(names))  # refuses what is no list of classes
     return list(without_255(names_by_number(names))) if background else names
 
 

@@ -135,7 +135,7 @@ def write_ids(path: str | os.PathLike[str], ids: Iterable[str]) -> None:
 def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[str]:
     """List the image ids of a folder and its subfolders, linked ones too, sorted; hidden files are left out.
 
-    Suffixes count in any case.
+    Suffixes count in small letters and in capitals.
 
     Raises:
         FileNotFoundError: The folder does not exist.
@@ -143,7 +143,9 @@ def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[st
     """
     folder = require_folder('folder of masks', folder)
     paths = [
-        path.relative_to(folder) for path in walk_files(folder) if path.suffix.lower() in suffixes
+        path.relative_to(folder)
+        for path in walk_files(folder)
+        if path.suffix in (*suffixes, *map(str.upper, suffixes))
     ]
     shown = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
     if not shown:

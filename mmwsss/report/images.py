@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS
 
 from mmwsss.engine.hooks.map_visualization_hook import image_datasets
 from mmwsss.evaluation.doubts import doubtful_masks, doubtful_score, scored_iou
-from mmwsss.evaluation.instance_score import InstanceScore
+from mmwsss.evaluation.instance_score import InstanceScore, read_category_map
 from mmwsss.functional.confusion import confusion_counts, iou_from_counts, mean_iou
 from mmwsss.functional.ia_miou import InstanceRecords
 from mmwsss.io import (
@@ -212,7 +212,9 @@ def score_stage(
         folder = Path(index.truth[ids[0]]).parent.parent / VOC_INSTANCES
         complete = all(safe_join(folder, name, '.png').is_file() for name in ids)
         instances = folder if complete else None
-    score = InstanceScore(classes, instances) if has_background(classes) else None
+    score = None
+    if has_background(classes):
+        score = InstanceScore(classes, instances, read_category_map(None, classes))
     counts = np.zeros((len(classes), len(classes) + 1), int)
     result = StageResult(stage, classes, len(files), score, counts)
 

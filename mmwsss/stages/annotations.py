@@ -378,14 +378,16 @@ def export_masks(
     Raises:
         FileExistsError: There is an export in ``out``.
         FileNotFoundError: A folder is missing.
-        ValueError: The format is unknown, an option out of its range, no mask is there, or the classes have
-            no background.
+        ValueError: The format is unknown, an option out of its range, no mask is there, ``out`` lies in
+            ``masks``, or the classes have no background.
     """
     options = options or ExportOptions()
     check_choice('format', format, tuple(FORMATS))
     check_range('min_area', options.min_area, '[1, inf)')
     check_range('tolerance', options.tolerance, '[0, inf)')
     masks, out = require_folder('masks', masks), Path(out)
+    if out.resolve().is_relative_to(masks.resolve()):
+        raise ValueError(f'the output folder {out} lies in that of the masks: choose another one')
     photos = None if images is None else by_name(find_images(require_folder('images', images)))
     names = find_ids(masks, MASK_SUFFIXES) if ids is None else list(ids)
     if not has_background(classes):

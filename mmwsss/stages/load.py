@@ -92,10 +92,7 @@ def with_weights(
     place = usable_device(device)
     if not Path(checkpoint).is_file() and hasattr(model, 'weights_source'):
         raise FileNotFoundError(f'checkpoint not found: {checkpoint}. {model.weights_source}')
-    if trust_checkpoint:
-        content = torch.load(checkpoint, map_location='cpu', weights_only=False)
-    else:
-        content = load_checkpoint_file(checkpoint)
+    content = load_checkpoint_file(checkpoint, trust=trust_checkpoint)
     # mmseg's checkpoints may hold what only training needs; ours of a localizer fit exactly.
     check_fit(model, content, checkpoint, exact=isinstance(model, ImageLevelClassifier))
     model.load_state_dict(weights_of(content, checkpoint), strict=False)

@@ -50,12 +50,15 @@ class UntrustedCheckpointError(ValueError):
     """A checkpoint holds more than tensors and plain data."""
 
 
-def load_checkpoint_file(path: str | os.PathLike[str], mmap: bool = False) -> Any:
-    """Read a checkpoint on the CPU, in weights-only mode.
+def load_checkpoint_file(
+    path: str | os.PathLike[str], mmap: bool = False, trust: bool = False
+) -> Any:
+    """Read a checkpoint on the CPU, in weights-only mode unless it is trusted.
 
     Args:
         path: A file written by ``torch.save``, or weights in a ``.safetensors`` file.
         mmap: Leave the tensors on disk; enough for a look at the contents.
+        trust: Allow arbitrary objects, whose unpickling may run code.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -67,9 +70,9 @@ def load_checkpoint_file(path: str | os.PathLike[str], mmap: bool = False) -> An
         return load_safetensors(path)
     allow_safe_resume()
     try:
-        return torch.load(path, map_location='cpu', weights_only=True, mmap=mmap)
+        return torch.load(path, map_location='cpu', weights_only=not trust, mmap=mmap)
     except pickle.UnpicklingError as error:
-        if written_by_torch(path):
+        if written_by_torch(path) and not trust:
             raise UntrustedCheckpointError(
                 f'checkpoint {str(path)!r} holds objects that weights-only loading refuses '
                 f'({first_line(error)}). If you trust where it comes from, pass --trust-checkpoint.'
@@ -77,7 +80,7 @@ def load_checkpoint_file(path: str | os.PathLike[str], mmap: bool = False) -> An
         raise ValueError(f'checkpoint {str(path)!r} is none: not written by torch.save') from error
     except PARSER_ERRORS as error:
         if mmap and 'mmap' in str(error):  # files of the old, unzipped format
-            return load_checkpoint_file(path)
+            return load_checkpoint_file(path, trust=trust)
         raise ValueError(f'checkpoint {str(path)!r} cannot be read: {first_line(error)}') from error
 
 

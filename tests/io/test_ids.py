@@ -178,6 +178,7 @@ def test_masks_with_suffixes_in_capitals_are_found(tmp_path, suffix):
     (tmp_path / f'v1.2{suffix}').touch()
     (tmp_path / '.cache').mkdir()
     (tmp_path / '.cache/a.png').touch()
+    (tmp_path / 'b.Png').touch()  # nor does find_mask
     assert find_ids(tmp_path, ('.png', '.npy')) == ['v1.2']
     assert find_mask(tmp_path, 'v1.2').name == f'v1.2{suffix}'
 

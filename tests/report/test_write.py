@@ -16,6 +16,7 @@ from mmengine.config import Config
 from PIL import Image
 
 import mmwsss.report
+from mmwsss.datasets import VOC12WSSSDataset
 from mmwsss.functional import ia_miou
 from mmwsss.io import (
     Protocol,
@@ -237,6 +238,30 @@ def test_measured_scores_are_those_of_the_functions(run, demo_root):
     measured = result.instances.result()
     for key in ('IA-mIoU', 'IA_S', 'IA_M', 'IA_L'):
         np.testing.assert_equal(measured[key], expected[key])
+
+
+def test_a_file_of_instances_has_cocos_names_for_vocs_classes(tmp_path):
+    labels = np.zeros((12, 12), np.uint8)
+    labels[:4, :4], labels[6:, 6:] = 1, 8
+    for folder in ('gt', 'masks'):
+        save_mask(tmp_path / folder / 'a.png', labels)
+    boxes = {1: ('airplane', 0, 4), 2: ('cat', 6, 12)}
+    content = {
+        'images': [{'id': 1, 'file_name': 'a.jpg', 'height': 12, 'width': 12}],
+        'categories': [{'id': i, 'name': name} for i, (name, *_) in boxes.items()],
+        'annotations': [
+            {'id': i, 'image_id': 1, 'category_id': i, 'iscrowd': 0,
+             'segmentation': [[low, low, high, low, high, high, low, high]]}
+            for i, (_, low, high) in boxes.items()
+        ],
+    }  # fmt: skip
+    (tmp_path / 'instances.json').write_text(json.dumps(content))
+    record = make_record('masks', VOC12WSSSDataset.METAINFO['classes'], ids=['a'])
+    stage = Stage('masks', tmp_path / 'masks', record)
+    index = ImageIndex(truth={'a': str(tmp_path / 'gt' / 'a.png')})
+    result = score_stage(stage, index, tmp_path / 'instances.json')
+    assert result.errors == {}
+    assert result.instances.result()['IA-mIoU'] == 1
 
 
 def test_masks_that_cannot_be_scored_count_as_failed(tmp_path):

@@ -280,6 +280,12 @@ def test_small_objects_are_left_out_and_counted(masks, tmp_path):
     assert sum(large.objects.values()) + large.small == sum(whole.objects.values())
 
 
+def test_an_export_among_the_masks_is_refused(masks):
+    for out in (masks, masks / 'export'):
+        with pytest.raises(ValueError, match='lies in that of the masks'):
+            export_masks(masks, out, 'voc', CLASSES)
+
+
 def test_the_command_names_what_failed(masks, tmp_path):
     broken, out = tmp_path / 'masks', tmp_path / 'out'
     broken.mkdir()

@@ -80,10 +80,14 @@ def test_failures_are_named(folders, capsys):
             ('--num-classes', 2, '--list', 'nowhere.txt'),
             '--list: the list of images does not exist: nowhere.txt',
         ),
+        (('--classes', 'voc', '--no-background'), "classes of 'voc' have a background"),
+        (('--classes', 'twice.txt'), 'classes must differ, but these repeat: cat'),
         (('--classes', 'voc', '--num-classes', 20), '--num-classes is 20, but there are 21'),
     ],
 )
-def test_errors_are_one_line(folders, capsys, arguments, message):
+def test_errors_are_one_line(folders, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(folders)
+    Path('twice.txt').write_text('cat\ncat\n')
     assert run(*masks(folders), *arguments) == 2
     err = capsys.readouterr().err
     assert err.startswith('error: ')

@@ -48,6 +48,8 @@ def test_a_file_of_another_kind_is_no_checkpoint(tmp_path, content):
     with pytest.raises(ValueError, match=r"README\.md'") as caught:
         load_checkpoint_file('README.md')
     assert not isinstance(caught.value, UntrustedCheckpointError)
+    with pytest.raises(ValueError, match=r"README\.md'"):
+        load_checkpoint_file('README.md', trust=True)
     assert '--trust-checkpoint' not in str(caught.value)
 
 
