@@ -22,7 +22,7 @@ METHODS = {
     'SIPE': Entry('sipe_lite2_voc12part', BEST),
     'RPNet': Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'),
 }
-FRACTIONS = (Fraction(1), Fraction(1, 16))
+FRACTIONS = (Fraction(1), Fraction(1, 4), Fraction(1, 16))
 CAPTION = 'mIoU of the maps against the fraction of training images'
 # Method -> fraction -> mIoU in % of each seed.
 Curves = dict[str, dict[Fraction, dict[int, float]]]

@@ -66,11 +66,12 @@ STUDIES: dict[str, tuple[str, ...]] = {
         for name in ('localizers', 'refiners', 'cam', 'sipe', 'sipe_irn')
     },
     **{
-        f'{method}_lite2_voc12part_1of16': (
+        f'{method}_lite2_voc12part_1of{parts}': (
             f'{method}_lite2_voc12part', '--last', 'maps_score',
-            *('--cfg-options', 'localizer.fraction=1/16', f'stages.maps.list={VOC_TRAIN}'),
+            *('--cfg-options', f'localizer.fraction=1/{parts}', f'stages.maps.list={VOC_TRAIN}'),
         )
         for method in ('cam', 'sipe', 'rpnet')
+        for parts in (4, 16)
     },
     'sipe_lite2_voc12part_deeplabv3plus': (
         'sipe_lite2_voc12part', '--cfg-options',

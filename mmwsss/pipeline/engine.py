@@ -28,6 +28,7 @@ from mmwsss.io import (
 from mmwsss.io.record import first_difference, plain_values
 from mmwsss.pipeline.inputs import (
     FileHashes,
+    bases_of_configs,
     check_datasets,
     dataset_files,
     files_in_folders,
@@ -194,6 +195,7 @@ class Pipeline:
             'files': self.hashes.of(
                 {
                     **named_files([settings, given]),
+                    **bases_of_configs(settings.get('mask_cfg')),
                     **files_in_folders([settings.get('mask_cfg'), settings.get('test_evaluator')]),
                     **{
                         k: v for place in kind.folders(stage) for k, v in files_below(place).items()

@@ -18,6 +18,7 @@ from mmwsss.utils.nested import dicts_in, rebuilt, texts_in
 
 __all__ = [
     'FileHashes',
+    'bases_of_configs',
     'check_datasets',
     'dataset_files',
     'files_in_folders',
@@ -62,17 +63,19 @@ def plain(node: Any) -> Any:
 
 
 def named_files(node: Any) -> dict[str, Path]:
-    """Local files that a config names anywhere, such as initial weights, by their path.
+    """Local files that a config names anywhere, such as initial weights, by their path."""
+    named = {text for text in texts_in(node) if 0 < len(text) < 1024 and '\0' not in text}
+    return {text: Path(text) for text in sorted(named) if os.path.isfile(text)}
 
-    Of other configs, such as that of a refiner's network, those that they are based on are there, too.
-    """
-    texts = {text for text in texts_in(node) if 0 < len(text) < 1024 and '\0' not in text}
-    named = {text: Path(text) for text in sorted(texts) if os.path.isfile(text)}
-    for config in [text for text in named if text.endswith('.py')]:
-        for line in Config.fromfile(config).text.splitlines():  # where each begins with its path
+
+def bases_of_configs(node: Any) -> dict[str, Path]:
+    """What the configs that a config names are based on, such as that of a refiner's network."""
+    bases = {}
+    for config in [text for text in named_files(node) if text.endswith('.py')]:
+        for line in Config.fromfile(config).text.splitlines():  # each file begins with its path
             if os.path.isfile(line):
-                named[f'{config}: {os.path.relpath(line, os.path.dirname(config))}'] = Path(line)
-    return named
+                bases[f'{config}: {os.path.relpath(line, os.path.dirname(config))}'] = Path(line)
+    return bases
 
 
 def files_in_folders(node: Any) -> dict[str, Path]:

@@ -25,6 +25,8 @@ def results(tmp_path):
         ('cam_lite2_voc12part', 0, 40.0),
         ('cam_lite2_voc12part', 1, 36.0),
         ('cam_lite2_voc12part', 2, 99.0),
+        ('cam_lite2_voc12part_1of4', 0, 30.0),
+        ('cam_lite2_voc12part_1of4', 1, 27.0),
         ('cam_lite2_voc12part_1of16', 1, 18.0),
         ('cam_lite2_voc12part_1of16', 0, 20.0),
         ('sipe_lite2_voc12part', 0, 43.0),
@@ -43,15 +45,19 @@ def results(tmp_path):
 
 def test_curves_use_the_seeds_that_all_points_have(tool, results):
     assert tool.read_curves(results) == {
-        'CAM': {Fraction(1): {0: 40.0, 1: 36.0}, Fraction(1, 16): {0: 20.0, 1: 18.0}}
+        'CAM': {
+            Fraction(1): {0: 40.0, 1: 36.0},
+            Fraction(1, 4): {0: 30.0, 1: 27.0},
+            Fraction(1, 16): {0: 20.0, 1: 18.0},
+        }
     }
 
 
 def test_table(tool, results):
     page = 'text\n<!-- reduced data -->\nmore\n'
     once = tool.page_with_table(page, tool.read_curves(results))
-    assert '| method | seeds | all images | 1/16 | left at 1/16 |' in once
-    assert '| CAM | 0, 1 | 38.00 ± 2.83 | 19.00 ± 1.41 | 50 % |' in once
+    assert '| method | seeds | all images | 1/4 | 1/16 | left at 1/4 | left at 1/16 |' in once
+    assert '| CAM | 0, 1 | 38.00 ± 2.83 | 28.50 ± 2.12 | 19.00 ± 1.41 | 75 % | 50 % |' in once
     assert '](images/reduced_data.png)' in once
     assert '(images/' not in tool.page_with_table(page, {})
     assert once.startswith('text\n')

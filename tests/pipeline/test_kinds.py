@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmwsss.io import make_record
-from mmwsss.pipeline.inputs import files_by_id, named_files
+from mmwsss.pipeline.inputs import bases_of_configs, files_by_id
 from mmwsss.pipeline.kinds import Maps, Masks, Score, Stage, Test, Train, files_below
 
 RECAM = str(Path(__file__).parents[2] / 'configs' / 'recam' / 'recam_tiny_demo.py')
@@ -49,8 +49,8 @@ def test_configs_that_another_is_based_on_count(tmp_path):
     (tmp_path / 'bases' / 'b.py').write_text('a = 1\n')
     (tmp_path / 'irn.py').write_text("_base_ = 'bases/b.py'\n")
     config = str(tmp_path / 'irn.py')
-    found = named_files({'refiners': [{'config': config}, {'config': 'none.py'}]})
-    assert set(found) == {config, f'{config}: irn.py', f'{config}: bases/b.py'}
+    found = bases_of_configs({'refiners': [{'config': config}, {'config': 'none.py'}]})
+    assert set(found) == {f'{config}: irn.py', f'{config}: bases/b.py'}
     assert found[f'{config}: bases/b.py'] == tmp_path / 'bases' / 'b.py'
 
 
