@@ -272,23 +272,21 @@ def _controls(tasks: Iterable[Any]) -> set[str]:
 
 def _names_in(annotation: Mapping[str, Any], controls: Container[str]) -> Iterable[str]:
     """Without those of the prediction that it began with."""
-    if 'result' in annotation:
-        return _studio_values(annotation['result'])
-    return _studio_values(annotation, controls)
+    return _studio_values(annotation.get('result', annotation), controls)
 
 
-def _studio_values(node: Any, controls: Container[str] = ('choice',)) -> Iterable[str]:
+def _studio_values(node: Any, controls: Container[str]) -> Iterable[str]:
     """The names of all choices and labels below a part of an export."""
     if isinstance(node, list):
         for item in node:
-            yield from _studio_values(item)
+            yield from _studio_values(item, controls)
     for key, value in node.items() if isinstance(node, dict) else ():
         if key in controls and isinstance(value, str):
             yield value
         elif _STUDIO_NAMES.fullmatch(key) and isinstance(value, list):
             yield from (name for name in value if isinstance(name, str))
         if isinstance(value, (list, dict)):
-            yield from _studio_values(value)
+            yield from _studio_values(value, controls)
 
 
 class _StudioImages:

@@ -86,17 +86,15 @@ def _cvat_boxes(path: Path, table: ClassTable) -> _Rows:
             raise ValueError(f'{where}: a box is rotated, which cannot be read')
         return [shape.get(edge) for edge in ('xtl', 'ytl', 'xbr', 'ybr')]
 
-    return {
-        id_of_path(image.get('name') or ''): [
-            (
-                table.id_of(shape.get('label') or '', str(path)),
-                edges(shape, f'{path}, image {image.get("name")!r}'),
-                f'{path}, image {image.get("name")!r}',
-            )
+    found: _Rows = {}
+    for image in read_xml(path).findall('image'):
+        name = image.get('name') or ''
+        where = f'{path}, image {name!r}'
+        found[id_of_path(name)] = [
+            (table.id_of(shape.get('label') or '', str(path)), edges(shape, where), where)
             for shape in image.findall('box')
         ]
-        for image in read_xml(path).findall('image')
-    }
+    return found
 
 
 def _voc_boxes(path: Path, table: ClassTable) -> list[Box]:
