@@ -385,16 +385,16 @@ def export_masks(
     check_choice('format', format, tuple(FORMATS))
     check_range('min_area', options.min_area, '[1, inf)')
     check_range('tolerance', options.tolerance, '[0, inf)')
-    masks, out = require_folder('masks', masks), Path(out)
-    if out.resolve().is_relative_to(masks.resolve()):
-        raise ValueError(f'the output folder {out} lies in that of the masks: choose another one')
-    photos = None if images is None else by_name(find_images(require_folder('images', images)))
-    names = find_ids(masks, MASK_SUFFIXES) if ids is None else list(ids)
     if not has_background(classes):
         raise ValueError(
             'annotations are of objects before a background, but these classes have no background: '
             f'{name_some(classes)}'
         )
+    masks, out = require_folder('masks', masks), Path(out)
+    if out.resolve().is_relative_to(masks.resolve()):
+        raise ValueError(f'the output folder {out} lies in that of the masks: choose another one')
+    photos = None if images is None else by_name(find_images(require_folder('images', images)))
+    names = find_ids(masks, MASK_SUFFIXES) if ids is None else list(ids)
     writer = FORMATS[format](out, classes, options)
     found = Exported(file=out / writer.file)
     if found.file.exists() and not overwrite:
