@@ -7,17 +7,6 @@ _base_ = [
 # 362 iterations of 16 crops, twenty minutes of one core. float32: bfloat16 slows depthwise convolutions down.
 max_epochs = 2
 optim_wrapper = dict(type='OptimWrapper')
-param_scheduler = [
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        begin=0,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 mask_cfg = dict(
     refiners=[dict(type='BackgroundThreshold', threshold=0.2)],

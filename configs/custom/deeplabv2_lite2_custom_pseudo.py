@@ -26,7 +26,4 @@ val_dataloader = dict(num_workers=1, dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 max_iters = 100
 optim_wrapper = dict(optimizer=dict(lr=1e-4), paramwise_cfg=None)
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

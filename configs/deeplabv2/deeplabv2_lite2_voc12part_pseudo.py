@@ -23,9 +23,6 @@ custom_hooks = [
     dict(type='CheckInitialWeightsHook'),
     dict(type='ChannelsLastHook'),
 ]
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(checkpoint=dict(interval=150))
 # Objects are components of the true masks: this part of VOC has no instance maps.

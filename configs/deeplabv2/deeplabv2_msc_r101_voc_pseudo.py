@@ -6,8 +6,5 @@ max_iters = 40_000  # each step of the optimizer takes two iterations
 model = dict(type='MSCEncoderDecoder', scales=(0.5, 0.75))
 train_dataloader = dict(batch_size=5)
 optim_wrapper = dict(accumulative_counts=2)
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters, val_interval=4000)
 default_hooks = dict(checkpoint=dict(interval=4000))

@@ -10,8 +10,5 @@ _base_ = [
 
 max_iters = 100_000
 model = dict(decode_head=dict(num_classes=81))
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters, val_interval=10_000)
 default_hooks = dict(checkpoint=dict(interval=10_000))

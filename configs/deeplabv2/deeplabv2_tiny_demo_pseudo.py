@@ -37,8 +37,5 @@ custom_hooks = [
     dict(type='CheckNumClassesHook'),
     dict(type='ChannelsLastHook'),
 ]
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))

@@ -63,17 +63,7 @@ optim_wrapper = dict(
     ),
 )
 max_epochs = 3
-param_scheduler = [
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        begin=0,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=True, convert_to_iter_based=True)]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 # The rates above belong to a global batch of 32; switch on with --auto-scale-lr.
 auto_scale_lr = dict(enable=False, base_batch_size=32)

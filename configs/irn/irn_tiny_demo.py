@@ -58,9 +58,7 @@ test_evaluator = None
 max_iters = 150
 auto_scale_lr = dict(enable=False, base_batch_size=16)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=max_iters))
 custom_hooks = [

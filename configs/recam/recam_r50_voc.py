@@ -8,15 +8,4 @@ optim_wrapper = dict(
     paramwise_cfg=dict(_delete_=True, custom_keys={'head.reclassifier': dict(lr_mult=10.0)}),
 )
 max_epochs = 4
-param_scheduler = [
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        begin=0,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -16,17 +16,6 @@ train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
 # 8 epochs, 0.01 for the backbone and ten times that for the head.
 optim_wrapper = dict(optimizer=dict(lr=0.01), clip_grad=dict(max_norm=1.0))
 max_epochs = 8
-param_scheduler = [
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        begin=0,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 auto_scale_lr = dict(base_batch_size=8)
 # CAM's thresholds need not suit means over the image; this one is found without masks.

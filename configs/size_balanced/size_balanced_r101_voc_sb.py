@@ -34,9 +34,6 @@ custom_hooks = [
         num_workers=4,
     ),
 ]
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters, val_interval=3000)
 default_hooks = dict(checkpoint=dict(interval=3000))
 val_evaluator = [

@@ -16,7 +16,5 @@ custom_hooks = [
         num_workers=4,
     ),
 ]
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=2 * max_iters, by_epoch=False)
-]
+param_scheduler = [dict(type='PolyLR', power=0.9, end=2 * max_iters, by_epoch=False)]
 train_cfg = dict(max_iters=max_iters)

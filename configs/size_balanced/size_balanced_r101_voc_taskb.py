@@ -29,7 +29,4 @@ custom_hooks = [
     ),
 ]
 optim_wrapper = dict(optimizer=dict(lr=2.5e-4 * 0.5**0.9))
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
 train_cfg = dict(max_iters=max_iters)

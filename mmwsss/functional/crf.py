@@ -24,6 +24,8 @@ SEED_KERNELS: dict[str, float] = {
     'bilateral_compat': 10,
 }
 
+# Sum of the compatibilities up to which CRFs run side by side; unary energies add up to a dozen.
+_LARGEST_TOGETHER = 60
 # Unary energy of a label that must not win anywhere: exp(-1e4) is 0 in float32.
 _FORBIDDEN_ENERGY = 1e4
 
@@ -78,6 +80,7 @@ class CRFLattice:
         height, width = image.shape[:2]
         self.image_size = (height, width)
         self.num_labels = int(num_labels)
+        self._compat = gaussian_compat + bilateral_compat
         self._crf = densecrf.DenseCRF2D(width, height, self.num_labels)
         if gaussian_compat > 0:
             self._crf.addPairwiseGaussian(sxy=gaussian_sxy, compat=gaussian_compat)
@@ -169,6 +172,8 @@ class CRFLattice:
             )
         if not counts:
             return []
+        if len(counts) > 1 and self._compat > _LARGEST_TOGETHER:
+            return [self._infer([energy], iterations)[0] for energy in energies]
         pixels = energies[0][0].size
         padded = np.full((self.num_labels, pixels), _FORBIDDEN_ENERGY, np.float32)
         padded[: sum(counts)] = np.concatenate(energies).reshape(-1, pixels)
@@ -182,8 +187,8 @@ class CRFLattice:
     def _steps(self, counts: list[int], iterations: int) -> list[np.ndarray]:
         """Mean field of several CRFs side by side, their labels being rows of one.
 
-        The library normalises all rows together; dividing each CRF's rows by their sum undoes that. The
-        energies of two CRFs differ by far less than the 87 at which float32 would underflow.
+        The library normalises all rows together; dividing each CRF's rows by their sum undoes that, as
+        long as their energies differ by less than the 87 at which float32 underflows.
         """
         state, *scratch = self._crf.startInference()
         rows = np.split(np.asarray(state), np.cumsum(counts))[: len(counts)]  # written in place

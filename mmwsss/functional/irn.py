@@ -24,6 +24,7 @@ __all__ = [
     'PairLabels',
     'confident_labels',
     'confident_labels_threshold_free',
+    'grid_stride',
     'irn_losses',
     'pair_displacement',
     'pair_labels',
@@ -127,6 +128,13 @@ def check_thresholds(fg_threshold: float | None, bg_threshold: float | None) -> 
             f'but got {bg_threshold} and {fg_threshold}'
         )
     return fg_threshold, bg_threshold
+
+
+def grid_stride(side: int, cells: int) -> int:
+    """The stride by which a side of pixels became cells: of those that fit, a power of two if one does."""
+    least = -(-side // cells)
+    power = 1 << (least - 1).bit_length()
+    return power if -(-side // power) == cells else least
 
 
 def resize_labels(labels: Tensor, size: Sequence[int]) -> Tensor:

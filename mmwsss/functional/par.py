@@ -44,7 +44,7 @@ def pixel_adaptive_refine(
 
     Returns:
         (N, K, h, w), of the scores' dtype, or float32 for integers; half precision is computed in float32.
-        Differentiable.
+        Differentiable in the scores.
 
     Raises:
         ValueError: Shapes do not fit or a number is out of range.

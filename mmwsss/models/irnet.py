@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmwsss.functional.checks import check_range
-from mmwsss.functional.irn import irn_losses, resize_labels
+from mmwsss.functional.irn import grid_stride, irn_losses, resize_labels
 from mmwsss.models.image_model import ImageModel
 from mmwsss.utils.names import check_known
 from mmwsss.utils.processes import mean_over_processes
@@ -200,7 +200,8 @@ class IRNet(ImageModel):
         rows, cols = max(height, self.test_size[0]), max(width, self.test_size[1])
         both = F.pad(torch.cat([inputs, inputs.flip(-1)]), (0, cols - width, 0, rows - height))
         logits = self.edge(self.extract_feat(both)).squeeze(1)
-        h, w = (-(-a * b // c) for a, b, c in zip((height, width), logits.shape[1:], (rows, cols)))
+        strides = map(grid_stride, (rows, cols), logits.shape[1:])
+        h, w = (-(-side // stride) for side, stride in zip((height, width), strides))
         straight, mirrored = logits[:, :h, :w].chunk(2)
         return ((straight + mirrored.flip(-1)) / 2).sigmoid()
 

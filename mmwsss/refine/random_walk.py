@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmwsss.functional.checks import check_range, check_shapes
+from mmwsss.functional.irn import grid_stride
 from mmwsss.functional.random_walk import propagate
 from mmwsss.io import ClassMaps, safe_join
 from mmwsss.refine.base import (
@@ -134,7 +135,7 @@ class RandomWalk(BaseRefiner):
 
 def _enlarge(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
     """Bring maps (K, h, w) to image size, if a stride fits by it and a crop as the released code does."""
-    strides = [-(-side // cells) for side, cells in zip(image_size, maps.shape[1:])]
+    strides = [*map(grid_stride, image_size, maps.shape[1:])]
     grid = [-(-side // stride) for side, stride in zip(image_size, strides)]
     if grid != list(maps.shape[1:]):
         return _resize(maps, image_size)

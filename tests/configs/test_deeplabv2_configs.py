@@ -20,6 +20,7 @@ from mmwsss.datasets import COCO14WSSSDataset, VOC12WSSSDataset
 from mmwsss.pipeline import read_pipeline
 from mmwsss.utils.checkpoint import guard_checkpoints, load_checkpoint_file
 from mmwsss.utils.config import load_config
+from tests.configs.rates import rate_ends
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'deeplabv2').glob('*.py'))
@@ -104,7 +105,7 @@ def test_head_and_dataset_have_the_same_classes(name):
 def test_learning_rate_falls_until_the_last_iteration(name):
     cfg = config(name)
     assert cfg.max_iters == cfg.train_cfg.max_iters
-    assert [s.end for s in cfg.param_scheduler] == [cfg.max_iters]
+    assert rate_ends(cfg) == [cfg.max_iters]
     optimizer = torch.optim.SGD(
         [dict(params=[nn.Parameter(torch.zeros(1))], lr=lr) for lr in (1.0, 20.0)], lr=1.0
     )

@@ -29,6 +29,7 @@ from mmwsss.stages.masks import make_masks
 from mmwsss.stages.train import run_training
 from mmwsss.utils.checkpoint import load_checkpoint_file
 from mmwsss.utils.config import load_config
+from tests.configs.rates import rate_ends
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / 'configs' / 'irn').rglob('*.py'))
@@ -100,7 +101,7 @@ def test_crops_are_what_the_preprocessor_expects_and_the_rate_falls_to_the_end(n
     assert crop == cfg.model.data_preprocessor['size'] == cfg.model.test_size
     assert cfg.model.data_preprocessor.seg_pad_val == 255
     loop = cfg.train_cfg
-    assert [s.end for s in cfg.param_scheduler] == [loop.get('max_epochs', loop.get('max_iters'))]
+    assert rate_ends(cfg) == [loop.get('max_epochs', loop.get('max_iters'))]
     assert cfg.train_dataloader.dataset.labels is None
     assert cfg.train_dataloader.dataset.pseudo_mask_dir == cfg.pseudo_mask_dir
     assert cfg.train_dataloader.dataset.ann_file == cfg.map_dataset.ann_file

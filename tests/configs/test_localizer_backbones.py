@@ -13,6 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmwsss.utils.config import load_config
+from tests.configs.rates import rate_ends
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 K = 20
@@ -109,7 +110,7 @@ def test_full_size_by_shapes(backbone):
         assert found.model.backbone.init_cfg.checkpoint == found.pretrained
         assert tuple(found.model.data_preprocessor['size']) == found.crop_size == (512, 512)
         assert list(found.model.test_cfg.scales) == [1.0, 0.5, 1.5, 2.0]
-        assert found.train_cfg.max_epochs == found.param_scheduler[-1].end == 5
+        assert found.train_cfg.max_epochs == rate_ends(found)[-1] == 5
     assert cfg.mask_cfg.refiners == []
     assert cam.mask_cfg.refiners[0].type == 'BackgroundThreshold'
 

@@ -14,6 +14,7 @@ from demo_data import make_demo_data
 from mmwsss.stages.train import build_runner
 from mmwsss.utils.config import load_config
 from tests.configs.documented import documented_options
+from tests.configs.rates import rate_ends
 
 FOLDER = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(path.stem for path in (FOLDER / 'rpnet').rglob('*.py'))
@@ -86,7 +87,7 @@ def test_documented_group_sizes_have_the_same_budget():
         cfg = config('rpnet_r50_voc', **options)
         g = cfg.train_dataloader.dataset.group_size
         assert images_seen(cfg, g) == pytest.approx(images_seen(base, 2), rel=1e-3)
-        assert cfg.param_scheduler[0].end == cfg.train_cfg.max_iters
+        assert rate_ends(cfg) == [cfg.train_cfg.max_iters]
         assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
 
 
@@ -104,7 +105,7 @@ def test_budget_equals_that_of_cam(name, other, images):
     cfg = config(name)
     assert cfg.train_cfg.max_iters == iterations
     assert images_seen(cfg, 2) == iterations * cam.train_dataloader.batch_size
-    assert cfg.param_scheduler[0].end == iterations
+    assert rate_ends(cfg) == [iterations]
     wrapped = cfg.train_dataloader.dataset.dataset
     assert wrapped == cam.train_dataloader.dataset
     for key in ('map_dataset', 'val_dataloader', 'test_dataloader'):

@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 
 from mmwsss.refine import ConfidentLabels, RefinerChain
 from mmwsss.utils.config import load_config
+from tests.configs.rates import rate_ends
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 RECIPES = ('r50_voc', 'r50_coco14', 'lite2_voc12part', 'tiny_demo')
@@ -30,7 +31,7 @@ def test_recam_goes_on_from_cam(recipe):
     own = {'type': 'ReCAMHead'} | ({'product': 'positive'} if 'lite2' in recipe else {})
     assert cfg.model.head == {**cam.model.head, **own}
     assert cfg.map_dataset == cam.map_dataset
-    assert cfg.param_scheduler[-1].end == cfg.train_cfg.get('max_epochs', loop.get('max_iters'))
+    assert rate_ends(cfg)[-1] == cfg.train_cfg.get('max_epochs', loop.get('max_iters'))
 
 
 def test_rates_of_recam():

@@ -20,6 +20,7 @@ from demo_data import make_demo_data
 from mmwsss.io import load_mask, save_mask
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
 from mmwsss.utils.config import load_config
+from tests.configs.rates import rate_ends
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 TINY_CONFIGS = Path(__file__).parent / 'tiny'
@@ -73,7 +74,7 @@ def test_full_size_by_shapes(name):
     num_classes = 81 if 'coco14' in name else 21
     assert cfg.crop_size == tuple(cfg.model.data_preprocessor['size']) == (512, 512)
     assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 16
-    assert cfg.max_iters == cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end
+    assert cfg.max_iters == cfg.train_cfg.max_iters == rate_ends(cfg)[-1]
     assert cfg.initial_weights == 'imagenet'
     assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=cfg.pretrained)
     assert cfg.pseudo_mask_dir is None

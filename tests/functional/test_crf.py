@@ -212,6 +212,15 @@ def test_maps_cleaned_together_do_not_influence_each_other():
     assert CRFLattice(image, 5).labels_together([], 3) == []
 
 
+@pytest.mark.parametrize('compat', [20, 100, 400])
+def test_maps_cleaned_together_stay_apart_whatever_the_kernels_weigh(compat):
+    image, _, truth = scene(labels=3, seed=2)
+    maps = [with_errors(truth, 3), with_errors(np.minimum(truth, 1), 2, seed=1)]
+    got = CRFLattice(image, 5, bilateral_compat=compat).labels_together(maps, 3)
+    for one, labels in zip(got, maps):
+        assert (one == dense_crf_labels(image, labels, 3, bilateral_compat=compat)).all()
+
+
 @pytest.mark.parametrize('size', [(1, 1), (1, 300), (300, 1), (2, 700)])
 def test_extreme_sizes(size):
     rng = np.random.default_rng(0)

@@ -22,7 +22,7 @@ class ToyStages(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, 4, 4, stride=4)
+        self.stem = nn.Conv2d(3, 4, 3, stride=4, padding=1)
         self.norm = nn.BatchNorm2d(4)
         strides = (1, 2, 2, 1)
         self.layers = nn.ModuleList(
@@ -180,15 +180,16 @@ def test_branches_rectify_after_the_resize_as_the_released_code(size):
     np.testing.assert_allclose(field, want, atol=1e-10)
 
 
+@pytest.mark.parametrize('test_size', [48, 49])
 @pytest.mark.parametrize('size', [(32, 32), (21, 30)])
-def test_test_images_are_padded_as_the_released_code(size):
-    model = shaken(test_size=(48, 48))
+def test_test_images_are_padded_as_the_released_code(size, test_size):
+    model = shaken(test_size=(test_size, test_size))
     image = torch.randn(3, *size, dtype=torch.float64)
 
     def logits(padded: np.ndarray) -> np.ndarray:
         return model(torch.from_numpy(padded)[None])[0][0, 0].detach().numpy()
 
-    want = edge_map_at_test_time(logits, image.numpy(), 48)
+    want = edge_map_at_test_time(logits, image.numpy(), test_size)
     np.testing.assert_allclose(model.edge_maps(image[None])[0], want, atol=1e-10)
     if size == (32, 32):
         unpadded = shaken(test_size=None).edge_maps(image[None])[0].numpy()

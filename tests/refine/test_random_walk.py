@@ -94,6 +94,18 @@ def test_an_edge_map_that_no_stride_gives_is_stretched_over_the_image(tmp_path):
     np.testing.assert_allclose(out.scores, want[0], atol=1e-6)
 
 
+@pytest.mark.parametrize(('side', 'cells', 'stride'), [(9, 3, 4), (41, 6, 8), (225, 15, 16)])
+def test_walked_maps_are_enlarged_by_the_stride_of_the_edges(tmp_path, side, cells, stride):
+    np.save(tmp_path / 'a.npy', np.zeros((cells, cells)))
+    scores = np.linspace(1, 0, cells)[:, None] * np.ones((1, cells, cells))
+    out = RandomWalk(edge_dir=str(tmp_path), exp_times=0, radius=1, power=1)(
+        ClassMaps(np.zeros(1, int), scores, (side, side)), None, 'a'
+    )
+    size = (cells * stride,) * 2
+    want = torch.nn.functional.interpolate(torch.from_numpy(scores)[None], size, mode='bilinear')
+    np.testing.assert_allclose(out.scores, want[0, :, :side, :side], atol=1e-6)
+
+
 def test_maps_of_another_size_are_resized(edges):
     folder, _ = edges
     maps = scene()

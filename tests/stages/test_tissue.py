@@ -124,6 +124,9 @@ def test_what_compares_with_a_background_refuses(tmp_path):
     head = MODELS.build(dict(type='SIPEHead', num_classes=3, in_channels=8, **sides))
     with pytest.raises(ValueError, match='SIPEHead makes a background map, but'):
         check_own_background(head, CLASSES)
+    head = MODELS.build(dict(type='AMNHead', num_classes=3, in_channels=8))
+    with pytest.raises(ValueError, match='AMNHead learns a background, but'):
+        check_own_background(head, CLASSES)
     with pytest.raises(ValueError, match='over background thresholds'):
         MapIoUMetric().dataset_meta = {'classes': CLASSES}
     with pytest.raises(ValueError, match='over background thresholds'):

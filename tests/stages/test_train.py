@@ -111,7 +111,7 @@ def test_an_iteration_based_run_resumes_exactly(demo_root, tmp_path):
         cfg = config(demo_root, tmp_path / name)
         cfg.train_dataloader.sampler.infinite = True
         cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=5)
-        cfg.param_scheduler = [dict(type='PolyLR', power=0.9, end=5, by_epoch=False)]
+        cfg.param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
         cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=2, by_epoch=False)
         cfg.log_processor = dict(by_epoch=False)
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None

@@ -6,9 +6,7 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01),
     paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=10.0)}),
 )
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)
-]
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
 custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='CheckNumClassesHook'),

@@ -19,7 +19,6 @@ param_scheduler = [
     dict(
         type='LinearLR',
         start_factor=0.032,
-        begin=0,
         end=warmup_epochs,
         by_epoch=True,
         convert_to_iter_based=True,

@@ -19,14 +19,6 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, begin=0, end=300, by_epoch=False),
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        begin=0,
-        end=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    dict(type='LinearLR', start_factor=1e-3, end=300, by_epoch=False),
+    dict(type='PolyLR', power=0.9, by_epoch=True, convert_to_iter_based=True),
 ]

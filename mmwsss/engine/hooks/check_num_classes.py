@@ -8,6 +8,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
 
 from mmwsss.models.heads.base import BaseMapHead, check_own_background
+from mmwsss.models.losses import check_background_index
 from mmwsss.utils.checkpoint import unwrapped
 from mmwsss.utils.names import has_background
 
@@ -20,7 +21,7 @@ class CheckNumClassesHook(Hook):
 
     The class list of a dataset names the background first, if there is one. A segmenter's head must have as
     many classes as the list, a localizer's head (``BaseMapHead``) as many as there are without background.
-    One that makes a background map is refused where there is none.
+    One that knows a background is refused where there is none, as are size weights that leave it out.
     Too many classes would train and score without a word; too few fail in the middle of the loss.
     Auxiliary heads and the heads of cascades are compared, too. A dataset without a class list
     cannot be compared and is left alone.
@@ -47,6 +48,7 @@ class CheckNumClassesHook(Hook):
         classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
         if not classes:
             return
+        check_background_index(unwrapped(runner.model), dataset)
         for name, head in unwrapped(runner.model).named_modules():
             if not isinstance(head, (BaseDecodeHead, BaseMapHead)):
                 continue

@@ -30,6 +30,7 @@ from mmwsss.functional.ewc import (
     sum_squared_gradients,
 )
 from mmwsss.io import atomic_path
+from mmwsss.models.losses import check_background_index
 from mmwsss.utils.checkpoint import load_checkpoint_file, unwrapped
 from mmwsss.utils.names import check_known
 from mmwsss.utils.processes import one_process
@@ -101,7 +102,7 @@ class EWCHook(Hook):
     ) -> None:
         if not isinstance(task_b_begin, int) or task_b_begin < 0:
             raise ValueError(f'task_b_begin must be an integer >= 0, but got {task_b_begin}')
-        check_range('strength', strength, '[0, inf]')
+        check_range('strength', strength, '[0, inf)')
         if num_images is not None:
             check_range('num_images', num_images, '[1, inf]')
         self.strength = strength
@@ -138,6 +139,7 @@ class EWCHook(Hook):
             several = isinstance(cfg, (list, tuple))
             losses = [MODELS.build(one) for one in (cfg if several else [cfg])]
             self._new_losses[name] = nn.ModuleList(losses) if several else losses[0]
+            check_background_index(self._new_losses[name], runner.train_dataloader.dataset)
         if runner.iter == 0 or (self._loaded is None and runner.iter <= self.task_b_begin):
             self._check_task_b(model)
             return

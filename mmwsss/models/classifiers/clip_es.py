@@ -41,6 +41,7 @@ class CLIPTextHead(BaseModule):
     """
 
     has_background = True
+    needs_background = True
     loss_scales = ()
 
     def __init__(

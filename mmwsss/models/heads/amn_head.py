@@ -44,6 +44,7 @@ class AMNHead(BaseMapHead):
     """
 
     takes_labels = True
+    needs_background = True
 
     def __init__(
         self,

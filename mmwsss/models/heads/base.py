@@ -76,10 +76,11 @@ def complete_loss_weights(
 
 
 def check_own_background(head: BaseMapHead, classes: Sequence[str]) -> None:
-    """Refuse a head that makes a background map for classes without a background."""
-    if head.has_background and not has_background(classes):
+    """Refuse a head that tells classes from a background for classes without a background."""
+    if (head.has_background or head.needs_background) and not has_background(classes):
+        knows = 'makes a background map' if head.has_background else 'learns a background'
         raise ValueError(
-            f'{type(head).__name__} makes a background map, but the dataset has no background '
+            f'{type(head).__name__} {knows}, but the dataset has no background '
             f'(background=False): take a localizer whose maps are of classes only, such as CAMHead'
         )
 
@@ -98,6 +99,7 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
 
     Attributes:
         has_background: Whether :meth:`maps` returns K + 1 channels, background first.
+        needs_background: Whether class 0 of the masks that it learns from must be the background.
         loss_scales: Further scales of the images. If there are any, :meth:`loss` is called with a fourth
             argument: an iterable of the features at these scales.
         scale_gradient: Whether these features have a gradient.
@@ -107,6 +109,7 @@ class BaseMapHead(BaseModule, metaclass=ABCMeta):
     """
 
     has_background: bool = False
+    needs_background: bool = False
     loss_scales: tuple[float, ...] = ()
     scale_gradient: bool = False
     takes_images: bool = False

@@ -11,9 +11,21 @@ from torch import Tensor, nn
 
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.size_weights import size_balanced_cross_entropy
+from mmwsss.utils.names import has_background
 from mmwsss.utils.processes import mean_over_processes
 
-__all__ = ['SizeBalancedCrossEntropyLoss']
+__all__ = ['SizeBalancedCrossEntropyLoss', 'check_background_index']
+
+
+def check_background_index(model: nn.Module, dataset: object) -> None:
+    """Refuse size weights that leave class 0 out as background where the data have no background."""
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+    for loss in model.modules() if classes and not has_background(classes) else ():
+        if isinstance(loss, SizeBalancedCrossEntropyLoss) and loss.leaves_out is not None:
+            raise ValueError(
+                f'{type(loss).__name__} leaves class {loss.leaves_out} ({classes[loss.leaves_out]}) out as '
+                'background, but the dataset has none (background=False): set background_index=None'
+            )
 
 
 @MODELS.register_module()
@@ -69,6 +81,15 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
     def loss_name(self) -> str:
         """Key of this loss in the dictionary that a head returns."""
         return self._loss_name
+
+    @property
+    def leaves_out(self) -> int | None:
+        """The class whose pixels have weight 1."""
+        return (
+            None
+            if self.options.get('balance_background')
+            else self.options.get('background_index', 0)
+        )
 
     def forward(
         self,

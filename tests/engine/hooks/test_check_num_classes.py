@@ -94,6 +94,21 @@ def test_a_dataset_without_class_list_is_left_alone(metainfo):
     CheckNumClassesHook().before_train(runner)
 
 
+@pytest.mark.parametrize('options', [{}, dict(background_index=2)])
+def test_size_weights_leave_no_class_out_where_there_is_no_background(options):
+    loss = dict(type='SizeBalancedCrossEntropyLoss', **options)
+    head = MODELS.build(dict(type='DeepLabV2Head', in_channels=2, num_classes=3, loss_decode=loss))
+    model = nn.ModuleDict(dict(decode_head=head))
+    CheckNumClassesHook().before_train(runner_with(model))
+    message = f'leaves class {options.get("background_index", 0)} .* set background_index=None'
+    with pytest.raises(ValueError, match=message):
+        CheckNumClassesHook().before_train(runner_with(model, classes=('soil', 'dot', 'bar')))
+    for right in (dict(background_index=None), dict(balance_background=True)):
+        head.loss_decode.options.update(right)
+        CheckNumClassesHook().before_train(runner_with(model, classes=('soil', 'dot', 'bar')))
+        head.loss_decode.options = {'tau': 5.0}
+
+
 def test_weights_are_not_touched():
     head = decode_head(3)
     before = [parameter.clone() for parameter in head.parameters()]

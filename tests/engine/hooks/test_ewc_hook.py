@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,9 +45,11 @@ class ToyBackbone(nn.Module):
 class ToyDataset(Dataset):
     """Eight images that are the same in every process; uneven: with more and more labelled pixels."""
 
+    classes = ('background', 'a', 'b')
+
     def __init__(self, uneven=False):
         self.uneven = uneven
-        self.metainfo = dict(classes=('background', 'a', 'b'))
+        self.metainfo = dict(classes=self.classes)
 
     def __len__(self):
         return 8
@@ -418,9 +421,19 @@ def test_a_task_b_that_never_begins_is_refused(tmp_path):
         toy_runner(tmp_path, iters=2).train()
 
 
+def test_size_weights_of_task_b_leave_no_class_out_where_there_is_no_background(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ToyDataset, 'classes', ('soil', 'dot', 'bar'))
+    with pytest.raises(ValueError, match=r'leaves class 0 \(soil\) out as background'):
+        toy_runner(tmp_path).train()
+
+
 def test_malformed_arguments(tmp_path):
-    with pytest.raises(ValueError, match=r'strength must lie in \[0, inf\], but got -1'):
-        EWCHook(strength=-1)
+    for strength in (-1, math.inf):
+        message = rf'strength must lie in \[0, inf\), but got {strength}'
+        with pytest.raises(ValueError, match=message):
+            EWCHook(strength=strength)
     for begin in (-1, 2.5):
         with pytest.raises(ValueError, match=rf'task_b_begin must be an integer >= 0, .*{begin}'):
             EWCHook(task_b_begin=begin)
