@@ -94,8 +94,9 @@ class Method(NamedTuple):
     segmenter: Entry | None = None
 
 
-CAM, SIPE, RPNET = (f'{name}_mobilenetv2_vocmini' for name in ('cam', 'sipe', 'rpnet'))
-BEST, SEGMENTER, CRF = 'maps at best threshold', 'segmenter', ', CRF'
+RPNET = 'rpnet_mobilenetv2_vocmini'
+BEST, ARGMAX = 'maps at best threshold', 'maps without threshold'
+SEGMENTER, CRF = 'segmenter', ', CRF'
 VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 PART = 'deeplabv2_lite2_voc12part_pseudo'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
@@ -109,6 +110,16 @@ QUESTIONS = (
         Entry(LOCALIZERS, f'{BEST} (rpnet_maps)', 'RPNet'),
         Entry(VOC, BEST, 'SIPE'),
         Entry(f'{VOC}_general-cam', BEST, "the CAM of SIPE's network"),
+    )),
+    Question('Which parts of SIPE matter on VOC itself? Maps at their best threshold', (
+        Entry(VOC, BEST, 'all of it'),
+        Entry(f'{VOC}_ipe-only', BEST, 'without consistency'),
+        Entry(f'{VOC}_alpha1', BEST, 'alpha 1 at test'),
+    )),
+    Question('Which parts of SIPE matter on VOC itself? Maps by argmax', (
+        Entry(VOC, ARGMAX, 'all of it'),
+        Entry(f'{VOC}_ipe-only', ARGMAX, 'without consistency'),
+        Entry(f'{VOC}_alpha1', ARGMAX, 'alpha 1 at test'),
     )),
     Question('Which localizer on VOC itself? Its masks', (
         Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
@@ -191,9 +202,9 @@ CLAIMS = (
     Claim("SIPE's maps are better than CAM's", 8.5,
           Entry(VOC, BEST), Entry(LOCALIZERS, f'{BEST} (maps)')),
     Claim("so are those of its prototypes alone (IPE)", 3.1,
-          Entry(f'{SIPE}_ipe-only', BEST), Entry(CAM, BEST)),
+          Entry(f'{VOC}_ipe-only', BEST), Entry(LOCALIZERS, f'{BEST} (maps)')),
     Claim('and consistency (GSC) adds to them', 5.4,
-          Entry(SIPE, BEST), Entry(f'{SIPE}_ipe-only', BEST)),
+          Entry(VOC, BEST), Entry(f'{VOC}_ipe-only', BEST)),
     Claim("RPNet's maps are better than CAM's", 2.5,
           Entry(LOCALIZERS, f'{BEST} (rpnet_maps)'), Entry(LOCALIZERS, f'{BEST} (maps)')),
     Claim('pairs of images help RPNet', 1.0,
