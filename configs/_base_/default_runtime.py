@@ -17,12 +17,10 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='SegVisualizationHook'),
+    iteration_seed=dict(type='IterationSeedHook'),
+    check_num_classes=dict(type='CheckNumClassesHook'),
+    check_initial_weights=dict(type='CheckInitialWeightsHook'),
 )
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
-]
 # To see class maps and masks during training, add dict(type='MapVisualizationHook', interval=1, num_images=4)
 # to custom_hooks, and dict(type='TensorboardVisBackend') to vis_backends for TensorBoard.
 vis_backends = [dict(type='LocalVisBackend')]

@@ -46,11 +46,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 auto_scale_lr = dict(enable=False, base_batch_size=16)
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=200))
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='ChannelsLastHook'),
-]
+custom_hooks = [dict(type='ChannelsLastHook')]
 
 # CAM has no background of its own: masks need a threshold. This one is a customary value, chosen on nothing.
 mask_cfg = dict(refiners=[dict(type='BackgroundThreshold', threshold=0.3)])

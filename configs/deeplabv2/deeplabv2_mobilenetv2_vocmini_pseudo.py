@@ -29,11 +29,6 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-4, weight_decay=0.01),
     paramwise_cfg=dict(custom_keys=dict(_delete_=True, decode_head=dict(lr_mult=10.0))),
 )
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
-    dict(type='ChannelsLastHook'),
-]
+custom_hooks = [dict(type='ChannelsLastHook')]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=200))

@@ -32,10 +32,6 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=5e-4),
     paramwise_cfg=None,
 )
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='ChannelsLastHook'),
-]
+custom_hooks = [dict(type='ChannelsLastHook')]
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=100))

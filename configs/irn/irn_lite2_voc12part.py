@@ -50,12 +50,7 @@ optim_wrapper = dict(
     ),
 )
 train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs={{_base_.max_epochs}})
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckInitialWeightsHook'),
-    dict(type='ChannelsLastHook'),
-    dict(type='IRNetCalibrationHook'),
-]
+custom_hooks = [dict(type='ChannelsLastHook'), dict(type='IRNetCalibrationHook')]
 
 mask_cfg = dict(
     _delete_=True,

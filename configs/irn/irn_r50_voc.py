@@ -67,11 +67,7 @@ param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=True, convert_to_iter
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
 # The rates above belong to a global batch of 32; switch on with --auto-scale-lr.
 auto_scale_lr = dict(enable=False, base_batch_size=32)
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckInitialWeightsHook'),
-    dict(type='IRNetCalibrationHook'),
-]
+custom_hooks = [dict(type='IRNetCalibrationHook')]
 
 mask_cfg = dict(
     refiners=[

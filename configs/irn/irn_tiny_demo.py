@@ -61,11 +61,7 @@ optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, 
 param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=max_iters))
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckInitialWeightsHook'),
-    dict(type='IRNetCalibrationHook'),
-]
+custom_hooks = [dict(type='IRNetCalibrationHook')]
 
 mask_cfg = dict(
     refiners=[

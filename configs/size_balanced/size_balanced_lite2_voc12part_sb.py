@@ -5,9 +5,6 @@ _base_ = '../deeplabv2/deeplabv2_lite2_voc12part_pseudo.py'
 tau = 20.0
 ewc_strength = 10.0
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(type='ChannelsLastHook'),
     dict(
         type='EWCHook',

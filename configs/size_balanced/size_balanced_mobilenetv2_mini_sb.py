@@ -6,9 +6,6 @@ tau = 20.0
 total = 'class'
 ewc_strength = 10.0
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(type='ChannelsLastHook'),
     dict(
         type='EWCHook',

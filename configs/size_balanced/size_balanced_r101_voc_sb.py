@@ -17,9 +17,6 @@ model = dict(
     backbone=dict(init_cfg=dict(checkpoint=pretrained, prefix='backbone.')),
 )
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(
         type='EWCHook',
         strength=ewc_strength,

@@ -5,9 +5,6 @@ _base_ = './size_balanced_r101_voc_sb.py'
 
 max_iters = 15_000
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(
         type='EWCHook',
         task_b_begin=max_iters,

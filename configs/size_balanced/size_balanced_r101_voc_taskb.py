@@ -11,9 +11,6 @@ total = 'image'
 normalize = 'weights'
 ewc_strength = 500.0
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(
         type='EWCHook',
         strength=ewc_strength,

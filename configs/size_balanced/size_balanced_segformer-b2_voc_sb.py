@@ -9,9 +9,6 @@ normalize = 'weights'
 ewc_strength = 500.0
 instance_dir = 'data/VOCdevkit/VOC2012/SegmentationObject'
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(
         type='EWCHook',
         strength=ewc_strength,

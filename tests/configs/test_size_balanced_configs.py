@@ -33,7 +33,7 @@ def config(name: str, **options: object) -> Config:
 
 
 def ewc(cfg: Config) -> dict | None:
-    found = [hook for hook in cfg.custom_hooks if hook['type'] == 'EWCHook']
+    found = [hook for hook in cfg.get('custom_hooks', []) if hook['type'] == 'EWCHook']
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -72,7 +72,7 @@ def shrunk(cfg: Config, data: Path, work_dir: Path, iters: int = 2) -> Config:
         hook.update(num_workers=0, task_b_begin=min(hook['task_b_begin'], 1))
     cfg.train_cfg.max_iters = iters
     cfg.update(work_dir=str(work_dir), val_cfg=None, val_dataloader=None, val_evaluator=None)
-    cfg.custom_hooks = [h for h in cfg.custom_hooks if h['type'] != 'CheckInitialWeightsHook']
+    cfg.default_hooks.pop('check_initial_weights')
     return cfg
 
 

@@ -7,12 +7,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=10.0)}),
 )
 param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
-    dict(type='ChannelsLastHook'),
-]
+custom_hooks = [dict(type='ChannelsLastHook')]
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=20))
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')

@@ -2,12 +2,7 @@
 # for plain SGD at rates that do not diverge, hence AdamW. With the runtime of a CPU:
 # channels-last weights, bfloat16.
 _base_ = '../default_runtime.py'
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
-    dict(type='ChannelsLastHook'),
-]
+custom_hooks = [dict(type='ChannelsLastHook')]
 max_epochs = 12
 optim_wrapper = dict(
     type='BFloat16OptimWrapper',

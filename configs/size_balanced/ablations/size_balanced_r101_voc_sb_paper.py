@@ -7,9 +7,6 @@ total = 'class'
 normalize = 'pixels'
 ewc_strength = 500.0
 custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
     dict(
         type='EWCHook',
         strength=ewc_strength,

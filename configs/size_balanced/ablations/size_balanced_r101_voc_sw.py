@@ -15,8 +15,4 @@ model = dict(
         )
     )
 )
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='CheckNumClassesHook'),
-    dict(type='CheckInitialWeightsHook'),
-]
+custom_hooks = []

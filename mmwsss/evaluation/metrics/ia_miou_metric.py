@@ -10,12 +10,11 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from mmwsss.evaluation.instance_score import MEANS, InstanceScore
-from mmwsss.evaluation.instances import InstanceFolder
 from mmwsss.evaluation.metrics.samples import class_names, image_name, sample_array
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.ia_miou import InstanceRecords
 from mmwsss.functional.polygons import import_mask_api
-from mmwsss.io import require_file
+from mmwsss.io import require_file, require_folder
 
 __all__ = ['IAmIoUMetric']
 
@@ -71,9 +70,10 @@ class IAmIoUMetric(BaseMetric):
             import_mask_api()
             require_file('instance_file', instance_file)
         self.include_background = include_background
-        folder = None if instance_dir is None else InstanceFolder(instance_dir)
+        if instance_dir is not None:
+            instance_dir = str(require_folder('instance maps', instance_dir))
         self._options: dict[str, Any] = {
-            'instances': folder or instance_file,
+            'instances': instance_dir or instance_file,
             'category_map': category_map,
             'ignore_index': ignore_index,
             'tolerance': tolerance,

@@ -15,6 +15,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 
 from mmwsss.evaluation.instances import InstanceFile
+from mmwsss.evaluation.metrics import ia_miou_metric
 from mmwsss.evaluation.metrics.ia_miou_metric import IAmIoUMetric
 from mmwsss.functional.ia_miou import ia_miou
 from tests.functional.test_ia_miou import random_scene
@@ -59,6 +60,13 @@ def evaluate(metric, scenes, **meta):
         evaluator.process(data_samples=samples[start : start + 4])
     assert len(metric.results) == len(scenes)
     return evaluator.evaluate(len(scenes))
+
+
+def test_the_table_names_the_folder_of_the_instances(scenes, instance_dir, monkeypatch):
+    logged = []
+    monkeypatch.setattr(ia_miou_metric, 'print_log', lambda text, **options: logged.append(text))
+    evaluate(dict(type='IAmIoUMetric', instance_dir=str(instance_dir)), scenes)
+    assert f'instances: {instance_dir}\n' in logged[0]
 
 
 def test_scores_are_those_of_the_function(scenes, instance_dir):
