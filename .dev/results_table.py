@@ -114,11 +114,13 @@ QUESTIONS = (
     Question('Which parts of SIPE matter on VOC itself? Maps at their best threshold', (
         Entry(VOC, BEST, 'all of it'),
         Entry(f'{VOC}_ipe-only', BEST, 'without consistency'),
+        Entry(f'{VOC}_semantic', BEST, 'semantic features only'),
         Entry(f'{VOC}_alpha1', BEST, 'alpha 1 at test'),
     )),
     Question('Which parts of SIPE matter on VOC itself? Maps by argmax', (
         Entry(VOC, ARGMAX, 'all of it'),
         Entry(f'{VOC}_ipe-only', ARGMAX, 'without consistency'),
+        Entry(f'{VOC}_semantic', ARGMAX, 'semantic features only'),
         Entry(f'{VOC}_alpha1', ARGMAX, 'alpha 1 at test'),
     )),
     Question('Which localizer on VOC itself? Its masks', (
@@ -434,8 +436,20 @@ def method_table(runs: Runs, methods: Sequence[Method]) -> str:
         run, row = [
             (runs[entry.run], row) for entry, row in zip(method[1:], found) if entry and row
         ][-1]
-        lines.append(f'| {method.text} | {" | ".join(cells)} | {seeds} | {minutes(run, row):.0f} |')
+        lines.append(
+            f'| {named(method.text, found[1])} | {" | ".join(cells)} | {seeds} | {minutes(run, row):.0f} |'
+        )
     return '\n'.join(lines)
+
+
+def named(text: str, masks: Row | None) -> str:
+    """A method's name and, where its masks have a chosen threshold, by how many images it was chosen."""
+    sources = [score.protocol.threshold_source for score in masks.scores.values()] if masks else []
+    counts = [int(n) for source in sources for n in re.findall(r'colours of (\d+) images', source)]
+    if not counts:
+        return text
+    by = ' to '.join(f'{n:,}' for n in dict.fromkeys((min(counts), max(counts))))
+    return text.replace('threshold chosen', f'threshold chosen by {by} images')
 
 
 def minutes(group: Sequence[Summary], row: Row) -> float:

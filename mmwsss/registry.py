@@ -11,8 +11,9 @@ __all__ = ['REFINERS']
 REFINERS = Registry('refiner', parent=MODELS, scope='mmwsss', locations=['mmwsss.refine'])
 
 # For `_base_ = 'mmwsss::...'` and mmengine.hub: the package of the configs, and registries of the scope that
-# MMEngine then writes into them, which hand on to mmseg's.
+# MMEngine then writes into them, which hand on to mmseg's; a parent is not asked to import its modules.
 MODULE2PACKAGE['mmwsss'] = 'mmwsss'
 for _name, _parent in vars(mmseg.registry).copy().items():
     if isinstance(_parent, Registry) and 'mmwsss' not in _parent.children:
-        Registry(_parent.name, parent=_parent, scope='mmwsss', locations=['mmwsss'])
+        _locations = ['mmwsss', *_parent._locations]
+        Registry(_parent.name, parent=_parent, scope='mmwsss', locations=_locations)

@@ -19,7 +19,7 @@ from pathlib import Path
 import mmwsss
 from mmengine.config import Config
 from mmengine.hub import get_config
-from mmengine.registry import DATASETS, HOOKS, MODELS
+from mmengine.registry import DATASETS, HOOKS, MODELS, VISUALIZERS
 from mmwsss.utils.config import load_config
 
 assert Path(mmwsss.__file__).parent == Path(sys.argv[1]), mmwsss.__file__
@@ -32,6 +32,7 @@ cfg = Config.fromfile('own.py')
 model = MODELS.build(cfg.model)
 assert type(model).__name__ == 'ImageLevelClassifier' and model.head.num_classes == 3
 assert HOOKS.build(cfg.default_hooks.checkpoint)
+assert VISUALIZERS.build(cfg.visualizer)
 named = load_config('configs/sipe/sipe_tiny_demo.py')
 assert get_config('mmwsss::sipe/sipe_tiny_demo.py').model.head.type == named.model.head.type == 'SIPEHead'
 try:

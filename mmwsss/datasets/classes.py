@@ -80,7 +80,8 @@ def _read_classes(
         path = fileio.join_path(data_root, path, backend_args=backend_args)
     if not fileio.exists(path, backend_args=backend_args):
         raise FileNotFoundError(
-            f'classes: the list of class names does not exist: {path}; `mmwsss data generic` makes one'
+            f'classes: the list of class names does not exist: {path}; `mmwsss data generic` makes one, '
+            '`mmwsss data demo` that of the demo'
         )
     lines = list_from_file(path, encoding='utf-8-sig', backend_args=backend_args)
     return [line.strip() for line in lines if line.strip()]

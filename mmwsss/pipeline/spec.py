@@ -97,6 +97,8 @@ class _Reader:
 
     def __init__(self, path: str, content: dict[str, Any], given: dict[str, Any]) -> None:
         self.path = path
+        if 'stages' not in content:
+            raise ValueError(f'{path} has no stages: it is no pipeline')
         for key in content:
             check_known(f'{path}: key', key, PIPELINE_KEYS)
         self.data_root = content.get('data_root')

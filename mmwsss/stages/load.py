@@ -140,6 +140,7 @@ def meta_of_datasets(cfg: Config) -> dict[str, Any]:
                 TypeError,
                 OSError,
                 ValueError,
+                AssertionError,  # mmseg's VOC
             ):  # no dataset, or its list is elsewhere
                 continue
             if metainfo.get('classes'):

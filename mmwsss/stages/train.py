@@ -43,13 +43,15 @@ def enable_amp(cfg: Config) -> None:
     """Switch the optimizer wrapper to mixed precision with dynamic loss scaling.
 
     Raises:
-        ValueError: The config uses another wrapper than ``OptimWrapper``.
+        ValueError: The config uses another wrapper than ``OptimWrapper``, or there is no GPU.
     """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper == 'AmpOptimWrapper':
         return
     if wrapper != 'OptimWrapper':
         raise ValueError(f"--amp needs optim_wrapper.type 'OptimWrapper', but got {wrapper!r}")
+    if get_device() not in ('cuda', 'npu', 'mlu', 'musa'):
+        raise ValueError('--amp is for GPUs; on a CPU, optim_wrapper.type=BFloat16OptimWrapper')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 

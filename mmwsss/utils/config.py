@@ -65,8 +65,8 @@ def load_config(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A key is misspelt or unknown; the closest known key is named. Or a base is of a
-            package that MMEngine does not know.
+        ValueError: A key is misspelt or unknown; the closest known key is named. A base is of a
+            package that MMEngine does not know. The file is a pipeline's.
     """
     file = find_config('config', path)
     try:
@@ -78,6 +78,8 @@ def load_config(
             f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
             'name the file by its path'
         ) from error
+    if 'stages' in cfg:
+        raise ValueError(f'{path} describes a pipeline, not a model: mmwsss pipeline runs it')
     known = known_keys()
     for key in cfg:
         if meant := near_miss(key, known):

@@ -184,6 +184,9 @@ def test_segmenters_in_python_and_in_pictures(tiny_segmenter, photos, tmp_path):
     del content['meta']
     torch.save(content, checkpoint)
     assert load_model(cfg, checkpoint, 'cpu').dataset_meta['classes'][5] == 'class 5'
+    elsewhere = dict(type='PascalVOCDataset', data_root='none', ann_file='list.txt')
+    cfg.test_dataloader = dict(dataset=elsewhere)
+    assert load_model(cfg, checkpoint, 'cpu').dataset_meta['classes'][5] == 'class 5'
 
 
 def test_names_of_files_folders_and_patterns(photos, monkeypatch):

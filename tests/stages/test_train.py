@@ -203,11 +203,15 @@ def test_pseudo_masks_are_seen_below_wrappers(demo_root, tmp_path, parts, wanted
     assert training_record(cfg, runner, 'scratch').protocol.trained_on == wanted
 
 
-def test_arguments(tmp_path):
+def test_arguments(tmp_path, monkeypatch):
     cfg = Config(dict(optim_wrapper=dict(type='OptimWrapper')))
     assert default_work_dir(cfg, 'configs/cam/x.py') == 'work_dirs/x'
     assert default_work_dir(Config(dict(work_dir='w')), 'x.py') == 'w'
     assert default_work_dir(Config(dict(work_dir='w')), 'x.py', 'mine') == 'mine'
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match='--amp is for GPUs'):
+            enable_amp(cfg)
+    monkeypatch.setattr('mmwsss.stages.train.get_device', lambda: 'cuda')
     enable_amp(cfg)
     assert (cfg.optim_wrapper.type, cfg.optim_wrapper.loss_scale) == ('AmpOptimWrapper', 'dynamic')
     with pytest.raises(ValueError, match="but got 'BFloat16OptimWrapper'"):

@@ -1,5 +1,6 @@
 import pytest
 
+from mmwsss.pipeline import read_pipeline
 from mmwsss.utils.config import load_config
 
 TEXT = """
@@ -74,6 +75,13 @@ def test_a_later_option_sets_a_part_of_an_earlier_ones_value(path):
 def test_misspelt_options_are_refused(path, option, message):
     with pytest.raises(ValueError, match=message):
         load_config(path, {option: 1})
+
+
+def test_a_pipeline_is_no_model_and_a_model_no_pipeline(path):
+    with pytest.raises(ValueError, match=r'describes a pipeline, .* mmwsss pipeline runs it'):
+        load_config('configs/pipelines/demo.py')
+    with pytest.raises(ValueError, match='has no stages: it is no pipeline'):
+        read_pipeline(path)
 
 
 def test_a_misspelt_key_of_the_file_is_refused(path):

@@ -62,7 +62,7 @@ class Item(NamedTuple):
 
 
 def convert_folder(
-    images: str,
+    images: str | os.PathLike[str],
     out: str | os.PathLike[str] | None,
     labels: str | None = None,
     masks: str | None = None,
@@ -121,6 +121,7 @@ def convert_folder(
     check_range('val_fraction', val_fraction, '[0, 1)')
     if masks is not None and true_masks is not None:
         raise ValueError('give masks, which are true masks, too, or true_masks, but not both')
+    images = os.fspath(images)
     ids, names = ids_of_folder(images), None
     if labels_by_folder:
         labels, names = 'folders', names_of_folders(ids)
@@ -387,17 +388,18 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
         statistics: From :func:`convert_folder`.
 
     Returns:
-        Names with hardly any image that are nearly another name, classes with a single training image,
-        classes that all or no training images have, how many images have no label, and what true masks
-        have that labels have not, or the other way round.
+        Names that differ by capitals only or, with hardly any image, are nearly another name, classes with
+        a single training image, classes that all or no training images have, how many images have no
+        label, and what true masks have that labels have not, or the other way round.
     """
     counts: Counter[str] = Counter()
     for split in statistics['splits'].values():
         counts.update(split['images_with_class'])
     doubts = []
-    for name in (n for n, count in counts.items() if count <= RARE):
-        commoner = [other for other in counts if counts[other] > counts[name]]
-        if alike := near_miss(name, commoner, SIMILAR):
+    for name, count in counts.items():
+        commoner = [other for other in counts if counts[other] > count]
+        twins = [o for o in counts if o.lower() == name.lower() and (counts[o], o) > (count, name)]
+        if alike := twins[0] if twins else count <= RARE and near_miss(name, commoner, SIMILAR):
             doubts.append(
                 f'class {name!r} ({counts[name]} images) is nearly {alike!r} ({counts[alike]} '
                 'images): a misspelling in the labels?'

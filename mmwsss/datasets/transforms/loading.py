@@ -80,8 +80,8 @@ class LoadMask(LoadAnnotations):
 
     Raises:
         FileNotFoundError: The mask does not exist.
-        ValueError: The mask is damaged, holds ids outside the class list, or differs in size from
-            the image (``ori_shape``, when that is loaded before).
+        ValueError: The dataset has no masks, or this one is damaged, holds ids outside the class list, or
+            differs in size from the image (``ori_shape``, when that is loaded before).
     """
 
     def _load_seg_map(self, results: dict[str, Any]) -> None:
@@ -90,7 +90,12 @@ class LoadMask(LoadAnnotations):
             num_classes = len(label_map)
         elif 'num_fg_classes' in results:
             num_classes = results['num_fg_classes'] + results.get('has_background', True)
-        path = results['seg_map_path']
+        path = results.get('seg_map_path')
+        if path is None:
+            raise ValueError(
+                f'{_name(results)} has no mask: set pseudo_mask_dir, or data_prefix.seg_map_path of its '
+                'dataset'
+            )
         backend = fileio.get_file_backend(path, backend_args=self.backend_args)
         try:
             with backend.get_local_path(path) as local:

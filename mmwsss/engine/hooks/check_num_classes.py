@@ -8,7 +8,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
 
 from mmwsss.models.heads.base import BaseMapHead, check_own_background
-from mmwsss.models.losses import check_background_index
+from mmwsss.models.losses.size_balanced_cross_entropy import check_background_index
 from mmwsss.utils.checkpoint import unwrapped
 from mmwsss.utils.names import has_background
 

@@ -30,7 +30,7 @@ from mmwsss.functional.ewc import (
     sum_squared_gradients,
 )
 from mmwsss.io import atomic_path
-from mmwsss.models.losses import check_background_index
+from mmwsss.models.losses.size_balanced_cross_entropy import check_background_index
 from mmwsss.utils.checkpoint import load_checkpoint_file, unwrapped
 from mmwsss.utils.names import check_known
 from mmwsss.utils.processes import one_process

@@ -19,8 +19,8 @@ __all__ = ['SizeBalancedCrossEntropyLoss', 'check_background_index']
 
 def check_background_index(model: nn.Module, dataset: object) -> None:
     """Refuse size weights that leave class 0 out as background where the data have no background."""
-    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
-    for loss in model.modules() if classes and not has_background(classes) else ():
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ('background',)
+    for loss in () if has_background(classes) else model.modules():
         if isinstance(loss, SizeBalancedCrossEntropyLoss) and loss.leaves_out is not None:
             raise ValueError(
                 f'{type(loss).__name__} leaves class {loss.leaves_out} ({classes[loss.leaves_out]}) out as '

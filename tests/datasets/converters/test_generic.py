@@ -58,6 +58,10 @@ def test_doubtful_classes_are_told():
     )
     for slip in ('cta', 'Cat', 'cats'):
         assert f"{slip!r} (1 images) is nearly 'cat'" in doubtful_classes(of(cat=5, **{slip: 1}))[0]
+    assert doubtful_classes(of(cat=5, Cat=5, CAT=3, dog=4)) == [
+        f"class {slip} is nearly 'cat' (5 images): a misspelling in the labels?"
+        for slip in ("'Cat' (5 images)", "'CAT' (3 images)")
+    ]
     assert doubtful_classes(of(cat=5, dog=1)) == ['1 classes have a single training image: dog']
 
 

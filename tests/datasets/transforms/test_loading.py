@@ -105,6 +105,8 @@ def test_missing_and_colour_masks_are_named(tiny):
     Image.fromarray(tiny_image('first')).save(tiny / 'masks/first.png')
     with pytest.raises(ValueError, match=r"mask of image 'first': .*RGB"):
         LoadMask()(mask_results(tiny, 'first'))
+    with pytest.raises(ValueError, match="image 'first' has no mask: set pseudo_mask_dir"):
+        LoadMask()(dict(img_id='first'))
 
 
 def test_npy_masks_are_read(tiny):
