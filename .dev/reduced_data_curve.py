@@ -41,11 +41,8 @@ def read_curves(results: Path) -> Curves:
     runs, curves = read_runs(results), {}
     for method in METHODS:
         curve = {f: scores_of(runs, entry(method, f)) for f in FRACTIONS}
-        shared = set.intersection(*(set(scores) for scores in curve.values()))
-        if shared:
-            curves[method] = {
-                f: {seed: scores[seed] for seed in sorted(shared)} for f, scores in curve.items()
-            }
+        if all(curve.values()):
+            curves[method] = curve
     return curves
 
 
@@ -55,7 +52,7 @@ def scores_of(runs: Runs, named: Entry) -> dict[int, float]:
 
 
 def table(curves: Curves) -> str:
-    """Rows of mean and spread, and how much of the full score is left."""
+    """Rows of mean and spread, and how much is left of the same seeds' full score."""
     if not curves:
         return 'No runs are stored yet.'
     names = ['all images' if f == 1 else f'{f}' for f in FRACTIONS]
@@ -65,15 +62,20 @@ def table(curves: Curves) -> str:
         '|---' * (2 + len(names) + len(lost)) + '|',
     ]
     for method, curve in curves.items():
-        means = [statistics.mean(curve[f].values()) for f in FRACTIONS]
+        full = curve[FRACTIONS[0]]
+        left = [
+            sum(score for seed, score in curve[f].items() if seed in full)
+            / sum(score for seed, score in full.items() if seed in curve[f])
+            for f in FRACTIONS[1:]
+        ]
         lines.append(
             '| '
             + ' | '.join(
                 [
                     method,
-                    ', '.join(map(str, curve[FRACTIONS[0]])),
+                    ', '.join(str(len(curve[f])) for f in FRACTIONS),
                     *(spread(list(curve[f].values())) for f in FRACTIONS),
-                    *(f'{100 * mean / means[0]:.0f} %' for mean in means[1:]),
+                    *(f'{100 * part:.0f} %' for part in left),
                 ]
             )
             + ' |'
