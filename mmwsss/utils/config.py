@@ -78,7 +78,7 @@ def load_config(
             f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
             'name the file by its path'
         ) from error
-    if 'stages' in cfg:
+    if 'stages' in cfg and 'model' not in cfg:
         raise ValueError(f'{path} describes a pipeline, not a model: mmwsss pipeline runs it')
     known = known_keys()
     for key in cfg:

@@ -21,7 +21,7 @@ class CheckNumClassesHook(Hook):
 
     The class list of a dataset names the background first, if there is one. A segmenter's head must have as
     many classes as the list, a localizer's head (``BaseMapHead``) as many as there are without background.
-    One that knows a background is refused where there is none, as are size weights that leave it out.
+    One that knows a background is refused where there is none, as are losses whose size weights leave it out.
     Too many classes would train and score without a word; too few fail in the middle of the loss.
     Auxiliary heads and the heads of cascades are compared, too. A dataset without a class list
     cannot be compared and is left alone.
@@ -33,6 +33,7 @@ class CheckNumClassesHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Compare the model with the training data, and with the validation data if there are any."""
         self._check(runner, 'train', runner.train_dataloader.dataset)
+        check_background_index(unwrapped(runner.model), runner.train_dataloader.dataset)
         if runner.val_loop is not None:
             self._check(runner, 'val', runner.val_dataloader.dataset)
 
@@ -48,7 +49,6 @@ class CheckNumClassesHook(Hook):
         classes = (getattr(dataset, 'metainfo', None) or {}).get('classes')
         if not classes:
             return
-        check_background_index(unwrapped(runner.model), dataset)
         for name, head in unwrapped(runner.model).named_modules():
             if not isinstance(head, (BaseDecodeHead, BaseMapHead)):
                 continue

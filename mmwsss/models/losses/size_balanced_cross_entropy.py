@@ -85,11 +85,9 @@ class SizeBalancedCrossEntropyLoss(nn.Module):
     @property
     def leaves_out(self) -> int | None:
         """The class whose pixels have weight 1."""
-        return (
-            None
-            if self.options.get('balance_background')
-            else self.options.get('background_index', 0)
-        )
+        if self.options.get('balance_background'):
+            return None
+        return self.options.get('background_index', 0)
 
     def forward(
         self,

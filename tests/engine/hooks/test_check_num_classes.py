@@ -101,11 +101,13 @@ def test_size_weights_leave_no_class_out_where_there_is_no_background(options):
     model = nn.ModuleDict(dict(decode_head=head))
     CheckNumClassesHook().before_train(runner_with(model))
     message = f'leaves class {options.get("background_index", 0)} .* set background_index=None'
+    elsewhere = runner_with(model, classes=('soil', 'dot', 'bar'))
     with pytest.raises(ValueError, match=message):
-        CheckNumClassesHook().before_train(runner_with(model, classes=('soil', 'dot', 'bar')))
+        CheckNumClassesHook().before_train(elsewhere)
+    CheckNumClassesHook().before_test(elsewhere)  # without a loss
     for right in (dict(background_index=None), dict(balance_background=True)):
         head.loss_decode.options.update(right)
-        CheckNumClassesHook().before_train(runner_with(model, classes=('soil', 'dot', 'bar')))
+        CheckNumClassesHook().before_train(elsewhere)
         head.loss_decode.options = {'tau': 5.0}
 
 
