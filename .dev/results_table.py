@@ -115,6 +115,7 @@ QUESTIONS = (
         Entry(VOC, BEST, 'all of it'),
         Entry(f'{VOC}_ipe-only', BEST, 'without consistency'),
         Entry(f'{VOC}_semantic', BEST, 'semantic features only'),
+        Entry(f'{VOC}_no-background', BEST, 'no prototype of the background'),
         Entry(f'{VOC}_alpha1', BEST, 'alpha 1 at test'),
     )),
     Question('Which parts of SIPE matter on VOC itself? Maps by argmax', (
