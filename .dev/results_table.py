@@ -101,6 +101,13 @@ VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 PART = 'deeplabv2_lite2_voc12part_pseudo'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS, LOSS_VOC = 'size_balanced_mobilenetv2_mini', 'size_balanced_lite2_voc12part'
+SIPE_PARTS = (
+    ('', 'all of it'),
+    ('_ipe-only', 'without consistency'),
+    ('_semantic', 'semantic features only'),
+    ('_alpha1', 'alpha 1 at test'),
+    ('_no-background', 'no prototype of the background'),  # nor an argmax
+)
 QUESTIONS = (
     Question('Which localizer on VOC itself? Its maps', (
         Entry(LOCALIZERS, f'{BEST} (maps)', 'CAM'),
@@ -111,19 +118,16 @@ QUESTIONS = (
         Entry(VOC, BEST, 'SIPE'),
         Entry(f'{VOC}_general-cam', BEST, "the CAM of SIPE's network"),
     )),
-    Question('Which parts of SIPE matter on VOC itself? Maps at their best threshold', (
-        Entry(VOC, BEST, 'all of it'),
-        Entry(f'{VOC}_ipe-only', BEST, 'without consistency'),
-        Entry(f'{VOC}_semantic', BEST, 'semantic features only'),
-        Entry(f'{VOC}_no-background', BEST, 'no prototype of the background'),
-        Entry(f'{VOC}_alpha1', BEST, 'alpha 1 at test'),
-    )),
-    Question('Which parts of SIPE matter on VOC itself? Maps by argmax', (
-        Entry(VOC, ARGMAX, 'all of it'),
-        Entry(f'{VOC}_ipe-only', ARGMAX, 'without consistency'),
-        Entry(f'{VOC}_semantic', ARGMAX, 'semantic features only'),
-        Entry(f'{VOC}_alpha1', ARGMAX, 'alpha 1 at test'),
-    )),
+    *(
+        Question(
+            f'Which parts of SIPE matter on VOC itself? Maps {how}',
+            tuple(Entry(f'{VOC}{part}', what, text) for part, text in parts),
+        )
+        for how, what, parts in (
+            ('at their best threshold', BEST, SIPE_PARTS),
+            ('by argmax', ARGMAX, SIPE_PARTS[:-1]),
+        )
+    ),
     Question('Which localizer on VOC itself? Its masks', (
         Entry(LOCALIZERS, 'masks', 'CAM, usual threshold'),
         Entry(LOCALIZERS, 'masks (chosen_masks)', 'CAM, threshold chosen'),

@@ -119,7 +119,9 @@ def test_an_iteration_based_run_resumes_exactly(demo_root, tmp_path):
             with pytest.raises(KeyboardInterrupt):
                 train(cfg, 'StopHook')
         train(cfg, resume=name == 'cut')
-        states.append(load_checkpoint_file(tmp_path / name / 'iter_5.pth')['state_dict'])
+        content = load_checkpoint_file(tmp_path / name / 'iter_5.pth')
+        assert content['param_schedulers'][0]['end'] == 5  # as configs rely on
+        states.append(content['state_dict'])
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 

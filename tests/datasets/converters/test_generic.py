@@ -319,7 +319,7 @@ def test_labels_without_any_class(tiny):
 
 def test_labels_of_another_folder_are_of_no_image(tiny):
     (tiny / 'names.csv').write_text('id,names\nphotos/first,cat\nsecond,dog\nthird,\n')
-    report, _ = convert_folder(str(tiny / 'images'), None, str(tiny / 'names.csv'))
+    report, _ = convert_folder(tiny / 'images', None, str(tiny / 'names.csv'))
     assert set(report.failed) == {'photos/first', 'first'}
 
 
