@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from mmwsss.evaluation.map_counts import DEFAULT_THRESHOLDS
-from mmwsss.io import require_folder
+from mmwsss.io import find_record, require_folder
 from mmwsss.stages.image_list import Images
 from mmwsss.stages.threshold import choose_threshold
 from mmwsss.utils.cli import (
@@ -46,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
     images = Images(cfg.map_dataset)
     ids = images.choose(args.list)
     maps = require_folder('--maps', args.maps)
+    find_record(maps, kind='maps', classes=images.classes)
     thresholds = args.thresholds or DEFAULT_THRESHOLDS
     choice = choose_threshold(maps, images, ids, thresholds, args.workers)
     print(choice.table())

@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 
 from mmwsss.datasets.transforms.loading import load_rgb
-from mmwsss.stages.export import compare_onnx, export_onnx
+from mmwsss.io import process_items
+from mmwsss.stages.export import Parity, compare_onnx, export_onnx
 from mmwsss.stages.load import load_model
-from mmwsss.stages.photos import find_images
-from mmwsss.utils.cli import add_config_arguments, add_trust_argument, run_tool
+from mmwsss.stages.photos import by_name, find_images
+from mmwsss.utils.cli import add_config_arguments, add_trust_argument, finish_report, run_tool
 from mmwsss.utils.config import load_config
+from mmwsss.utils.precision import set_precision
 from mmwsss_command import ToolParser
 
 
@@ -39,17 +41,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
-    photos = find_images(args.check) if args.check else []
+    set_precision(cfg, 'float32')  # the file's
+    photos = by_name(find_images(args.check) if args.check else [])
     model = load_model(cfg, args.checkpoint, 'cpu', args.trust_checkpoint)
     exported = export_onnx(model, args.out, args.size and tuple(args.size))
     print(f'{args.out}: {", ".join(exported.inputs)} -> {", ".join(exported.outputs)}')
-    for name, path in photos:
-        (found,) = compare_onnx(args.out, exported, [load_rgb(path, name)])
+
+    def work(name: str) -> Parity:
+        return compare_onnx(args.out, exported, load_rgb(photos[name], name))
+
+    def take(name: str, found: Parity) -> None:
         print(
             f'{name} ({found.size[0]} x {found.size[1]}): largest difference '
             f'{found.difference:.2g}, {100 * found.changed:.4f} % of pixels changed'
         )
-    return 0
+
+    report = process_items(list(photos), work, None, 'comparing', on_result=take)
+    return finish_report(report) if photos else 0
 
 
 if __name__ == '__main__':

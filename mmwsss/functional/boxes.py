@@ -71,7 +71,8 @@ def constrain_labels(
     1. Pixels outside of all boxes become background. A pixel whose class has no box there, but another class
        has, becomes undecided (255).
     2. From the largest box to the smallest: if less than ``min_fill`` of a box has its class, the box is
-       labelled anew: its middle, a share ``inner`` of its area, gets the class, and the rest is undecided;
+       labelled anew: its middle, a share ``inner`` of its area and at least a pixel, gets the class, and the
+       rest is undecided;
        if not, its pixels of the class are as before, also where a larger box was labelled anew.
 
     Args:
@@ -117,9 +118,9 @@ def _size(box: Box, image_size: tuple[int, ...]) -> int:
 
 
 def _middle(box: Box, share: float) -> Box:
-    """The box around the same centre with a share of the area."""
+    """The box around the same centre with a share of the area, at least a pixel high and wide."""
     x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
     half_width, half_height = (
-        (high - low) / 2 * share**0.5 for low, high in ((box.x0, box.x1), (box.y0, box.y1))
+        max((high - low) * share**0.5, 1) / 2 for low, high in ((box.x0, box.x1), (box.y0, box.y1))
     )
     return Box(box.class_id, x - half_width, y - half_height, x + half_width, y + half_height)

@@ -211,7 +211,7 @@ def irn_losses(
 
     Returns:
         ``loss_affinity_pos``, ``loss_affinity_neg``, ``loss_displacement_fg`` and
-        ``loss_displacement_bg``, scalars.
+        ``loss_displacement_bg``, scalars. Half precision is computed in float32.
 
     Raises:
         ValueError: shapes do not fit.
@@ -220,7 +220,9 @@ def irn_losses(
         edge=(edge, 'N h w'), displacement=(displacement, 'N 2 h w'), labels=(labels, 'N h w')
     )
     pairs = pair_labels(labels, radius, ignore_index)
-    counts = torch.stack([part.sum() for part in pairs]).to(edge.dtype)
+    dtype = torch.promote_types(edge.dtype, torch.float32)
+    edge, displacement = edge.to(dtype), displacement.to(dtype)
+    counts = torch.stack([part.sum() for part in pairs]).to(dtype)
     if mean_over_processes is not None:
         counts = mean_over_processes(counts).to(counts)
     bg, fg, neg = counts.where(counts > 0, torch.ones_like(counts))

@@ -6,6 +6,7 @@ filled by COCO's own library, so that masks, instances and sizes made of one fil
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -128,15 +129,15 @@ def decode_rle(rle: Mapping[str, Any]) -> Mask:
         ValueError: The runs are no integers, or do not add up to H x W.
     """
     height, width = rle['size']
-    counts = rle.get('counts')
+    counts: Any = rle.get('counts')
     if isinstance(counts, (str, bytes)):
         counts = _uncompress(counts.encode() if isinstance(counts, str) else counts)
     try:
-        runs = np.asarray(counts, dtype=np.int64)
+        runs = np.array([operator.index(count) for count in counts], np.int64)
     except (TypeError, OverflowError) as error:
         raise ValueError(f'run lengths must be integers: {error}') from error
-    total = sum(runs.ravel().tolist())  # Python's integers do not wrap around
-    if runs.ndim != 1 or (runs < 0).any() or total != height * width:
+    total = sum(runs.tolist())  # Python's integers do not wrap around
+    if (runs < 0).any() or total != height * width:
         raise ValueError(
             f'run lengths must be >= 0 and add up to {height} x {width} = {height * width}, '
             f'but add up to {total}'

@@ -128,9 +128,10 @@ def propagate(
         tensor([[[0.5000, 0.5000, 0.0000, 0.0000]]])
     """
     batch_and_size = (*scores.shape[:-3], *scores.shape[-2:])
-    if not scores.is_floating_point() or scores.ndim < 3 or batch_and_size != edge.shape:
+    is_walk = scores.is_floating_point() and scores.ndim >= 3 and edge.numel()
+    if not is_walk or batch_and_size != edge.shape:
         raise ValueError(
-            'scores must be floating point (..., K, h, w) for an edge map (..., h, w), '
+            'scores must be floating point (..., K, h, w) for an edge map (..., h, w) that is not empty, '
             f'but got {scores.dtype} {tuple(scores.shape)} and {tuple(edge.shape)}'
         )
     check_range('smallest edge', edge.min().item(), '[0, 1]')

@@ -125,7 +125,8 @@ def size_balanced_cross_entropy(
             divisor of the whole batch. None: there is one process.
 
     Returns:
-        A scalar, or (N, H, W) with ``'none'``. Zero, with a zero gradient, if all is ignored.
+        A scalar, or (N, H, W) with ``'none'``. Zero, with a zero gradient, if all is ignored. Half precision
+        is computed in float32.
 
     Raises:
         ValueError: Shapes do not fit together, or ``reduction`` or ``normalize`` is unknown.
@@ -153,6 +154,7 @@ def size_balanced_cross_entropy(
         factors = factors * weight
     if class_weight is not None:
         factors = factors * class_weight.to(factors)[labels.long() * is_valid]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     losses = F.cross_entropy(logits, labels.long(), ignore_index=ignore_index, reduction='none')
     losses = losses * factors.to(losses.dtype)
     if reduction == 'none':

@@ -58,10 +58,10 @@ FORMAT = 1
 Number = Optional[float]
 ARGMAX = 'no threshold (argmax)'
 BEST_OF_SWEEP = 'best of a sweep, uses ground truth'
-# Fields that say how a stage went, not what it made.
+# Fields that say how a stage went or how far it got, not what it makes of an image.
 CIRCUMSTANCES = {
-    *('protocol', 'scores', 'result', 'request', 'outputs', 'config', 'config_sha256', 'complete'),
-    *('failed', 'seconds', 'command', 'code', 'hardware', 'created'),
+    *('ids_count', 'ids_sha256', 'protocol', 'scores', 'result', 'request', 'outputs', 'config'),
+    *('config_sha256', 'complete', 'failed', 'seconds', 'command', 'code', 'hardware', 'created'),
 }
 
 
@@ -218,9 +218,9 @@ class Record:
     format: int = FORMAT
 
     def sha256(self) -> str:
-        """Hash of what decides the content, for ``inputs`` of the stage that reads the output.
+        """Hash of what decides the content of each file, for ``inputs`` of the stage that reads them.
 
-        The same output made again hashes the same.
+        The same output made again, or of more images, hashes the same.
         """
         content = dataclasses.asdict(self)
         decisive = {key: value for key, value in content.items() if key not in CIRCUMSTANCES}

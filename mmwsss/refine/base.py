@@ -94,7 +94,8 @@ def check_image(
     """
     if image is None or image.dtype != np.uint8 or image.shape != (*image_size, 3):
         got = None if image is None else f'{image.dtype} {image.shape}'
-        raise ValueError(f'{image_id}: image must be RGB uint8 {(*image_size, 3)}, but got {got}')
+        where = f'{image_id}: ' * bool(image_id)
+        raise ValueError(f'{where}image must be RGB uint8 {(*image_size, 3)}, but got {got}')
     return image
 
 

@@ -52,9 +52,12 @@ class Run:
         """The records of some kinds."""
         return {path: record for path, record in self.records.items() if record.kind in kinds}
 
-    def made(self, digest: str | None) -> Path | None:
-        """Path of the record with a hash, as the inputs of other records name it."""
-        return next((p for p, record in self.records.items() if record.sha256() == digest), None)
+    def made(self, record: Record, key: str) -> Path | None:
+        """Path of the record that a record has among its inputs, rather the one of the same images."""
+        digest = record.inputs.get(key)
+        found = [path for path, each in self.records.items() if each.sha256() == digest]
+        same = [path for path in found if self.records[path].ids_sha256 == record.ids_sha256]
+        return next(iter([*same, *found]), None)
 
     def reading(self, path: Path) -> AbstractContextManager[None]:
         """Note what is wrong with a file when the block that reads it fails, and go on behind it."""
@@ -141,7 +144,7 @@ def mask_stages(run: Run) -> list[Stage]:
     for path, record in run.of_kind('masks', 'test').items():
         name = run.name(path)
         if record.kind == 'masks':
-            maps = run.made(record.inputs.get('maps'))
+            maps = run.made(record, 'maps')
             stages.append(Stage(name, path.parent, record, maps=maps and maps.parent))
             continue
         with run.reading(path):

@@ -20,7 +20,16 @@ from markupsafe import Markup
 from PIL import Image
 
 from mmwsss.functional.confusion import mean_iou
-from mmwsss.io import ARGMAX, MASK_SUFFIXES, Record, Score, percent, plain_values, write_text
+from mmwsss.io import (
+    ARGMAX,
+    MASK_SUFFIXES,
+    RECORD_NAME,
+    Record,
+    Score,
+    percent,
+    plain_values,
+    write_text,
+)
 from mmwsss.report import charts
 from mmwsss.report.gallery import Gallery, draw_gallery
 from mmwsss.report.images import (
@@ -159,10 +168,13 @@ def write_run_report(
 
     Raises:
         FileNotFoundError: ``root``, a config or a folder that ``options`` name does not exist.
+        IsADirectoryError: ``out`` is a folder.
         ValueError: ``root`` holds nothing of a run.
     """
-    report = describe_run(open_run(root), options or ReportOptions())
     path = Path(root, PAGE) if out is None else Path(out)
+    if path.is_dir():
+        raise IsADirectoryError(f'the page to write is a folder: {path}')
+    report = describe_run(open_run(root), options or ReportOptions())
     write_text(path, render_page(report))
     return path, report
 
@@ -192,7 +204,7 @@ def describe_run(run: Run, options: ReportOptions) -> RunReport:
 
 def add_record(report: RunReport, run: Run, path: Path, record: Record) -> None:
     """Add the scores of a record, by the name of what was scored where that is in the run, and its time."""
-    name = run.name(run.made(record.inputs.get('predictions')) or path)
+    name = run.name(run.made(record, 'predictions') or path)
     argmax = [s.miou for s in record.scores if s.protocol.threshold_source == ARGMAX]
     for score in record.scores:
         title = name if score.what in ('masks', name) else f'{name}: {score.what}'
@@ -277,7 +289,7 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
         return
     report.stages.append(result)
     report.doubt(stage, result.doubts())
-    iou, digest = result.iou, stage.record.sha256()
+    iou, place = result.iou, stage.folder / RECORD_NAME
     per_class = plain_values(dict(zip(result.classes, iou)))
     if stage.is_predicted:
         # A test loop keeps no scores by class; its predictions are with CRF if it had one.
@@ -287,7 +299,7 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
                 (name, replace(each, per_class=per_class) if each is score else each)
                 for name, each in report.scores
             ]
-    elif all(record.inputs.get('predictions') != digest for record in run.records.values()):
+    elif all(run.made(record, 'predictions') != place for record in run.records.values()):
         left, made = result.asked - count, stage.record.protocol
         notes = [*made.notes, *[f'{left} other masks of this folder not scored'] * bool(left)]
         about = replace(made, images=count, failed=0, notes=notes)
@@ -301,11 +313,17 @@ def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     score = 'mmwsss score --gt FOLDER'
     test = 'mmwsss test CONFIG CHECKPOINT'
     more = '--num-images 4' if index.images else '--config CONFIG'
-    predicted = any(stage.is_predicted for stage in mask_stages(run))
+    stages, maps = mask_stages(run), [path.parent for path in run.of_kind('maps')]
+    predicted = any(stage.is_predicted for stage in stages)
+    masks = [stage.folder for stage in stages]
+    masks_in, maps_in = (
+        shlex.quote(str(next(iter(folders), run.root / name)))
+        for folders, name in ((masks, 'masks'), (maps, 'maps'))
+    )
     in_test, train = f'--work-dir {root}/test --out {root}/test', 'mmwsss train CONFIG'
     wanted: list[tuple[Any, str, str]] = [
-        (report.scores, 'scores', f'{score} --masks {root}/masks --out {root}/masks_score'),
-        (report.curves, 'threshold curve', f'{score} --maps {root}/maps --out {root}/maps_score'),
+        (report.scores, 'scores', f'{score} --masks {masks_in} --out {root}/masks_score'),
+        (report.curves, 'threshold curve', f'{score} --maps {maps_in} --out {root}/maps_score'),
         (report.galleries, 'images with panels', f'mmwsss report {root} {more}'),
         (predicted, 'predictions of a segmenter', f'{test} {in_test}/predictions'),
         (report.trainings, 'training curves', f'{train} --work-dir {root}/localizer'),

@@ -17,6 +17,7 @@ from mmseg.models.segmentors import BaseSegmentor
 from torch import Tensor, nn
 from torch.export import Dim
 
+from mmwsss.functional.checks import check_range
 from mmwsss.functional.multi_scale import fuse_scales
 from mmwsss.io import atomic_path
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
@@ -103,10 +104,15 @@ def export_onnx(
 
     Raises:
         ImportError: ``onnx`` or ``onnxscript`` is missing.
-        ValueError: See :class:`ExportedModel`; or the model cannot be exported, or not for any size, which
-            is tried where ``onnxruntime`` is installed.
+        IsADirectoryError: ``path`` is a folder.
+        ValueError: See :class:`ExportedModel`; ``size`` is less than 1; or the model cannot be exported, or
+            not for any size, which is tried where ``onnxruntime`` is installed.
     """
     require_packages('onnx', 'onnxscript')
+    for side in size or ():
+        check_range('size', side, '[1, inf)')
+    if Path(path).is_dir():
+        raise IsADirectoryError(f'the ONNX file to write is a folder: {path}')
     exported = ExportedModel(model).cpu().eval()
     example = example_inputs(exported, size or TRACED_SIZE)
     free = {2: Dim.DYNAMIC, 3: Dim.DYNAMIC} if size is None else None
@@ -144,7 +150,7 @@ def export_onnx(
 def check_other_size(path: Path, exported: ExportedModel) -> None:
     """``ValueError`` if the file computes something else on images of another size than the traced one."""
     noise = np.random.default_rng(0).integers(0, 256, (*OTHER_SIZE, 3), np.uint8)
-    (parity,) = compare_onnx(path, exported, [noise])
+    parity = compare_onnx(path, exported, noise)
     if parity.changed > MAX_CHANGED:
         raise ValueError(
             f'{type(exported.model).__name__} cannot be exported for any size ({parity.changed:.0%} of '
@@ -167,35 +173,36 @@ class Parity:
     changed: float
 
 
-def compare_onnx(
-    path: str | Path, exported: ExportedModel, images: Sequence[np.ndarray]
-) -> list[Parity]:
+def compare_onnx(path: str | Path, exported: ExportedModel, image: np.ndarray) -> Parity:
     """Run a file in ONNX Runtime, on the CPU, and compare it with what it was made from.
 
     Args:
         path: The file.
         exported: What :func:`export_onnx` returned.
-        images: RGB uint8 (H, W, 3). All classes are asked of a localizer.
+        image: RGB uint8 (H, W, 3). All classes are asked of a localizer.
 
     Raises:
         ImportError: ``onnxruntime`` is missing.
+        ValueError: The model or its file does not take images of this size.
     """
     require_packages('onnxruntime')
     import onnxruntime  # optional
 
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
-    found = []
-    for image in images:
-        inputs = example_inputs(exported, image.shape[:2])
-        inputs['image'] = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    height, width = image.shape[:2]
+    inputs = example_inputs(exported, (height, width))
+    inputs['image'] = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    names = {name: value.numpy() for name, value in inputs.items()}
+    try:
         with torch.no_grad():
             wanted = exported(*inputs.values())[0].numpy()  # the maps, or the logits of the image
-        names = {name: value.numpy() for name, value in inputs.items()}
         got = session.run(exported.outputs[:1], names)[0].reshape(wanted.shape)
-        changed = float((wanted.argmax(0) != got.argmax(0)).mean())
-        height, width = image.shape[:2]
-        found.append(Parity((height, width), float(np.abs(wanted - got).max()), changed))
-    return found
+    except Exception as error:
+        raise ValueError(
+            f'an image of {height} x {width} cannot be compared: {first_words(error)}'
+        ) from error
+    changed = float((wanted.argmax(0) != got.argmax(0)).mean())
+    return Parity((height, width), float(np.abs(wanted - got).max()), changed)
 
 
 def example_inputs(exported: ExportedModel, size: Sequence[int]) -> dict[str, Tensor]:

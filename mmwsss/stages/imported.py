@@ -24,7 +24,7 @@ from mmwsss.io import (
     walk_files,
 )
 from mmwsss.refine.base import MapsOrLabels
-from mmwsss.utils.names import check_known
+from mmwsss.utils.names import check_known, name_some
 
 __all__ = ['KEY_MEANINGS', 'ForeignFolder', 'read_foreign']
 
@@ -85,7 +85,7 @@ class ForeignFolder:
             raise ValueError(f'none of {len(errors)} files can be read; the first: {errors[0]}')
         raise ValueError(
             f'{self.folder} has no file {", ".join(SUFFIXES)} of the {len(names)} images, but '
-            f'{len(self.files)} others, e.g. {[path.name for path in self.files.values()][:3]}'
+            f'others: {name_some([path.name for path in self.files.values()]) or "none"}'
         )
 
     def read(self, name: str, image_size: tuple[int, int] | None = None) -> MapsOrLabels:

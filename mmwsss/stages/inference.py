@@ -101,8 +101,8 @@ def refine_maps(
 
     Args:
         maps: Class maps of one image.
-        refiners: Configs such as ``dict(type='BackgroundThreshold', threshold=0.3)``, or refiners. None
-            at all: the argmax, for maps with a background.
+        refiners: Configs such as ``dict(type='BackgroundThreshold', threshold=0.3)``, or refiners. Empty:
+            the argmax, for maps with a background.
         image: The image, a file or RGB uint8 (H, W, 3), for refiners that look at it.
 
     Returns:
@@ -231,6 +231,8 @@ def as_rgb(image: ImageSource) -> np.ndarray:
 
 def class_ids(localizer: ImageLevelClassifier, labels: Sequence[str]) -> list[int]:
     """Ids (1..K) of class names, sorted; ``ValueError`` for a name that is no class."""
+    if isinstance(labels, str):
+        raise ValueError(f'labels must be a list of class names, but got the text {labels!r}')
     classes = names_by_number(localizer.dataset_meta['classes'])
     for name in labels:
         check_known('labels: class', name, classes[1:])

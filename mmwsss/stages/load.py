@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.models.fold_norm import fold_batch_norm
 from mmwsss.stages.image_list import parts_of
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file, weights_of
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import as_config
 from mmwsss.utils.device import usable_device
+from mmwsss.utils.names import has_background, name_some
 from mmwsss.utils.nested import dicts_in, rebuilt
 from mmwsss.utils.precision import run_in
 
@@ -47,8 +49,8 @@ def load_model(
         and ``dataset_meta`` (``classes``, ``palette``) that mmseg's models have.
 
     Raises:
-        FileNotFoundError, ValueError: The checkpoint is missing, damaged or does not fit the model, or
-            ``device`` cannot be used.
+        FileNotFoundError, ValueError: The checkpoint is missing, damaged or does not fit the model,
+            ``device`` cannot be used, or the config has no model.
         TypeError: The config's model is neither.
     """
     return with_weights(*built_model(cfg), checkpoint, device, trust_checkpoint)
@@ -72,8 +74,11 @@ def load_localizer(
 
 def built_model(cfg: Config | str | Path) -> tuple[Any, Config]:
     """The model of a config, without weights, and the config; errors as of :func:`load_model`."""
-    if isinstance(cfg, (str, Path)):
-        cfg = load_config(cfg)
+    cfg = as_config(cfg)
+    if 'model' not in cfg:
+        raise ValueError(
+            f'{cfg.filename or "the config"} has no model: take the config of a localizer or a segmenter'
+        )
     backbone = cfg.model.get('backbone')
     parts = {'backbone': without_own(backbone)} if isinstance(backbone, dict) else {}
     model: BaseModel = MODELS.build({**without_own(cfg.model), **parts})
@@ -104,8 +109,22 @@ def with_weights(
         model = fold_batch_norm(model)
         lower_precision(model)
     model.cfg, model.dataset_meta = cfg, dataset_meta(cfg, content)
+    check_classes(model, model.dataset_meta['classes'], checkpoint)
     # Channels-last weights: the same maps up to rounding, in two thirds of the time on a CPU.
     return model.to(place, memory_format=torch.channels_last)
+
+
+def check_classes(model: Any, classes: Sequence[str], checkpoint: str | Path) -> None:
+    """Refuse a list of classes that is not one of the model's outputs."""
+    if isinstance(model, ImageLevelClassifier):
+        number = model.head.num_classes + has_background(classes)
+    else:
+        number = getattr(model, 'num_classes', len(classes))
+    if number != len(classes):
+        raise ValueError(
+            f'{checkpoint}: the model tells {number} classes apart, but its list of classes has '
+            f'{len(classes)}: {name_some(list(classes))}'
+        )
 
 
 def lower_precision(model: nn.Module) -> None:

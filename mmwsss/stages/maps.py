@@ -156,7 +156,7 @@ def make_maps(
         protocol=map_protocol(model, images.split, checkpoint),
     )
     labels = {name: json.dumps(images.labels[name]) for name in ids}
-    folder = OutputFolder(out, record, overwrite, labels)
+    folder = OutputFolder(out, record, labels, overwrite)
     rank, world_size = get_dist_info()
     paths = {name: safe_join(out, name, '.npz') for name in ids}
     report = process_items(

@@ -111,16 +111,13 @@ def make_masks(
         images.split,
         ids,
         config_text=str(cfg.to_dict()),
-        settings=mask_cfg,
-        inputs={
-            'maps': before.sha256(),
-            'labels': hash_text(json.dumps(images.labels, sort_keys=True)),
-            **hash_files(chain.input_files()),
-        },
+        settings=decisive(mask_cfg),
+        inputs={'maps': before.sha256(), **hash_files(chain.input_files())},
         protocol=mask_protocol(before.protocol, chain, mask_cfg, images.split),
     )
     writer = MaskWriter(chain, maps, out, images)
-    folder = OutputFolder(out, record, overwrite)
+    labels = {name: json.dumps(images.labels[name]) for name in ids}
+    folder = OutputFolder(out, record, labels, overwrite)
     report = write_masks(writer, ids, workers)
     return folder.finish(report, ids, writer.result(report, workers))
 
@@ -170,7 +167,7 @@ def import_masks(
 
         there = [name for name in ids if name in source.files]
         mask_cfg = with_chosen_threshold(mask_cfg, read, images, there, workers)
-        settings = {**settings, 'keys': keys, **mask_cfg}
+        settings = {**settings, 'keys': keys, **decisive(mask_cfg)}
         chain = refiner_chain(mask_cfg, images.classes, device)
         protocol = mask_protocol(protocol, chain, mask_cfg, images.split)
     record = make_record(
@@ -184,7 +181,9 @@ def import_masks(
         protocol=protocol,
     )
     writer = ImportWriter(chain, source, kind, out, images)
-    output = OutputFolder(out, record, overwrite, source.hashes())
+    hashes = source.hashes()
+    sources = {name: hashes.get(name, '') for name in ids}
+    output = OutputFolder(out, record, sources, overwrite)
     written = write_masks(writer, ids, workers)
     result = writer.result(written, workers)
     report = output.finish(written, ids, result)
@@ -368,7 +367,8 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     """
     for key in ('map_dataset', 'mask_cfg'):
         if key not in cfg:
-            raise KeyError(f'make_masks needs `{key}` in the config; localizer configs have it')
+            where = cfg.filename or 'the config'
+            raise KeyError(f'{where} has no `{key}`, which masks need; localizer configs have it')
     mask_cfg = dict(cfg.mask_cfg)
     for key in mask_cfg:
         check_known('mask_cfg: key', key, MASK_CFG_KEYS)
@@ -385,6 +385,11 @@ def mask_settings(cfg: Config) -> dict[str, Any]:
     if not isinstance(source, str):
         raise ValueError(f'mask_cfg.threshold_source must be a text, but got {source!r}')
     return {'threshold_source': 'config', 'uses_ground_truth': False, **mask_cfg}
+
+
+def decisive(mask_cfg: dict[str, Any]) -> dict[str, Any]:
+    """What of :func:`mask_settings` decides the content: a threshold, not what it was chosen by."""
+    return {key: value for key, value in mask_cfg.items() if key != 'threshold_source'}
 
 
 def check_network(path: str | None, cfg: Config) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mmwsss.io import (
     find_record,
     lock_folder,
     remove_stale_temporaries,
+    safe_join,
     write_json,
 )
 from mmwsss.io.record import first_difference, from_json, read_json
@@ -52,11 +53,11 @@ class OutputFolder:
     Args:
         out: The folder; created if need be.
         record: What is about to be written.
-        overwrite: Remove the outputs of a folder of another making instead of refusing it. A folder
-            with files of unknown origin is refused all the same.
         sources: What an output is made from, by id: the hash of a file, or a label. They are kept in
             ``sources.json``; what is there already must come from the same, while those of images that
             failed or were not begun may change.
+        overwrite: Remove the outputs of a folder of another making instead of refusing it. A folder
+            with files of unknown origin is refused all the same, and other files in it stay.
 
     Raises:
         RecordError: The folder was made with other inputs, settings or sources, whose difference is named;
@@ -67,8 +68,8 @@ class OutputFolder:
         self,
         out: str | Path,
         record: Record,
+        sources: Mapping[str, str],
         overwrite: bool = False,
-        sources: Mapping[str, str] | None = None,
     ) -> None:
         self.out, self.record, self.sources = Path(out), record, sources
         problem: list[str | None] = [None]
@@ -114,26 +115,34 @@ class OutputFolder:
         out, record = self.out, self.record
         out.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(out)
-        outputs = outputs_of(out, SUFFIXES[record.kind])
+        suffix = SUFFIXES[record.kind]
+        file = out / SOURCES_NAME
+        known = from_json(dict[str, str], read_json(file) if file.is_file() else {}, str(file))
+        paths = {name: safe_join(out, name, suffix) for name in {**known, **self.sources}}
+        finished = {name: path for name, path in paths.items() if path.is_file()}
         before, difference = find_record(out), ''
         if before is None or not before.ids_sha256:  # only asked for by a pipeline, if at all
-            if outputs:
+            if others := outputs_of(out, suffix):
                 raise RecordError(
-                    f'{out} holds {len(outputs)} files of unknown origin (no {RECORD_NAME}), which are '
+                    f'{out} holds {len(others)} files of unknown origin (no {RECORD_NAME}), which are '
                     'not touched: choose another folder'
                 )
         elif overwrite and before.kind == record.kind:
-            for path in outputs:
+            for path in finished.values():
                 path.unlink()
-        elif outputs or before.kind != record.kind or len(before.failed) != before.ids_count:
-            difference = self._difference(before, outputs)
+        elif finished or before.kind != record.kind or len(before.failed) != before.ids_count:
+            difference = self._difference(before, known, finished)
         if difference:
-            raise RecordError(f'{out}: {difference}. Choose another folder, or pass --overwrite.')
-        if self.sources is not None:
-            write_json(out / SOURCES_NAME, self.sources)
+            raise RecordError(
+                f'{out}: {difference}. Choose another folder, or pass --overwrite, which removes what '
+                'is there.'
+            )
+        write_json(file, self.sources)
 
-    def _difference(self, before: Record, outputs: Sequence[Path]) -> str:
-        """How a folder with outputs was made otherwise, for people; empty if it was not."""
+    def _difference(
+        self, before: Record, known: Mapping[str, str], finished: Collection[str]
+    ) -> str:
+        """How a folder with finished images was made otherwise, for people; empty if it was not."""
         for name in ('kind', 'split', 'classes', 'settings', 'inputs'):
             found = first_difference(getattr(before, name), getattr(self.record, name), name)
             if found and (name == 'inputs' or found[0].endswith('_sha256')):
@@ -141,15 +150,13 @@ class OutputFolder:
                 return f'its files were made with another {what}'
             if found:
                 return f'{found[0]} does not fit: found {found[1]}, expected {found[2]}'
-        have, want = before.ids_count, self.record.ids_count
-        if want <= have and self.record.ids_sha256 != before.ids_sha256:
-            return f'it was made for {have} images, but is now asked to hold {want} others or fewer'
-        if self.sources is None:
-            return ''
-        path = self.out / SOURCES_NAME
-        known = from_json(dict[str, str], read_json(path) if path.is_file() else {}, str(path))
-        finished = [path.relative_to(self.out).with_suffix('').as_posix() for path in outputs]
-        changed = [n for n in finished if n not in known or known[n] != self.sources.get(n)]
+        left = sorted(name for name in finished if name not in self.sources)
+        if left:
+            return (
+                f'{len(left)} of {len(finished)} finished images are not asked for now: {name_some(left)}; '
+                'ask for them, too, to add others'
+            )
+        changed = [name for name in finished if known.get(name) != self.sources[name]]
         if not changed:
             return ''
         return (

@@ -45,13 +45,13 @@ def find_images(paths: str | Path | Sequence[str | Path]) -> list[tuple[str, Pat
 
 
 def by_name(images: Sequence[tuple[str, Path]]) -> dict[str, Path]:
-    """Paths by name; ``ValueError`` if several have one name, since outputs are named by it."""
-    counts = Counter(name for name, _ in images)
+    """Paths by name; ``ValueError`` if several files have one name, since outputs are named by it."""
+    counts = Counter(name for name, _ in {(name, os.path.abspath(path)) for name, path in images})
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
         raise ValueError(
             f'{len(repeated)} names belong to several images (names leave suffixes out): '
-            f'{name_some(repeated, shown=3)}'
+            f'{name_some(sorted(repeated), shown=3)}'
         )
     return dict(images)
 

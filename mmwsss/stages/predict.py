@@ -32,9 +32,10 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.inference import Predictor, Segmented, test_steps
 from mmwsss.stages.load import load_model, settings_hash
 from mmwsss.stages.maps import map_protocol
-from mmwsss.stages.masks import hash_files, mask_protocol, mask_settings
+from mmwsss.stages.masks import decisive, hash_files, mask_protocol, mask_settings
 from mmwsss.stages.output import OutputFolder, training_protocol
 from mmwsss.stages.photos import by_name, outside
+from mmwsss.utils.config import as_config
 from mmwsss.utils.names import has_background
 from mmwsss.utils.precision import precision_notes
 from mmwsss.visualization.panels import overlay
@@ -46,13 +47,13 @@ UNDECIDED = 'undecided'
 
 
 def predict(
-    cfg: Config,
+    cfg: Config | str | Path,
     checkpoint: str | Path,
     images: Sequence[tuple[str, Path]],
     out: str | Path,
     overlays: bool = False,
     labels: Sequence[str] | None = None,
-    mask_config: Config | None = None,
+    mask_config: Config | str | Path | None = None,
     device: str | None = None,
     overwrite: bool = False,
     trust_checkpoint: bool = False,
@@ -64,13 +65,14 @@ def predict(
     each rank takes its share, and rank 0 writes the record.
 
     Args:
-        cfg: Config of a segmenter (ours or mmseg's) or of a localizer.
+        cfg: Config, or its file, of a segmenter (ours or mmseg's) or of a localizer.
         checkpoint: Its weights.
         images: (name, path) of each image; see :func:`mmwsss.apis.find_images`.
         out: Folder for the masks.
         overlays: Write ``out/overlays/<name>.jpg``, too: the classes over the image.
         labels: Of a localizer: names of the classes in every image. None: those that it sees in each.
-        mask_config: Of a localizer: the config whose refiners (``mask_cfg``) make the masks. None: ``cfg``.
+        mask_config: Of a localizer: the config, or its file, whose refiners (``mask_cfg``) make the masks.
+            None: ``cfg``.
         device: Device of the model; the best available one by default.
         overwrite: Start again in a folder made with other settings.
         trust_checkpoint: Allow a file that holds more than tensors and plain data.
@@ -84,12 +86,9 @@ def predict(
         FileNotFoundError, TypeError: See :func:`mmwsss.apis.load_model`.
     """
     paths = outside(by_name(images), Path(out))
+    cfg, refining = as_config(cfg), as_config(mask_config or cfg)
     model = load_model(cfg, checkpoint, device, trust_checkpoint)
-    mask_cfg = (
-        mask_settings(cfg if mask_config is None else mask_config)
-        if isinstance(model, ImageLevelClassifier)
-        else {}
-    )
+    mask_cfg = mask_settings(refining) if isinstance(model, ImageLevelClassifier) else {}
     if mask_config is not None and not mask_cfg:
         raise ValueError('refiners are for the class maps of a localizer, but this is a segmenter')
     precision = mask_cfg.get('precision', 'float32')
@@ -101,12 +100,12 @@ def predict(
         model.dataset_meta['classes'],
         ids=ids,
         config_text=str(cfg.to_dict()),
-        settings={'labels': labels, 'model_sha256': model_hash(model), **mask_cfg},
+        settings={'labels': labels, 'model_sha256': model_hash(model), **decisive(mask_cfg)},
         inputs={'checkpoint': hash_file(checkpoint), **refiner_files(predictor)},
         protocol=prediction_protocol(predictor, mask_cfg, checkpoint),
     )
     sources = {name: content_hash(path) for name, path in paths.items()}
-    folder = OutputFolder(out, record, overwrite, sources)
+    folder = OutputFolder(out, record, sources, overwrite)
     rank, world_size = get_dist_info()
     report = process_items(
         shard(ids, rank, world_size),

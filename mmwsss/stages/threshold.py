@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
+from mmengine.dist import all_gather_object, get_dist_info
 
 from mmwsss.datasets.transforms.loading import load_rgb
 from mmwsss.evaluation.map_counts import (
@@ -18,7 +19,7 @@ from mmwsss.evaluation.map_counts import (
 )
 from mmwsss.evaluation.tables import separation_table
 from mmwsss.functional.colour_separation import colour_separation
-from mmwsss.io import BatchReport, ClassMaps, load_class_maps, process_items, safe_join
+from mmwsss.io import BatchReport, ClassMaps, load_class_maps, process_items, safe_join, shard
 from mmwsss.refine.background import CHOSEN
 from mmwsss.stages.image_list import Images
 from mmwsss.utils.names import has_background
@@ -88,7 +89,7 @@ def choose_threshold(
 
     No mask is looked at, nor a background that the maps have. Images without any class, or of one colour,
     say nothing and are left out, as those are that fail. Of every image, every second row and column is
-    looked at.
+    looked at. Under a launcher each rank takes its share of the images, and all know the result.
 
     Args:
         maps: Folder of class maps, or a function that reads those of an image by its id.
@@ -104,7 +105,8 @@ def choose_threshold(
 
     check_maps_scored(images.classes)
     check_thresholds(thresholds)
-    found: list[np.ndarray] = []
+    found: dict[str, np.ndarray] = {}
+    rank, world_size = get_dist_info()
     read = maps if callable(maps) else partial(_read_maps, maps, len(images.classes))
 
     def work(name: str) -> np.ndarray | None:
@@ -118,14 +120,25 @@ def choose_threshold(
 
     def take(name: str, separation: np.ndarray | None) -> None:
         if separation is not None:
-            found.append(separation)
+            found[name] = separation
 
-    report = process_items(ids, work, None, 'threshold', workers, on_result=take)
-    if not found:
+    report = process_items(
+        shard(ids, rank, world_size),
+        work,
+        None,
+        'threshold',
+        workers,
+        on_result=take,
+        progress=rank == 0,
+    )
+    report = BatchReport.merge(all_gather_object(report), ids)
+    everywhere = {name: curve for part in all_gather_object(found) for name, curve in part.items()}
+    if not everywhere:
         raise ValueError(
             f'no threshold can be chosen: none of {len(ids)} images has maps of a class'
         )
-    return ThresholdChoice(tuple(thresholds), np.array(found), report)
+    curves = np.array([everywhere[name] for name in ids if name in everywhere])
+    return ThresholdChoice(tuple(thresholds), curves, report)
 
 
 def _read_maps(folder: str | Path, num_classes: int, name: str) -> ClassMaps:

@@ -18,7 +18,7 @@ from mmwsss.utils.nested import dicts_in
 from mmwsss.utils.num_classes import fill_num_classes
 from mmwsss.utils.resources import find_config
 
-__all__ = ['SHORTCUTS', 'TOOL_KEYS', 'load_config']
+__all__ = ['SHORTCUTS', 'TOOL_KEYS', 'as_config', 'load_config']
 
 # Top-level keys that stand for nested ones, and the name these have there.
 SHORTCUTS = {
@@ -65,19 +65,23 @@ def load_config(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A key is misspelt or unknown; the closest known key is named. A base is of a
-            package that MMEngine does not know. The file is a pipeline's.
+        ValueError: The file's code fails. A key is misspelt or unknown; the closest known key is named. A
+            base is of a package that MMEngine does not know. The file is a pipeline's.
     """
     file = find_config('config', path)
     try:
         cfg = Config.fromfile(file)
-    except (AssertionError, KeyError) as error:
-        if traceback.extract_tb(error.__traceback__)[-1].name != '_get_package_and_cfg_path':
-            raise
-        raise ValueError(
-            f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
-            'name the file by its path'
-        ) from error
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # a config is code
+        if traceback.extract_tb(error.__traceback__)[-1].name == '_get_package_and_cfg_path':
+            raise ValueError(
+                f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
+                'name the file by its path'
+            ) from error
+        raise ValueError(f'config {path} fails: {type(error).__name__}: {error}') from error
+    if not isinstance(cfg.get('model', {}), dict):
+        raise ValueError(f'{path}: model must be a dict, but got {cfg.model!r}')
     if 'stages' in cfg and 'model' not in cfg:
         raise ValueError(f'{path} describes a pipeline, not a model: mmwsss pipeline runs it')
     known = known_keys()
@@ -102,6 +106,11 @@ def load_config(
     if num_classes:
         fill_num_classes(cfg)
     return cfg
+
+
+def as_config(cfg: Config | str | Path) -> Config:
+    """A config as it is, or :func:`load_config` of its file."""
+    return load_config(cfg) if isinstance(cfg, (str, Path)) else cfg
 
 
 def check_train_loop(cfg: Config, path: str | Path) -> None:

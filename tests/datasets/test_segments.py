@@ -40,8 +40,11 @@ def test_folders_of_pngs_and_files_of_sam(root):
     """The masks of an image as a folder, then the file made of them as another source."""
     masks = np.random.default_rng(0).random((2, *SIZES['first'])) > 0.5
     (root / 'png/first').mkdir(parents=True)
-    for i, mask in enumerate(masks):
-        Image.fromarray(mask.astype(np.uint8) * 255).save(root / f'png/first/{i}.png')
+    Image.fromarray(masks[0].astype(np.uint8) * 255).save(root / 'png/first/0.png')
+    colours = np.zeros((*SIZES['first'], 4), np.uint8)
+    colours[masks[1], 2] = 1  # so dark a blue that it is black as grey
+    colours[..., 3] = 255
+    Image.fromarray(colours).save(root / 'png/first/1.png')
     (root / 'png/second').mkdir()
     empty = convert_segments(
         str(root / 'images'), root / 'out', partial(mask_folder, str(root / 'png')), ids=['second']

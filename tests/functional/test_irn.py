@@ -90,6 +90,16 @@ def test_true_centres_have_no_displacement_loss():
     assert got['loss_affinity_pos'].item() == pytest.approx(0, abs=1e-4)
 
 
+def test_half_precision_is_computed_in_float32():
+    torch.manual_seed(0)
+    edge, displacement = torch.rand(2, 64, 64), torch.randn(2, 2, 64, 64)
+    labels = torch.randint(0, 3, (2, 8, 8)).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    lowered = edge.half(), displacement.half()
+    found = irn_losses(*lowered, labels)
+    for name, value in irn_losses(*(part.float() for part in lowered), labels).items():
+        torch.testing.assert_close(found[name], value)
+
+
 def test_two_processes_equal_one():
     edge, displacement, labels = scene(7)
     labels[1, :3] = 255

@@ -134,6 +134,7 @@ def test_malformed():
         ({'size': [2], 'counts': []}, r"'size' of run lengths must be \(6, 6\), but is \[2\]"),
         ({'size': [6, 6], 'counts': None}, 'run lengths must be integers'),
         ({'size': [6, 6], 'counts': [2**70]}, 'run lengths must be integers'),
+        ({'size': [6, 6], 'counts': [35.9, 0.1]}, 'run lengths must be integers'),
         ({'size': [6, 6], 'counts': [2**62, 2**62, 2**62, 2**62, 36]}, 'add up to 6 x 6 = 36'),
         ({'size': [10**6, 10**6], 'counts': [10**12]}, r"'size' of run lengths must be \(6, 6\)"),
     ],

@@ -217,6 +217,11 @@ def test_cuda_equals_cpu():
         ({'scores': torch.ones(2, 1, 3, 4)}, ValueError, 'scores must be floating point'),
         ({'scores': torch.ones(1, 3, 4).int()}, ValueError, 'scores must be floating point'),
         ({'edge': torch.zeros(4)}, ValueError, 'scores must be floating point'),
+        (
+            {'scores': torch.ones(1, 0, 4), 'edge': torch.zeros(0, 4)},
+            ValueError,
+            'edge map .* that is not empty',
+        ),
         ({'edge': torch.full((3, 4), 1.01)}, ValueError, r'edge must lie in \[0, 1\]'),
         ({'edge': torch.full((3, 4), -0.01)}, ValueError, r'edge must lie in \[0, 1\]'),
         ({'edge': torch.full((3, 4), float('nan'))}, ValueError, r'edge must lie in \[0, 1\]'),

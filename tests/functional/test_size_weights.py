@@ -217,6 +217,17 @@ def test_all_ignored_gives_zero_and_a_finite_gradient(options):
     assert logits.grad.abs().max() == 0
 
 
+@pytest.mark.parametrize('normalize', ['pixels', 'weights'])
+def test_half_precision_is_computed_in_float32(normalize):
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, 3, 321, 321).half(), torch.randint(0, 3, (2, 321, 321))
+    found, expected = (
+        size_balanced_cross_entropy(each, labels, tau=5, normalize=normalize)
+        for each in (logits, logits.float())
+    )
+    torch.testing.assert_close(found, expected)
+
+
 def test_malformed_arguments(batch):
     logits, labels = batch
     with pytest.raises(ValueError, match=r'labels \(N, H, W\), but got \(14, 17\)'):

@@ -45,7 +45,7 @@ def test_a_second_run_is_refused_before_it_touches_anything(other_run, tmp_path,
     with pytest.raises(FolderBusyError, match=r'still at work in .*: wait for it, or choose'):
         Recorder(tmp_path, make_record('train'))
     with pytest.raises(RecordError, match='still at work'):
-        OutputFolder(tmp_path, make_record('masks'), overwrite=True)
+        OutputFolder(tmp_path, make_record('masks'), {}, overwrite=True)
     assert (tmp_path / 'a.png').exists()
     Recorder(tmp_path / 'score.json', make_record('score')).finish()  # a file, no folder
     other_run.communicate('\n')
@@ -55,7 +55,7 @@ def test_a_second_run_is_refused_before_it_touches_anything(other_run, tmp_path,
 
 def test_one_process_may_begin_again_and_lets_go_at_the_end(tmp_path):
     cut = Recorder(tmp_path, make_record('masks'))
-    again = OutputFolder(tmp_path, make_record('masks', ids=['a']))
+    again = OutputFolder(tmp_path, make_record('masks', ids=['a']), {'a': ''})
     assert cut.lock is again.recorder.lock is lock_folder(tmp_path)
     with pytest.raises(FolderBusyError):
         FolderLock(tmp_path)

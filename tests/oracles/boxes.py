@@ -35,7 +35,7 @@ def plain_labels(labels, boxes, min_fill, inner):
         count = sum(first[place] == box[0] for place in pixels[box])
         if pixels[box] and count / len(pixels[box]) < min_fill:
             k, x0, y0, x1, y1 = box
-            dx, dy = (x1 - x0) * (1 - inner**0.5) / 2, (y1 - y0) * (1 - inner**0.5) / 2
+            dx, dy = ((side - max(side * inner**0.5, 1)) / 2 for side in (x1 - x0, y1 - y0))
             middle = (k, x0 + dx, y0 + dy, x1 - dx, y1 - dy)
             for place in pixels[box]:
                 result[place] = k if inside(middle, *place) else 255

@@ -167,6 +167,9 @@ def test_bad_edges_in_xml(tmp_path):
         (voc, '<xmin>2</xmin>', '', 'needs a <bndbox> of numbers'),
         (cvat, 'xbr="5"', '', "image 'sub/a.jpg': the edges of a box must be numbers"),
         (cvat, '<box', '<box rotation="9.5"', "image 'sub/a.jpg': a box is rotated"),
+        (cvat, '<box', '<box rotation="x"', "image 'sub/a.jpg': a box is rotated"),
+        (cvat, '<box', '<polygon', "image 'sub/a.jpg': expected boxes only, but got a <polygon>"),
+        (cvat, '<image name="b', '<image name="sub/a', "'sub/a.*': the image is there already"),
     ):
         path = source(tmp_path)
         file = path / 'sub/a.xml' if source is voc else path

@@ -177,6 +177,8 @@ def test_missing_parts_are_named_with_their_command(run, tmp_path):
     missing = {part.part: part.command for part in report.missing}
     assert set(missing) == {'threshold curve', 'images with panels', 'predictions of a segmenter'}
     assert missing['threshold curve'].startswith(f'mmwsss score --gt FOLDER --maps {root}/maps')
+    with pytest.raises(IsADirectoryError, match='the page to write is a folder'):
+        write_run_report(root, tmp_path)
     page = path.read_text()
     assert 'Not in this report' in page
     assert 'Threshold curve' not in page

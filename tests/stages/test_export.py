@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mmwsss.apis import load_model
 from mmwsss.datasets.transforms.loading import load_rgb
@@ -50,10 +51,31 @@ def test_the_command_compares_an_image(demo_root, tmp_path):
     assert out.is_file()
 
 
+def test_a_size_is_of_all_images(demo_root, tmp_path):
+    cfg, checkpoint = shallow_segmenter(demo_root, tmp_path)
+    cfg.model.test_cfg = dict(mode='whole', precision='bfloat16')  # a file has float32
+    cfg.dump(tmp_path / 'config.py')
+    photo = Image.open(demo_root / 'JPEGImages' / 'val_0000.jpg')
+    for name, size in (('fits', (64, 48)), ('other', (65, 48)), ('again', (64, 48))):
+        photo.resize(size).save(tmp_path / f'{name}.png')
+    photos = [tmp_path / f'{name}.png' for name in ('fits', 'other', 'again')]
+    out = tmp_path / 'model.onnx'
+    words = ['export_onnx.py', tmp_path / 'config.py', checkpoint, '--out', out, '--check', *photos]
+    done = run_here(*words, '--size', 48, 64)
+    assert done.returncode == 1, done.stderr
+    assert [line.split(':')[0] for line in done.stdout.splitlines()[1:3]] == [
+        'fits (48 x 64)',
+        'again (48 x 64)',
+    ]
+    assert 'other: ValueError: an image of 48 x 65 cannot be compared: ' in done.stderr
+    assert '2 done, 0 skipped (finished before), 1 failed' in done.stderr
+
+
 def test_a_segmenter_of_any_size(demo_root, photos, tmp_path):
     model = load_model(*shallow_segmenter(demo_root, tmp_path), 'cpu')
     exported = export_onnx(model, tmp_path / 'model.onnx')
-    for parity, size in zip(compare_onnx(tmp_path / 'model.onnx', exported, photos), SIZES):
+    for photo, size in zip(photos, SIZES):
+        parity = compare_onnx(tmp_path / 'model.onnx', exported, photo)
         assert parity.size == size
         assert parity.difference < 1e-4
         assert parity.changed < 1e-3
@@ -82,7 +104,8 @@ def test_a_localizer_of_any_size(demo_root, photos, tmp_path):
     cfg['model']['test_cfg']['scales'] = (1.0,)
     model = load_model(*random_model(cfg, tmp_path / 'c.pth'), 'cpu')
     exported = export_onnx(model, tmp_path / 'model.onnx')
-    for parity in compare_onnx(tmp_path / 'model.onnx', exported, photos):
+    for photo in photos:
+        parity = compare_onnx(tmp_path / 'model.onnx', exported, photo)
         assert parity.difference < 1e-4
         assert parity.changed < 1e-3
     labels = torch.tensor([[0.0, 1, 0, 1, 0]])
@@ -119,6 +142,10 @@ def test_what_cannot_be_exported_is_said(tiny_segmenter, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"test_cfg.mode='whole' .* but got 'slide'"):
         ExportedModel(model)
     model.test_cfg = dict(mode='whole')
+    with pytest.raises(ValueError, match=r'size must lie in \[1, inf\), but got 0'):
+        export_onnx(model, tmp_path / 'model.onnx', (48, 0))
+    with pytest.raises(IsADirectoryError, match='the ONNX file to write is a folder'):
+        export_onnx(model, tmp_path)
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     with pytest.raises(ImportError, match=r'onnx and onnxscript must be .*mmwsss\[onnx\]'):
         export_onnx(model, tmp_path / 'model.onnx')

@@ -165,7 +165,9 @@ def test_a_file_damaged_in_the_middle_stops_no_other(tmp_path):
 def test_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match='imported masks must be a folder'):
         ForeignFolder(tmp_path / 'none', 6)
-    with pytest.raises(ValueError, match=r'has no file \.png, .* of the 1 images, but 0 others'):
+    with pytest.raises(
+        ValueError, match=r'has no file \.png, .* of the 1 images, but others: none'
+    ):
         ForeignFolder(tmp_path, 6).kind(['a'])
     save_mask(tmp_path / 'sub' / 'a.png', LABELS)
     (tmp_path / 'sub' / 'b.png').write_bytes(b'no mask')
@@ -183,7 +185,7 @@ def test_folder(tmp_path):
         ValueError, match=r'none of 1 files can be read; the first: .*b\.png is not a'
     ):
         folder.kind(['sub/b'])
-    with pytest.raises(ValueError, match=r'has no file .* of the 1 images, but 2 others, e\.g\.'):
+    with pytest.raises(ValueError, match=r'has no file .* of the 1 images, but others: '):
         folder.kind(['c'])
     before = folder.hashes()
     assert ForeignFolder(tmp_path, 6).hashes() == before

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -73,6 +74,13 @@ def test_classes_come_from_the_checkpoint_or_the_dataset(tiny_cam, localizer, de
     found = load_localizer(cfg, checkpoint, device='cpu').dataset_meta
     assert found['classes'] == ['background', *'abcde']
     assert len(found['palette']) == 6
+    content['meta'] = {'dataset_meta': {'classes': ['background', *'abcd']}}
+    torch.save(content, checkpoint)
+    message = (
+        r'the model tells 6 classes apart, but its list of classes has 5: background, a, b, c, d'
+    )
+    with pytest.raises(ValueError, match=message):
+        load_localizer(cfg, checkpoint, device='cpu')
     content['meta'] = {}
     torch.save(content, checkpoint)
     for place in ('map_dataset', 'val_dataloader', 'train_dataloader'):
@@ -109,12 +117,25 @@ def test_refine_maps_is_the_chain():
     assert refine_maps(maps, [dict(type='BackgroundThreshold', threshold=0.4)]).tolist() == [[0, 3]]
     with pytest.raises(ValueError, match='no background map'):
         refine_maps(maps)
+    with pytest.raises(ValueError, match=r'^image must be RGB uint8 \(1, 2, 3\), but got None'):
+        refine_maps(maps, [dict(type='BackgroundThreshold', threshold=0.4), dict(type='DenseCRF')])
+
+
+def test_a_config_without_a_model_is_no_model(tmp_path):
+    (tmp_path / 'c.py').write_text('seed = 1\n')
+    for cfg, where in ((tmp_path / 'c.py', r'.*c\.py'), (Config({'a': 1}), 'the config')):
+        with pytest.raises(ValueError, match=f'^{where} has no model: take the config of'):
+            load_model(cfg, 'none.pth')
 
 
 def test_wrong_input_is_named(localizer, tmp_path):
     image = np.zeros((40, 48, 3), np.uint8)
     with pytest.raises(ValueError, match="labels: class 'dog' is unknown; valid names are lantern"):
         class_maps(localizer, image, ['dog'])
+    with pytest.raises(
+        ValueError, match=r"labels must be a list of class names, but got .* 'kite'"
+    ):
+        class_maps(localizer, image, 'kite')
     with pytest.raises(ValueError, match='RGB uint8'):
         class_maps(localizer, image.astype(float))
     with pytest.raises(TypeError, match=r'image must be a path or a NumPy array, but got a Image'):
@@ -138,7 +159,7 @@ def test_show_writes_pictures_and_names_what_failed(localizer, demo_root, tmp_pa
     with Image.open(tmp_path / 'out' / f'{IDS[0]}.png') as picture:
         assert picture.width > 3 * picture.height  # image, two maps, mask
     with pytest.raises(ValueError, match='several images'):
-        show_images(localizer, [images[0], images[0]], tmp_path / 'out')
+        show_images(localizer, [images[0], (images[0][0], images[1][1])], tmp_path / 'out')
     with pytest.raises(ValueError, match="class 'dog' is unknown"):
         show_images(localizer, images, tmp_path / 'out', ['dog'])
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +113,12 @@ def test_predictions_go_on_and_know_their_photos(tiny_segmenter, photos, tmp_pat
     shutil.copy(photos / 'trip' / 'b.JPG', photos / 'c.jpg')
     with pytest.raises(RecordError, match=r'what 1 of 5 finished images .* changed since: c'):
         run()
+    with pytest.raises(
+        RecordError, match=r'3 of 5 finished .* not asked for now: broken, c, turned'
+    ):
+        predict(cfg, checkpoint, find_images([photos / 'a.jpg', photos / 'trip/b.JPG']), out)
+    cfg.dump(tmp_path / 'config.py')
+    cfg = tmp_path / 'config.py'
     assert len(run(overwrite=True).done) == 5
     with pytest.raises(ValueError, match='all images lie in the output folder'):
         predict(cfg, checkpoint, find_images(out), out)
@@ -214,6 +221,7 @@ def test_names_of_files_folders_and_patterns(photos, monkeypatch):
     monkeypatch.chdir(photos)
     with pytest.raises(FileNotFoundError, match=r'\*\.png matches no image'):
         find_images('*.png')
+    assert by_name(find_images(['a.jpg', './a.jpg'])) == {'a': Path('a.jpg')}
     shutil.copy('a.jpg', 'a.png')
     with pytest.raises(ValueError, match=r'1 names belong to several images .*: a$'):
         by_name(find_images('.'))

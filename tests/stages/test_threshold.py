@@ -106,6 +106,19 @@ def test_masks_with_the_chosen_threshold_say_so(case, tmp_path):
         assert file.read_bytes() == (tmp_path / 'chosen' / file.name).read_bytes()
 
 
+def test_a_mended_image_is_done_by_the_same_command(case, tmp_path):
+    cfg, maps, images = case
+    broken, *rest = images.paths
+    whole = (maps / f'{broken}.npz').read_bytes()
+    (maps / f'{broken}.npz').write_bytes(b'broken')
+    assert list(make_masks(cfg, maps, tmp_path / 'masks').failed) == [broken]
+    (maps / f'{broken}.npz').write_bytes(whole)
+    chosen = [choose_threshold(maps, images, ids) for ids in (rest, [broken, *rest])]
+    assert chosen[0].threshold == chosen[1].threshold
+    assert make_masks(cfg, maps, tmp_path / 'masks').done == [broken]
+    assert read_record(tmp_path / 'masks').protocol.threshold_source == chosen[1].source
+
+
 def test_imported_maps_have_their_threshold_chosen_too(case, tmp_path):
     cfg, maps, images = case
     for name in images.paths:
@@ -147,6 +160,15 @@ def test_a_background_is_not_looked_at_and_may_be_replaced(case, tmp_path):
 def test_one_image_is_too_few(case):
     with pytest.raises(ValueError, match="threshold='chosen': only make_masks chooses"):
         RefinerChain(case[0].mask_cfg.refiners)
+
+
+def test_a_folder_of_masks_is_refused(case, tmp_path):
+    cfg, maps, _ = case
+    make_masks(cfg, maps, tmp_path / 'masks')
+    cfg.dump(tmp_path / 'config.py')
+    result = run_here('choose_threshold.py', tmp_path / 'config.py', '--maps', tmp_path / 'masks')
+    assert result.returncode == 2
+    assert 'kind does not fit: found "masks", expected "maps"' in result.stderr
 
 
 def test_a_config_without_maps_is_refused(tmp_path):

@@ -48,6 +48,23 @@ def test_maps_are_the_same(setup, tmp_path):
     assert read_record(tmp_path / 'maps2').complete
 
 
+def test_masks_with_a_chosen_threshold_are_the_same(setup, tmp_path):
+    config, checkpoint = setup
+    call(1, 'make_maps.py', config, checkpoint, '--out', tmp_path / 'maps')
+    refiners = "mask_cfg={'refiners': [{'type': 'BackgroundThreshold', 'threshold': 'chosen'}]}"
+    options = ('--workers', 0, '--cfg-options', refiners.replace("'", '"'))
+    for ranks in (1, 2):
+        out = tmp_path / f'masks{ranks}'
+        call(ranks, 'make_masks.py', config, '--maps', tmp_path / 'maps', '--out', out, *options)
+    one, two = (read_record(tmp_path / f'masks{ranks}') for ranks in (1, 2))
+    assert (one.protocol, one.settings) == (two.protocol, two.settings)
+    assert one.protocol.threshold is not None
+    files = sorted((tmp_path / 'masks1').glob('*.png'))
+    assert len(files) == 8
+    for file in files:
+        assert file.read_bytes() == (tmp_path / 'masks2' / file.name).read_bytes()
+
+
 def test_scores_are_the_same(setup, tmp_path):
     config, checkpoint = setup
     scores = []

@@ -114,12 +114,18 @@ def test_a_base_of_a_package_that_mmengine_does_not_know(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('text', 'error'),
-    [("a = {}['foo']\n", KeyError), ('raise AssertionError(3)\n', AssertionError)],
+    ('text', 'message'),
+    [
+        ("a = {}['foo']\n", "fails: KeyError: 'foo'"),
+        ('raise AssertionError(3)\n', 'fails: AssertionError: 3'),
+        ('model = dict(\n', 'fails: SyntaxError: '),
+        ('max_iters = nmax\n', "fails: NameError: name 'nmax' is not defined"),
+        ('model = [1, 2]\n', r': model must be a dict, but got \[1, 2\]'),
+    ],
 )
-def test_errors_of_a_config_itself_stay_what_they_are(tmp_path, text, error):
+def test_errors_of_a_config_name_it(tmp_path, text, message):
     (tmp_path / 'c.py').write_text(text)
-    with pytest.raises(error):
+    with pytest.raises(ValueError, match=rf'c\.py.*{message}'):
         load_config(tmp_path / 'c.py')
 
 

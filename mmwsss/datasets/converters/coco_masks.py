@@ -16,7 +16,13 @@ from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
 from mmwsss.io.atomic import write_json, write_text
 from mmwsss.io.damage import parsing
 from mmwsss.io.ids import write_ids
-from mmwsss.io.mask_io import IGNORE_INDEX, is_mask_file, save_mask, voc_palette
+from mmwsss.io.mask_io import (
+    IGNORE_INDEX,
+    compact_labels,
+    is_mask_file,
+    save_mask,
+    voc_palette,
+)
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
 from mmwsss.io.record import hash_text, read_json
@@ -107,8 +113,8 @@ def draw_mask(
         class_ids: Category id -> class id.
 
     Returns:
-        uint8 (H, W), 0 = background, 255 = crowd, or the box of an object without an outline (without a box
-        all that no outline covers).
+        (H, W), uint8 or with ids above 255 uint16. 0 = background, 255 = crowd, or the box of an object
+        without an outline (without a box all that no outline covers).
 
     Raises:
         ValueError: A segmentation or a box is malformed.
@@ -122,12 +128,12 @@ def draw_mask(
             raise ValueError(f'annotation {item.get("id")!r}: {error}') from error
         regions.append(region)
     order = sorted(range(len(regions)), key=lambda i: -int(regions[i].sum()))
-    mask = np.zeros(size, np.uint8)
+    mask = np.zeros(size, np.uint16)
     for i in order:
         item = annotations[i]
         is_known = item.get('segmentation') and not item.get('iscrowd', 0)
         mask[regions[i]] = class_ids[item['category_id']] if is_known else IGNORE_INDEX
-    return mask
+    return compact_labels(mask)
 
 
 def _box(item: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:

@@ -129,4 +129,6 @@ def _read_mask(path: Path, size: tuple[int, int]) -> np.ndarray:
     with parsing(f'{path} is not a whole PNG'), Image.open(path, formats=['PNG']) as image:
         if (image.height, image.width) != size:  # before a huge one is decoded
             raise ValueError(f'{path} is {image.height} x {image.width}, expected {size}')
-        return np.asarray(image.convert('L')) > 0
+        is_plain = image.mode != 'P' and len(image.getbands()) == 1
+        pixels = np.asarray(image if is_plain else image.convert('RGB'))  # without alpha
+        return np.asarray(pixels.reshape(*size, -1).any(-1))

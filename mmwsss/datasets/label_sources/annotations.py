@@ -23,6 +23,7 @@ from .table import Rows, load_csv_names, load_json_names
 from .voc_xml import object_names, parse_xml
 
 __all__ = [
+    'CVAT_SHAPES',
     'load_names',
     'names_of_folders',
     'names_of_pattern',
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 _YOLO_NAMES = ('data.yaml', 'dataset.yaml', 'obj.names', 'classes.txt')
-_CVAT_SHAPES = [
+CVAT_SHAPES = [
     'tag',
     'box',
     'polygon',
@@ -170,7 +171,7 @@ def yolo_rows(path: Path, classes: Mapping[int, str]) -> list[tuple[str, list[st
         cells, where = line.split(), f'{path}, line {number}'
         if not cells:
             continue
-        index = int(cells[0]) if cells[0].isdigit() else -1
+        index = int(cells[0]) if cells[0].isdecimal() else -1
         if index not in classes or len(cells) < 5:
             raise ValueError(
                 f'{where}: expected "class x y width height" with a class of '
@@ -222,7 +223,7 @@ def _cvat_names(path: str) -> Rows:
     rows: Rows = {}
     for image in images:
         name = id_of_path(image.get('name') or '')
-        shapes = [shape for shape in image if shape.tag in _CVAT_SHAPES]
+        shapes = [shape for shape in image if shape.tag in CVAT_SHAPES]
         names = list(dict.fromkeys(shape.get('label') or '' for shape in shapes))
         where = f'{path}, image {name!r}'
         if not name or not all(names) or name in rows:
@@ -243,13 +244,18 @@ def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
                 f'{where}: expected an export of Label Studio, but got {str(task)[:80]}'
             )
         data = task.get('data', task)
-        image = next((v for k, v in data.items() if k in ('image', 'img', 'photo')), None)
+        image = next((data[key] for key in ('image', 'img', 'photo') if key in data), None)
         if not isinstance(image, str):
             raise ValueError(f'{where}: expected an "image", but got {sorted(data)}')
-        name = finder.find(image)
+        with parsing(f'{where}: the image {image!r} cannot be read'):
+            name = finder.find(image)
         minimal = [] if 'data' in task else [task]
-        annotations = task.get('annotations', task.get('completions', minimal))
-        done = [a for a in annotations or () if not a.get('was_cancelled')]
+        annotations = task.get('annotations', task.get('completions', minimal)) or []
+        if not isinstance(annotations, list) or not all(isinstance(a, dict) for a in annotations):
+            raise ValueError(
+                f'{where}: expected a list of annotations, but got {str(annotations)[:80]}'
+            )
+        done = [each for each in annotations if not each.get('was_cancelled')]
         if not done:
             continue  # nobody has looked at it: no negative
         if name in rows:
@@ -276,7 +282,9 @@ def _names_in(annotation: Mapping[str, Any], controls: Container[str]) -> Iterab
 
 
 def _studio_values(node: Any, controls: Container[str]) -> Iterable[str]:
-    """The names of all choices and labels below a part of an export."""
+    """The names of all choices and labels below a part of an export, but for those of relations."""
+    if isinstance(node, dict) and node.get('type') == 'relation':
+        return
     if isinstance(node, list):
         for item in node:
             yield from _studio_values(item, controls)

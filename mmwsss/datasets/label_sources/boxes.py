@@ -13,7 +13,7 @@ from mmwsss.io.damage import parsing
 from mmwsss.io.ids import id_of_path
 from mmwsss.io.names import safe_join
 
-from .annotations import read_xml, yolo_classes, yolo_rows
+from .annotations import CVAT_SHAPES, read_xml, yolo_classes, yolo_rows
 from .class_table import ClassTable
 from .coco import image_name, load_instances
 
@@ -21,7 +21,8 @@ __all__ = ['BoxReader', 'open_boxes']
 
 #: Image id and (H, W) -> the boxes of the image.
 BoxReader = Callable[[str, tuple[int, int]], Sequence[Box]]
-#: Class id, edges and place of the boxes by image, not checked: a wrong one concerns its image only.
+#: Class id, edges (or what is wrong with them) and place of the boxes by image, not checked: a wrong one
+#: concerns its image only.
 _Rows = dict[str, list[tuple[int, Sequence[Any], str]]]
 
 
@@ -59,6 +60,8 @@ def open_boxes(path: str | os.PathLike[str], classes: Sequence[str]) -> BoxReade
 
 
 def _box(class_id: int, edges: Sequence[Any], where: str) -> Box:
+    if isinstance(edges, str):
+        raise ValueError(f'{where}: {edges}')
     with parsing(f'{where}: the edges of a box must be numbers'):
         x0, y0, x1, y1 = (float(edge) for edge in edges)
     if not (x0 < x1 and y0 < y1):
@@ -81,18 +84,23 @@ def _coco_boxes(path: Path, table: ClassTable) -> _Rows:
 
 
 def _cvat_boxes(path: Path, table: ClassTable) -> _Rows:
-    def edges(shape: ET.Element, where: str) -> list[Any]:
-        if float(shape.get('rotation', 0)):
-            raise ValueError(f'{where}: a box is rotated, which cannot be read')
+    def edges(shape: ET.Element) -> Sequence[Any]:
+        if shape.tag != 'box':
+            return f'expected boxes only, but got a <{shape.tag}>'
+        if shape.get('rotation', '').strip('+-0.'):
+            return f'a box is rotated (by {shape.get("rotation")}), which cannot be read'
         return [shape.get(edge) for edge in ('xtl', 'ytl', 'xbr', 'ybr')]
 
     found: _Rows = {}
     for image in read_xml(path).findall('image'):
         name = image.get('name') or ''
         where = f'{path}, image {name!r}'
+        if id_of_path(name) in found:
+            raise ValueError(f'{where}: the image is there already')
         found[id_of_path(name)] = [
-            (table.id_of(shape.get('label') or '', str(path)), edges(shape, where), where)
-            for shape in image.findall('box')
+            (table.id_of(shape.get('label') or '', str(path)), edges(shape), where)
+            for shape in image
+            if shape.tag in CVAT_SHAPES and shape.tag != 'tag'
         ]
     return found
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -395,6 +396,22 @@ def test_masks_as_outlines(tiny, name):
         found = load_mask(tiny / f'out/masks/{image_id}.png', 3, image_size=mask.shape)
         np.testing.assert_array_equal(found, np.where(mask == 255, 0, mask))
     assert (tiny / 'out/val.txt').read_text().split()[0] in masks
+
+
+def test_outlines_of_more_classes_than_a_byte_holds(tiny):
+    pytest.importorskip('pycocotools.mask', reason='pycocotools, the extra "coco", is missing')
+    path, _ = outlines(tiny)
+    content = json.loads(Path(path).read_text())
+    names = [f'c{i:03}' for i in range(300)]
+    content['categories'] = [{'id': i, 'name': name} for i, name in enumerate(names, start=1)]
+    for item in content['annotations']:
+        item['category_id'] = 299
+    Path(path).write_text(json.dumps(content))
+    report, _ = convert(tiny, labels=None, masks=path, classes=names)
+    assert 'first' in report.done
+    ids = np.unique(load_mask(tiny / 'out/masks/first.png', 302))
+    table = (tiny / 'out/classes.txt').read_text().split('\n')
+    assert table[ids[1] - 1] == 'c298'
 
 
 def test_outlines_that_do_not_fit(tiny):

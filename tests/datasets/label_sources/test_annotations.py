@@ -178,7 +178,23 @@ OTHER_NAME = [  # of the control; a single choice is written as a text
 ]
 
 
-@pytest.mark.parametrize('content', [STUDIO, MINIMAL, OTHER_NAME])
+RELATED = [  # objects that an annotator connected
+    {
+        **STUDIO[0],
+        'annotations': [
+            {
+                'result': [
+                    *STUDIO[0]['annotations'][0]['result'],
+                    {'type': 'relation', 'labels': ['on']},
+                ]
+            }
+        ],
+    },
+    *STUDIO[1:],
+]
+
+
+@pytest.mark.parametrize('content', [STUDIO, MINIMAL, OTHER_NAME, RELATED])
 def test_label_studio(tmp_path, content):
     path = write(tmp_path / 'export.json', content)
     expected = {'cat/a': ['cat', 'dog'], 'dog/b': ['dog'], 'background/c': []}
@@ -190,6 +206,10 @@ def test_label_studio(tmp_path, content):
     [
         ([*STUDIO, STUDIO[0]], "task 4: the image 'cat/a' is there already .*task 1"),
         ([{'data': {'text': 'x'}}], 'task 1: expected an "image"'),
+        ([{'data': 'x'}], 'task 1: expected an "image"'),
+        ([{**STUDIO[0], 'annotations': ['x']}], 'task 1: expected a list of annotations'),
+        ([{**STUDIO[0], 'annotations': 5}], 'task 1: expected a list of annotations, but got 5'),
+        ([{'data': {'image': 'http://[x'}}], r"task 1: the image 'http://\[x' cannot be read"),
         (['x'], 'task 1: expected an export of Label Studio'),
         (OTHER_NAME[1:], 'no choice or label is found in any task; .*: export JSON instead'),
     ],
