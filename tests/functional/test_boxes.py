@@ -49,7 +49,7 @@ def test_a_small_box_labelled_anew_keeps_its_class():
     found = constrain_labels(
         np.zeros((4, 4), np.uint8), [Box(1, 1, 1, 3, 3), Box(2, 3.4, 0, 3.6, 1)]
     )
-    assert found.tolist() == [[0, 0, 0, 2], [0, 255, 255, 0], [0, 255, 1, 0], [0, 0, 0, 0]]
+    assert found.tolist() == [[0, 0, 0, 2], [0, 1, 255, 0], [0, 255, 255, 0], [0, 0, 0, 0]]
 
 
 def test_deep_labels_keep_their_type():
