@@ -77,7 +77,7 @@ def constrain_labels(
 
     Args:
         labels: Integer (H, W), 255 = undecided.
-        boxes: Of the image.
+        boxes: Of the image; what lies outside of it is cut off.
         min_fill: In [0, 1]; 0 leaves rule 2 out. The paper has 0.5.
         inner: In (0, 1]; 0.2 is the paper's "Box^i", 1 its "Box".
 
@@ -92,6 +92,7 @@ def constrain_labels(
     check_label_map('labels', labels)
     check_range('min_fill', min_fill, '[0, 1]')
     check_range('inner', inner, '(0, 1]')
+    boxes = [_inside(box, labels.shape) for box in boxes]
     any_box, own_box = np.zeros(labels.shape, bool), np.zeros(labels.shape, bool)
     for box in boxes:
         place = box_slices(box, labels.shape)
@@ -115,6 +116,14 @@ def _size(box: Box, image_size: tuple[int, ...]) -> int:
     rows, columns = box_slices(box, image_size)
     height, width = (int(part.stop - part.start) for part in (rows, columns))
     return max(height, 0) * max(width, 0)
+
+
+def _inside(box: Box, image_size: tuple[int, ...]) -> Box:
+    """The part of a box that lies in the image."""
+    height, width = image_size
+    x0, x1 = np.clip((box.x0, box.x1), 0, width)
+    y0, y1 = np.clip((box.y0, box.y1), 0, height)
+    return Box(box.class_id, x0, y0, x1, y1)
 
 
 def _middle(box: Box, share: float) -> Box:

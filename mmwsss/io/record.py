@@ -58,10 +58,10 @@ FORMAT = 1
 Number = Optional[float]
 ARGMAX = 'no threshold (argmax)'
 BEST_OF_SWEEP = 'best of a sweep, uses ground truth'
-# Fields that say how a stage went or how far it got, not what it makes of an image.
+# Fields that say how a stage went, not what it made.
 CIRCUMSTANCES = {
-    *('ids_count', 'ids_sha256', 'protocol', 'scores', 'result', 'request', 'outputs', 'config'),
-    *('config_sha256', 'complete', 'failed', 'seconds', 'command', 'code', 'hardware', 'created'),
+    *('protocol', 'scores', 'result', 'request', 'outputs', 'config', 'config_sha256', 'complete'),
+    *('failed', 'seconds', 'command', 'code', 'hardware', 'created'),
 }
 
 
@@ -175,7 +175,7 @@ class Record:
         split: Name of the split or list, for messages.
         ids_count: Number of image ids asked for.
         ids_sha256: :func:`hash_ids` of them.
-        settings: What decides the content (scales, flip, threshold and its source, refiners).
+        settings: What decides the content (scales, flip, threshold, refiners).
         inputs: Hashes of what was read (checkpoint, record of the stage before).
         protocol: What a score of the output will mean.
         scores: Scores that the stage measured.
@@ -217,13 +217,14 @@ class Record:
     failed: list[str] = field(default_factory=list)
     format: int = FORMAT
 
-    def sha256(self) -> str:
-        """Hash of what decides the content of each file, for ``inputs`` of the stage that reads them.
+    def sha256(self, ids: bool = True) -> str:
+        """Hash of what decides the content, for ``inputs`` of the stage that reads the output.
 
-        The same output made again, or of more images, hashes the same.
+        The same output made again hashes the same, and without ``ids`` also one of other images.
         """
         content = dataclasses.asdict(self)
-        decisive = {key: value for key, value in content.items() if key not in CIRCUMSTANCES}
+        left = CIRCUMSTANCES if ids else {*CIRCUMSTANCES, 'ids_count', 'ids_sha256'}
+        decisive = {key: value for key, value in content.items() if key not in left}
         return hash_text(json.dumps(decisive, sort_keys=True))
 
 

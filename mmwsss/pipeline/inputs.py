@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmseg.registry import DATASETS
 
 from mmwsss.datasets.wsss_dataset import WSSSDataset
 from mmwsss.io import hash_file, hash_text, walk_files, write_json
+from mmwsss.utils.config import read_config
 from mmwsss.utils.nested import dicts_in, rebuilt, texts_in
 
 __all__ = [
@@ -72,7 +72,7 @@ def bases_of_configs(node: Any) -> dict[str, Path]:
     """What the configs that a config names are based on, such as that of a refiner's network."""
     bases = {}
     for config in [text for text in named_files(node) if text.endswith('.py')]:
-        for line in Config.fromfile(config).text.splitlines():  # each file begins with its path
+        for line in read_config(config).text.splitlines():  # each file begins with its path
             if os.path.isfile(line):
                 bases[f'{config}: {os.path.relpath(line, os.path.dirname(config))}'] = Path(line)
     return bases

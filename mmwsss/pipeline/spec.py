@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmwsss.pipeline.kinds import KINDS, REFERENCE, Stage
-from mmwsss.utils.config import check_options
+from mmwsss.utils.config import check_options, read_config
 from mmwsss.utils.names import check_known, closest_name
 from mmwsss.utils.nested import map_texts, texts_in
 from mmwsss.utils.resources import find_config
@@ -75,7 +75,7 @@ def read_pipeline(
         TypeError: A stage lacks an argument of its kind.
     """
     file = find_config('pipeline config', path)
-    cfg = Config.fromfile(file)
+    cfg = read_config(file)
     given = cfg_options or {}
     own = {key: value for key, value in given.items() if key.split('.')[0] in PIPELINE_KEYS}
     if own:
@@ -171,7 +171,7 @@ class _Reader:
                 raise ValueError(f'{where}: option {next(iter(options))!r}, but it has no config')
             return {}
         if config not in self.loaded:  # only keys matter, so plugins need not be there yet
-            self.loaded[config] = Config.fromfile(config, import_custom_modules=False)
+            self.loaded[config] = read_config(config, import_custom_modules=False)
         check_options(self.loaded[config], options, config, f'{where}: option ')
         if self.data_root is not None and 'data_root' in self.loaded[config]:
             options.setdefault('data_root', self.data_root)

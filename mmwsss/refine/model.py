@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmwsss.models.fold_norm import fold_batch_norm
 from mmwsss.utils.checkpoint import load_checkpoint_file, load_weights
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import load_config, model_of
 from mmwsss.utils.precision import run_in
 
 __all__ = ['FrozenModel']
@@ -53,7 +53,7 @@ class FrozenModel:
             FileNotFoundError, ValueError: config or checkpoint is missing or does not fit.
         """
         if self._model is None:
-            model_cfg = {**load_config(self.config).model, 'init_cfg': None}
+            model_cfg = {**model_of(load_config(self.config)), 'init_cfg': None}
             model_cfg['backbone'] = {**model_cfg['backbone'], 'init_cfg': None}
             model = MODELS.build(model_cfg)
             load_weights(model, load_checkpoint_file(self.checkpoint), self.checkpoint)

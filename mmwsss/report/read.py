@@ -52,12 +52,20 @@ class Run:
         """The records of some kinds."""
         return {path: record for path, record in self.records.items() if record.kind in kinds}
 
-    def made(self, record: Record, key: str) -> Path | None:
-        """Path of the record that a record has among its inputs, rather the one of the same images."""
-        digest = record.inputs.get(key)
-        found = [path for path, each in self.records.items() if each.sha256() == digest]
-        same = [path for path in found if self.records[path].ids_sha256 == record.ids_sha256]
-        return next(iter([*same, *found]), None)
+    def made(self, digest: str | None) -> Path | None:
+        """Path of the record with a hash, as the inputs of other records name it."""
+        return next((p for p, record in self.records.items() if record.sha256() == digest), None)
+
+    def maps_of(self, masks: Record) -> Path | None:
+        """Path of the record of the maps that masks were made of, of as many images if there are several."""
+        digest = masks.inputs.get('maps')
+        found = {p: each for p, each in self.records.items() if each.sha256(ids=False) == digest}
+
+        def misfit(path: Path) -> tuple[bool, bool]:
+            maps = found[path]
+            return maps.ids_sha256 != masks.ids_sha256, maps.ids_count < masks.ids_count
+
+        return min(found, key=misfit, default=None)
 
     def reading(self, path: Path) -> AbstractContextManager[None]:
         """Note what is wrong with a file when the block that reads it fails, and go on behind it."""
@@ -69,7 +77,7 @@ def noting(problems: dict[str, str], name: str, prefix: str = '') -> Iterator[No
     """Note a failure of the block under a name, without a prefix of its message, and go on behind it."""
     try:
         yield
-    except (AttributeError, SyntaxError, *KNOWN_ERRORS) as error:
+    except (AttributeError, *KNOWN_ERRORS) as error:
         text = ' '.join(str(error).removeprefix(prefix).lstrip(' :').split())
         is_ours = isinstance(error, ValueError) or getattr(error, 'errno', 0) is None
         text = text if is_ours else f'{type(error).__name__}: {text}'
@@ -144,7 +152,7 @@ def mask_stages(run: Run) -> list[Stage]:
     for path, record in run.of_kind('masks', 'test').items():
         name = run.name(path)
         if record.kind == 'masks':
-            maps = run.made(record, 'maps')
+            maps = run.maps_of(record)
             stages.append(Stage(name, path.parent, record, maps=maps and maps.parent))
             continue
         with run.reading(path):

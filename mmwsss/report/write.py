@@ -23,7 +23,6 @@ from mmwsss.functional.confusion import mean_iou
 from mmwsss.io import (
     ARGMAX,
     MASK_SUFFIXES,
-    RECORD_NAME,
     Record,
     Score,
     percent,
@@ -204,7 +203,7 @@ def describe_run(run: Run, options: ReportOptions) -> RunReport:
 
 def add_record(report: RunReport, run: Run, path: Path, record: Record) -> None:
     """Add the scores of a record, by the name of what was scored where that is in the run, and its time."""
-    name = run.name(run.made(record, 'predictions') or path)
+    name = run.name(run.made(record.inputs.get('predictions')) or path)
     argmax = [s.miou for s in record.scores if s.protocol.threshold_source == ARGMAX]
     for score in record.scores:
         title = name if score.what in ('masks', name) else f'{name}: {score.what}'
@@ -289,7 +288,7 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
         return
     report.stages.append(result)
     report.doubt(stage, result.doubts())
-    iou, place = result.iou, stage.folder / RECORD_NAME
+    iou, digest = result.iou, stage.record.sha256()
     per_class = plain_values(dict(zip(result.classes, iou)))
     if stage.is_predicted:
         # A test loop keeps no scores by class; its predictions are with CRF if it had one.
@@ -299,7 +298,7 @@ def add_result(report: RunReport, run: Run, result: StageResult) -> None:
                 (name, replace(each, per_class=per_class) if each is score else each)
                 for name, each in report.scores
             ]
-    elif all(run.made(record, 'predictions') != place for record in run.records.values()):
+    elif all(record.inputs.get('predictions') != digest for record in run.records.values()):
         left, made = result.asked - count, stage.record.protocol
         notes = [*made.notes, *[f'{left} other masks of this folder not scored'] * bool(left)]
         about = replace(made, images=count, failed=0, notes=notes)

@@ -37,6 +37,7 @@ from mmwsss.stages.inference import class_maps
 from mmwsss.stages.load import load_localizer
 from mmwsss.stages.maps import predict_item
 from mmwsss.stages.train import run_training
+from mmwsss.utils.config import model_of
 from mmwsss.utils.names import name_some, names_by_number
 
 __all__ = ['Doubt', 'LabelAudit', 'audit_labels']
@@ -179,7 +180,7 @@ def audit_labels(
 
 def check_localizer(cfg: Config) -> None:
     """Raise unless a config trains a localizer on one dataset."""
-    kind = MODELS.get(str(cfg.model.type))
+    kind = MODELS.get(str(model_of(cfg).type))
     if kind is None or not issubclass(kind, ImageLevelClassifier):
         raise TypeError(
             f'labels are audited by a localizer (ImageLevelClassifier), but the config builds a '

@@ -19,7 +19,7 @@ from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.models.fold_norm import fold_batch_norm
 from mmwsss.stages.image_list import parts_of
 from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file, weights_of
-from mmwsss.utils.config import as_config
+from mmwsss.utils.config import as_config, model_of
 from mmwsss.utils.device import usable_device
 from mmwsss.utils.names import has_background, name_some
 from mmwsss.utils.nested import dicts_in, rebuilt
@@ -75,13 +75,10 @@ def load_localizer(
 def built_model(cfg: Config | str | Path) -> tuple[Any, Config]:
     """The model of a config, without weights, and the config; errors as of :func:`load_model`."""
     cfg = as_config(cfg)
-    if 'model' not in cfg:
-        raise ValueError(
-            f'{cfg.filename or "the config"} has no model: take the config of a localizer or a segmenter'
-        )
-    backbone = cfg.model.get('backbone')
+    own = model_of(cfg)
+    backbone = own.get('backbone')
     parts = {'backbone': without_own(backbone)} if isinstance(backbone, dict) else {}
-    model: BaseModel = MODELS.build({**without_own(cfg.model), **parts})
+    model: BaseModel = MODELS.build({**without_own(own), **parts})
     if not isinstance(model, (ImageLevelClassifier, BaseSegmentor)):
         raise TypeError(
             f'expected the config of a localizer (ImageLevelClassifier) or a segmenter, but this one '
@@ -115,12 +112,12 @@ def with_weights(
 
 
 def check_classes(model: Any, classes: Sequence[str], checkpoint: str | Path) -> None:
-    """Refuse a list of classes that is not one of the model's outputs."""
+    """Refuse a list of classes that is too short for the model's outputs."""
     if isinstance(model, ImageLevelClassifier):
         number = model.head.num_classes + has_background(classes)
     else:
         number = getattr(model, 'num_classes', len(classes))
-    if number != len(classes):
+    if number > len(classes):
         raise ValueError(
             f'{checkpoint}: the model tells {number} classes apart, but its list of classes has '
             f'{len(classes)}: {name_some(list(classes))}'

@@ -24,6 +24,7 @@ from mmwsss.io import (
     ClassMaps,
     Protocol,
     Record,
+    RecordError,
     find_record,
     hash_file,
     hash_text,
@@ -45,9 +46,9 @@ from mmwsss.refine.chain import RefinerChain, StartedChain
 from mmwsss.stages.image_list import Images, images_only
 from mmwsss.stages.imported import ForeignFolder
 from mmwsss.stages.load import settings_hash
-from mmwsss.stages.output import OutputFolder
+from mmwsss.stages.output import OutputFolder, read_sources
 from mmwsss.stages.threshold import with_chosen_threshold
-from mmwsss.utils.config import load_config
+from mmwsss.utils.config import load_config, model_of
 from mmwsss.utils.names import check_known, has_background, name_some, names_by_number
 from mmwsss.utils.precision import precision_notes
 
@@ -88,8 +89,8 @@ def make_masks(
     Raises:
         FileNotFoundError: ``maps`` or its record does not exist.
         KeyError: The config has no ``map_dataset`` or no ``mask_cfg``.
-        RecordError: ``maps`` were made for other classes or another split, or ``out`` holds masks
-            made from other maps or with other settings.
+        RecordError: ``maps`` were made for other classes, another split or other labels, or ``out`` holds
+            masks made from other maps or with other settings.
         ValueError, TypeError: A refiner's config does not fit, or an id is not in the dataset.
     """
     mask_cfg = mask_settings(cfg)
@@ -112,11 +113,18 @@ def make_masks(
         ids,
         config_text=str(cfg.to_dict()),
         settings=decisive(mask_cfg),
-        inputs={'maps': before.sha256(), **hash_files(chain.input_files())},
+        inputs={'maps': before.sha256(ids=False), **hash_files(chain.input_files())},
         protocol=mask_protocol(before.protocol, chain, mask_cfg, images.split),
     )
     writer = MaskWriter(chain, maps, out, images)
     labels = {name: json.dumps(images.labels[name]) for name in ids}
+    mapped = read_sources(maps)
+    changed = [name for name in ids if mapped.get(name, labels[name]) != labels[name]]
+    if changed:
+        raise RecordError(
+            f'{maps}: the maps of {len(changed)} images were made with other labels than the dataset has '
+            f'now: {name_some(changed)}; make these maps again'
+        )
     folder = OutputFolder(out, record, labels, overwrite)
     report = write_masks(writer, ids, workers)
     return folder.finish(report, ids, writer.result(report, workers))
@@ -232,7 +240,7 @@ def hash_files(paths: Sequence[str]) -> dict[str, str]:
 def hash_path(path: str) -> str:
     """Hash of a file, of the model in a config, or of the names and bytes of all files of a folder."""
     if path.endswith('.py'):
-        return settings_hash(load_config(path).model)
+        return settings_hash(model_of(load_config(path)))
     if not os.path.isdir(path):
         return hash_file(path)
     found = sorted((os.path.relpath(file, path), hash_file(file)) for file in walk_files(path))
@@ -399,7 +407,7 @@ def check_network(path: str | None, cfg: Config) -> None:
     ):
         return
     # A refiner asks the backbone or IRNet, which have no test_cfg.
-    models = [{**model, 'test_cfg': None} for model in (load_config(path).model, cfg.model)]
+    models = [{**model, 'test_cfg': None} for model in map(model_of, (load_config(path), cfg))]
     if settings_hash(models[0]) != settings_hash(models[1]):
         raise ValueError(
             f'{path}: the network of a refiner is built from this file, which options for `model` do not '

@@ -12,7 +12,6 @@ from mmengine.dist import all_gather_object, barrier, broadcast_object_list, get
 from mmwsss.io import (
     RECORD_NAME,
     BatchReport,
-    FolderBusyError,
     Protocol,
     Record,
     Recorder,
@@ -26,7 +25,7 @@ from mmwsss.io import (
 from mmwsss.io.record import first_difference, from_json, read_json
 from mmwsss.utils.names import name_some
 
-__all__ = ['OutputFolder', 'training_protocol']
+__all__ = ['OutputFolder', 'read_sources', 'training_protocol']
 
 SUFFIXES = {'maps': '.npz', 'masks': '.png'}
 SOURCES_NAME = 'sources.json'
@@ -36,6 +35,12 @@ def training_protocol(checkpoint: str | Path) -> Protocol:
     """What the record beside a checkpoint says of its training; nothing where there is no record."""
     record = find_record(Path(checkpoint).parent)
     return Protocol() if record is None else record.protocol
+
+
+def read_sources(folder: str | Path) -> dict[str, str]:
+    """What the outputs in a folder are made from, by id (see :class:`OutputFolder`), if that is known."""
+    path = Path(folder, SOURCES_NAME)
+    return from_json(dict[str, str], read_json(path), str(path)) if path.is_file() else {}
 
 
 def outputs_of(folder: Path, suffix: str) -> list[Path]:
@@ -78,7 +83,9 @@ class OutputFolder:
                 self.lock = lock_folder(out)  # before anything is removed; the recorder shares it
                 self._prepare(overwrite)
                 self.recorder = Recorder(out, record)
-            except (RecordError, FolderBusyError) as error:
+            except (
+                ValueError
+            ) as error:  # RecordError, FolderBusyError, an id that leaves the folder
                 problem = [str(error)]
         broadcast_object_list(problem)
         if problem[0] is not None:
@@ -116,11 +123,10 @@ class OutputFolder:
         out.mkdir(parents=True, exist_ok=True)
         remove_stale_temporaries(out)
         suffix = SUFFIXES[record.kind]
-        file = out / SOURCES_NAME
-        known = from_json(dict[str, str], read_json(file) if file.is_file() else {}, str(file))
+        before, difference = find_record(out), ''
+        known = read_sources(out) if before is not None else {}
         paths = {name: safe_join(out, name, suffix) for name in {**known, **self.sources}}
         finished = {name: path for name, path in paths.items() if path.is_file()}
-        before, difference = find_record(out), ''
         if before is None or not before.ids_sha256:  # only asked for by a pipeline, if at all
             if others := outputs_of(out, suffix):
                 raise RecordError(
@@ -134,10 +140,10 @@ class OutputFolder:
             difference = self._difference(before, known, finished)
         if difference:
             raise RecordError(
-                f'{out}: {difference}. Choose another folder, or pass --overwrite, which removes what '
-                'is there.'
+                f'{out}: {difference}. Choose another folder, or pass --overwrite, which removes '
+                'these files.'
             )
-        write_json(file, self.sources)
+        write_json(out / SOURCES_NAME, self.sources)
 
     def _difference(
         self, before: Record, known: Mapping[str, str], finished: Collection[str]

@@ -86,7 +86,8 @@ def predict(
         FileNotFoundError, TypeError: See :func:`mmwsss.apis.load_model`.
     """
     paths = outside(by_name(images), Path(out))
-    cfg, refining = as_config(cfg), as_config(mask_config or cfg)
+    cfg = as_config(cfg)
+    refining = cfg if mask_config is None else as_config(mask_config)
     model = load_model(cfg, checkpoint, device, trust_checkpoint)
     mask_cfg = mask_settings(refining) if isinstance(model, ImageLevelClassifier) else {}
     if mask_config is not None and not mask_cfg:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import LOOPS, init_default_scope
 from mmengine.runner import Runner
 from mmseg.utils import register_all_modules
@@ -18,7 +18,7 @@ from mmwsss.utils.nested import dicts_in
 from mmwsss.utils.num_classes import fill_num_classes
 from mmwsss.utils.resources import find_config
 
-__all__ = ['SHORTCUTS', 'TOOL_KEYS', 'as_config', 'load_config']
+__all__ = ['SHORTCUTS', 'TOOL_KEYS', 'as_config', 'load_config', 'model_of', 'read_config']
 
 # Top-level keys that stand for nested ones, and the name these have there.
 SHORTCUTS = {
@@ -68,18 +68,7 @@ def load_config(
         ValueError: The file's code fails. A key is misspelt or unknown; the closest known key is named. A
             base is of a package that MMEngine does not know. The file is a pipeline's.
     """
-    file = find_config('config', path)
-    try:
-        cfg = Config.fromfile(file)
-    except (OSError, ImportError):
-        raise
-    except Exception as error:  # a config is code
-        if traceback.extract_tb(error.__traceback__)[-1].name == '_get_package_and_cfg_path':
-            raise ValueError(
-                f'{path}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
-                'name the file by its path'
-            ) from error
-        raise ValueError(f'config {path} fails: {type(error).__name__}: {error}') from error
+    cfg = read_config(find_config('config', path))
     if not isinstance(cfg.get('model', {}), dict):
         raise ValueError(f'{path}: model must be a dict, but got {cfg.model!r}')
     if 'stages' in cfg and 'model' not in cfg:
@@ -108,9 +97,33 @@ def load_config(
     return cfg
 
 
+def read_config(file: str | Path, **options: Any) -> Config:
+    """``Config.fromfile``, whose errors are ``ValueError``s that name the file, as a config is code."""
+    try:
+        return Config.fromfile(file, **options)
+    except (OSError, ImportError):
+        raise
+    except Exception as error:
+        if traceback.extract_tb(error.__traceback__)[-1].name == '_get_package_and_cfg_path':
+            raise ValueError(
+                f'{file}: a _base_ names a package (PACKAGE::FILE) whose configs MMEngine does not know; '
+                'name the file by its path'
+            ) from error
+        raise ValueError(f'config {file} fails: {type(error).__name__}: {error}') from error
+
+
 def as_config(cfg: Config | str | Path) -> Config:
     """A config as it is, or :func:`load_config` of its file."""
     return load_config(cfg) if isinstance(cfg, (str, Path)) else cfg
+
+
+def model_of(cfg: Config) -> ConfigDict:
+    """The model of a config; ``ValueError`` if it has none."""
+    if 'model' not in cfg:
+        raise ValueError(
+            f'{cfg.filename or "the config"} has no model: take the config of a localizer or a segmenter'
+        )
+    return cfg.model
 
 
 def check_train_loop(cfg: Config, path: str | Path) -> None:

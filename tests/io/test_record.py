@@ -66,6 +66,8 @@ def test_record_hash_follows_the_content_only():
     record = some_record()
     assert record.sha256() == some_record(config_text='y', complete=False).sha256()
     assert record.sha256() != some_record(settings={}).sha256()
+    assert record.sha256() != some_record(ids=['other']).sha256()
+    assert record.sha256(ids=False) == some_record(ids=['other']).sha256(ids=False)
 
 
 def test_check_accepts_what_fits():

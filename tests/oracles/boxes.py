@@ -21,6 +21,10 @@ def plain_maps(scores, keys, boxes):
 
 
 def plain_labels(labels, boxes, min_fill, inner):
+    height, width = labels.shape
+    boxes = [
+        (k, max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)) for k, x0, y0, x1, y1 in boxes
+    ]
     places = list(np.ndindex(labels.shape))
     first = labels.copy()
     for y, x in places:

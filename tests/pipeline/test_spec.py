@@ -153,7 +153,7 @@ def test_a_child_replaces_and_removes_stages(tmp_path):
             ValueError,
             'needs a stage that trains',
         ),
-        (dict(configs=dict(one='x.py')), FileNotFoundError, 'config not found: x.py'),
+        (dict(configs=dict(one='none.py')), FileNotFoundError, 'config not found: none.py'),
         (
             dict(options={'tow': {}}),
             ValueError,
@@ -218,3 +218,13 @@ def test_mistakes_on_the_command_line(tmp_path):
         read_pipeline(path, {'pretrained': 'x.pth'})
     with pytest.raises(FileNotFoundError, match='pipeline config not found'):
         read_pipeline(tmp_path / 'q.py')
+
+
+def test_configs_that_fail_are_named(tmp_path):
+    path = write(tmp_path)
+    (tmp_path / 'one.py').write_text('model = dict(\n')
+    with pytest.raises(ValueError, match=r'config .*one\.py fails: SyntaxError'):
+        read_pipeline(path)
+    path.write_text('stages = nowhere\n')
+    with pytest.raises(ValueError, match=r"fails: NameError: name 'nowhere' is not defined"):
+        read_pipeline(path)

@@ -57,7 +57,7 @@ def small_run(root: Path, demo_root: Path) -> Path:
     settings = {'refiners': REFINERS, 'threshold': 0.5, 'threshold_source': 'config'}
     about = Protocol('train', len(ids), threshold=0.5, threshold_source='config', crf=False)
     masks = make_record('masks', classes, 'train', ids, settings=settings,
-                        inputs={'maps': maps.sha256()}, protocol=about)  # fmt: skip
+                        inputs={'maps': maps.sha256(ids=False)}, protocol=about)  # fmt: skip
     write_record(root / 'masks', masks)
     rng, chain = np.random.default_rng(0), RefinerChain(REFINERS)
     for name in ids:

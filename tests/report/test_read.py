@@ -158,6 +158,17 @@ def test_true_masks_that_only_a_score_names(demo_root, tmp_path):
         assert image_index(open_run(tmp_path)).truth.get('train_0000') == expected
 
 
+def test_masks_are_of_the_maps_of_their_images(tmp_path):
+    for name, ids in (('few', 'a'), ('all', 'abc')):
+        write_record(tmp_path / name, make_record('maps', ids=list(ids)))
+    run = open_run(tmp_path)
+    inputs = {'maps': make_record('maps').sha256(ids=False)}
+    for ids, expected in (('a', 'few'), ('abc', 'all'), ('ab', 'all')):
+        masks = make_record('masks', ids=list(ids), inputs=inputs)
+        assert run.maps_of(masks) == tmp_path / expected / 'record.json', ids
+    assert run.maps_of(make_record('masks')) is None
+
+
 def test_configs_and_datasets_that_do_not_load_are_named(tmp_path, demo_root):
     write(tmp_path / 'good.json', good())
     training(tmp_path, None, 'gone')

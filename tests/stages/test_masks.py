@@ -116,7 +116,7 @@ def test_masks_of_all_images_with_a_manifest(case, workers):
         'refiners': [THRESHOLD],
         'uses_ground_truth': False,
     }
-    assert manifest.inputs == {'maps': read_record(maps).sha256()}
+    assert manifest.inputs == {'maps': read_record(maps).sha256(ids=False)}
 
 
 def test_an_interrupted_run_continues_to_the_same_files(case, monkeypatch, tmp_path):
@@ -285,6 +285,11 @@ def test_masks_follow_maps_that_grow(case, tmp_path):
     (tmp_path / 'labels.json').write_text(json.dumps({**names, ids[3]: [], ids[0]: []}))
     with pytest.raises(RecordError, match=f'what 1 of 8 finished .* changed since: {ids[0]}'):
         make_masks(cfg, maps, out)
+    (maps / 'sources.json').write_text(json.dumps({ids[0]: '[]', ids[1]: '[77]'}))
+    with pytest.raises(
+        RecordError, match=f'maps of 1 images .* other labels .* now: {ids[1]}; make'
+    ):
+        make_masks(cfg, maps, tmp_path / 'other')
 
 
 def test_images_are_loaded_for_refiners_that_need_them(case, demo_root, tmp_path):

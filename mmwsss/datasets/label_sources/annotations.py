@@ -244,9 +244,10 @@ def _studio_names(tasks: list[Any], path: str, ids: Sequence[str]) -> Rows:
                 f'{where}: expected an export of Label Studio, but got {str(task)[:80]}'
             )
         data = task.get('data', task)
-        image = next((data[key] for key in ('image', 'img', 'photo') if key in data), None)
+        fields = data if isinstance(data, dict) else {}
+        image = next((fields[key] for key in ('image', 'img', 'photo') if key in fields), None)
         if not isinstance(image, str):
-            raise ValueError(f'{where}: expected an "image", but got {sorted(data)}')
+            raise ValueError(f'{where}: expected an "image", but got {str(data)[:80]}')
         with parsing(f'{where}: the image {image!r} cannot be read'):
             name = finder.find(image)
         minimal = [] if 'data' in task else [task]

@@ -206,7 +206,8 @@ def test_label_studio(tmp_path, content):
     [
         ([*STUDIO, STUDIO[0]], "task 4: the image 'cat/a' is there already .*task 1"),
         ([{'data': {'text': 'x'}}], 'task 1: expected an "image"'),
-        ([{'data': 'x'}], 'task 1: expected an "image"'),
+        ([{'data': 'x/image.jpg'}], 'task 1: expected an "image"'),
+        ([{'data': None}], 'task 1: expected an "image"'),
         ([{**STUDIO[0], 'annotations': ['x']}], 'task 1: expected a list of annotations'),
         ([{**STUDIO[0], 'annotations': 5}], 'task 1: expected a list of annotations, but got 5'),
         ([{'data': {'image': 'http://[x'}}], r"task 1: the image 'http://\[x' cannot be read"),
