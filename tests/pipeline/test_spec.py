@@ -221,7 +221,7 @@ def test_mistakes_on_the_command_line(tmp_path):
 
 
 def test_configs_that_fail_are_named(tmp_path):
-    path = write(tmp_path)
+    path = write(tmp_path, configs={**CONFIGS, 'one': str(tmp_path / 'one.py')})
     (tmp_path / 'one.py').write_text('model = dict(\n')
     with pytest.raises(ValueError, match=r'config .*one\.py fails: SyntaxError'):
         read_pipeline(path)
