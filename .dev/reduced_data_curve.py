@@ -1,7 +1,8 @@
 """Make the curve and the table of docs/reduced_data.md from the run summaries in results/.
 
 The numbers are never typed: a point is one seed of `results/<run>/seed*.json` (`make bench-studies`). Each
-point has its own seeds; what is left at it is of the same ones. `--check` fails if the table is not what the summaries say.
+point has its own seeds; what is left at it is of the same ones. `--check` fails if the table is not what
+the summaries say.
 """
 
 from __future__ import annotations

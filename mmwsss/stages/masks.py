@@ -119,7 +119,8 @@ def make_masks(
     writer = MaskWriter(chain, maps, out, images)
     labels = {name: json.dumps(images.labels[name]) for name in ids}
     mapped = read_sources(maps)
-    changed = [name for name in ids if mapped.get(name, labels[name]) != labels[name]]
+    known = [name for name in ids if 'null' not in (labels[name], mapped.get(name, 'null'))]
+    changed = [name for name in known if mapped[name] != labels[name]]
     if changed:
         raise RecordError(
             f'{maps}: the maps of {len(changed)} images were made with other labels than the dataset has '

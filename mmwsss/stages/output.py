@@ -83,9 +83,7 @@ class OutputFolder:
                 self.lock = lock_folder(out)  # before anything is removed; the recorder shares it
                 self._prepare(overwrite)
                 self.recorder = Recorder(out, record)
-            except (
-                ValueError
-            ) as error:  # RecordError, FolderBusyError, an id that leaves the folder
+            except ValueError as error:  # also of an id that leaves the folder
                 problem = [str(error)]
         broadcast_object_list(problem)
         if problem[0] is not None:

@@ -202,7 +202,6 @@ def test_from_maps_to_labels_to_a_network_to_masks(demo_root, tmp_path, maps, va
     inputs = read_record(tmp_path / 'masks').inputs
     assert [key.split()[-1] for key in inputs] == [
         'maps',
-        'labels',
         'irn_tiny_demo.py',
         'iter_2.pth',
     ]

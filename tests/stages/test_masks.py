@@ -285,7 +285,7 @@ def test_masks_follow_maps_that_grow(case, tmp_path):
     (tmp_path / 'labels.json').write_text(json.dumps({**names, ids[3]: [], ids[0]: []}))
     with pytest.raises(RecordError, match=f'what 1 of 8 finished .* changed since: {ids[0]}'):
         make_masks(cfg, maps, out)
-    (maps / 'sources.json').write_text(json.dumps({ids[0]: '[]', ids[1]: '[77]'}))
+    (maps / 'sources.json').write_text(json.dumps({ids[0]: '[]', ids[1]: '[77]', ids[2]: 'null'}))
     with pytest.raises(
         RecordError, match=f'maps of 1 images .* other labels .* now: {ids[1]}; make'
     ):
