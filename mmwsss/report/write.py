@@ -20,15 +20,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from mmwsss.functional.confusion import mean_iou
-from mmwsss.io import (
-    ARGMAX,
-    MASK_SUFFIXES,
-    Record,
-    Score,
-    percent,
-    plain_values,
-    write_text,
-)
+from mmwsss.io import ARGMAX, MASK_SUFFIXES, Record, Score, percent, plain_values, write_text
 from mmwsss.report import charts
 from mmwsss.report.gallery import Gallery, draw_gallery
 from mmwsss.report.images import (
@@ -312,17 +304,14 @@ def add_missing(report: RunReport, run: Run, index: ImageIndex) -> None:
     score = 'mmwsss score --gt FOLDER'
     test = 'mmwsss test CONFIG CHECKPOINT'
     more = '--num-images 4' if index.images else '--config CONFIG'
-    stages, maps = mask_stages(run), [path.parent for path in run.of_kind('maps')]
+    stages = mask_stages(run)
     predicted = any(stage.is_predicted for stage in stages)
-    masks = [stage.folder for stage in stages]
-    masks_in, maps_in = (
-        shlex.quote(str(next(iter(folders), run.root / name)))
-        for folders, name in ((masks, 'masks'), (maps, 'maps'))
-    )
+    masks = shlex.quote(str(next((stage.folder for stage in stages), run.root / 'masks')))
+    maps = shlex.quote(str(next((p.parent for p in run.of_kind('maps')), run.root / 'maps')))
     in_test, train = f'--work-dir {root}/test --out {root}/test', 'mmwsss train CONFIG'
     wanted: list[tuple[Any, str, str]] = [
-        (report.scores, 'scores', f'{score} --masks {masks_in} --out {root}/masks_score'),
-        (report.curves, 'threshold curve', f'{score} --maps {maps_in} --out {root}/maps_score'),
+        (report.scores, 'scores', f'{score} --masks {masks} --out {root}/masks_score'),
+        (report.curves, 'threshold curve', f'{score} --maps {maps} --out {root}/maps_score'),
         (report.galleries, 'images with panels', f'mmwsss report {root} {more}'),
         (predicted, 'predictions of a segmenter', f'{test} {in_test}/predictions'),
         (report.trainings, 'training curves', f'{train} --work-dir {root}/localizer'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,10 @@ class Images:
         self.labels: dict[str, list[int] | None] = {
             name: info.get('img_label') for name, (_, info) in infos.items()
         }
+
+    def label_texts(self, ids: Sequence[str]) -> dict[str, str]:
+        """The labels of images as :class:`~mmwsss.stages.output.OutputFolder` keeps them, by id."""
+        return {name: json.dumps(self.labels[name]) for name in ids}
 
     def choose(self, ids: Sequence[str] | Path | None) -> list[str]:
         """Return ``ids``, those that a file lists, or all of the dataset for None.

@@ -155,8 +155,7 @@ def make_maps(
         inputs={'checkpoint': hash_file(checkpoint)},
         protocol=map_protocol(model, images.split, checkpoint),
     )
-    labels = {name: json.dumps(images.labels[name]) for name in ids}
-    folder = OutputFolder(out, record, labels, overwrite)
+    folder = OutputFolder(out, record, images.label_texts(ids), overwrite)
     rank, world_size = get_dist_info()
     paths = {name: safe_join(out, name, '.npz') for name in ids}
     report = process_items(

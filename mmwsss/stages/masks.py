@@ -117,8 +117,7 @@ def make_masks(
         protocol=mask_protocol(before.protocol, chain, mask_cfg, images.split),
     )
     writer = MaskWriter(chain, maps, out, images)
-    labels = {name: json.dumps(images.labels[name]) for name in ids}
-    mapped = read_sources(maps)
+    labels, mapped = images.label_texts(ids), read_sources(maps)
     known = [name for name in ids if 'null' not in (labels[name], mapped.get(name, 'null'))]
     changed = [name for name in known if mapped[name] != labels[name]]
     if changed:

@@ -190,6 +190,13 @@ def test_missing_parts_are_named_with_their_command(run, tmp_path):
     assert score.protocol == recorded.protocol
 
 
+def test_a_folder_of_masks_is_named_where_it_is(run, tmp_path):
+    shutil.copytree(run / 'masks', tmp_path / 'mine')
+    _, report = write_run_report(tmp_path / 'mine', options=ReportOptions(images=0))
+    (command,) = (part.command for part in report.missing if part.part == 'scores')
+    assert f' --masks {tmp_path}/mine --out ' in command
+
+
 def test_incomplete_stages_are_named_with_their_images(run, tmp_path):
     root = tmp_path / 'run'
     shutil.copytree(run / 'masks', root / 'masks')

@@ -619,6 +619,12 @@ def test_a_config_counts_as_the_model_that_it_and_its_bases_describe(network, tm
     assert hash_path(str(path)) != before
 
 
+def test_the_config_of_a_network_needs_a_model(tmp_path):
+    (tmp_path / 'c.py').write_text('seed = 1\n')
+    with pytest.raises(ValueError, match=r'c\.py has no model: take the config of'):
+        hash_path(str(tmp_path / 'c.py'))
+
+
 def test_options_for_a_model_that_a_refiner_builds_from_the_file_are_refused(network):
     path, refiner = network
     rest = dict(map_dataset=dict(type='WSSSDataset'), mask_cfg=dict(refiners=[refiner]))

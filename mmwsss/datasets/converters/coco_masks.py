@@ -16,13 +16,7 @@ from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
 from mmwsss.io.atomic import write_json, write_text
 from mmwsss.io.damage import parsing
 from mmwsss.io.ids import write_ids
-from mmwsss.io.mask_io import (
-    IGNORE_INDEX,
-    compact_labels,
-    is_mask_file,
-    save_mask,
-    voc_palette,
-)
+from mmwsss.io.mask_io import IGNORE_INDEX, compact_labels, is_mask_file, save_mask, voc_palette
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
 from mmwsss.io.record import hash_text, read_json
