@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from mmwsss.stages.train import default_work_dir, enable_amp, run_training, share_batch
+from mmwsss.stages.train import (
+    check_trains,
+    default_work_dir,
+    enable_amp,
+    run_training,
+    share_batch,
+)
 from mmwsss.utils.cli import (
     add_config_arguments,
     add_device_argument,
@@ -20,7 +26,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ToolParser(__doc__)
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
-        '--resume', action='store_true', help='go on from the latest checkpoint in the work dir'
+        '--resume',
+        action='store_true',
+        help="go on from the latest checkpoint in the work dir, or if there is none, from the config's "
+        'load_from',
     )
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument(
@@ -43,6 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     cfg = load_config(args.config, args.cfg_options)
+    check_trains(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = default_work_dir(cfg, args.config, args.work_dir)
     if args.amp:

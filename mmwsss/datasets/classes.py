@@ -81,7 +81,7 @@ def _read_classes(
     if not fileio.exists(path, backend_args=backend_args):
         raise FileNotFoundError(
             f'classes: the list of class names does not exist: {path}; `mmwsss data generic` makes one, '
-            '`mmwsss data demo` that of the demo'
+            '`mmwsss data demo` that of the demo; if it is elsewhere: --cfg-options data_root=FOLDER'
         )
     lines = list_from_file(path, encoding='utf-8-sig', backend_args=backend_args)
     return [line.strip() for line in lines if line.strip()]

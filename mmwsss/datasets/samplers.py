@@ -65,6 +65,8 @@ class SeededSampler(Sampler):
         self.epoch_size = self.size if epoch_size is None else int(epoch_size)
         self.epoch = 0
         self.skipped = 0
+        if infinite:  # elsewhere MMEngine resumes exactly only if there is no ``skip``
+            self.skip = self._skip
 
     def epoch_keys(self, epoch: int) -> list[int]:
         """Keys of one pass over the dataset in global order, over all ranks."""
@@ -94,10 +96,10 @@ class SeededSampler(Sampler):
         """Items of this rank in an epoch, rounded up."""
         return -(-self.epoch_size // self.world_size)
 
-    def skip(self, num_samples: int) -> None:
+    def _skip(self, num_samples: int) -> None:
         """Start the infinite stream after ``num_samples`` items of this rank, without loading them.
 
-        MMEngine calls this when an iteration-based run is resumed.
+        MMEngine calls ``skip`` when an iteration-based run is resumed.
         """
         self.skipped += num_samples
 

@@ -298,8 +298,7 @@ def resolve_classes(
         names = [BACKGROUND if background and not i else f'class {i}' for i in range(num_classes)]
     else:
         raise ValueError(
-            f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a '
-            'text file) or --num-classes'
+            f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a text file)'
         )
     if num_classes not in (None, len(names)):
         raise ValueError(f'--num-classes is {num_classes}, but there are {len(names)} class names')

@@ -19,6 +19,7 @@ __all__ = [
     'IMAGE_SUFFIXES',
     'MASK_SUFFIXES',
     'check_writable_ids',
+    'files_by_id',
     'find_ids',
     'find_mask',
     'id_of_path',
@@ -142,15 +143,21 @@ def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[st
         ValueError: It holds no such file.
     """
     folder = require_folder('folder of masks', folder)
-    paths = [
-        path.relative_to(folder)
-        for path in walk_files(folder)
-        if path.suffix in (*suffixes, *map(str.upper, suffixes))
-    ]
-    shown = [path for path in paths if not any(part.startswith('.') for part in path.parts)]
-    if not shown:
+    found = files_by_id(folder, suffixes)
+    if not found:
         raise ValueError(f'{folder} holds no {" or ".join(suffixes)} file')
-    return sorted({path.as_posix()[: -len(path.suffix)] for path in shown})
+    return sorted(found)
+
+
+def files_by_id(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """The files of a folder as :func:`find_ids` lists them: by path below it, without suffix."""
+    found = {}
+    for path in walk_files(folder):
+        below = path.relative_to(folder)
+        is_hidden = any(part.startswith('.') for part in below.parts)
+        if not is_hidden and path.suffix in (*suffixes, *map(str.upper, suffixes)):
+            found[below.as_posix()[: -len(path.suffix)]] = path
+    return found
 
 
 def find_mask(folder: str | os.PathLike[str], name: str) -> Path:

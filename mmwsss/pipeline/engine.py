@@ -266,7 +266,10 @@ class Pipeline:
                 command = self.launcher.command(tool, [*words, '--dry-run'], None)
                 code = self.execute(command, Path(os.devnull), self.say, None)
                 if code:
-                    found[stage.name] = f'its --dry-run ended with exit code {code}'
+                    found[stage.name] = (
+                        f'its --dry-run ended with exit code {code}; to see all of it: '
+                        f'{command_line([tool, *words, "--dry-run"])}'
+                    )
         return found
 
     def decide(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,8 +32,12 @@ def convert_file(
         conversion: From the source's weights and ``meta`` to the target's content.
 
     Returns:
-        Exit code: 0, or 2 after a message if the source cannot be read or does not fit.
+        Exit code: 0, or 2 after a message if the source cannot be read or does not fit, or the target is a
+        folder.
     """
+    if Path(target).is_dir():
+        print(f'error: the file to write is a folder: {target}', file=sys.stderr)
+        return 2
     try:
         loaded = load_checkpoint_file(source)
         meta = loaded.get('meta') if isinstance(loaded, dict) else None
@@ -46,7 +51,10 @@ def convert_file(
     except (ValueError, FileNotFoundError) as error:
         print(f'error: {source}: {error}', file=sys.stderr)
         return 2
-    with atomic_path(target) as temporary:
-        torch.save(content, temporary)
+    with (
+        atomic_path(target) as temporary,
+        temporary.open('wb') as file,
+    ):  # by name, torch needs a suffix
+        torch.save(content, file)
     print(f'{target}: {len(unwrap_state_dict(content))} weights written')
     return 0

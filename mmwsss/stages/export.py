@@ -20,6 +20,7 @@ from torch.export import Dim
 from mmwsss.functional.checks import check_range
 from mmwsss.functional.multi_scale import fuse_scales
 from mmwsss.io import atomic_path
+from mmwsss.models.classifiers.clip_es import CLIPESLocalizer
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 
 __all__ = ['ExportedModel', 'Parity', 'compare_onnx', 'export_onnx']
@@ -46,13 +47,16 @@ class ExportedModel(nn.Module):
             ``scores`` (K,), the probabilities of the classes, which do not depend on ``labels``.
 
     Raises:
-        ValueError: The segmenter predicts in windows, or its test images are padded.
+        ValueError: The segmenter predicts in windows, or its test images are padded; or the localizer's maps
+            are gradients (CLIP-ES).
     """
 
     def __init__(self, model: ImageLevelClassifier | BaseSegmentor) -> None:
         super().__init__()
         self.model = model
         self.is_localizer = isinstance(model, ImageLevelClassifier)
+        if isinstance(model, CLIPESLocalizer):
+            raise ValueError("CLIP-ES's maps are gradients, which ONNX does not have")
         if not self.is_localizer:
             mode = (model.test_cfg or {}).get('mode', 'whole')
             padding = getattr(model.data_preprocessor, 'test_cfg', None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from mmwsss.io import (
 )
 from mmwsss.io.record import first_difference, from_json, read_json
 from mmwsss.utils.names import name_some
+from mmwsss.utils.precision import precision_notes
 
-__all__ = ['OutputFolder', 'read_sources', 'training_protocol']
+__all__ = ['OutputFolder', 'read_sources', 'segmenter_protocol', 'training_protocol']
 
 SUFFIXES = {'maps': '.npz', 'masks': '.png'}
 SOURCES_NAME = 'sources.json'
@@ -35,6 +36,24 @@ def training_protocol(checkpoint: str | Path) -> Protocol:
     """What the record beside a checkpoint says of its training; nothing where there is no record."""
     record = find_record(Path(checkpoint).parent)
     return Protocol() if record is None else record.protocol
+
+
+def segmenter_protocol(
+    checkpoint: str | Path,
+    test_cfg: Mapping[str, Any] | None,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> Protocol:
+    """What a score of the masks that a segmenter predicts will mean."""
+    before = training_protocol(checkpoint)
+    return replace(
+        before,
+        scales=list(scales),
+        flip=flip,
+        crf=False,
+        image_labels=False,
+        notes=[*before.notes, *precision_notes(test_cfg)],
+    )
 
 
 def read_sources(folder: str | Path) -> dict[str, str]:
@@ -108,7 +127,7 @@ class OutputFolder:
         joined = BatchReport.merge(all_gather_object(report), ids)
         if get_rank() == 0:
             failed = list(joined.failed)
-            protocol = dataclasses.replace(
+            protocol = replace(
                 self.record.protocol, images=len(ids) - len(failed), failed=len(failed)
             )
             more = {} if result is None else {'result': result(joined)}

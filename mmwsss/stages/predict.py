@@ -33,11 +33,10 @@ from mmwsss.stages.inference import Predictor, Segmented, test_steps
 from mmwsss.stages.load import load_model, settings_hash
 from mmwsss.stages.maps import map_protocol
 from mmwsss.stages.masks import decisive, hash_files, mask_protocol, mask_settings
-from mmwsss.stages.output import OutputFolder, training_protocol
+from mmwsss.stages.output import OutputFolder, segmenter_protocol
 from mmwsss.stages.photos import by_name, outside
 from mmwsss.utils.config import as_config
 from mmwsss.utils.names import has_background
-from mmwsss.utils.precision import precision_notes
 from mmwsss.visualization.panels import overlay
 
 __all__ = ['OVERLAYS', 'class_shares', 'predict']
@@ -225,6 +224,4 @@ def prediction_protocol(
             map_protocol(model, '', checkpoint), image_labels=predictor.labels is not None
         )
         return mask_protocol(maps, predictor.chain, mask_cfg, '')
-    before = training_protocol(checkpoint)
-    notes = [*before.notes, *precision_notes(model.test_cfg)]
-    return replace(before, scales=[1.0], flip=False, crf=False, image_labels=False, notes=notes)
+    return segmenter_protocol(checkpoint, model.test_cfg)

@@ -17,15 +17,17 @@ from mmseg.registry import MODELS
 from mmwsss.engine.loops.multi_dataset_test_loop import test_sets
 from mmwsss.evaluation.crf_evaluator import failed_images, with_crf
 from mmwsss.io import Protocol, Recorder, Score, hash_file, make_record, plain_values
+from mmwsss.io.record import ARGMAX, BEST_OF_SWEEP
+from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.image_list import parts_of
 from mmwsss.stages.load import lower_precision
-from mmwsss.stages.output import training_protocol
-from mmwsss.stages.train import IMAGE_LABELS, build_runner
-from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file
+from mmwsss.stages.maps import map_protocol
+from mmwsss.stages.output import segmenter_protocol
+from mmwsss.stages.train import build_runner
+from mmwsss.utils.checkpoint import check_fit, load_checkpoint_file, unwrapped
 from mmwsss.utils.cli import default_workers
 from mmwsss.utils.config import load_config
 from mmwsss.utils.nested import dicts_in
-from mmwsss.utils.precision import precision_notes
 
 __all__ = ['TEST_KEYS', 'predicts_masks', 'run_test', 'use_test_config']
 
@@ -91,20 +93,18 @@ def run_test(
             for part in parts_of(loader.dataset):
                 part['pipeline'] = cfg.tta_pipeline
         cfg.model = dict(**cfg.tta_model, module=cfg.model)
-    steps = [*dicts_in(cfg.tta_pipeline)] if tta else [{'scale_factor': 1.0}]
-    factors = [step.get('scale_factor') for step in steps]
-    scales = sorted({float(scale) for scale in factors if isinstance(scale, (int, float))})
-    flip = any(
-        str(step.get('type')).endswith('RandomFlip') and bool(step.get('prob')) for step in steps
-    )
-    protocol = replace(training_protocol(checkpoint), scales=scales, flip=flip, image_labels=False)
-    protocol = replace(protocol, notes=[*protocol.notes, *precision_notes(test_cfg)])
     prepare_output(cfg, out)
     if not cfg.get('train_cfg'):  # CLIP-ES: MMEngine refuses a part of what a training needs
         cfg.update({**dict.fromkeys(TRAINING_KEYS), 'test_cfg': cfg.get('test_cfg', {})})
     if crf:
         add_crf(cfg)
     runner = build_runner(cfg, trust_checkpoint, initial=False)
+    model = unwrapped(runner.model)
+    if isinstance(model, ImageLevelClassifier):
+        protocol, what = map_protocol(model, '', checkpoint), 'localizer'
+    else:
+        views = tta_views(cfg.tta_pipeline) if tta else {}
+        protocol, what = segmenter_protocol(checkpoint, test_cfg, **views), 'segmenter'
     lower_precision(runner.model)
     if not trust_checkpoint:
         check_fit(runner.model, load_checkpoint_file(checkpoint, mmap=True), checkpoint)
@@ -125,18 +125,29 @@ def run_test(
     finally:  # what stops the next dataset does not lose the scores of this one
         found = getattr(runner.test_loop, 'scores', {}) if metrics is None else metrics
         datasets = {name: loop.dataloader.dataset for name, loop in loops.items()}
-        scores = test_scores(found, protocol, datasets, test_notes(loops))
+        scores = test_scores(found, protocol, datasets, test_notes(loops), what)
         if recorder is not None:
             folders = {} if out is None else {name: Path(out, name) for name in loops}
             predictions = {
-                scored_name(protocol, name): os.path.relpath(folder, cfg.work_dir)
+                scored_name(what, name): os.path.relpath(folder, cfg.work_dir)
                 for name, folder in folders.items()
             }
             complete = metrics is not None and not failed_images(found)
             recorder.finish(scores=scores, complete=complete, result={'predictions': predictions})
-    if scores and not any(score.protocol.crf for score in scores):
+    if what == 'segmenter' and scores and not any(score.protocol.crf for score in scores):
         print_log('these scores are without dense CRF', logger='current')
     return metrics
+
+
+def tta_views(pipeline: Any) -> dict[str, Any]:
+    """``scales`` and ``flip`` of a test-time augmentation."""
+    steps = [*dicts_in(pipeline)]
+    factors = [step.get('scale_factor') for step in steps]
+    scales = sorted({float(scale) for scale in factors if isinstance(scale, (int, float))})
+    flip = any(
+        str(step.get('type')).endswith('RandomFlip') and bool(step.get('prob')) for step in steps
+    )
+    return dict(scales=scales, flip=flip)
 
 
 def test_scores(
@@ -144,8 +155,9 @@ def test_scores(
     protocol: Protocol,
     datasets: Mapping[str, Any],
     notes: Mapping[tuple[str, str], Sequence[str]],
+    what: str,
 ) -> list[Score]:
-    """What a test measured, by dataset, without and with dense CRF.
+    """What a test of ``what`` measured, by dataset, without and with dense CRF.
 
     ``metrics`` are percentages as the test loop returns them: ``mIoU``, or with the dataset or ``crf`` and
     ``no_crf`` in front, as in ``pascal_b/crf/mIoU``; a single dataset has no name. ``notes`` are those of
@@ -154,8 +166,9 @@ def test_scores(
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     for key, value in plain_values(metrics).items():
         *where, name = key.split('/')
-        if name != 'best_threshold' and (value is None or isinstance(value, (int, float))):
-            groups.setdefault(tuple(where), {})[name] = None if value is None else value / 100
+        if value is None or isinstance(value, (int, float)):
+            is_share = value is not None and name != 'best_threshold'
+            groups.setdefault(tuple(where), {})[name] = value / 100 if is_share else value
     scores = []
     for where, values in groups.items():
         crf = where[-1:] == ('crf',)
@@ -167,8 +180,30 @@ def test_scores(
         about = replace(protocol, split=split, images=len(dataset), crf=crf)
         kind = where[-1] if where[-1:] in (('crf',), ('no_crf',)) else ''
         about = replace(about, notes=[*about.notes, *notes.get((name, kind), [])])
-        scores.append(Score(scored_name(protocol, name), about, kept))
+        if 'mIoU_best' in kept:
+            scores += map_scores(kept, about, name)
+        else:
+            about = replace(about, image_labels=False)
+            scores.append(Score(scored_name(what, name), about, kept))
     return scores
+
+
+def map_scores(values: Mapping[str, Any], protocol: Protocol, dataset: str) -> list[Score]:
+    """The scores of ``MapIoUMetric``, named and stated as those of a folder of maps."""
+    swept = replace(
+        protocol,
+        threshold=values['best_threshold'],
+        threshold_source=BEST_OF_SWEEP,
+        uses_ground_truth=True,
+    )
+    found = {'maps at best threshold': (swept, 'mIoU_best')}
+    if 'mIoU_argmax' in values:
+        rule = replace(protocol, threshold_source=ARGMAX)
+        found['maps without threshold'] = (rule, 'mIoU_argmax')
+    return [
+        Score(scored_name(what, dataset), about, {'mIoU': values[key]})
+        for what, (about, key) in found.items()
+    ]
 
 
 def test_notes(loops: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
@@ -183,9 +218,8 @@ def test_notes(loops: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def scored_name(protocol: Protocol, dataset: str) -> str:
+def scored_name(what: str, dataset: str) -> str:
     """What a test scores, with the name of the dataset if it has one."""
-    what = 'localizer' if protocol.trained_on == IMAGE_LABELS else 'segmenter'
     return f'{what} on {dataset}' if dataset else what
 
 

@@ -14,7 +14,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, LoggerHook
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmseg.registry import RUNNERS
+from mmseg.registry import MODELS, RUNNERS
 
 from mmwsss.io import Protocol, Record, Recorder, make_record
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
@@ -24,6 +24,7 @@ from mmwsss.utils.cli import setup_launcher
 
 __all__ = [
     'build_runner',
+    'check_trains',
     'default_work_dir',
     'enable_amp',
     'run_training',
@@ -37,6 +38,18 @@ IMAGE_LABELS = 'image labels'
 def default_work_dir(cfg: Config, config_path: str | Path, work_dir: str | None = None) -> str:
     """The command line's folder, else the config's, else ``work_dirs/<config name>``."""
     return work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config_path).stem)
+
+
+def check_trains(cfg: Config) -> None:
+    """Refuse the config of a model that is not trained.
+
+    Raises:
+        ValueError: It has no ``train_cfg``; the message says where the model's weights come from.
+    """
+    if not cfg.get('train_cfg'):
+        model = MODELS.get(cfg.model.type)
+        source = getattr(model, 'weights_source', '')
+        raise ValueError(f'this config trains nothing: it has no train_cfg. {source}'.rstrip())
 
 
 def enable_amp(cfg: Config) -> None:
@@ -100,10 +113,10 @@ def build_runner(cfg: Config, trust_checkpoint: bool = False, initial: bool = Tr
 
 
 def check_loop(cfg: Config, runner: Runner) -> None:
-    """Refuse epochs that never end, and warn of checkpoints from which no run goes on exactly.
+    """Refuse epochs that never end or are empty, and warn of checkpoints from which no run goes on exactly.
 
     Raises:
-        ValueError: A loop over epochs has a sampler that goes on forever.
+        ValueError: A loop over epochs has a sampler that goes on forever, or no whole batch.
     """
     loop, by_epoch = runner.train_loop, isinstance(runner.train_loop, EpochBasedTrainLoop)
     sampler = loop.dataloader.sampler
@@ -111,6 +124,11 @@ def check_loop(cfg: Config, runner: Runner) -> None:
         raise ValueError(
             f'{type(loop).__name__} needs a sampler whose epochs end, but the {type(sampler).__name__} of '
             'train_dataloader is infinite; set sampler.infinite=False, or use IterBasedTrainLoop'
+        )
+    if by_epoch and not len(loop.dataloader):
+        raise ValueError(
+            f'{len(loop.dataloader.dataset)} images fill no batch of {loop.dataloader.batch_size}, which '
+            'train_dataloader.drop_last=True leaves out'
         )
     together = cfg.optim_wrapper.get('accumulative_counts', 1)
     for hook in runner.hooks:
@@ -141,6 +159,9 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
 
     Returns:
         The runner, for its model and logs.
+
+    Raises:
+        ValueError: See :func:`check_loop`; or ``cfg.load_from``, resumed, is at the end of the run already.
     """
     weights, latest = initial_weights(cfg), latest_checkpoint(cfg.work_dir)
     cfg.resume = resume
@@ -154,6 +175,11 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
     if get_rank() == 0:
         recorder = Recorder(cfg.work_dir, training_record(cfg, runner, weights))
     runner.train()
+    if resume and cfg.load_from and latest_checkpoint(cfg.work_dir) is None:
+        raise ValueError(
+            f'nothing was trained: {cfg.load_from} is at iteration {runner.iter} already, where this run '
+            'ends; without resuming it gives the initial weights'
+        )
     if recorder is not None:
         latest = latest_checkpoint(cfg.work_dir)
         checkpoint = latest.name if latest else ''

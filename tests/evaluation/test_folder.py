@@ -231,7 +231,11 @@ def test_resolve_classes(tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'error', 'message'),
     [
-        ((None, None, 'pred'), ValueError, 'name the classes with --classes'),
+        (
+            (None, None, 'pred'),
+            ValueError,
+            r'classes \(voc, coco14 or a text file\)$',
+        ),
         (('voc', 20), ValueError, '--num-classes is 20, but there are 21 class names'),
         (('vok',), FileNotFoundError, "no file 'vok'"),
     ],

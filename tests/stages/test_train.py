@@ -103,13 +103,22 @@ def test_a_cut_run_that_began_with_other_weights_goes_on_with_its_own(demo_root,
         results.append(weights(Path(cfg.work_dir)))
         assert read_record(cfg.work_dir).protocol.initial_weights == 'first/epoch_2.pth'
     assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
+    cfg = of('late')
+    cfg.load_from = str(tmp_path / 'first' / 'epoch_2.pth')
+    with pytest.raises(
+        ValueError, match=r'nothing was trained: .*epoch_2\.pth is at iteration 4 already'
+    ):
+        train(cfg, resume=True)
+    assert not read_record(cfg.work_dir).complete
 
 
-def test_an_iteration_based_run_resumes_exactly(demo_root, tmp_path):
+@pytest.mark.parametrize('infinite', [True, False])
+def test_an_iteration_based_run_resumes_exactly(demo_root, tmp_path, monkeypatch, infinite):
+    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
     states = []
     for name in ('whole', 'cut'):
         cfg = config(demo_root, tmp_path / name)
-        cfg.train_dataloader.sampler.infinite = True
+        cfg.train_dataloader.sampler.infinite = infinite
         cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=5)
         cfg.param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False)]
         cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=2, by_epoch=False)
@@ -152,6 +161,19 @@ def test_validation_reports_labels_and_maps(demo_root, tmp_path):
     best = scores['maps/mIoU_best']
     assert 0 < best <= 100
     assert runner.iter == 4
+    labelled, swept = read_record(tmp_path / 'test').scores
+    for protocol in (labelled.protocol, swept.protocol):
+        assert (protocol.scales, protocol.flip) == (list(test_cfg.model.test_cfg.scales), True)
+        assert protocol.trained_on == 'image labels'
+    assert labelled.what == 'localizer'
+    assert labelled.metrics == {'mAP': pytest.approx(scores['cls/mAP'] / 100)}
+    assert not labelled.protocol.image_labels
+    assert not labelled.protocol.uses_ground_truth
+    assert swept.what == 'maps at best threshold'
+    assert swept.metrics == {'mIoU': pytest.approx(best / 100)}
+    assert swept.protocol.threshold == scores['maps/best_threshold']
+    assert swept.protocol.image_labels
+    assert swept.protocol.uses_ground_truth
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(demo_root, tmp_path):
@@ -256,6 +278,13 @@ def test_epochs_of_a_sampler_without_end_are_refused(demo_root, tmp_path):
     cfg = config(demo_root, tmp_path)
     cfg.train_dataloader.sampler.infinite = True
     with pytest.raises(ValueError, match=r'whose epochs end, but the SeededSampler .* is infinite'):
+        train(cfg)
+
+
+def test_epochs_without_a_whole_batch_are_refused(demo_root, tmp_path):
+    cfg = config(demo_root, tmp_path)
+    cfg.train_dataloader.update(batch_size=100, drop_last=True)
+    with pytest.raises(ValueError, match=r'^8 images fill no batch of 100, which .*drop_last=True'):
         train(cfg)
 
 

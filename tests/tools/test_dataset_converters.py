@@ -28,6 +28,14 @@ def test_generic_reports_and_exits_with_1_when_an_image_fails(tmp_path):
     assert (root / 'out/classes.txt').read_text() == 'cat\ndog\n'
 
 
+def test_generic_takes_a_missing_list_for_no_class(tmp_path):
+    root = make_tiny(tmp_path)
+    arguments = [root / 'images', '--labels', root / 'labels.csv', '--classes', root / 'none.txt']
+    done = run('generic', *arguments, '--out', root / 'out', '--workers', 0)
+    assert done.returncode == 2
+    assert f'text file not found: {root / "none.txt"}' in done.stderr
+
+
 def test_generic_keeps_the_order_of_classes_of_an_earlier_run(tmp_path):
     root = make_tiny(tmp_path)
     arguments = [root / 'images', '--labels', root / 'labels.csv', '--out', root / 'out']

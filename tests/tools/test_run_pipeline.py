@@ -194,7 +194,10 @@ def test_a_dry_run_looks_at_data_and_weights(tmp_path, capsys):
     assert captured.out.startswith('data: run: not run yet\nlocalizer: run: data runs first\n')
     assert 'there is a label, but no image' in captured.out
     problems = captured.err.splitlines()
-    assert problems[0] == 'error: data: its --dry-run ended with exit code 2'
+    assert problems[0].startswith(
+        'error: data: its --dry-run ended with exit code 2; to see all of it: mmwsss data generic '
+    )
+    assert problems[0].endswith(' --dry-run')
     assert problems[1].startswith('error: localizer: ')
     assert 'none.pth' in problems[1]
     assert sorted(tmp_path.rglob('*')) == before

@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from mmwsss.datasets.converters import convert_folder, doubtful_classes
+from mmwsss.io import read_lines
 from mmwsss.utils.cli import (
     add_verbose_argument,
     add_workers_argument,
@@ -73,9 +74,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def class_names(given: list[str] | None) -> list[str] | None:
-    if given and len(given) == 1 and Path(given[0]).is_file():
-        lines = Path(given[0]).read_text(encoding='utf-8-sig').splitlines()
-        return [line.strip() for line in lines if line.strip()]
+    if given and len(given) == 1 and (Path(given[0]).is_file() or given[0].endswith('.txt')):
+        return read_lines(given[0])
     return given
 
 
@@ -96,7 +96,8 @@ def main(args: argparse.Namespace) -> int:
         label_pattern=args.label_pattern,
         background=not args.no_background,
     )
-    print(json.dumps(statistics, indent=2, ensure_ascii=False))
+    if not args.dry_run:  # as in statistics.json
+        print(json.dumps(statistics, indent=2, ensure_ascii=False))
     names = {**({} if args.no_background else {'0': 'background'}), **statistics['classes']}
     print('class ids in masks:', ', '.join(f'{i} {name}' for i, name in names.items()))
     if args.gt and not Path(args.gt).exists():

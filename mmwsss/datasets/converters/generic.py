@@ -33,12 +33,13 @@ from mmwsss.io import (
     write_lines,
     write_text,
 )
+from mmwsss.io.ids import MASK_SUFFIXES, files_by_id
 from mmwsss.utils.names import name_some, near_miss
 
 from ..classes import without_255
 from ..images import upright_rgb
 from ..label_map import LabelMap, load_colour_mask, read_label_map
-from ..label_sources.annotations import load_names, names_of_folders, names_of_pattern
+from ..label_sources.annotations import load_names, names_of_folders, names_of_pattern, stray_labels
 from ..label_sources.class_table import ClassTable
 from ..label_sources.masks import present_classes
 from ..label_sources.table import OWN_HEADER, SEPARATOR, SEPARATORS, Rows
@@ -50,6 +51,10 @@ from .coco_masks import OutlineFile
 __all__ = ['convert_folder', 'doubtful_classes']
 
 RARE = 2  # images
+UNREAD_SUFFIXES = (
+    '.heic', '.heif', '.avif', '.gif', '.jfif', '.jpe', '.jp2', '.jxl', '.psd', '.svg', '.dng', '.cr2',
+    '.nef', '.arw',
+)  # fmt: skip
 SIMILAR = 0.66  # of difflib, capitals aside: 'cta' is 'cat'; a wrong guess costs a line
 
 
@@ -114,6 +119,7 @@ def convert_folder(
 
     Raises:
         FileNotFoundError: A folder or file does not exist.
+        FileExistsError: ``out`` is a file.
         ValueError: Classes are missing, a label file is malformed, all images have the same label, the true
             masks number the classes otherwise or are of no image, no image is left, or ``out/val.txt`` of an
             earlier run holds out images that would train.
@@ -121,8 +127,11 @@ def convert_folder(
     check_range('val_fraction', val_fraction, '[0, 1)')
     if masks is not None and true_masks is not None:
         raise ValueError('give masks, which are true masks, too, or true_masks, but not both')
+    check_range('seed', seed, '[0, inf)')
+    if out is not None and Path(out).is_file():
+        raise FileExistsError(f'out is a file, where a folder is expected: {out}')
     images = os.fspath(images)
-    ids, names = ids_of_folder(images), None
+    ids, names, label_folder = ids_of_folder(images), None, labels
     if labels_by_folder:
         labels, names = 'folders', names_of_folders(ids)
     elif label_pattern is not None:
@@ -178,6 +187,7 @@ def convert_folder(
     elif out is not None:
         _check_old_val(Path(out, 'val.txt'), splits['train'])
     statistics = _statistics(found, splits, table, report, background)
+    statistics['file_doubts'] = _file_doubts(images, label_folder, masks or true_masks, ids)
     if out is not None:
         _write(Path(out), found, splits, table, statistics)
     return report, statistics
@@ -194,7 +204,8 @@ def _class_table(
     elif classes is None:
         classes = sorted({name for row, _ in (names or {}).values() for name in row})
         if not classes:
-            raise ValueError('the labels name no class of any image')
+            unseen = '' if names else ': nothing is labelled yet; predictions count once accepted'
+            raise ValueError(f'the labels name no class of any image{unseen}')
     foreground = (name for name in classes if name != 'background')
     table = ClassTable(without_255(('background', *foreground)))
     for name in table.names:
@@ -390,7 +401,8 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
     Returns:
         Names that differ by capitals only or, with hardly any image, are nearly another name, classes with
         a single training image, classes that all or no training images have, how many images have no
-        label, and what true masks have that labels have not, or the other way round.
+        label, what true masks have that labels have not, or the other way round, and files that were not
+        read.
     """
     counts: Counter[str] = Counter()
     for split in statistics['splits'].values():
@@ -422,7 +434,27 @@ def doubtful_classes(statistics: Mapping[str, Any]) -> list[str]:
             f'{len(unlabeled)} images have no label and train as negatives: {name_some(unlabeled, 3)} '
             "(unlabeled='drop' of the datasets leaves them out)"
         )
-    return doubts + statistics.get('mask_doubts', [])
+    return doubts + statistics.get('mask_doubts', []) + statistics.get('file_doubts', [])
+
+
+def _file_doubts(
+    images: str, labels: str | None, masks: str | None, ids: Sequence[str]
+) -> list[str]:
+    """What was not read: images of other kinds, and labels and masks that are of no image."""
+    doubts = []
+    if other := files_by_id(Path(images), UNREAD_SUFFIXES):
+        files = name_some([path.name for path in other.values()], 3)
+        doubts.append(f'{len(other)} images are of a kind that is not read: {files}; convert them')
+    strays = {}
+    if labels is not None and Path(labels).is_dir():
+        strays[f'labels in {labels}'] = stray_labels(Path(labels), ids)
+    if masks is not None and Path(masks).is_dir():
+        strays[f'masks in {masks}'] = sorted({*files_by_id(Path(masks), MASK_SUFFIXES)} - {*ids})
+    return doubts + [
+        f'{len(names)} {what} are of no image: {name_some(names, 3)}'
+        for what, names in strays.items()
+        if names
+    ]
 
 
 def _write(

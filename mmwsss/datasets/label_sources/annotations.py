@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import yaml
 
 from mmwsss.io.damage import parsing
-from mmwsss.io.ids import id_of_path
-from mmwsss.io.names import read_lines, require_file, safe_join
+from mmwsss.io.ids import files_by_id, id_of_path
+from mmwsss.io.names import read_lines, require_file
 from mmwsss.utils.names import name_some
 
 from .coco import load_names_of_instances
@@ -28,10 +30,12 @@ __all__ = [
     'names_of_folders',
     'names_of_pattern',
     'read_xml',
+    'stray_labels',
     'yolo_classes',
     'yolo_rows',
 ]
 
+LABEL_SUFFIXES = ('.xml', '.txt')  # of folders: VOC's, else YOLO's
 _YOLO_NAMES = ('data.yaml', 'dataset.yaml', 'obj.names', 'classes.txt')
 CVAT_SHAPES = [
     'tag',
@@ -134,26 +138,50 @@ def names_of_pattern(ids: Iterable[str], pattern: str) -> Rows:
 
 
 def _folder_names(folder: Path, ids: Sequence[str]) -> Rows:
-    if any(folder.rglob('*.xml')):
-        paths = {name: safe_join(folder, name, '.xml') for name in ids}
+    if files_by_id(folder, LABEL_SUFFIXES[:1]):
         return {
             name: (object_names(path.read_bytes(), str(path)), str(path))
-            for name, path in paths.items()
-            if path.is_file()
+            for name, path in _label_files(folder, LABEL_SUFFIXES[0], ids).items()
         }
     return _yolo_names(folder, ids)
 
 
+def _label_files(folder: Path, suffix: str, ids: Sequence[str]) -> dict[str, Path]:
+    """Files of images that have one; some systems write an accent as a character of its own."""
+    composed = partial(unicodedata.normalize, 'NFC')
+    files = {composed(name): path for name, path in files_by_id(folder, [suffix]).items()}
+    return {name: files[composed(name)] for name in ids if composed(name) in files}
+
+
 def _yolo_names(folder: Path, ids: Sequence[str]) -> Rows:
     classes = yolo_classes(folder)
-    paths = {name: safe_join(folder, name, '.txt') for name in ids}
-    if not any(path.is_file() for path in paths.values()):
+    paths = _label_files(folder, LABEL_SUFFIXES[1], ids)
+    if not paths:
         raise ValueError(
             f'{folder} holds no file <id>.txt of YOLO and no <id>.xml of VOC of an image'
         )
+    found = {name: paths.get(name, folder / f'{name}.txt') for name in ids}
     return {
-        n: ([row[0] for row in yolo_rows(path, classes)], str(path)) for n, path in paths.items()
+        n: ([row[0] for row in yolo_rows(path, classes)], str(path)) for n, path in found.items()
     }
+
+
+def stray_labels(folder: Path, ids: Sequence[str]) -> list[str]:
+    """Names of the files in a folder of labels that are of none of the images ``ids``."""
+    is_voc = bool(files_by_id(folder, LABEL_SUFFIXES[:1]))
+    suffix = LABEL_SUFFIXES[0 if is_voc else 1]
+    used = {*_label_files(folder, suffix, ids).values()}
+    others = {n: p for n, p in files_by_id(folder, [suffix]).items() if p not in used}
+    return sorted(n for n, path in others.items() if is_voc or _is_yolo(path, yolo_classes(folder)))
+
+
+def _is_yolo(path: Path, classes: Mapping[int, str]) -> bool:
+    """Whether a text file may be of boxes, not of names or a list of images."""
+    try:
+        yolo_rows(path, classes)
+    except ValueError:
+        return False
+    return path.name not in _YOLO_NAMES
 
 
 def yolo_rows(path: Path, classes: Mapping[int, str]) -> list[tuple[str, list[str], str]]:
@@ -291,7 +319,7 @@ def _studio_values(node: Any, controls: Container[str]) -> Iterable[str]:
             yield from _studio_values(item, controls)
     for key, value in node.items() if isinstance(node, dict) else ():
         if key in controls and isinstance(value, str):
-            yield value
+            yield from [value] if value else []
         elif _STUDIO_NAMES.fullmatch(key) and isinstance(value, list):
             yield from (name for name in value if isinstance(name, str))
         if isinstance(value, (list, dict)):

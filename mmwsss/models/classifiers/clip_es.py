@@ -37,12 +37,12 @@ class CLIPTextHead(BaseModule):
         init_cfg: MMEngine initialisation.
 
     Raises:
-        ValueError: There are not K texts, no background texts, or a key of ``sharper`` is none of them.
+        TypeError: A text is none.
+        ValueError: There are not K texts, no background texts, one that is a class's, too, a key of
+            ``sharper`` that is no class's, or ``template`` has no ``{}``.
     """
 
     has_background = True
-    needs_background = True
-    loss_scales = ()
 
     def __init__(
         self,
@@ -64,14 +64,29 @@ class CLIPTextHead(BaseModule):
                 'background_texts must name something beside the classes, which the only class of an image '
                 f'is told from, but got {background_texts!r}'
             )
+        if '{}' not in template:
+            raise ValueError(
+                f"template must hold '{{}}', where the text goes, but got {template!r}"
+            )
         sharper = sharper or {}
+        for text in (*class_texts, *background_texts, *sharper.values()):
+            if not isinstance(text, str):
+                raise TypeError(
+                    f'texts must be str, but got {text!r}; on a command line, commas make a list: '
+                    'set texts that hold some in a config'
+                )
         if unknown := [name for name in sharper if name not in class_texts]:
             raise ValueError(
                 f'sharper must have keys among class_texts, but has {name_some(unknown)}; '
                 f'class_texts: {name_some(class_texts)}'
             )
         self.num_classes = num_classes
-        texts = [sharper.get(text, text) for text in class_texts] + list(background_texts)
+        of_classes = [sharper.get(text, text) for text in class_texts]
+        texts = of_classes + list(background_texts)
+        if both := set(background_texts) & {*class_texts, *of_classes}:
+            raise ValueError(
+                f'background_texts must not name classes, but have {name_some(sorted(both))}'
+            )
         encoder = dict(
             text_encoder or {},
             type='CLIPTextEncoder',
@@ -102,7 +117,8 @@ class CLIPTextHead(BaseModule):
         Args:
             features: Image features (N, D).
         """
-        with autocast(features.device, 'float32'):  # the encoder keeps what it makes
+        # The encoder keeps what it makes, for callers that need float32 or gradients.
+        with torch.inference_mode(False), torch.no_grad(), autocast(features.device, 'float32'):
             texts = self.text_encoder()
         return F.normalize(features, dim=1) @ texts.T
 
@@ -302,9 +318,10 @@ def text_maps(
         patch (h w, h w); nothing has a gradient.
     """
     K, n = head.num_classes, len(channels)
-    normed = backbone.layers[-1].norm1(tokens).detach().requires_grad_()
-    with torch.enable_grad():  # the caller may have none
-        features, attention = pooled(backbone, tokens.detach(), normed)
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has
+        tokens = tokens.detach().clone()
+        normed = backbone.layers[-1].norm1(tokens).detach().requires_grad_()
+        features, attention = pooled(backbone, tokens, normed)
         logits = head.class_logits(features)[0]
         shown = torch.cat([channels, torch.arange(K, len(logits), device=channels.device)])
         scores = logits[shown].softmax(dim=0)[:n]

@@ -37,6 +37,7 @@ def test_statistics(tiny):
         'classes': {'1': 'cat', '2': 'dog'},
         'masks': 0,
         'mask_doubts': [],
+        'file_doubts': [],
         'unlabeled': ['third'],
         'classes_per_labelled_image': 1.5,
         'height': {'min': 9, 'max': 12},
@@ -107,6 +108,58 @@ def test_failures_are_named_and_left_out(tiny):
     assert 'a label, but no image' in report.failed['gone']
     assert statistics['failed'] == 3
     assert (tiny / 'out/train.txt').read_text() == 'first\nthird\n'
+
+
+def test_files_that_are_not_read_are_warned_of(tiny):
+    (tiny / 'images/phone.HEIC').write_bytes(b'')
+    (tiny / 'images/.hidden.gif').write_bytes(b'')
+    Image.new('L', (3, 3)).save(tiny / 'masks/secnod.png')
+    (tiny / 'masks/notes.txt').write_text('')
+    report, statistics = convert(tiny, true_masks=str(tiny / 'masks'))
+    assert report.exit_code == 0
+    assert statistics['file_doubts'] == [
+        '1 images are of a kind that is not read: phone.HEIC; convert them',
+        f'1 masks in {tiny / "masks"} are of no image: secnod',
+    ]
+    assert doubtful_classes(statistics)[-2:] == statistics['file_doubts']
+
+
+@pytest.mark.parametrize('kind', ['xml', 'txt'])
+def test_a_folder_of_labels_with_accents_apart_and_of_other_images(tiny, kind):
+    next((tiny / 'images').glob('first.*')).rename(tiny / 'images/f\u00fcrst.png')
+    labels = tiny / 'labels'
+    labels.mkdir()
+    content = {
+        'xml': '<annotation><object><name>cat</name></object></annotation>',
+        'txt': '0 .5 .5 .1 .1\n',
+    }[kind]
+    for name in ('fu\u0308rst', 'second', 'ghost', '.hidden'):
+        (labels / f'{name}.{kind}').write_text(content)
+    if kind == 'xml':
+        (labels / 'third.XML').write_text('<annotation/>')
+    else:
+        (labels / 'classes.txt').write_text('cat\n')
+        (labels / 'train.txt').write_text('images/second.png\n')
+    report, statistics = convert(tiny, labels=str(labels))
+    assert report.exit_code == 0
+    written = (tiny / 'out/labels.csv').read_text()
+    assert written == 'id,class names\nf\u00fcrst,cat\nsecond,cat\nthird,\n'
+    assert statistics['file_doubts'] == [f'1 labels in {labels} are of no image: ghost']
+
+
+def test_labels_that_nobody_has_made(tiny):
+    tasks = [{'data': {'image': 'first.jpg'}, 'predictions': [{'result': []}]}]
+    (tiny / 'tasks.json').write_text(json.dumps(tasks))
+    with pytest.raises(ValueError, match='name no class of any image: nothing is labelled yet'):
+        convert(tiny, labels=str(tiny / 'tasks.json'))
+
+
+def test_arguments_are_looked_at_before_the_images(tiny):
+    with pytest.raises(ValueError, match=r'seed must lie in \[0, inf\), but got -1'):
+        convert(tiny, seed=-1)
+    (tiny / 'out').write_text('')
+    with pytest.raises(FileExistsError, match='out is a file, where a folder is expected'):
+        convert(tiny)
 
 
 def test_bad_masks_are_named(tiny):

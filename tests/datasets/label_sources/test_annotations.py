@@ -167,7 +167,7 @@ STUDIO = [
 MINIMAL = [
     {'image': 'a.jpg', 'choice': {'choices': ['cat', 'dog']}, 'id': 1},
     {'image': 'dog/b.jpg', 'choice': 'dog', 'annotator': 1},
-    {'image': 'c.jpg', 'label': []},
+    {'image': 'c.jpg', 'label': [], 'choice': ''},
 ]
 
 

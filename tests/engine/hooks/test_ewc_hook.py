@@ -179,6 +179,11 @@ def test_tasks_follow_each_other(whole_run):
     assert losses[3]['loss_ewc'] == 0
     assert losses[4]['loss_ewc'] > 0
     assert not runner.model._forward_hooks
+    logged = runner.message_hub.log_scalars
+    assert 'train/decode.loss_ce' not in logged
+    assert logged['train/decode.loss_sw'].mean() == pytest.approx(
+        sum(one['decode.loss_sw'] for one in losses[3:]) / 3, rel=1e-5
+    )
 
 
 def test_task_a_is_plain_training(tmp_path, whole_run):

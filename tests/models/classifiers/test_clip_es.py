@@ -11,10 +11,13 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
 from mmwsss.io import load_class_maps
+from mmwsss.models.classifiers.clip_es import _forget_texts
+from mmwsss.stages.export import ExportedModel
 from mmwsss.stages.load import load_localizer
 from mmwsss.stages.maps import make_maps
 from mmwsss.stages.masks import make_masks
 from mmwsss.stages.test import run_test
+from mmwsss.stages.train import check_trains
 from mmwsss.utils.config import load_config
 from tests.configs.test_localizer_backbones import CONFIGS
 from tests.oracles import clip_es as oracle
@@ -130,6 +133,16 @@ def test_maps_of_odd_sizes_have_a_background(model, size):
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_maps_do_not_depend_on_what_the_caller_keeps_for_gradients(model):
+    image = torch.randn(3, 32, 48)
+    expected = model.class_maps(image, labels(0, 2))[2]
+    for mode in (torch.inference_mode, torch.no_grad, torch.inference_mode):
+        _forget_texts(model.head)
+        with mode():
+            assert torch.equal(model.class_maps(image, labels(0, 2))[2], expected)
+        assert torch.equal(model.class_maps(image, labels(0, 2))[2], expected)  # texts of that mode
+
+
 def test_an_image_without_objects_is_background(model):
     _, keys, maps = model.class_maps(torch.randn(3, 32, 32), labels())
     assert keys.tolist() == [0]
@@ -189,6 +202,27 @@ def test_training_and_wrong_texts_are_refused(model, cfg):
     for none in ([], 'ground'):
         with pytest.raises(ValueError, match='background_texts must name something beside'):
             MODELS.build(dict(cfg.model.head, background_texts=none))
+    with pytest.raises(
+        ValueError, match='background_texts must not name classes, but have kite, red'
+    ):
+        MODELS.build(
+            dict(
+                cfg.model.head, sharper=dict(lantern='red'), background_texts=['red', 'sky', 'kite']
+            )
+        )
+    with pytest.raises(ValueError, match=r"template must hold '\{\}'.*but got 'photo'"):
+        MODELS.build(dict(cfg.model.head, template='photo'))
+    for wrong in (dict(sharper=dict(kite=['a', 'b'])), dict(background_texts=['sky', ['a', 'b']])):
+        with pytest.raises(
+            TypeError, match=r"texts must be str, but got \['a', 'b'\]; on a command"
+        ):
+            MODELS.build(dict(cfg.model.head, **wrong))
+    with pytest.raises(
+        ValueError, match=r'trains nothing.*train_cfg\. Make it from a file of CLIP'
+    ):
+        check_trains(cfg)
+    with pytest.raises(ValueError, match="CLIP-ES's maps are gradients"):
+        ExportedModel(model)
     with pytest.raises(ValueError, match=r'box_threshold must lie in \[0, 1\)'):
         MODELS.build(dict(cfg.model, box_threshold=1.0))
     with pytest.raises(ValueError, match=r'affinity_blocks must lie in \[1, 3\]'):

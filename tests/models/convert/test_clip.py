@@ -165,6 +165,11 @@ def test_the_tool_reads_safetensors(theirs, tmp_path, capsys):
     found = torch.load(back, weights_only=True)
     assert all(torch.equal(found[key], value.float()) for key, value in half.items())
     assert {value.dtype for value in found.values()} == {torch.float32}
+    assert main([target, str(tmp_path / 'without_suffix'), '--reverse']) == 0
+    assert (tmp_path / 'without_suffix').stat().st_size > 1000
+    assert main([target, str(tmp_path), '--reverse']) == 2
+    assert f'error: the file to write is a folder: {tmp_path}' in capsys.readouterr().err
+    assert main([source, target]) == 0  # warns, too
     assert main([str(tmp_path / 'none.safetensors'), target]) == 2
     error = capsys.readouterr().err
     assert 'warning: the configs are of a ViT-B/16' in error  # these weights are of a smaller one
