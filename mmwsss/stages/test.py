@@ -167,8 +167,8 @@ def test_scores(
     for key, value in plain_values(metrics).items():
         *where, name = key.split('/')
         if value is None or isinstance(value, (int, float)):
-            is_share = value is not None and name != 'best_threshold'
-            groups.setdefault(tuple(where), {})[name] = value / 100 if is_share else value
+            share = value if value is None or name == 'best_threshold' else value / 100
+            groups.setdefault(tuple(where), {})[name] = share
     scores = []
     for where, values in groups.items():
         crf = where[-1:] == ('crf',)
