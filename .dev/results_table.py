@@ -99,6 +99,7 @@ BEST, ARGMAX = 'maps at best threshold', 'maps without threshold'
 SEGMENTER, CRF = 'segmenter', ', CRF'
 VOC, LOCALIZERS = 'refiners_lite2_voc12part', 'localizers_lite2_voc12part'
 PART = 'deeplabv2_lite2_voc12part_pseudo'
+SIPE = 'sipe_lite2_voc12part'
 READING = 'deeplabv2_lite2_voc12part_frozen_sw'
 LOSS, LOSS_VOC = 'size_balanced_mobilenetv2_mini', 'size_balanced_lite2_voc12part'
 SIPE_PARTS = (
@@ -191,8 +192,9 @@ QUESTIONS = (
         Entry(f'{LOSS_VOC}_sb', SEGMENTER, 'size-balanced'),
     ), SIZE_SCORES, 'IA_S'),
     Question("Which loss on VOC itself? On SIPE's masks", (
-        Entry('sipe_lite2_voc12part', SEGMENTER, 'cross-entropy'),
-        Entry('sipe_lite2_voc12part_sb', SEGMENTER, 'size-balanced'),
+        Entry(f'{SIPE}_ce', SEGMENTER, 'cross-entropy'),  # on the same masks, seed by seed
+        Entry(f'{SIPE}_sw', SEGMENTER, 'size-weighted'),
+        Entry(f'{SIPE}_sb', SEGMENTER, 'size-balanced'),
     ), SIZE_SCORES, 'IA_S'),
     Question('Which loss? On coco_mini', (
         Entry(f'{LOSS}_ce', SEGMENTER, 'cross-entropy'),

@@ -65,7 +65,7 @@ class SeededSampler(Sampler):
         self.epoch_size = self.size if epoch_size is None else int(epoch_size)
         self.epoch = 0
         self.skipped = 0
-        if infinite:  # elsewhere MMEngine resumes exactly only if there is no ``skip``
+        if infinite:  # MMEngine steps through a sampler that ends only if it has no ``skip``
             self.skip = self._skip
 
     def epoch_keys(self, epoch: int) -> list[int]:

@@ -298,7 +298,8 @@ def resolve_classes(
         names = [BACKGROUND if background and not i else f'class {i}' for i in range(num_classes)]
     else:
         raise ValueError(
-            f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a text file)'
+            f'{pred} has no {RECORD_NAME}: name the classes with --classes (voc, coco14 or a text file) '
+            'or, to score, --num-classes'
         )
     if num_classes not in (None, len(names)):
         raise ValueError(f'--num-classes is {num_classes}, but there are {len(names)} class names')

@@ -152,7 +152,7 @@ def find_ids(folder: str | os.PathLike[str], suffixes: Sequence[str]) -> list[st
 def files_by_id(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """The files of a folder as :func:`find_ids` lists them: by path below it, without suffix."""
     found = {}
-    for path in walk_files(folder):
+    for path in sorted(walk_files(folder)):  # small letters last, which win
         below = path.relative_to(folder)
         is_hidden = any(part.startswith('.') for part in below.parts)
         if not is_hidden and path.suffix in (*suffixes, *map(str.upper, suffixes)):

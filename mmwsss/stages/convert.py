@@ -51,10 +51,8 @@ def convert_file(
     except (ValueError, FileNotFoundError) as error:
         print(f'error: {source}: {error}', file=sys.stderr)
         return 2
-    with (
-        atomic_path(target) as temporary,
-        temporary.open('wb') as file,
-    ):  # by name, torch needs a suffix
+    # Of a name, torch would need a suffix.
+    with atomic_path(target) as temporary, temporary.open('wb') as file:
         torch.save(content, file)
     print(f'{target}: {len(unwrap_state_dict(content))} weights written')
     return 0

@@ -19,7 +19,12 @@ from mmseg.registry import MODELS, RUNNERS
 from mmwsss.io import Protocol, Record, Recorder, make_record
 from mmwsss.models.classifiers.image_level import ImageLevelClassifier
 from mmwsss.stages.image_list import parts_of, split_name
-from mmwsss.utils.checkpoint import guard_checkpoints, latest_checkpoint, unwrapped
+from mmwsss.utils.checkpoint import (
+    guard_checkpoints,
+    latest_checkpoint,
+    load_checkpoint_file,
+    unwrapped,
+)
 from mmwsss.utils.cli import setup_launcher
 
 __all__ = [
@@ -127,8 +132,8 @@ def check_loop(cfg: Config, runner: Runner) -> None:
         )
     if by_epoch and not len(loop.dataloader):
         raise ValueError(
-            f'{len(loop.dataloader.dataset)} images fill no batch of {loop.dataloader.batch_size}, which '
-            'train_dataloader.drop_last=True leaves out'
+            f'{len(sampler)} images of an epoch and process fill no batch of '
+            f'{loop.dataloader.batch_size}, which train_dataloader.drop_last=True leaves out'
         )
     together = cfg.optim_wrapper.get('accumulative_counts', 1)
     for hook in runner.hooks:
@@ -171,15 +176,18 @@ def run_training(cfg: Config, resume: bool = False, trust_checkpoint: bool = Fal
             cfg.load_from = str(latest)
     runner = build_runner(cfg, trust_checkpoint)
     check_loop(cfg, runner)
+    if resume and latest is None and Path(cfg.get('load_from') or '').is_file():
+        content = load_checkpoint_file(cfg.load_from, trust=trust_checkpoint, mmap=True)
+        done = (content.get('meta') or {}).get('iter', 0)
+        if done >= runner.max_iters:
+            raise ValueError(
+                f'nothing is left to train: {cfg.load_from} is at iteration {done}, and the run ends at '
+                f'{runner.max_iters}; leave --resume out to begin with its weights'
+            )
     recorder = None
     if get_rank() == 0:
         recorder = Recorder(cfg.work_dir, training_record(cfg, runner, weights))
     runner.train()
-    if resume and cfg.load_from and latest_checkpoint(cfg.work_dir) is None:
-        raise ValueError(
-            f'nothing was trained: {cfg.load_from} is at iteration {runner.iter} already, where this run '
-            'ends; without resuming it gives the initial weights'
-        )
     if recorder is not None:
         latest = latest_checkpoint(cfg.work_dir)
         checkpoint = latest.name if latest else ''

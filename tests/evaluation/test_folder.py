@@ -234,7 +234,7 @@ def test_resolve_classes(tmp_path):
         (
             (None, None, 'pred'),
             ValueError,
-            r'classes \(voc, coco14 or a text file\)$',
+            r'classes \(voc, coco14 or a text file\) or, to score, --num-classes$',
         ),
         (('voc', 20), ValueError, '--num-classes is 20, but there are 21 class names'),
         (('vok',), FileNotFoundError, "no file 'vok'"),

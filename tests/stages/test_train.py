@@ -106,10 +106,12 @@ def test_a_cut_run_that_began_with_other_weights_goes_on_with_its_own(demo_root,
     cfg = of('late')
     cfg.load_from = str(tmp_path / 'first' / 'epoch_2.pth')
     with pytest.raises(
-        ValueError, match=r'nothing was trained: .*epoch_2\.pth is at iteration 4 already'
+        ValueError, match=r'nothing is left to train: .*is at iteration 4, and .* at 4;'
     ):
         train(cfg, resume=True)
-    assert not read_record(cfg.work_dir).complete
+    cfg.load_from = str(tmp_path / 'first' / 'epoch_1.pth')
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=-1, save_last=False)
+    assert train(cfg, resume=True).iter == 4
 
 
 @pytest.mark.parametrize('infinite', [True, False])
@@ -284,7 +286,10 @@ def test_epochs_of_a_sampler_without_end_are_refused(demo_root, tmp_path):
 def test_epochs_without_a_whole_batch_are_refused(demo_root, tmp_path):
     cfg = config(demo_root, tmp_path)
     cfg.train_dataloader.update(batch_size=100, drop_last=True)
-    with pytest.raises(ValueError, match=r'^8 images fill no batch of 100, which .*drop_last=True'):
+    with pytest.raises(
+        ValueError,
+        match=r'^8 images of an epoch and process fill no batch of 100, which .*drop_last=True',
+    ):
         train(cfg)
 
 

@@ -96,7 +96,7 @@ def main(args: argparse.Namespace) -> int:
         label_pattern=args.label_pattern,
         background=not args.no_background,
     )
-    if not args.dry_run:  # as in statistics.json
+    if not args.dry_run:  # what a pipeline shows of one is short
         print(json.dumps(statistics, indent=2, ensure_ascii=False))
     names = {**({} if args.no_background else {'0': 'background'}), **statistics['classes']}
     print('class ids in masks:', ', '.join(f'{i} {name}' for i, name in names.items()))

@@ -53,7 +53,7 @@ __all__ = ['convert_folder', 'doubtful_classes']
 RARE = 2  # images
 UNREAD_SUFFIXES = (
     '.heic', '.heif', '.avif', '.gif', '.jfif', '.jpe', '.jp2', '.jxl', '.psd', '.svg', '.dng', '.cr2',
-    '.nef', '.arw',
+    '.cr3', '.nef', '.arw', '.orf', '.raf', '.rw2',
 )  # fmt: skip
 SIMILAR = 0.66  # of difflib, capitals aside: 'cta' is 'cat'; a wrong guess costs a line
 
@@ -204,8 +204,9 @@ def _class_table(
     elif classes is None:
         classes = sorted({name for row, _ in (names or {}).values() for name in row})
         if not classes:
-            unseen = '' if names else ': nothing is labelled yet; predictions count once accepted'
-            raise ValueError(f'the labels name no class of any image{unseen}')
+            raise ValueError(
+                'the labels name no class of any image (predictions count once they are accepted)'
+            )
     foreground = (name for name in classes if name != 'background')
     table = ClassTable(without_255(('background', *foreground)))
     for name in table.names:
@@ -442,8 +443,9 @@ def _file_doubts(
 ) -> list[str]:
     """What was not read: images of other kinds, and labels and masks that are of no image."""
     doubts = []
-    if other := files_by_id(Path(images), UNREAD_SUFFIXES):
-        files = name_some([path.name for path in other.values()], 3)
+    unread = files_by_id(Path(images), UNREAD_SUFFIXES)
+    if other := sorted({*unread} - {*ids}):  # a camera writes some beside its JPEG
+        files = name_some([unread[name].name for name in other], 3)
         doubts.append(f'{len(other)} images are of a kind that is not read: {files}; convert them')
     strays = {}
     if labels is not None and Path(labels).is_dir():

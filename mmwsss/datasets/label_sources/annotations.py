@@ -35,7 +35,6 @@ __all__ = [
     'yolo_rows',
 ]
 
-LABEL_SUFFIXES = ('.xml', '.txt')  # of folders: VOC's, else YOLO's
 _YOLO_NAMES = ('data.yaml', 'dataset.yaml', 'obj.names', 'classes.txt')
 CVAT_SHAPES = [
     'tag',
@@ -138,41 +137,45 @@ def names_of_pattern(ids: Iterable[str], pattern: str) -> Rows:
 
 
 def _folder_names(folder: Path, ids: Sequence[str]) -> Rows:
-    if files_by_id(folder, LABEL_SUFFIXES[:1]):
-        return {
-            name: (object_names(path.read_bytes(), str(path)), str(path))
-            for name, path in _label_files(folder, LABEL_SUFFIXES[0], ids).items()
-        }
-    return _yolo_names(folder, ids)
-
-
-def _label_files(folder: Path, suffix: str, ids: Sequence[str]) -> dict[str, Path]:
-    """Files of images that have one; some systems write an accent as a character of its own."""
-    composed = partial(unicodedata.normalize, 'NFC')
-    files = {composed(name): path for name, path in files_by_id(folder, [suffix]).items()}
-    return {name: files[composed(name)] for name in ids if composed(name) in files}
-
-
-def _yolo_names(folder: Path, ids: Sequence[str]) -> Rows:
-    classes = yolo_classes(folder)
-    paths = _label_files(folder, LABEL_SUFFIXES[1], ids)
-    if not paths:
+    is_voc = _is_voc(folder)
+    classes = {} if is_voc else yolo_classes(folder)
+    files, _ = _label_files(folder, ids)
+    if not files:
         raise ValueError(
             f'{folder} holds no file <id>.txt of YOLO and no <id>.xml of VOC of an image'
         )
-    found = {name: paths.get(name, folder / f'{name}.txt') for name in ids}
-    return {
-        n: ([row[0] for row in yolo_rows(path, classes)], str(path)) for n, path in found.items()
-    }
+    if is_voc:
+        return {n: (object_names(p.read_bytes(), str(p)), str(p)) for n, p in files.items()}
+    rows = {n: ([row[0] for row in yolo_rows(p, classes)], str(p)) for n, p in files.items()}
+    return {name: rows.get(name, ([], str(folder))) for name in ids}
+
+
+def _is_voc(folder: Path) -> bool:
+    """Whether a folder of labels holds VOC's files, else YOLO's."""
+    return bool(files_by_id(folder, ['.xml']))
+
+
+def _label_files(folder: Path, ids: Sequence[str]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Files of images that have one, and those of no image.
+
+    The name of a file counts first; some systems write an accent as a character of its own.
+    """
+    composed = partial(unicodedata.normalize, 'NFC')
+    found = files_by_id(folder, ['.xml' if _is_voc(folder) else '.txt'])
+    known = {**{composed(name): path for name, path in found.items()}, **found}
+    keys = ((name, key) for name in ids for key in (composed(name), name))
+    files = {name: known[key] for name, key in keys if key in known}
+    used = {*files.values()}
+    return files, {name: path for name, path in found.items() if path not in used}
 
 
 def stray_labels(folder: Path, ids: Sequence[str]) -> list[str]:
     """Names of the files in a folder of labels that are of none of the images ``ids``."""
-    is_voc = bool(files_by_id(folder, LABEL_SUFFIXES[:1]))
-    suffix = LABEL_SUFFIXES[0 if is_voc else 1]
-    used = {*_label_files(folder, suffix, ids).values()}
-    others = {n: p for n, p in files_by_id(folder, [suffix]).items() if p not in used}
-    return sorted(n for n, path in others.items() if is_voc or _is_yolo(path, yolo_classes(folder)))
+    _, others = _label_files(folder, ids)
+    if _is_voc(folder):
+        return sorted(others)
+    classes = yolo_classes(folder)
+    return sorted(name for name, path in others.items() if _is_yolo(path, classes))
 
 
 def _is_yolo(path: Path, classes: Mapping[int, str]) -> bool:

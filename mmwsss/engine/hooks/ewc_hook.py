@@ -149,7 +149,7 @@ class EWCHook(Hook):
             then = f'at {begun} (None: it is of a run without EWCHook)'
             raise ValueError(f'resumed {now}, but task B of the checkpoint began {then}')
         print_log(f'EWC: resume in task B at iteration {runner.iter}', logger='current')
-        self._enter_task_b(runner, self._loaded)
+        self._enter_task_b(model, self._loaded)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any | None = None
@@ -160,8 +160,12 @@ class EWCHook(Hook):
                 state = self._estimate(runner)
             else:
                 state = {**load_fisher_file(self.fisher_file), 'task_b_begin': self.task_b_begin}
-            self._enter_task_b(runner, state)
+            self._enter_task_b(unwrapped(runner.model), state)
             self._save(runner, state)
+            # The log would show the last losses of task A for ever.
+            logged = runner.message_hub.log_scalars
+            for key in [key for key in logged if key.startswith('train/') and 'loss' in key]:
+                del logged[key]
 
     def after_train_iter(
         self,
@@ -195,13 +199,7 @@ class EWCHook(Hook):
         if self.fisher_dataset is not None:
             DATASETS.build(self.fisher_dataset)
 
-    def _enter_task_b(self, runner: Runner, state: dict[str, Any]) -> None:
-        model = unwrapped(runner.model)
-        logged = (
-            runner.message_hub.log_scalars
-        )  # which would show the last losses of task A for ever
-        for key in [key for key in logged if key.startswith('train/') and 'loss' in key]:
-            del logged[key]
+    def _enter_task_b(self, model: nn.Module, state: dict[str, Any]) -> None:
         parameters = dict(model.named_parameters())
         new = check_fisher_fits(parameters, state['anchors'], state['fisher'])
         if new:

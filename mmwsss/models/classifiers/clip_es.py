@@ -85,7 +85,8 @@ class CLIPTextHead(BaseModule):
         texts = of_classes + list(background_texts)
         if both := set(background_texts) & {*class_texts, *of_classes}:
             raise ValueError(
-                f'background_texts must not name classes, but have {name_some(sorted(both))}'
+                f'background_texts must not name classes, but have {name_some(sorted(both))}: leave '
+                'them out of model.head.background_texts'
             )
         encoder = dict(
             text_encoder or {},

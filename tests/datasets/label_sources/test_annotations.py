@@ -12,6 +12,7 @@ from mmwsss.datasets.label_sources.annotations import (
     load_names,
     names_of_folders,
     names_of_pattern,
+    stray_labels,
 )
 
 IDS = ['cat/a', 'dog/b', 'background/c']
@@ -118,6 +119,17 @@ def test_voc_xml(tmp_path):
         '<annotation><object><name>cat</name></object></annotation>',
     )
     assert names(load_names(str(tmp_path / 'xml'), IDS)) == {'cat/a': ['cat']}
+
+
+def test_names_of_files_count_before_their_accents(tmp_path):
+    content = '<annotation><object><name>{}</name></object></annotation>'
+    write(tmp_path / 'xml/\u00fc.xml', content.format('cat'))
+    write(tmp_path / 'xml/u\u0308.xml', content.format('dog'))
+    found = names(load_names(str(tmp_path / 'xml'), ['\u00fc', 'u\u0308']))
+    assert found == {'\u00fc': ['cat'], 'u\u0308': ['dog']}
+    assert stray_labels(tmp_path / 'xml', ['u\u0308']) == ['\u00fc']
+    with pytest.raises(ValueError, match=r'no <id>\.xml of VOC of an image'):
+        load_names(str(tmp_path / 'xml'), ['a'])
 
 
 CVAT = """<annotations><version>1.1</version>
