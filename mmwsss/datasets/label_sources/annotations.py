@@ -137,9 +137,9 @@ def names_of_pattern(ids: Iterable[str], pattern: str) -> Rows:
 
 
 def _folder_names(folder: Path, ids: Sequence[str]) -> Rows:
-    is_voc = _is_voc(folder)
+    files, others = _label_files(folder, ids)
+    is_voc = _are_voc(files, others)
     classes = {} if is_voc else yolo_classes(folder)
-    files, _ = _label_files(folder, ids)
     if not files:
         raise ValueError(
             f'{folder} holds no file <id>.txt of YOLO and no <id>.xml of VOC of an image'
@@ -150,9 +150,9 @@ def _folder_names(folder: Path, ids: Sequence[str]) -> Rows:
     return {name: rows.get(name, ([], str(folder))) for name in ids}
 
 
-def _is_voc(folder: Path) -> bool:
-    """Whether a folder of labels holds VOC's files, else YOLO's."""
-    return bool(files_by_id(folder, ['.xml']))
+def _are_voc(*files: Mapping[str, Path]) -> bool:
+    """Whether files of labels are VOC's, else YOLO's."""
+    return any(path.suffix.lower() == '.xml' for some in files for path in some.values())
 
 
 def _label_files(folder: Path, ids: Sequence[str]) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -161,7 +161,7 @@ def _label_files(folder: Path, ids: Sequence[str]) -> tuple[dict[str, Path], dic
     The name of a file counts first; some systems write an accent as a character of its own.
     """
     composed = partial(unicodedata.normalize, 'NFC')
-    found = files_by_id(folder, ['.xml' if _is_voc(folder) else '.txt'])
+    found = files_by_id(folder, ['.xml']) or files_by_id(folder, ['.txt'])
     known = {**{composed(name): path for name, path in found.items()}, **found}
     keys = ((name, key) for name in ids for key in (composed(name), name))
     files = {name: known[key] for name, key in keys if key in known}
@@ -172,7 +172,7 @@ def _label_files(folder: Path, ids: Sequence[str]) -> tuple[dict[str, Path], dic
 def stray_labels(folder: Path, ids: Sequence[str]) -> list[str]:
     """Names of the files in a folder of labels that are of none of the images ``ids``."""
     _, others = _label_files(folder, ids)
-    if _is_voc(folder):
+    if _are_voc(others):
         return sorted(others)
     classes = yolo_classes(folder)
     return sorted(name for name, path in others.items() if _is_yolo(path, classes))
