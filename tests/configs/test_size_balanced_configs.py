@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from mmwsss.engine.hooks.ewc_hook import EWCHook, load_fisher_file
@@ -73,6 +75,7 @@ def shrunk(cfg: Config, data: Path, work_dir: Path, iters: int = 2) -> Config:
     cfg.train_cfg.max_iters = iters
     cfg.update(work_dir=str(work_dir), val_cfg=None, val_dataloader=None, val_evaluator=None)
     cfg.default_hooks.pop('check_initial_weights')
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='LossNames')]
     return cfg
 
 
@@ -85,10 +88,21 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def loss_names(runner: Runner) -> set[str]:
-    """Names of the losses, whatever the scale of their logits."""
-    keys = runner.message_hub.log_scalars
-    return {re.sub(r'train/|(?<=decode)_(x[\d.]+|max)(?=\.)', '', k) for k in keys if 'loss_' in k}
+@HOOKS.register_module()
+class LossNames(Hook):
+    """Keeps the names of the losses of each iteration, whatever the scale of their logits."""
+
+    def __init__(self) -> None:
+        self.seen: list[set[str]] = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        names = [re.sub(r'(?<=decode)_(x[\d.]+|max)(?=\.)', '', name) for name in outputs]
+        self.seen.append({name for name in names if 'loss_' in name})
+
+
+def loss_names(runner: Runner) -> list[set[str]]:
+    (hook,) = (hook for hook in runner.hooks if isinstance(hook, LossNames))
+    return hook.seen
 
 
 def last_checkpoint(runner: Runner) -> dict:
@@ -104,9 +118,9 @@ def test_there_are_configs():
 def test_each_config_trains_two_iterations_with_its_losses(name, data, tmp_path):
     runner = run_training(shrunk(config(name), data, tmp_path / 'work'))
     expected = {
-        'ce': {'decode.loss_ce'},
-        'sw': {'decode.loss_sw'},
-        'sb': {'decode.loss_ce', 'decode.loss_sw', 'loss_ewc'},
+        'ce': [{'decode.loss_ce'}] * 2,
+        'sw': [{'decode.loss_sw'}] * 2,
+        'sb': [{'decode.loss_ce'}, {'decode.loss_sw', 'loss_ewc'}],
     }
     assert loss_names(runner) == expected[name.removesuffix('_paper').rpartition('_')[2]]
     assert ('ewc' in last_checkpoint(runner)) == (name in ONE_RUN)
@@ -125,7 +139,7 @@ def test_task_b_starts_from_the_files_that_task_a_leaves(data, tmp_path, monkeyp
     load_from = str(Path(second.load_from).with_name('iter_2.pth'))
     second = config('r101_voc_taskb', load_from=load_from, ewc_strength=3.0)
     runner = run_training(shrunk(second, data, tmp_path / 'b'))
-    assert loss_names(runner) == {'decode.loss_sw', 'loss_ewc'}
+    assert loss_names(runner) == [{'decode.loss_sw', 'loss_ewc'}] * 2
     anchors = last_checkpoint(runner)['ewc']['anchors']
     assert all(torch.equal(anchors[key], value) for key, value in stored['anchors'].items())
 
