@@ -4,7 +4,8 @@ Source: Mun et al., WACV 2024: classes of VOC, objects from LVIS (potted plants 
 annotations become background, images sampled so that classes and sizes are balanced.
 
 What counts as labelled decides whether a pixel may be called background. Crowds of COCO become ignore (255).
-An image in which LVIS marks a category of ours as not exhaustively annotated is dropped. In an image that
+An image in which LVIS marks a category of ours as not exhaustively annotated is dropped, and one of more
+objects than an 8-bit instance map has numbers (254). In an image that
 LVIS did not verify for a class (neither annotated nor in ``neg_category_ids``), objects of the class that
 COCO knows become ignore.
 """
@@ -122,11 +123,17 @@ def list_candidates(
         excluded: Image ids to leave out, e.g. with wrong annotations.
 
     Returns:
-        Images with at least one object, in the order of their ids.
+        Images of 1 to 254 objects, in the order of their ids.
+
+    Raises:
+        ValueError: No image is in both sources.
     """
     names = coco.images.keys() if lvis is None else coco.images.keys() & lvis.images.keys()
+    if not names:
+        both = [f'{each.kind}: {next(iter(each.images), None)!r}' for each in (coco, lvis) if each]
+        raise ValueError(f'no image is annotated in each source; first images: {", ".join(both)}')
     candidates = (_candidate(name, coco, lvis) for name in sorted(names - set(excluded)))
-    return [candidate for candidate in candidates if candidate is not None and candidate.objects]
+    return [each for each in candidates if each is not None and 0 < len(each.objects) < IGNORE]
 
 
 def _candidate(name: str, coco: Source, lvis: Source | None) -> Candidate | None:
@@ -160,14 +167,10 @@ def render(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
         Class mask and instance map, uint8 (H, W), 255 = ignore in both.
 
     Raises:
-        ValueError: A segmentation is malformed, or there are more than 254 objects.
+        ValueError: A segmentation is malformed.
     """
     classes = np.zeros(candidate.size, dtype=np.uint8)
     instances = np.zeros(candidate.size, dtype=np.uint8)
-    if len(candidate.objects) >= IGNORE:
-        raise ValueError(
-            f'image {candidate.name!r}: {len(candidate.objects)} objects do not fit an 8-bit map'
-        )
     try:
         masks = [segmentation_to_mask(s, candidate.size) for _, s, _ in candidate.objects]
         for segmentation in candidate.ignored:
@@ -279,13 +282,16 @@ def write_set(
     out = Path(out)
     unknown = [name for name in names if name not in candidates]
     if unknown:
-        why = '(not annotated, excluded or not exhaustively annotated)'
+        why = '(not annotated, excluded, not exhaustively annotated, or of more than 254 objects)'
         raise ValueError(f'{len(unknown)} images are no candidates {why}: {name_some(unknown)}')
-    for name in names:
+    images = {}
+    for name in names:  # before anything is written
         paths = [safe_join(folder, name, '.jpg') for folder in image_dirs]
-        image = next((path for path in paths if path.is_file()), None)
-        if image is None:
+        found = next((path for path in paths if path.is_file()), None)
+        if found is None:
             raise FileNotFoundError(f'image {name}.jpg is in none of {list(map(str, image_dirs))}')
+        images[name] = found
+    for name, image in images.items():
         classes, instances = render(candidates[name])
         save_mask(safe_join(out / 'SegmentationClass', name, '.png'), classes)
         save_mask(safe_join(out / 'SegmentationObject', name, '.png'), instances)

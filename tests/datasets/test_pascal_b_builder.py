@@ -269,6 +269,26 @@ def test_malformed_tables_and_files(tmp_path, sources):
         write_set(tmp_path / 'o', candidates, ['000000000001'], [tmp_path], {})
     with pytest.raises(ValueError, match="image 'x': a polygon must be"):
         render(Candidate('x', SIZE, [(1, [[0, 0]], 1)], []))
-    many = [(1, box(0, 0, 2, 2), i) for i in range(255)]
-    with pytest.raises(ValueError, match="image 'x': 255 objects do not fit"):
-        render(Candidate('x', SIZE, many, []))
+    assert not (tmp_path / 'o').exists()
+
+
+def test_more_objects_than_a_map_has_numbers(tmp_path):
+    objects = [(i, 1, box(0, 0, 2, 2), {}) for i, n in ((1, 254), (2, 255)) for _ in range(n)]
+    path = annotation_file(
+        tmp_path / 'c.json', {1: {}, 2: {}}, objects, {1: 'person'}, is_lvis=False
+    )
+    coco = read_source([path], 'coco', read_category_table())
+    (kept,) = list_candidates(coco)
+    assert kept.name == '000000000001'
+    assert render(kept)[1].max() == 254
+    with pytest.raises(ValueError, match='or of more than 254 objects'):
+        write_set(tmp_path / 'o', {kept.name: kept}, ['000000000002'], [], {})
+
+
+def test_sources_without_an_image_in_common(tmp_path, sources):
+    path = annotation_file(tmp_path / 'c.json', {77: {}}, [], {1: 'person'}, is_lvis=False)
+    other = read_source([path], 'coco', read_category_table())
+    with pytest.raises(
+        ValueError, match=r"first images: coco: '000000000077', lvis: '000000000001'"
+    ):
+        list_candidates(other, sources[1])

@@ -1,9 +1,7 @@
-import logging
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 from mmwsss.datasets import VOC12WSSSDataset, WSSSDataset
 from mmwsss.datasets.samplers import SeededSampler
@@ -25,22 +23,6 @@ def build(tiny, **changes):
     }
     options.update(changes)
     return WSSSDataset(**options)
-
-
-@pytest.fixture
-def log():
-    """What is logged while the test runs."""
-    records = []
-
-    class Keep(logging.Handler):
-        def emit(self, record):
-            records.append(record)
-
-    handler = Keep()
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield lambda: [f'{r.levelname} {r.getMessage()}' for r in records]
-    logger.removeHandler(handler)
 
 
 def test_data_info(tiny):

@@ -79,6 +79,37 @@ def test_subset_lists_from_a_config(demo_root, tmp_path):
     assert min(found['parts']['1/4']['images_with_class'].values()) >= 1
 
 
+def test_a_fraction_that_is_none(tmp_path):
+    done = run('subset', tmp_path / 'config.py', '--out', tmp_path, '--fractions', '1/0')
+    assert done.returncode == 2
+    assert "argument --fractions: not a fraction: '1/0'" in done.stderr
+
+
+def test_demo_data_below_a_file_is_one_line(tmp_path):
+    (tmp_path / 'file').write_text('')
+    done = run('make_demo_data', '--out', tmp_path / 'file/demo', '--train', 2, '--val', 1)
+    assert (done.returncode, done.stderr.count('\n')) == (2, 1)
+    assert done.stderr.startswith('error: ')
+
+
+def test_instances_of_2017_leave_the_lists_of_2014(tmp_path):
+    pytest.importorskip('pycocotools.mask', reason='pycocotools, the extra "coco", is missing')
+    (tmp_path / 'annotations').mkdir()
+    for year, name in ((2014, 'old'), (2017, 'new')):
+        content = dict(
+            images=[dict(id=1, file_name=f'{name}.jpg', height=4, width=4)],
+            annotations=[dict(id=1, image_id=1, category_id=1, segmentation=[[0, 0, 4, 0, 4, 4]])],
+            categories=[dict(id=1, name='person')],
+        )
+        path = tmp_path / f'annotations/instances_train{year}.json'
+        path.write_text(json.dumps(content))
+        options = ['--splits', 'train', '--year', year, '--expected-count', 0]
+        assert run('coco14', tmp_path, *options).returncode == 0
+    lists = {path.name: path.read_text() for path in tmp_path.glob('*.txt')}
+    assert lists == {'train.txt': 'old\n', 'train2017.txt': 'new\n'}
+    assert json.loads((tmp_path / 'labels_train2017.json').read_text()) == {'new': ['person']}
+
+
 def test_subset_lists_are_of_one_dataset(demo_root, tmp_path):
     cfg = localizer_config(demo_root)
     part = cfg['train_dataloader']['dataset']

@@ -55,6 +55,25 @@ def test_samples_and_rebuilds(tool, inputs, tmp_path, capsys):
     expected = read_all(sampled)
     del expected['sampling.json']
     assert read_all(rebuilt) == expected
+    tool.main(tool.parse_args(['--out', str(sampled), *inputs, '--list', str(ids)]))
+    assert read_all(sampled) == expected  # a list was not sampled
+
+
+def test_wrong_folders_and_ids_are_named_at_once(tool, inputs, tmp_path, capsys):
+    with pytest.raises(FileNotFoundError, match='--images must be a folder'):
+        tool.main(tool.parse_args(['--out', str(tmp_path / 'o'), *inputs, '--images', 'nothere']))
+    (tmp_path / 'images' / f'{12:012d}.jpg').unlink()
+    with pytest.raises(FileNotFoundError, match=r'000000000012\.jpg is in none of'):
+        tool.main(tool.parse_args(['--out', str(tmp_path / 'o'), *inputs]))
+    assert not (tmp_path / 'o').exists()
+    (tmp_path / 'bad.txt').write_text('000000000012\n000000000999\n')
+    figure = tmp_path / 'figure.svg'
+    options = ['--exclude', str(tmp_path / 'bad.txt'), '--figure', str(figure)]
+    tool.main(tool.parse_args(['--out', str(tmp_path / 'o'), *inputs, *options]))
+    assert (
+        'note: --exclude names 1 images that no file has: 000000000999' in capsys.readouterr().out
+    )
+    assert '<svg' in figure.read_text()
 
 
 def test_excludes_and_balances_a_voc_layout(tool, inputs, tmp_path, capsys):

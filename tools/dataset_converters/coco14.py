@@ -32,9 +32,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('root', help='folder that holds annotations/')
     parser.add_argument('--out', help='folder for masks, labels and lists (default: root)')
     parser.add_argument('--splits', nargs='+', default=['train', 'val'], help='default: train val')
-    parser.add_argument('--year', default='2014', help='in the file names (default: %(default)s)')
     parser.add_argument(
-        '--expected-count', type=int, help="images with labels per split (default: COCO 2014's)"
+        '--year',
+        default='2014',
+        help='of the instances; 2017: also in the names of lists and labels',
+    )
+    parser.add_argument(
+        '--expected-count',
+        type=int,
+        help="images with labels per split, 0: any (default: COCO 2014's)",
     )
     add_workers_argument(parser)
     add_verbose_argument(parser)
@@ -49,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
     for split, path in files.items():
         report = convert_coco(
             path,
-            split,
+            split if args.year == '2014' else f'{split}{args.year}',
             out,
             mask_folder=f'masks/{split}{args.year}',
             expected_count=args.expected_count,

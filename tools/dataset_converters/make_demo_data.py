@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parse_args(argv))
     try:
         report = make_demo_data(**args, on_image=_report_progress())
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     if not report.written:

@@ -38,8 +38,10 @@ from mmwsss.datasets.pascal_b_builder import (
     write_set,
 )
 from mmwsss.io import atomic_path, hash_file, read_id_list, write_ids, write_json
+from mmwsss.io.names import require_folder
 from mmwsss.report.sizes import draw_size_bars
 from mmwsss.utils.cli import add_verbose_argument, add_workers_argument, run_tool
+from mmwsss.utils.names import name_some
 from mmwsss_command import ToolParser
 
 
@@ -63,7 +65,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--table', default=str(CATEGORY_TABLE), help='category table (CSV)')
-    parser.add_argument('--figure', help='draw objects per class and size to this file')
+    parser.add_argument(
+        '--figure', help='draw objects per class and size: a .png, .pdf or .svg file'
+    )
     add_workers_argument(parser)
     add_verbose_argument(parser)
     args = parser.parse_args(argv)
@@ -89,22 +93,29 @@ def main(args: argparse.Namespace) -> int:
 
 def build(args: argparse.Namespace) -> dict[str, Any]:
     """Sample or take the list, write the set, return its statistics."""
+    for folder in args.images:
+        require_folder('--images', folder)
     table = read_category_table(args.table)
     lvis = read_source(args.lvis, 'lvis', table) if args.lvis else None
     coco = read_source(args.coco, 'coco', table)
     excluded = read_id_list(args.exclude) if args.exclude else []
+    if unknown := [name for name in excluded if name not in coco.images]:
+        print(f'note: --exclude names {len(unknown)} images that no file has: {name_some(unknown)}')
     candidates = {c.name: c for c in list_candidates(coco, lvis, excluded)}
     counts = count_all(list(candidates.values()), args.workers)
     if args.list:
         names = sorted(read_id_list(args.list))
     else:
         names = choose_images(counts, args.target, args.max_images, args.seed)
-        write_json(Path(args.out, 'sampling.json'), sampling(args))
     known = [name for name in names if name in counts]  # write_set names the others
     summary = statistics(counts, known)
     summary['inputs'] = {Path(f).name: hash_file(f) for f in [*args.lvis, *args.coco, args.table]}
     summary['excluded'] = sorted(excluded)
     write_set(args.out, candidates, names, args.images, summary)
+    if args.list:
+        Path(args.out, 'sampling.json').unlink(missing_ok=True)  # of an earlier run
+    else:
+        write_json(Path(args.out, 'sampling.json'), sampling(args))
     return summary
 
 
@@ -146,7 +157,7 @@ def draw(summary: Mapping[str, Any], path: str) -> None:
             axes.tick_params(axis='x', labelbottom=False)
     after.set_ylim(before.get_ylim())
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format='png')
+        figure.savefig(temporary, format=Path(path).suffix[1:].lower() or 'png')
 
 
 if __name__ == '__main__':

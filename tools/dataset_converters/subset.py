@@ -37,13 +37,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--fractions',
         nargs='+',
-        type=Fraction,
+        type=fraction,
         default=FRACTIONS,
         metavar='F',
         help='parts of each class (default: 1/2 1/4 1/8 1/16)',
     )
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     return parser.parse_args(argv)
+
+
+def fraction(text: str) -> Fraction:
+    """A fraction of a command line."""
+    try:
+        return Fraction(text)
+    except ZeroDivisionError as error:
+        raise argparse.ArgumentTypeError(f'not a fraction: {text!r}') from error
 
 
 def main(args: argparse.Namespace) -> int:

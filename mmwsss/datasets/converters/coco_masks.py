@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from mmwsss.functional.polygons import import_mask_api, segmentation_to_mask
-from mmwsss.io.atomic import write_json, write_text
+from mmwsss.io.atomic import write_text
 from mmwsss.io.damage import parsing
-from mmwsss.io.ids import write_ids
+from mmwsss.io.ids import line_of_id, write_ids
 from mmwsss.io.mask_io import IGNORE_INDEX, compact_labels, is_mask_file, save_mask, voc_palette
 from mmwsss.io.names import safe_join
 from mmwsss.io.pool import BatchReport, process_items
-from mmwsss.io.record import hash_text, read_json
+from mmwsss.io.record import hash_text
 
 from ..coco import COCO_CLASSES, COCO14WSSSDataset
 from ..label_sources.class_table import ClassTable
 from ..label_sources.coco import ImageNumbers, image_name, load_instances
 from ..splits import warn_count
+from .sources import remove_changed
 
 __all__ = ['OutlineFile', 'convert_coco', 'draw_mask']
 
@@ -48,8 +49,8 @@ def convert_coco(
         split: Name of the split, for the file names.
         out: Folder that labels, list and ``mask_folder`` go to.
         mask_folder: Folder of the masks in ``out``; ``masks/<split>2014`` by default.
-        expected_count: Number of images with labels. None: that of COCO 2014. Another number is a
-            warning.
+        expected_count: Number of images with labels; 0: not checked. None: that of COCO 2014's split.
+            Another number is a warning.
         workers: Number of processes; 0 works in this one.
 
     Returns:
@@ -68,7 +69,11 @@ def convert_coco(
     class_ids = {item['id']: table.id_of(item['name'], path) for item in content['categories']}
     images = _images_with_labels(content, path)
     masks = Path(out, mask_folder or f'masks/{split}2014')
-    _remove_changed(masks, images, class_ids)
+    drawn_from = {
+        name: hash_text(json.dumps([size, items, [class_ids[i['category_id']] for i in items]]))
+        for name, (size, items) in images.items()
+    }
+    remove_changed(masks, drawn_from)
     report = process_items(
         list(images),
         partial(_write_mask, images=images, class_ids=class_ids, folder=masks),
@@ -78,13 +83,13 @@ def convert_coco(
     )
     if not report.failed:
         if expected_count is None:
-            expected_count = COCO14WSSSDataset.EXPECTED_COUNTS.get(split, len(images))
-        warn_count(f'COCO {split}', len(images), expected_count)
+            expected_count = COCO14WSSSDataset.EXPECTED_COUNTS.get(split, 0)
+        warn_count(f'COCO {split}', len(images), expected_count or len(images))
         ids_of = {
             name: sorted({class_ids[item['category_id']] for item in items})
             for name, (_, items) in images.items()
         }
-        labels = {name: [table.classes[i] for i in ids] for name, ids in ids_of.items()}
+        labels = {line_of_id(name): [table.classes[i] for i in v] for name, v in ids_of.items()}
         write_text(Path(out, f'labels_{split}.json'), json.dumps(labels, indent=0) + '\n')
         write_ids(Path(out, f'{split}.txt'), images)
     return report
@@ -214,29 +219,6 @@ def _images_with_labels(
     if not found:
         raise ValueError(f'{path}: no image has an annotation')
     return found
-
-
-def _remove_changed(
-    folder: Path,
-    images: Mapping[str, tuple[tuple[int, int], list[dict[str, Any]]]],
-    class_ids: Mapping[int, int],
-) -> None:
-    """Remove masks whose annotations or classes have changed, and note what all masks are drawn from."""
-    path = folder / 'sources.json'
-    if not path.is_file() and any(folder.glob('*.png')):
-        raise ValueError(
-            f'{folder} holds masks of unknown origin (no {path.name}), which are not touched: choose '
-            'another folder'
-        )
-    known = read_json(path) if path.is_file() else {}
-    sources = {
-        name: hash_text(json.dumps([size, items, [class_ids[i['category_id']] for i in items]]))
-        for name, (size, items) in images.items()
-    }
-    for name, source in sources.items():
-        if known.get(name) != source:
-            safe_join(folder, name, '.png').unlink(missing_ok=True)
-    write_json(path, {**known, **sources})
 
 
 def _write_mask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from scipy.io import loadmat
 from mmwsss.io.damage import parsing
 from mmwsss.io.ids import write_ids
 from mmwsss.io.mask_io import check_mask, is_mask_file, load_mask, save_mask
-from mmwsss.io.names import safe_join
+from mmwsss.io.names import require_folder, safe_join
 from mmwsss.io.pool import BatchReport, process_items
+from mmwsss.io.record import hash_file
 
 from ..splits import read_split, warn_count
 from ..voc import VOC12WSSSDataset
+from .sources import remove_changed
 
 __all__ = ['convert_voc12aug', 'read_sbd_mat']
 
@@ -35,9 +38,9 @@ def convert_voc12aug(
 
     ``train_aug`` is VOC's train list and all SBD images that are not in VOC's val list (10,582).
     Images of VOC's train and val lists keep VOC's own mask, which is finer than SBD's; the others
-    get SBD's. Masks that are there already are kept, so the tool may be run again. The list is
-    written once every mask is there; its length and those of VOC's lists are compared with the
-    known ones.
+    get SBD's. Masks that are there already are kept, so the tool may be run again; those whose source
+    has changed are made anew. The list is written once every mask is there; its length and those of
+    VOC's lists are compared with the known ones.
 
     Args:
         voc: ``VOCdevkit/VOC2012``.
@@ -51,7 +54,8 @@ def convert_voc12aug(
 
     Raises:
         FileNotFoundError: A folder or list does not exist.
-        ValueError: ``sbd`` holds neither kind of file, or both.
+        ValueError: ``sbd`` holds neither kind of file, or both, or ``SegmentationClassAug`` holds masks
+            of unknown origin.
     """
     voc = Path(voc)
     written = voc if out is None else Path(out)
@@ -60,9 +64,17 @@ def convert_voc12aug(
     suffix, sbd_ids = _sbd_ids(Path(sbd))
     train_aug = sorted(set(train) | (set(sbd_ids) - set(val)))
     own = set(train) | set(val)
-    work = partial(_make_mask, voc=voc, sbd=Path(sbd), suffix=suffix, own=own, masks=masks)
+    made_from = {
+        name: safe_join(voc / 'SegmentationClass', name, '.png')
+        if name in own
+        else safe_join(Path(sbd), name, suffix)
+        for name in [*train_aug, *val]
+    }
+    hashes = {name: hash_file(path) for name, path in made_from.items() if path.is_file()}
+    remove_changed(masks, hashes)
+    work = partial(_make_mask, voc=voc, made_from=made_from, masks=masks)
     report = process_items(
-        [*train_aug, *val],
+        list(made_from),
         work,
         is_done=lambda name: is_mask_file(safe_join(masks, name, '.png')),
         description='masks of train_aug and val',
@@ -94,7 +106,8 @@ def _voc_list(voc: Path, split: str) -> list[str]:
 
 def _sbd_ids(sbd: Path) -> tuple[str, list[str]]:
     """Return the kind of files in ``sbd`` and the ids of them."""
-    found = {suffix: sorted(p.stem for p in sbd.glob(f'*{suffix}')) for suffix in ('.mat', '.png')}
+    files = [p for p in require_folder('SBD', sbd).iterdir() if not p.name.startswith('.')]
+    found = {kind: sorted(p.stem for p in files if p.suffix == kind) for kind in ('.mat', '.png')}
     kinds = [suffix for suffix, ids in found.items() if ids]
     if len(kinds) != 1:
         what = 'both' if kinds else 'neither'
@@ -102,13 +115,10 @@ def _sbd_ids(sbd: Path) -> tuple[str, list[str]]:
     return kinds[0], found[kinds[0]]
 
 
-def _make_mask(name: str, voc: Path, sbd: Path, suffix: str, own: set[str], masks: Path) -> None:
+def _make_mask(name: str, voc: Path, made_from: Mapping[str, Path], masks: Path) -> None:
     with Image.open(safe_join(voc / 'JPEGImages', name, '.jpg')) as image:
         size = image.height, image.width
-    if name in own:
-        path = safe_join(voc / 'SegmentationClass', name, '.png')
-    else:
-        path = safe_join(sbd, name, suffix)
+    path = made_from[name]
     mask = read_sbd_mat(path) if path.suffix == '.mat' else load_mask(path, NUM_CLASSES)
     check_mask(mask, path, image_size=size)
     palette = VOC12WSSSDataset.METAINFO['palette']

@@ -170,6 +170,36 @@ class TestConvert:
         report = convert_coco(instances, 'train', out, expected_count=2)
         assert report.done == ['COCO_train2014_000000000009']
 
+    @pytest.mark.parametrize('expected_count', [0, 2, None])
+    def test_numbers_of_images_are_compared_where_they_are_known(
+        self, instances, tmp_path, expected_count, log
+    ):
+        convert_coco(instances, 'train', tmp_path / 'a', expected_count=expected_count)
+        convert_coco(instances, 'train2017', tmp_path / 'a', expected_count=expected_count)
+        told = [line for line in log() if 'was expected' in line]
+        wrong = 'WARNING COCO train was expected to have 82081 images, but has 2'
+        assert told == ([wrong] if expected_count is None else [])
+        assert sorted(p.name for p in (tmp_path / 'a').glob('*.txt')) == [
+            'train.txt',
+            'train2017.txt',
+        ]
+
+    def test_a_name_with_two_suffixes_keeps_its_labels(self, instances, tmp_path):
+        instances.write_text(
+            instances.read_text().replace('COCO_train2014_000000000007.jpg', 'a.jpg.jpg')
+        )
+        convert_coco(instances, 'train', tmp_path, expected_count=2)
+        dataset = COCO14WSSSDataset(
+            data_root=str(tmp_path),
+            data_prefix={'img_path': '', 'seg_map_path': 'masks/train2014'},
+            ann_file='train.txt',
+            labels={'source': 'json', 'path': 'labels_train.json'},
+            check_files='lazy',
+            expected_count=2,
+        )
+        assert [dataset.get_data_info(i)['img_id'] for i in (0, 1)][1] == 'a.jpg'
+        assert dataset.get_cat_ids(1) == [40]
+
     def test_masks_of_unknown_origin_stay(self, instances, tmp_path):
         other = tmp_path / 'masks/train2014/COCO_train2014_000000000007.png'
         other.parent.mkdir(parents=True)

@@ -36,7 +36,7 @@ def folders(tmp_path):
 
 def lists_and_masks(voc):
     ids = (voc / 'ImageSets/Segmentation/train_aug.txt').read_text().split()
-    masks = {p.stem: int(load_mask(p).max()) for p in (voc / 'SegmentationClassAug').iterdir()}
+    masks = {p.stem: int(load_mask(p).max()) for p in (voc / 'SegmentationClassAug').glob('*.png')}
     return ids, masks
 
 
@@ -83,6 +83,27 @@ def test_a_failure_is_named_and_the_next_run_finishes(folders):
     assert lists_and_masks(voc)[0] == ['a', 'c', 'd']
 
 
+def test_masks_follow_their_source(folders, tmp_path):
+    voc, sbd = folders
+    save_mask(tmp_path / 'numbers/c.png', filled(7))
+    save_mask(tmp_path / 'numbers/d.png', filled(20))
+    convert_voc12aug(voc, tmp_path / 'numbers')
+    report = convert_voc12aug(voc, sbd)
+    assert (report.done, report.skipped) == (['c', 'd'], ['a', 'b'])
+    assert lists_and_masks(voc)[1] == {'a': 1, 'b': 2, 'c': 3, 'd': 20}
+
+
+def test_masks_of_unknown_origin_and_companions_of_macos(folders, tmp_path):
+    voc, sbd = folders
+    (sbd / '._c.mat').write_bytes(b'finder')
+    save_mask(voc / 'SegmentationClassAug/c.png', filled(5))
+    with pytest.raises(ValueError, match='SegmentationClassAug holds masks of unknown origin'):
+        convert_voc12aug(voc, sbd)
+    assert load_mask(voc / 'SegmentationClassAug/c.png').max() == 5
+    convert_voc12aug(voc, sbd, out=tmp_path / 'made')
+    assert lists_and_masks(tmp_path / 'made')[0] == ['a', 'c', 'd']
+
+
 def test_other_size_and_missing_image_are_named(folders):
     voc, sbd = folders
     write_mat(sbd / 'c.mat', np.zeros((2, 3), np.uint8))
@@ -108,7 +129,9 @@ def test_files_that_are_not_sbds(tmp_path, content, message):
 
 def test_wrong_folders(folders, tmp_path):
     voc, sbd = folders
-    with pytest.raises(ValueError, match=r'nope must hold .* but holds neither'):
+    with pytest.raises(
+        FileNotFoundError, match=r"SBD must be a folder, but there is none at '.*nope'"
+    ):
         convert_voc12aug(voc, tmp_path / 'nope')
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ValueError, match='but holds neither'):
