@@ -8,8 +8,11 @@ partition=$1 job=$2 tool=$3
 shift 3
 gpus=${GPUS:-8} per_node=${GPUS_PER_NODE:-8}
 [ "$per_node" -le "$gpus" ] || per_node=$gpus
-# shellcheck disable=SC2086
+extra=()  # words as a shell reads them, quotes included
+while IFS= read -r word; do
+    [ -z "$word" ] || extra+=("$word")
+done < <(xargs -n1 printf '%s\n' <<<"${SRUN_ARGS:-}")
 exec srun --partition="$partition" --job-name="$job" --gres="gpu:$per_node" \
     --ntasks="$gpus" --ntasks-per-node="$per_node" --cpus-per-task="${CPUS_PER_TASK:-5}" \
-    --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
+    --kill-on-bad-exit=1 ${extra[@]+"${extra[@]}"} \
     "${PYTHON:-python}" -u "$tool" "$@" --launcher=slurm

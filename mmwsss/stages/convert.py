@@ -32,8 +32,8 @@ def convert_file(
         conversion: From the source's weights and ``meta`` to the target's content.
 
     Returns:
-        Exit code: 0, or 2 after a message if the source cannot be read or does not fit, or the target is a
-        folder.
+        Exit code: 0, or 2 after a message if the source cannot be read or does not fit, or the target cannot
+        be written.
     """
     if Path(target).is_dir():
         print(f'error: the file to write is a folder: {target}', file=sys.stderr)
@@ -51,8 +51,11 @@ def convert_file(
     except (ValueError, FileNotFoundError) as error:
         print(f'error: {source}: {error}', file=sys.stderr)
         return 2
-    # Of a name, torch would need a suffix.
-    with atomic_path(target) as temporary, temporary.open('wb') as file:
-        torch.save(content, file)
+    try:  # of a name, torch would need a suffix
+        with atomic_path(target) as temporary, temporary.open('wb') as file:
+            torch.save(content, file)
+    except OSError as error:
+        print(f'error: {target} cannot be written: {error}', file=sys.stderr)
+        return 2
     print(f'{target}: {len(unwrap_state_dict(content))} weights written')
     return 0

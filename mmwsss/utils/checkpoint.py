@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from mmwsss.utils.nested import dicts_in
 __all__ = [
     'UntrustedCheckpointError',
     'check_fit',
+    'deeper_entries',
     'guard_checkpoints',
     'initial_weights',
     'load_checkpoint_file',
@@ -156,13 +157,15 @@ def first_line(error: Exception) -> str:
 def check_fit(
     model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path, exact: bool = False
 ) -> None:
-    """Refuse a checkpoint that would leave weights of the model at random; MMEngine only logs it.
+    """Refuse a checkpoint that would leave weights of the model at random, or is of a deeper model.
+
+    MMEngine only logs either.
 
     Args:
         model: The model, maybe inside DDP or test-time augmentation.
         content: What the file holds: weights, or a checkpoint with ``state_dict``.
         checkpoint: The file, for the message.
-        exact: Refuse weights that the model does not have, too.
+        exact: Refuse all weights that the model does not have, also whole parts.
 
     Raises:
         ValueError: Weights are missing in the file, have another shape there or are too many.
@@ -171,7 +174,8 @@ def check_fit(
     own = {key: getattr(value, 'shape', None) for key, value in model.state_dict().items()}
     wanted = [k for k, v in own.items() if v is not None and not k.endswith('num_batches_tracked')]
     bad = [key for key in wanted if getattr(found.get(key), 'shape', None) != own[key]]
-    surplus = [key for key in found if key not in own] if exact else []
+    surplus = [key for key in found if key not in own]
+    surplus = surplus if exact else deeper_entries(model, surplus)
     if bad or surplus:
         foreign = not any(key in own for key in found)
         advice = (
@@ -182,6 +186,34 @@ def check_fit(
             f'weights {len(bad)} are missing or have another shape there, and {len(surplus)} are no '
             f'weights of it, e.g. {[*bad, *surplus][:3]}{compared_parts(found, own)}{advice}'
         )
+
+
+def deeper_entries(module: nn.Module, names: Iterable[str], but: Sequence[str] = ()) -> list[str]:
+    """Those of a file's names that lead into a numbered container behind its last number.
+
+    Files may hold whole parts that a module does not have, such as a classifier; these are of layers that a
+    deeper network has and this one would silently do without.
+
+    Args:
+        module: The network.
+        names: Names in the file, as the module has them.
+        but: Names of containers that may end earlier, such as one of stages.
+    """
+    kinds = (nn.Sequential, nn.ModuleList)
+    numbers = {
+        name: {key for key, _ in child.named_children()}
+        for name, child in module.named_modules()
+        if isinstance(child, kinds) and name not in but
+    }
+
+    def leads_behind(name: str) -> bool:
+        parts = name.split('.')
+        return any(
+            part.isdigit() and part not in numbers.get('.'.join(parts[:i]), {part})
+            for i, part in enumerate(parts)
+        )
+
+    return [name for name in names if leads_behind(name)]
 
 
 def load_weights(model: nn.Module, content: Mapping[str, Any], checkpoint: str | Path) -> None:

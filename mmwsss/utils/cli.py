@@ -224,7 +224,8 @@ def run_tool(
         print(f'error: {error_text(error)}{hint}', file=sys.stderr, flush=True)
         code = EXIT_ERROR
     except KeyboardInterrupt:
-        print('interrupted; the same command goes on from here', file=sys.stderr, flush=True)
+        option = ' with --resume' if getattr(args, 'resume', None) is False else ''
+        print(f'interrupted; the same command{option} goes on', file=sys.stderr, flush=True)
         code = EXIT_INTERRUPTED
     # After an error the launcher ends the other ranks.
     if code in (0, 1) and torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -62,7 +62,14 @@ def test_training_shares_the_batch(fakes):
 
 def test_slurm(fakes):
     code, words = run(
-        fakes, 'slurm_train.sh', 'p', 'j', 'c.py', 'w', GPUS='4', SRUN_ARGS='-x n1 --qos=q'
+        fakes,
+        'slurm_train.sh',
+        'p',
+        'j',
+        'c.py',
+        'w',
+        GPUS='4',
+        SRUN_ARGS="-x n1 --comment='a b' --qos=q",
     )
     assert code == 0
     assert words[0] == 'srun'
@@ -73,11 +80,16 @@ def test_slurm(fakes):
         '--gres=gpu:4',
         '-x',
         'n1',
+        '--comment=a b',
         '--qos=q',
     } <= set(words)
     start = words.index(str(TOOLS / 'train.py'))
     assert words[start - 2 : start] == ['python', '-u']
     assert words[start + 1 :] == ['c.py', '--work-dir', 'w', '--share-batch', '--launcher=slurm']
+    _, words = run(fakes, 'slurm_train.sh', 'p', 'j', 'c.py', '--seed', '3')
+    start = words.index(str(TOOLS / 'train.py'))
+    assert words[start - 3 : start] == ['--kill-on-bad-exit=1', 'python', '-u']
+    assert words[start + 1 :] == ['c.py', '--seed', '3', '--share-batch', '--launcher=slurm']
 
 
 @pytest.mark.parametrize('script', sorted(path.name for path in TOOLS.glob('*.sh')))

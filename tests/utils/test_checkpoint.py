@@ -189,6 +189,17 @@ def test_more_weights_than_the_model_has_do_not_harm_a_test():
         check_fit(nn.DataParallel(two_parts('other')), content, 'c.pth')
 
 
+def test_the_checkpoint_of_a_deeper_model_is_refused_in_a_test_too():
+    def model(depth):
+        return nn.ModuleDict(dict(layers=nn.Sequential(*(nn.Linear(2, 2) for _ in range(depth)))))
+
+    check_fit(model(2), {**model(2).state_dict(), 'heads.0.weight': torch.zeros(1)}, 'c.pth')
+    with pytest.raises(
+        ValueError, match=r"and 2 are no weights of it, e\.g\. \['layers\.2\.weight'"
+    ):
+        check_fit(model(2), model(3).state_dict(), 'c.pth')
+
+
 class Counting(nn.Linear):
     """Keeps a number that is no tensor."""
 

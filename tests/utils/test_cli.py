@@ -60,6 +60,12 @@ def test_faults_of_the_program_show_it_always():
 def test_ctrl_c(capsys):
     assert exit_code(raising(KeyboardInterrupt())) == 130
     assert 'interrupted; the same command goes on' in capsys.readouterr().err
+    for resume, advice in (
+        (False, 'the same command with --resume goes on'),
+        (True, 'command goes'),
+    ):
+        assert exit_code(raising(KeyboardInterrupt()), resume=resume) == 130
+        assert advice in capsys.readouterr().err
 
 
 def test_shared_arguments():

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from mmwsss.io.damage import parsing
-from mmwsss.utils.checkpoint import initial_weights, unwrapped
+from mmwsss.utils.checkpoint import deeper_entries, initial_weights, unwrapped
 from mmwsss.utils.names import name_some
 
 __all__ = ['CheckInitialWeightsHook']
@@ -26,6 +26,12 @@ _SHOWN = 5
 # Class -> patterns of weights that files of initial weights never hold. Swin's output norms are mmseg's
 # addition; they start as the identity.
 _NEVER_IN_FILES = {'SwinTransformer': (r'norm\d\.',)}
+# Class -> its list of stages, of which a config may build fewer than a file has.
+_STAGES = {
+    'EfficientNetLite': 'blocks',
+    'MixVisionTransformer': 'layers',
+    'SwinTransformer': 'stages',
+}
 
 
 @HOOKS.register_module()
@@ -34,8 +40,9 @@ class CheckInitialWeightsHook(Hook):
 
     MMEngine only logs when a file has other names (another naming scheme, a missing ``prefix``) and leaves
     random weights in place. This hook raises instead, before the first iteration, when any weight or
-    statistic of the module has no counterpart of the same shape in the file. Entries of the file that the
-    module does not have (a classifier, say) are fine.
+    statistic of the module has no counterpart of the same shape in the file, or when the file is of a deeper
+    network (ResNet-101 for a ResNet-50). Whole parts that the module does not have (a classifier, stages)
+    are fine.
 
     Backbones that load files in a way of their own (mmseg's Swin, MiT, ViT: they convert names, resize
     position tables) are asked to do so once more, on a copy filled with NaN: what is NaN afterwards is
@@ -59,12 +66,12 @@ class CheckInitialWeightsHook(Hook):
             self.ignore[name] = (*self.ignore.get(name, ()), *patterns)
 
     def before_train(self, runner: Runner) -> None:
-        """Check the model; the error names file, module and the first missing entries."""
+        """Check the model; the error names file, module and the first wrong entries."""
         for name, module in unwrapped(runner.model).named_modules():
             patterns = self.ignore.get(type(module).__name__, ())
             for cfg in _pretrained_cfgs(module):
                 found = initial_weights(cfg['checkpoint'], cfg.get('prefix'))
-                left = _left_random(module, found)
+                left, names = _compared(module, found)
                 bad = [key for key in left if not any(re.match(each, key) for each in patterns)]
                 if bad:
                     where = f'under {cfg["prefix"]!r}, ' if cfg.get('prefix') else ''
@@ -75,6 +82,13 @@ class CheckInitialWeightsHook(Hook):
                         f'{name_some(bad, _SHOWN)}. The file has {len(found)} entries {where}e.g. '
                         f'{name_some(found, _SHOWN) or "none"}.'
                     )
+                kind = type(module).__name__
+                if deeper := deeper_entries(module, names, [_STAGES.get(kind, '')]):
+                    raise ValueError(
+                        f'initial weights {cfg["checkpoint"]!r} are of a deeper network than '
+                        f'{name or "the model"} ({kind}), which would lack {len(deeper)} of them, e.g. '
+                        f'{name_some(deeper, _SHOWN)}'
+                    )
 
 
 def _pretrained_cfgs(module: nn.Module) -> list[dict]:
@@ -83,20 +97,28 @@ def _pretrained_cfgs(module: nn.Module) -> list[dict]:
     return [cfg for cfg in cfgs if cfg.get('type') in ('Pretrained', 'PretrainedInit')]
 
 
-def _left_random(module: nn.Module, found: Mapping[str, Tensor]) -> list[str]:
-    """Names of the weights and statistics that the entries of a file do not fill."""
+def _compared(module: nn.Module, found: Mapping[str, Tensor]) -> tuple[list[str], Collection[str]]:
+    """Names of the weights that a file does not fill, and its entries as the module names them."""
     # Of a list of configs, other entries would fill the NaNs.
     kind: Any = type(module)
     alone = isinstance(module, BaseModule) and isinstance(module.init_cfg, dict)
     if alone and kind.init_weights is not BaseModule.init_weights:
-        return _left_by_own_loading(module)
+        left, names = _compared_by_own_loading(module)
+        return left, names or found
     wanted = (k for k in module.state_dict().items() if not k[0].endswith('num_batches_tracked'))
-    return [k for k, v in wanted if k not in found or found[k].shape != v.shape]
+    return [k for k, v in wanted if k not in found or found[k].shape != v.shape], found
 
 
-def _left_by_own_loading(module: BaseModule) -> list[str]:
-    """Names of the floating-point entries that the module's own loading leaves untouched."""
-    probe = copy.deepcopy(module).cpu()
+def _compared_by_own_loading(module: BaseModule) -> tuple[list[str], list[str]]:
+    """Names of the weights that the module's own loading does not fill, and of all that it is given."""
+    probe, given = copy.deepcopy(module).cpu(), list[str]()
+    load = probe.load_state_dict
+
+    def noted(state: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+        given.extend(state)
+        return load(state, *args, **options)
+
+    probe.load_state_dict = noted
     for child in probe.modules():
         if hasattr(child, 'init_weights') and child is not probe:
             child.init_weights = lambda: None
@@ -107,4 +129,4 @@ def _left_by_own_loading(module: BaseModule) -> list[str]:
         for value in state.values():
             value.fill_(float('nan'))
         probe.init_weights()
-    return [key for key, value in probe.state_dict().items() if value.isnan().any()]
+    return [key for key, value in probe.state_dict().items() if value.isnan().any()], given

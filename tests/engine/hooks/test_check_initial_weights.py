@@ -13,6 +13,18 @@ TINY = dict(type='ResNet', depth=18, base_channels=4, stem_channels=4, num_stage
             strides=(1,), dilations=(1,), out_indices=(0,))  # fmt: skip
 
 
+TRANSFORMERS = {
+    'SwinTransformer': dict(embed_dims=4, depths=(1, 1), num_heads=(1, 1), strides=(4, 2),
+                            window_size=2, out_indices=(0, 1)),
+    'GridVisionTransformer': dict(img_size=32, embed_dims=8, num_layers=1, num_heads=1,
+                                  final_norm=True),
+    'MixVisionTransformer': dict(embed_dims=4, num_stages=1, num_layers=[1], num_heads=[1],
+                                 patch_sizes=[7], strides=[4], sr_ratios=[8], out_indices=(0,)),
+    'MSCAN': dict(embed_dims=[4], num_stages=1, depths=[1], mlp_ratios=[2],
+                  norm_cfg=dict(type='BN')),
+}  # fmt: skip
+
+
 def check(init_cfg: dict | list | None) -> None:
     backbone = MODELS.build(dict(TINY, init_cfg=init_cfg))
     runner = SimpleNamespace(model=nn.ModuleDict(dict(backbone=backbone)))
@@ -61,6 +73,58 @@ def test_a_missing_or_misshapen_weight_is_named(tmp_path, state):
         check(dict(type='Pretrained', checkpoint=path))
 
 
+@pytest.mark.parametrize(
+    ('part', 'deeper'),
+    [
+        (dict(type='ResNet', depth=18), dict(depth=34)),
+        (
+            dict(TRANSFORMERS['GridVisionTransformer'], type='GridVisionTransformer'),
+            dict(num_layers=2),
+        ),
+        (
+            dict(TRANSFORMERS['MixVisionTransformer'], type='MixVisionTransformer'),
+            dict(num_layers=[2]),
+        ),
+        (dict(TRANSFORMERS['SwinTransformer'], type='SwinTransformer'), dict(depths=(1, 2))),
+        (dict(type='EfficientNetLite', variant=0), dict(variant=1)),
+    ],
+)
+def test_a_deeper_network_is_refused(tmp_path, part, deeper):
+    file = write(tmp_path / 'deep.pth', MODELS.build({**part, **deeper}).state_dict())
+    model = MODELS.build(dict(part, init_cfg=dict(type='Pretrained', checkpoint=file)))
+    with pytest.raises(
+        ValueError, match=r'deep\.pth. are of a deeper network than the model .*lack'
+    ):
+        CheckInitialWeightsHook().before_train(SimpleNamespace(model=model))
+
+
+@pytest.mark.parametrize(
+    ('whole', 'fewer'),
+    [
+        (dict(TINY, num_stages=2, strides=(1, 2), dilations=(1, 1)), TINY),
+        (
+            dict(type='MixVisionTransformer', embed_dims=4, num_stages=2, num_layers=[1, 1],
+                 num_heads=[1, 1], patch_sizes=[7, 3], strides=[4, 2], sr_ratios=[8, 4],
+                 out_indices=(0,)),
+            dict(type='MixVisionTransformer', **TRANSFORMERS['MixVisionTransformer']),
+        ),
+        (
+            dict(type='SwinTransformer', **TRANSFORMERS['SwinTransformer']),
+            dict(type='SwinTransformer', embed_dims=4, depths=(1,), num_heads=(1,), strides=(4,),
+                 window_size=2, out_indices=(0,)),
+        ),
+        (
+            dict(type='EfficientNetLite', variant=0),
+            dict(type='EfficientNetLite', variant=0, out_indices=(1, 2)),
+        ),
+    ],
+)  # fmt: skip
+def test_fewer_stages_are_filled(tmp_path, whole, fewer):
+    file = write(tmp_path / 'whole.pth', MODELS.build(whole).state_dict())
+    model = MODELS.build(dict(fewer, init_cfg=dict(type='Pretrained', checkpoint=file)))
+    CheckInitialWeightsHook().before_train(SimpleNamespace(model=model))
+
+
 def test_an_absent_prefix_is_named(tmp_path, state):
     path = write(tmp_path / 'plain.pth', state)
     with pytest.raises(ValueError, match=r"The file has 0 entries under 'neck\.', e\.g\. none"):
@@ -79,18 +143,6 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_registers():
     assert HOOKS.get('CheckInitialWeightsHook') is CheckInitialWeightsHook
-
-
-TRANSFORMERS = {
-    'SwinTransformer': dict(embed_dims=4, depths=(1, 1), num_heads=(1, 1), strides=(4, 2),
-                            window_size=2, out_indices=(0, 1)),
-    'GridVisionTransformer': dict(img_size=32, embed_dims=8, num_layers=1, num_heads=1,
-                                  final_norm=True),
-    'MixVisionTransformer': dict(embed_dims=4, num_stages=1, num_layers=[1], num_heads=[1],
-                                 patch_sizes=[7], strides=[4], sr_ratios=[8], out_indices=(0,)),
-    'MSCAN': dict(embed_dims=[4], num_stages=1, depths=[1], mlp_ratios=[2],
-                  norm_cfg=dict(type='BN')),
-}  # fmt: skip
 
 
 def check_transformer(kind: str, path: str, ignore: dict | None = None) -> None:

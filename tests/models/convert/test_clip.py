@@ -169,6 +169,8 @@ def test_the_tool_reads_safetensors(theirs, tmp_path, capsys):
     assert (tmp_path / 'without_suffix').stat().st_size > 1000
     assert main([target, str(tmp_path), '--reverse']) == 2
     assert f'error: the file to write is a folder: {tmp_path}' in capsys.readouterr().err
+    assert main([target, str(tmp_path / 'ours.pth/x.pth'), '--reverse']) == 2
+    assert 'x.pth cannot be written: ' in capsys.readouterr().err
     assert main([source, target]) == 0  # warns, too
     assert main([str(tmp_path / 'none.safetensors'), target]) == 2
     error = capsys.readouterr().err
