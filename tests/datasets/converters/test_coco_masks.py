@@ -102,6 +102,19 @@ def instances(tmp_path):
     return path
 
 
+def converted(root, **options):
+    """The dataset of what was written to a folder."""
+    return COCO14WSSSDataset(
+        data_root=str(root),
+        data_prefix={'img_path': '', 'seg_map_path': 'masks/train2014'},
+        ann_file='train.txt',
+        labels={'source': 'json', 'path': 'labels_train.json'},
+        check_files='lazy',
+        expected_count=2,
+        **options,
+    )
+
+
 @pytest.mark.usefixtures('api')
 class TestConvert:
     def test_masks_labels_and_list(self, instances, tmp_path):
@@ -128,15 +141,7 @@ class TestConvert:
 
     def test_the_dataset_reads_what_it_writes(self, instances, tmp_path):
         convert_coco(instances, 'train', tmp_path, expected_count=2)
-        dataset = COCO14WSSSDataset(
-            data_root=str(tmp_path),
-            data_prefix={'img_path': '', 'seg_map_path': 'masks/train2014'},
-            ann_file='train.txt',
-            labels={'source': 'json', 'path': 'labels_train.json'},
-            check_files='lazy',
-            expected_count=2,
-            pipeline=[{'type': 'LoadMask'}],
-        )
+        dataset = converted(tmp_path, pipeline=[{'type': 'LoadMask'}])
         assert dataset.get_cat_ids(0) == [1, 17]
         assert set(np.unique(dataset[0]['gt_seg_map'])) == {0, 17, 255}
 
@@ -189,14 +194,7 @@ class TestConvert:
             instances.read_text().replace('COCO_train2014_000000000007.jpg', 'a.jpg.jpg')
         )
         convert_coco(instances, 'train', tmp_path, expected_count=2)
-        dataset = COCO14WSSSDataset(
-            data_root=str(tmp_path),
-            data_prefix={'img_path': '', 'seg_map_path': 'masks/train2014'},
-            ann_file='train.txt',
-            labels={'source': 'json', 'path': 'labels_train.json'},
-            check_files='lazy',
-            expected_count=2,
-        )
+        dataset = converted(tmp_path)
         assert [dataset.get_data_info(i)['img_id'] for i in (0, 1)][1] == 'a.jpg'
         assert dataset.get_cat_ids(1) == [40]
 
