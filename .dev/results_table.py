@@ -172,6 +172,10 @@ QUESTIONS = (
         Entry('sipe_lite2_voc12part', SEGMENTER, 'DeepLabV2'),
         Entry('sipe_lite2_voc12part_deeplabv3plus', SEGMENTER, 'DeepLabV3+'),
     )),
+    Question('Which segmenter? On masks of IRNet and dense CRF', (
+        Entry('sipe_irn_lite2_voc12part_deeplabv2', SEGMENTER, 'DeepLabV2'),
+        Entry('sipe_irn_lite2_voc12part_deeplabv3plus', SEGMENTER, 'DeepLabV3+'),
+    )),
     Question('Is the backbone trained, too? On true masks, in the same time', (
         Entry(f'{PART}_frozen_20min', SEGMENTER, 'no, 1,000 steps, 20 minutes'),
         Entry(f'{PART}_unfrozen_20min', SEGMENTER, 'all but four stages, 330 steps, 20 minutes'),

@@ -50,8 +50,8 @@ class CheckInitialWeightsHook(Hook):
 
     Args:
         ignore: Class name of a module -> regular expressions; weights whose name inside the module
-            begins like one of them may be missing. Added to the default, the output norms of
-            ``SwinTransformer``.
+            begins like one of them may be missing in the file, or be there of a deeper network. Added to
+            the default, the output norms of ``SwinTransformer``.
 
     Raises:
         ValueError: A pattern is no regular expression.
@@ -68,22 +68,26 @@ class CheckInitialWeightsHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Check the model; the error names file, module and the first wrong entries."""
         for name, module in unwrapped(runner.model).named_modules():
-            patterns = self.ignore.get(type(module).__name__, ())
+            kind = type(module).__name__
+            patterns = self.ignore.get(kind, ())
             for cfg in _pretrained_cfgs(module):
                 found = initial_weights(cfg['checkpoint'], cfg.get('prefix'))
                 left, names = _compared(module, found)
-                bad = [key for key in left if not any(re.match(each, key) for each in patterns)]
+                deeper = deeper_entries(module, names, [_STAGES.get(kind, '')])
+                bad, deeper = (
+                    [key for key in keys if not any(re.match(each, key) for each in patterns)]
+                    for keys in (left, deeper)
+                )
                 if bad:
                     where = f'under {cfg["prefix"]!r}, ' if cfg.get('prefix') else ''
                     raise ValueError(
                         f'initial weights {cfg["checkpoint"]!r} do not fit {name or "the model"} '
-                        f'({type(module).__name__}): of {len(module.state_dict())} weights {len(bad)} '
+                        f'({kind}): of {len(module.state_dict())} weights {len(bad)} '
                         'are missing in the file or have another shape there, e.g. '
                         f'{name_some(bad, _SHOWN)}. The file has {len(found)} entries {where}e.g. '
                         f'{name_some(found, _SHOWN) or "none"}.'
                     )
-                kind = type(module).__name__
-                if deeper := deeper_entries(module, names, [_STAGES.get(kind, '')]):
+                if deeper:
                     raise ValueError(
                         f'initial weights {cfg["checkpoint"]!r} are of a deeper network than '
                         f'{name or "the model"} ({kind}), which would lack {len(deeper)} of them, e.g. '

@@ -96,6 +96,8 @@ def test_a_deeper_network_is_refused(tmp_path, part, deeper):
         ValueError, match=r'deep\.pth. are of a deeper network than the model .*lack'
     ):
         CheckInitialWeightsHook().before_train(SimpleNamespace(model=model))
+    ignored = {type(model).__name__: [r'layer|stages|blocks']}
+    CheckInitialWeightsHook(ignored).before_train(SimpleNamespace(model=model))
 
 
 @pytest.mark.parametrize(
