@@ -49,7 +49,7 @@ def command(config: str) -> str:
 
 
 def measured(config: str, runs: Runs) -> str:
-    """The scores of the runs named after a config, else of the only other run that has it, best as it is."""
+    """The scores of the runs named after a config, else of the other run of most seeds, best as it is."""
     stem = Path(config).stem
     names = [stem, f'pipeline_{stem}']
     if stem.endswith('_pseudo'):
@@ -58,6 +58,9 @@ def measured(config: str, runs: Runs) -> str:
     scored = [(name, row) for name in runs for row in rows(runs[name]) if row.scored == config]
     same = [(name, row) for name, row in scored if all(map(as_configured, runs[name]))]
     found = named or same or scored
+    runs_of_it = len({name for name, _ in found}.difference(names))
+    most = max((len(row.scores) for _, row in found), default=0)
+    found = named or [(name, row) for name, row in found if len(row.scores) == most]
     others = {name for name, _ in found}.difference(names)
     if len(others) > 1:
         return 'in ' + ', '.join(f'`results/{name}`' for name in sorted(others))
@@ -66,7 +69,8 @@ def measured(config: str, runs: Runs) -> str:
         + '*' * any(score.protocol.uses_ground_truth for score in row.scores.values())
         for name, row in found
     ]
-    return '<br>'.join(texts) or 'not measured'
+    where = [f'in `results/{name}`' for name in others] if runs_of_it > 1 else []
+    return '<br>'.join([*texts, *where]) or 'not measured'
 
 
 def table(folder: Path, root: Path, runs: Runs) -> str:
